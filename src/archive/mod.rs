@@ -1,0 +1,1 @@
+//! Tile archives: MBTiles and PMTiles, read, written, merged, converted and verified.

@@ -1,0 +1,1 @@
+//! Sources and records from what lies on disk: rasters, `bounds.csv`, a configuration file.

@@ -1,0 +1,111 @@
+//! What commands print: errors, tables, sizes, durations.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use super::exit;
+use crate::error::Error;
+
+/// How a command writes its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// A GeoJSON feature collection (RFC 7946, longitude and latitude).
+    Geojson,
+}
+
+/// Prints an error with its causes to stderr and gives the exit code that belongs to it.
+pub fn report_error(error: &anyhow::Error) -> ExitCode {
+    for cause in error.chain() {
+        if cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
+            return ExitCode::from(exit::OK);
+        }
+    }
+    let (label, plain) = if color() { ("\x1b[1;31merror:\x1b[0m", false) } else { ("error:", true) };
+    let _ = plain;
+    let _ = writeln!(std::io::stderr(), "{label} {error}");
+    let code = match error.downcast_ref::<Error>() {
+        Some(Error::Interrupted) => exit::INTERRUPTED,
+        Some(Error::Argument { .. }) => exit::USAGE,
+        _ => exit::FAILURE,
+    };
+    ExitCode::from(code)
+}
+
+/// True where stderr is a terminal that wants colour (`NO_COLOR` is honoured).
+pub fn color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal()
+}
+
+/// Writes `text` and a newline to stdout; a closed pipe is an error that ends the program quietly.
+pub fn line(text: impl std::fmt::Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}")
+}
+
+/// Bytes for people: `1.5 MB` (powers of 1000).
+pub fn bytes(n: u64) -> String {
+    let mut value = n as f64;
+    for unit in ["B", "kB", "MB", "GB", "TB"] {
+        if value < 999.5 || unit == "TB" {
+            return if unit == "B" { format!("{n} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1000.0;
+    }
+    unreachable!("the last unit returns")
+}
+
+/// A count with thin groups: `1,234,567`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A duration for people: `850 ms`, `12.3 s`, `4 min 10 s`, `2 h 05 min`.
+pub fn duration(d: std::time::Duration) -> String {
+    let s = d.as_secs_f64();
+    if s < 1.0 {
+        format!("{:.0} ms", s * 1e3)
+    } else if s < 60.0 {
+        format!("{s:.1} s")
+    } else if s < 3600.0 {
+        format!("{} min {:02} s", s as u64 / 60, s as u64 % 60)
+    } else {
+        format!("{} h {:02} min", s as u64 / 3600, s as u64 % 3600 / 60)
+    }
+}
+
+/// Lays rows out in columns, the first row as the header; columns named in `right` are aligned to the right.
+pub fn table(rows: &[Vec<String>], right: &[usize]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|v| v.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for (n, row) in rows.iter().enumerate() {
+        let mut text = String::new();
+        for (c, value) in row.iter().enumerate() {
+            let pad = " ".repeat(widths[c] - value.chars().count());
+            let gap = if c == 0 { "" } else { "  " };
+            text += gap;
+            text += &if right.contains(&c) { pad + value } else { value.clone() + &pad };
+        }
+        out += text.trim_end();
+        out.push('\n');
+        if n == 0 && rows.len() > 1 {
+            out += &"-".repeat(widths.iter().sum::<usize>() + 2 * columns.saturating_sub(1));
+            out.push('\n');
+        }
+    }
+    out
+}

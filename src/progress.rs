@@ -1,0 +1,32 @@
+//! How long work tells what it is doing, without knowing who listens.
+//!
+//! Library code never prints. It takes a `&dyn Progress`, tells it where the work stands, and asks it whether the
+//! user wants to stop. The command line draws bars from it; tests and services pass [`Silent`].
+
+/// Receives the state of long work; shared by threads.
+pub trait Progress: Sync {
+    /// A stage begins: what it does (`"reading footprints"`), how many steps it has if that is known, and what a step
+    /// is (`"files"`, `"tiles"`).
+    fn begin(&self, what: &str, total: Option<u64>, unit: &'static str);
+    /// `steps` more are done.
+    fn advance(&self, steps: u64);
+    /// The stage is over.
+    fn end(&self);
+    /// Something that the user should read now: a warning, a retry.
+    fn note(&self, message: &str);
+    /// True once the user asked to stop; long work then returns [`Error::Interrupted`](crate::Error::Interrupted).
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Listens to nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &'static str) {}
+    fn advance(&self, _steps: u64) {}
+    fn end(&self) {}
+    fn note(&self, _message: &str) {}
+}

@@ -1,0 +1,1 @@
+//! Pixels of rasters: windows, geotransforms, kernels and warping.

@@ -1,0 +1,1 @@
+//! A realistic multi-source data set made by our own code.

@@ -1,0 +1,1 @@
+//! Elevation in tiles: encodings, vertical rounding, masks, downsampling, lineage and image codecs.

@@ -1,0 +1,26 @@
+//! Tile addresses: coordinates, identifiers, ranges, and where they lie on the Earth.
+//!
+//! Tiles are addressed `z/x/y` in the XYZ scheme (y grows southwards). TMS rows exist only inside the MBTiles code.
+//! Geometry is EPSG:3857 (Web Mercator) metres in `f64`.
+//!
+//! ```
+//! use hypso::tile::{TileCoord, TileId};
+//! let tile: TileCoord = "12/3628/1617".parse()?;
+//! assert_eq!(TileId::from(tile).coord(), Some(tile));
+//! assert!(tile.bounds().min_x < tile.bounds().max_x);
+//! # Ok::<(), hypso::Error>(())
+//! ```
+
+mod bounds;
+mod coord;
+mod id;
+mod range;
+pub mod web_mercator;
+
+pub use bounds::Bounds;
+pub use coord::TileCoord;
+pub use id::TileId;
+pub use range::TileRange;
+
+/// The deepest zoom that hypso addresses. Native zooms are clamped to it.
+pub const MAX_ZOOM: u8 = 22;
