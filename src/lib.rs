@@ -1,7 +1,12 @@
 //! hypso: a memory-mapped columnar tile store, its queries, and the terrain work on top of it.
 
+pub mod atomic;
+pub mod column;
 pub mod error;
+pub mod format;
+pub mod index;
 pub mod progress;
+pub mod query;
 pub mod store;
 pub mod tile;
 

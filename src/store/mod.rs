@@ -1,5 +1,53 @@
 //! The store: one read-only file of records and indices, mapped and never parsed.
+//!
+//! A store is written once and then only read. Any number of threads and processes map the same file and share its
+//! pages through the page cache; opening it reads a page or two. Sections are found by name, so that later versions
+//! can add some. The bytes are specified in `store-format.md`.
+//!
+//! ```
+//! use std::io::Cursor;
+//! use hypso::store::{self, DataType, RecordInput, SourceInput, Store};
+//! use hypso::tile::Bounds;
+//!
+//! let sources = [SourceInput { name: "dem10".into(), root: "/data/dem10".into(), ..Default::default() }];
+//! let records = [RecordInput {
+//!     source: 0,
+//!     path: "a.tif".into(),
+//!     bounds: Bounds::from_lon_lat(138.5, 35.2, 138.6, 35.3),
+//!     pixel_size: 12.0,
+//!     width: 900,
+//!     height: 900,
+//!     crs: "EPSG:6668".into(),
+//!     nodata: Some(-9999.0),
+//!     data_type: DataType::F32,
+//!     file_size: 1234,
+//!     modified_ns: 0,
+//! }];
+//! let bytes = store::write(Cursor::new(Vec::new()), &sources, &records, &Default::default())?.into_inner();
+//! let store = Store::from_bytes(bytes)?;
+//! assert_eq!(store.len(), 1);
+//! assert_eq!(store.record(0).unwrap().path()?, "a.tif");
+//! # Ok::<(), hypso::Error>(())
+//! ```
 
+mod backing;
+mod mmap;
 mod model;
+mod names;
+mod open;
+mod records;
+mod report;
+mod sources;
+mod tile_lists;
+mod verify;
+mod writer;
 
+pub use backing::AlignedBytes;
 pub use model::{DataType, RecordInput, SourceInput};
+pub use names::SCHEMA;
+pub use open::Store;
+pub use records::{RecordRef, Records, RowId};
+pub use report::{SectionReport, report};
+pub use sources::{SourceRef, Sources};
+pub use verify::{Problem, verify, verify_checksums};
+pub use writer::{Parameters, record_id, write, write_file};

@@ -1,0 +1,101 @@
+//! Files that appear whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::error::{Error, Result};
+
+/// A file that is written beside its final name and renamed over it by [`commit`](Self::commit).
+///
+/// Dropped without a commit, it removes what it wrote.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: File,
+    temporary: PathBuf,
+    target: PathBuf,
+    committed: bool,
+}
+
+impl AtomicFile {
+    /// Starts a file for `target`. Its temporary name is hidden, on the same volume, and unique to this process.
+    ///
+    /// # Errors
+    /// Where the folder is missing or can't be written, or the target is a folder.
+    pub fn create(target: impl AsRef<Path>) -> Result<Self> {
+        let target = target.as_ref();
+        let temporary = temporary_beside(target)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&temporary);
+        let file = file.map_err(Error::io("write", target))?;
+        Ok(Self { file, temporary, target: target.to_path_buf(), committed: false })
+    }
+
+    /// The file, open for reading and writing.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Where the bytes lie until the commit, for libraries that open files by name.
+    #[must_use]
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Syncs the file, gives it its final name, and syncs the folder.
+    ///
+    /// # Errors
+    /// Where the system refuses; the temporary file is removed then.
+    pub fn commit(mut self) -> Result<()> {
+        self.file.sync_all().map_err(Error::io("sync", &self.target))?;
+        fs::rename(&self.temporary, &self.target).map_err(Error::io("rename into place", &self.target))?;
+        self.committed = true;
+        sync_folder(&self.target)
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// A hidden, unused name beside `target`, after checking that a file can be made there.
+///
+/// # Errors
+/// Where the target is a folder or its folder is missing.
+pub fn temporary_beside(target: &Path) -> Result<PathBuf> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    if target.is_dir() {
+        return Err(Error::argument(target.display().to_string(), "is a folder; name the file to write"));
+    }
+    let Some(name) = target.file_name() else {
+        return Err(Error::argument(target.display().to_string(), "has no file name; name the file to write"));
+    };
+    let folder = folder_of(target);
+    if !folder.is_dir() {
+        return Err(Error::argument(
+            folder.display().to_string(),
+            "is not an existing folder; make it first, or choose another output",
+        ));
+    }
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    Ok(folder.join(format!(".{}.{}-{number}.tmp", name.to_string_lossy(), std::process::id())))
+}
+
+/// Makes a rename or a new file in the folder of `path` durable.
+///
+/// # Errors
+/// Where the system refuses.
+pub fn sync_folder(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    #[cfg(unix)]
+    File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
+    let _ = folder;
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

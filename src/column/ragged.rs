@@ -1,0 +1,236 @@
+//! Ragged columns: an offset array and the bytes it cuts into rows.
+
+use std::borrow::Cow;
+use std::io::{Seek, Write};
+use std::ops::Range;
+
+use super::numbers::view;
+use crate::error::{Error, Result};
+use crate::format::{Codec, ContainerWriter, ElementType, Kind, Sections, codec, layout};
+
+const REBUILD: &str = "run `hypso verify` on the file, and build it again from its sources";
+
+/// Where a ragged column lies; made once when a file is opened.
+#[derive(Debug, Clone)]
+pub struct RaggedLayout {
+    name: &'static str,
+    offsets: Range<usize>,
+    bytes: Range<usize>,
+    raw_length: u64,
+    blocks: Option<Range<usize>>,
+}
+
+impl RaggedLayout {
+    /// Finds a ragged column of `rows` rows.
+    ///
+    /// # Errors
+    /// Where a section is missing, of another type, or of another length.
+    pub fn find(sections: &Sections, name: &'static str, rows: u64) -> Result<Self> {
+        let offsets = sections.raw(name, Kind::Offsets, ElementType::U64, Some(rows.saturating_add(1)))?;
+        let missing = || Error::invalid(format!("section {name:?}"), "has no bytes", REBUILD);
+        let entry = sections.find(name, Kind::Bytes).ok_or_else(missing)?;
+        let raw_length = entry.count();
+        let (bytes, blocks) = if entry.codec() == Some(Codec::Raw) {
+            (sections.raw(name, Kind::Bytes, ElementType::U8, None)?, None)
+        } else {
+            let entry = sections.expect(name, Kind::Bytes, ElementType::U8, Codec::ZstdBlocks)?;
+            let count = raw_length.div_ceil(u64::from(layout::BLOCK_LENGTH));
+            let blocks = sections.raw(name, Kind::Blocks, ElementType::U64, Some(count + 1))?;
+            (crate::format::byte_range(entry), Some(blocks))
+        };
+        Ok(Self { name, offsets, bytes, raw_length, blocks })
+    }
+
+    /// The column over the bytes of its file.
+    #[must_use]
+    pub fn over<'a>(&'a self, file: &'a [u8]) -> Ragged<'a> {
+        Ragged {
+            layout: self,
+            offsets: view(file, &self.offsets),
+            bytes: file.get(self.bytes.clone()).unwrap_or(&[]),
+            blocks: self.blocks.as_ref().map(|b| view(file, b)),
+        }
+    }
+}
+
+/// A ragged column of bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Ragged<'a> {
+    layout: &'a RaggedLayout,
+    offsets: &'a [u64],
+    bytes: &'a [u8],
+    blocks: Option<&'a [u64]>,
+}
+
+impl<'a> Ragged<'a> {
+    /// How many rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// True without rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of a row. Borrowed where the column is raw; a compressed column decodes the one or two blocks of
+    /// 64 KiB that the row lies in.
+    ///
+    /// # Errors
+    /// Where the row does not exist, or its offsets or blocks are damaged.
+    pub fn get(&self, row: usize) -> Result<Cow<'a, [u8]>> {
+        let bad =
+            |problem: &str| Error::invalid(format!("section {:?}, row {row}", self.layout.name), problem, REBUILD);
+        let (Some(&start), Some(&end)) = (self.offsets.get(row), self.offsets.get(row.wrapping_add(1))) else {
+            return Err(bad(&format!("there are {} rows", self.len())));
+        };
+        if start > end || end > self.layout.raw_length {
+            return Err(bad("its offsets are damaged"));
+        }
+        if self.blocks.is_none() {
+            // `raw_length` is the length of `bytes` here, so the cut lies inside.
+            return Ok(Cow::Borrowed(self.bytes.get(start as usize..end as usize).unwrap_or(&[])));
+        }
+        let block = u64::from(layout::BLOCK_LENGTH);
+        let mut out = Vec::new();
+        let mut at = start;
+        while at < end {
+            let raw = self.block((at / block) as usize)?;
+            let from = (at % block) as usize;
+            let to = raw.len().min((end - (at - at % block)).min(block) as usize);
+            let Some(piece) = raw.get(from..to).filter(|p| !p.is_empty()) else {
+                return Err(bad("its block is damaged"));
+            };
+            out.extend_from_slice(piece);
+            at += piece.len() as u64;
+        }
+        Ok(Cow::Owned(out))
+    }
+
+    /// The text of a row; bytes that are not UTF-8 are an error.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn text(&self, row: usize) -> Result<Cow<'a, str>> {
+        let bad = |_| Error::invalid(format!("section {:?}, row {row}", self.layout.name), "is not UTF-8", REBUILD);
+        match self.get(row)? {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| bad(())),
+            Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| bad(())),
+        }
+    }
+
+    fn block(&self, number: usize) -> Result<Vec<u8>> {
+        let bad = || {
+            Error::invalid(
+                format!("section {:?}, block {number}", self.layout.name),
+                "lies outside its section",
+                REBUILD,
+            )
+        };
+        let starts = self.blocks.unwrap_or(&[]);
+        let (Some(&from), Some(&to)) = (starts.get(number), starts.get(number + 1)) else { return Err(bad()) };
+        let frame = usize::try_from(from)
+            .ok()
+            .zip(usize::try_from(to).ok())
+            .and_then(|(a, b)| self.bytes.get(a..b))
+            .ok_or_else(bad)?;
+        let block = u64::from(layout::BLOCK_LENGTH);
+        let raw = (self.layout.raw_length - number as u64 * block).min(block);
+        codec::decompress(frame, raw as usize)
+    }
+
+    /// Calls `each` with every row in order, decoding each block once.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); stops at the first error.
+    pub fn for_each(&self, mut each: impl FnMut(usize, &[u8]) -> Result<()>) -> Result<()> {
+        let Some(blocks) = self.blocks else {
+            return (0..self.len()).try_for_each(|row| each(row, &self.get(row)?));
+        };
+        let bad = |row| {
+            Error::invalid(format!("section {:?}, row {row}", self.layout.name), "its offsets are damaged", REBUILD)
+        };
+        let mut window: Vec<u8> = Vec::new();
+        let mut window_start = 0u64;
+        let mut next_block = 0;
+        for (row, pair) in self.offsets.windows(2).enumerate() {
+            let (start, end) = (pair[0], pair[1]);
+            if start > end || end > self.layout.raw_length || start < window_start {
+                return Err(bad(row));
+            }
+            while window_start + (window.len() as u64) < end {
+                let drop = ((start - window_start) as usize).min(window.len());
+                window.drain(..drop);
+                window_start += drop as u64;
+                if next_block + 1 >= blocks.len() {
+                    return Err(bad(row));
+                }
+                window.extend_from_slice(&self.block(next_block)?);
+                next_block += 1;
+            }
+            let from = (start - window_start) as usize;
+            each(row, window.get(from..from + (end - start) as usize).ok_or_else(|| bad(row))?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a ragged column, compressed in blocks or raw.
+///
+/// # Errors
+/// Where the output can't be written.
+pub fn write_ragged<W: Write + Seek>(
+    out: &mut ContainerWriter<W>,
+    name: &str,
+    rows: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    compress: bool,
+) -> Result<()> {
+    let (mut offsets, mut bytes) = (vec![0u64], Vec::new());
+    for row in rows {
+        bytes.extend_from_slice(row.as_ref());
+        offsets.push(bytes.len() as u64);
+    }
+    out.raw(name, Kind::Offsets, ElementType::U64, 0, bytemuck::cast_slice(&offsets))?;
+    if compress && !bytes.is_empty() {
+        out.compressed(name, &bytes)
+    } else {
+        out.raw(name, Kind::Bytes, ElementType::U8, 0, &bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    #[test]
+    fn rows_come_back_raw_and_compressed() {
+        let rows: Vec<Vec<u8>> =
+            (0..5000usize).map(|i| vec![(i % 251) as u8; (i * 7) % 97]).chain([vec![7; 200_000], vec![]]).collect();
+        for compress in [false, true] {
+            let mut out = ContainerWriter::new(Cursor::new(Vec::new()), 8).unwrap();
+            write_ragged(&mut out, "x", &rows, compress).unwrap();
+            let file = out.finish("test").unwrap().into_inner();
+            let sections = Sections::parse(&file).unwrap();
+            let layout = RaggedLayout::find(&sections, "x", rows.len() as u64).unwrap();
+            let column = layout.over(&file);
+            assert_eq!(column.len(), rows.len());
+            for (i, row) in rows.iter().enumerate() {
+                assert_eq!(&*column.get(i).unwrap(), row);
+            }
+            let mut seen = 0;
+            column
+                .for_each(|i, bytes| {
+                    assert_eq!(bytes, rows[i]);
+                    seen += 1;
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(seen, rows.len());
+            assert!(column.get(rows.len()).is_err());
+            assert!(column.get(usize::MAX).is_err());
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The bytes of a store file: header, section table, checksums, codecs. No I/O happens here.
+//!
+//! `store-format.md` is the normative text; the constants of [`layout`] are its only other copy, and a test compares
+//! the two. A file is a header, a table of named sections, and the sections. What the sections of a terrain store
+//! mean is the business of [`store`](crate::store); anyone can store another schema in the same container.
+
+pub mod checksum;
+pub mod codec;
+mod header;
+pub mod layout;
+mod section;
+mod sections;
+mod writer;
+
+pub use header::Header;
+pub use section::{Codec, ElementType, Kind, SectionEntry};
+pub use sections::Sections;
+pub(crate) use sections::byte_range;
+pub use writer::ContainerWriter;

@@ -1,0 +1,205 @@
+//! The per-zoom tile index: which tiles exist, and which rows a renderer samples for each.
+//!
+//! A tile exists at zoom z where a record of native zoom >= z shares area with it. Its list holds the records of
+//! native zoom <= z that share area with it, in candidate order: the ones that can be sampled straight at this zoom
+//! (finer ones come in through the finer tiles).
+//!
+//! Tiles are kept as runs of consecutive [`TileId`]s with the same list, and equal lists are kept once; so a large
+//! record costs a few runs instead of an entry a tile.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::tile::{MAX_ZOOM, TileCoord, TileId};
+
+/// Numbers in `tile.zoom_runs`: where the runs of each zoom start, and their total.
+pub const ZOOM_RUNS: usize = MAX_ZOOM as usize + 2;
+
+/// The arrays of a tile index.
+#[derive(Debug, Clone, Default)]
+pub struct TileArrays {
+    /// The first run of each zoom; [`ZOOM_RUNS`] numbers.
+    pub zoom_runs: Vec<u32>,
+    /// The first identifier of each run, ascending.
+    pub run_start: Vec<u64>,
+    /// How many tiles all earlier runs hold; one more than runs.
+    pub run_rank: Vec<u64>,
+    /// The list of each run.
+    pub run_list: Vec<u32>,
+    /// Where each list starts in `list_rows`; one more than lists.
+    pub list_offsets: Vec<u64>,
+    /// Rows of all lists.
+    pub list_rows: Vec<u32>,
+}
+
+/// Collects tiles in identifier order into runs and distinct lists.
+#[derive(Debug, Default)]
+pub struct Builder {
+    arrays: TileArrays,
+    tiles: u64,
+    next: Option<u64>,
+    known: HashMap<Vec<u32>, u32>,
+}
+
+impl Builder {
+    /// An empty index.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { arrays: TileArrays { list_offsets: vec![0], ..TileArrays::default() }, ..Self::default() }
+    }
+
+    /// Begins the next zoom; call it for every zoom from 0 to [`MAX_ZOOM`], and once more at the end.
+    pub fn zoom(&mut self) {
+        self.arrays.zoom_runs.push(self.arrays.run_start.len() as u32);
+        self.next = None;
+    }
+
+    /// Adds the next tile of the zoom with its list.
+    pub fn tile(&mut self, id: TileId, rows: &[u32]) {
+        let list = match self.known.get(rows) {
+            Some(&list) => list,
+            None => {
+                let list = self.known.len() as u32;
+                self.arrays.list_rows.extend_from_slice(rows);
+                self.arrays.list_offsets.push(self.arrays.list_rows.len() as u64);
+                self.known.insert(rows.to_vec(), list);
+                list
+            }
+        };
+        if self.next != Some(id.0) || self.arrays.run_list.last() != Some(&list) {
+            self.arrays.run_start.push(id.0);
+            self.arrays.run_rank.push(self.tiles);
+            self.arrays.run_list.push(list);
+        }
+        self.tiles += 1;
+        self.next = Some(id.0 + 1);
+    }
+
+    /// The arrays.
+    #[must_use]
+    pub fn finish(mut self) -> TileArrays {
+        self.arrays.run_rank.push(self.tiles);
+        self.arrays
+    }
+}
+
+/// A view of a tile index.
+#[derive(Debug, Clone, Copy)]
+pub struct Tiles<'a> {
+    zoom_runs: &'a [u32],
+    run_start: &'a [u64],
+    run_rank: &'a [u64],
+    run_list: &'a [u32],
+    list_offsets: &'a [u64],
+    list_rows: &'a [u32],
+}
+
+impl<'a> Tiles<'a> {
+    /// A view over the six sections.
+    ///
+    /// # Errors
+    /// Where their lengths do not fit one another.
+    pub fn new(
+        zoom_runs: &'a [u32],
+        run_start: &'a [u64],
+        run_rank: &'a [u64],
+        run_list: &'a [u32],
+        list_offsets: &'a [u64],
+        list_rows: &'a [u32],
+    ) -> Result<Self> {
+        let runs = run_start.len();
+        if zoom_runs.len() == ZOOM_RUNS
+            && run_rank.len() == runs + 1
+            && run_list.len() == runs
+            && !list_offsets.is_empty()
+        {
+            return Ok(Self { zoom_runs, run_start, run_rank, run_list, list_offsets, list_rows });
+        }
+        Err(Error::invalid("tile index", "its sections do not fit one another", "build the store again"))
+    }
+
+    fn runs(&self, z: u8) -> Range<usize> {
+        let at = |i: usize| self.zoom_runs.get(i).map_or(0, |&r| (r as usize).min(self.run_start.len()));
+        let (from, to) = (at(usize::from(z)), at(usize::from(z) + 1));
+        from..to.max(from)
+    }
+
+    fn run_of(&self, tile: TileCoord) -> Option<usize> {
+        if tile.z() > MAX_ZOOM {
+            return None;
+        }
+        let id = TileId::from(tile).0;
+        let runs = self.runs(tile.z());
+        let starts = &self.run_start[runs.clone()];
+        let run = runs.start + starts.partition_point(|&s| s <= id).checked_sub(1)?;
+        (id - self.run_start[run] < self.run_length(run)).then_some(run)
+    }
+
+    fn run_length(&self, run: usize) -> u64 {
+        self.run_rank[run + 1].saturating_sub(self.run_rank[run])
+    }
+
+    /// True where the tile exists. A binary search in the runs of its zoom.
+    #[must_use]
+    pub fn contains(&self, tile: TileCoord) -> bool {
+        self.run_of(tile).is_some()
+    }
+
+    /// The rows to sample for a tile, in candidate order; `None` where the tile does not exist.
+    #[must_use]
+    pub fn rows(&self, tile: TileCoord) -> Option<&'a [u32]> {
+        let list = self.run_list[self.run_of(tile)?] as usize;
+        let (from, to) = (*self.list_offsets.get(list)?, *self.list_offsets.get(list + 1)?);
+        self.list_rows.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?)
+    }
+
+    /// How many tiles exist at a zoom. Reads two numbers.
+    #[must_use]
+    pub fn count(&self, z: u8) -> u64 {
+        let runs = self.runs(z);
+        self.run_rank[runs.end].saturating_sub(self.run_rank[runs.start])
+    }
+
+    /// The deepest zoom with a tile; `None` for an empty store.
+    #[must_use]
+    pub fn max_zoom(&self) -> Option<u8> {
+        (0..=MAX_ZOOM).rev().find(|&z| self.count(z) > 0)
+    }
+
+    /// Runs of consecutive identifiers that exist at zoom `z` below `ancestor` (itself included), in order. Touches
+    /// only those runs.
+    pub fn subtree(&self, ancestor: TileCoord, z: u8) -> impl Iterator<Item = Range<u64>> + use<'a> {
+        let wanted = TileId::subtree(ancestor, z);
+        let this = *self;
+        let runs = if z > MAX_ZOOM { 0..0 } else { self.runs(z) };
+        let first = self.run_start[runs.clone()].partition_point(|&s| s <= wanted.start).saturating_sub(1);
+        (runs.start + first..runs.end)
+            .map(move |run| {
+                let start = this.run_start[run];
+                start.max(wanted.start)..start.saturating_add(this.run_length(run)).min(wanted.end)
+            })
+            .take_while({
+                let end = TileId::subtree(ancestor, z).end;
+                move |r| r.start < end
+            })
+            .filter(|r| r.start < r.end)
+    }
+
+    /// How many tiles exist at zoom `z` below `ancestor`.
+    #[must_use]
+    pub fn count_subtree(&self, ancestor: TileCoord, z: u8) -> u64 {
+        self.subtree(ancestor, z).map(|r| r.end - r.start).sum()
+    }
+
+    /// The tiles that exist at zoom `z` below `ancestor`, in Hilbert order.
+    pub fn iter_subtree(&self, ancestor: TileCoord, z: u8) -> impl Iterator<Item = TileCoord> + use<'a> {
+        self.subtree(ancestor, z).flatten().filter_map(|id| TileId(id).coord())
+    }
+
+    /// How many distinct lists and runs the index holds.
+    #[must_use]
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.list_offsets.len() - 1, self.run_start.len())
+    }
+}

@@ -1,0 +1,305 @@
+//! Opening a store and finding its parts.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::backing::{AlignedBytes, Backing};
+use super::mmap::Map;
+use super::{RecordRef, Records, RowId, SourceRef, Sources, names};
+use crate::column::{Element, RaggedLayout, view};
+use crate::error::{Error, Result};
+use crate::format::{ElementType, Kind, Sections};
+use crate::index::{id::Ids, rtree::RTree, tiles::Tiles};
+
+/// An open store. Cheap to clone, `Send + Sync`, without locks; all clones share one map.
+#[derive(Clone)]
+pub struct Store {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    backing: Backing,
+    pub(super) sections: Sections,
+    pub(super) path: Option<PathBuf>,
+    pub(super) layout: Layout,
+}
+
+/// Where everything lies; found once on opening. Ranges are in bytes of the file.
+pub(super) struct Layout {
+    pub(super) rows: u32,
+    pub(super) tile_size: u32,
+    pub(super) id: Range<usize>,
+    pub(super) bounds: [Range<usize>; 4],
+    pub(super) pixel_size: Range<usize>,
+    pub(super) width: Range<usize>,
+    pub(super) height: Range<usize>,
+    pub(super) native_zoom: Range<usize>,
+    pub(super) source: Range<usize>,
+    pub(super) priority: Range<usize>,
+    pub(super) rank: Range<usize>,
+    pub(super) crs: Range<usize>,
+    pub(super) nodata: Range<usize>,
+    pub(super) nodata_set: Range<usize>,
+    pub(super) data_type: Range<usize>,
+    pub(super) file_size: Range<usize>,
+    pub(super) modified: Range<usize>,
+    pub(super) path: RaggedLayout,
+    pub(super) crs_name: RaggedLayout,
+    pub(super) source_texts: [RaggedLayout; 5],
+    pub(super) source_records: Range<usize>,
+    tree: Range<usize>,
+    ids: [Range<usize>; 3],
+    tiles: [Range<usize>; 6],
+}
+
+impl Store {
+    /// Opens a store file by mapping it. Reads the first page or two; memory is shared with every other process that
+    /// maps the file.
+    ///
+    /// While a store is open its file must not be written into or cut. hypso itself only ever replaces it by rename,
+    /// which leaves open stores as they are.
+    ///
+    /// # Errors
+    /// Where the file can't be opened or mapped, is no store, of a newer major version, cut off or altered in header
+    /// or table. Damage elsewhere is found by [`verify`](super::verify).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::new(Backing::Map(Map::open(path)?), Some(path.to_path_buf())).map_err(|e| e.with_path(path))
+    }
+
+    /// Opens a store that lies in memory. Bytes that do not start at a multiple of eight are copied once.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
+        let aligned = bytes.as_ref().as_ptr().cast::<u64>().is_aligned();
+        let buffer: Box<dyn AsRef<[u8]> + Send + Sync> =
+            if aligned { Box::new(bytes) } else { Box::new(AlignedBytes::copy_of(bytes.as_ref())) };
+        Self::new(Backing::Buffer(buffer), None)
+    }
+
+    fn new(backing: Backing, path: Option<PathBuf>) -> Result<Self> {
+        let bytes = backing.bytes();
+        let sections = Sections::parse(bytes)?;
+        if sections.header().schema() != names::SCHEMA {
+            let problem = format!("holds {:?}, {:?} was expected", sections.header().schema(), names::SCHEMA);
+            return Err(Error::invalid("header", problem, "give a store made by `hypso build`"));
+        }
+        let layout = Layout::find(&sections, bytes)?;
+        let store = Self { inner: Arc::new(Inner { backing, sections, path, layout }) };
+        // The indices check how their lengths fit; that reads no page of theirs.
+        store.try_tree()?;
+        store.try_ids()?;
+        store.try_tiles()?;
+        Ok(store)
+    }
+
+    /// How many records the store holds.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.inner.layout.rows
+    }
+
+    /// True without records.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The tile size, in pixels, that native zooms and the tile index were made for.
+    #[must_use]
+    pub fn tile_size(&self) -> u32 {
+        self.inner.layout.tile_size
+    }
+
+    /// The file that was opened; `None` for a store in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.path.as_deref()
+    }
+
+    /// A number that identifies the store's whole content: two stores with the same one hold the same bytes, up to
+    /// hash collisions. Reads nothing.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.inner.sections.header().table_checksum()
+    }
+
+    /// Header and section table.
+    #[must_use]
+    pub fn sections(&self) -> &Sections {
+        &self.inner.sections
+    }
+
+    /// The whole file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.inner.backing.bytes()
+    }
+
+    /// The metadata document, JSON.
+    #[must_use]
+    pub fn metadata(&self) -> &str {
+        let entry = self.inner.sections.find(names::METADATA, Kind::Json);
+        let bytes = entry.and_then(|e| self.bytes().get(crate::format::byte_range(e))).unwrap_or(b"{}");
+        std::str::from_utf8(bytes).unwrap_or("{}")
+    }
+
+    /// The values of any raw section of numbers, by name: `store.column::<f64>("record.min_x")`.
+    ///
+    /// # Errors
+    /// Where there is no such column, or it holds another type.
+    pub fn column<T: Element>(&self, name: &str) -> Result<&[T]> {
+        let range = self.inner.sections.raw(name, Kind::Column, T::TYPE, None)?;
+        Ok(view(self.bytes(), &range))
+    }
+
+    /// All records as columns.
+    #[must_use]
+    pub fn records(&self) -> Records<'_> {
+        Records::new(self)
+    }
+
+    /// The record in a row.
+    #[must_use]
+    pub fn record(&self, row: RowId) -> Option<RecordRef<'_>> {
+        (row < self.len()).then(|| self.records().get(row)).flatten()
+    }
+
+    /// All sources in priority order.
+    #[must_use]
+    pub fn sources(&self) -> Sources<'_> {
+        Sources::new(self)
+    }
+
+    /// The source with this position.
+    #[must_use]
+    pub fn source(&self, index: u16) -> Option<SourceRef<'_>> {
+        self.sources().get(index)
+    }
+
+    pub(super) fn slice<T: Element>(&self, range: &Range<usize>) -> &[T] {
+        view(self.bytes(), range)
+    }
+
+    /// The R-tree over the rows.
+    #[must_use]
+    pub fn tree(&self) -> RTree<'_> {
+        self.try_tree().expect("checked on opening")
+    }
+
+    /// The table from ids to rows.
+    #[must_use]
+    pub fn ids(&self) -> Ids<'_> {
+        self.try_ids().expect("checked on opening")
+    }
+
+    /// The tile index.
+    #[must_use]
+    pub fn tiles(&self) -> Tiles<'_> {
+        self.try_tiles().expect("checked on opening")
+    }
+
+    fn try_tree(&self) -> Result<RTree<'_>> {
+        RTree::new(self.slice(&self.inner.layout.tree), self.len() as usize)
+    }
+
+    fn try_ids(&self) -> Result<Ids<'_>> {
+        let [keys, rows, directory] = &self.inner.layout.ids;
+        Ids::new(self.slice(keys), self.slice(rows), self.slice(directory))
+    }
+
+    fn try_tiles(&self) -> Result<Tiles<'_>> {
+        let [zooms, start, rank, list, offsets, rows] = &self.inner.layout.tiles;
+        Tiles::new(
+            self.slice(zooms),
+            self.slice(start),
+            self.slice(rank),
+            self.slice(list),
+            self.slice(offsets),
+            self.slice(rows),
+        )
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.inner.path).field("records", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl Layout {
+    fn find(s: &Sections, bytes: &[u8]) -> Result<Self> {
+        use ElementType::{F64, I64, U8, U16, U32, U64};
+        let parameters = s.raw(names::PARAMETERS, Kind::Column, U32, Some(1))?;
+        let tile_size = view::<u32>(bytes, &parameters).first().copied().unwrap_or(0);
+        if ![256, 512, 1024].contains(&tile_size) {
+            let problem = format!("tile size is {tile_size}; 256, 512 or 1024 expected");
+            return Err(Error::invalid("section \"store.parameters\"", problem, "build the store again"));
+        }
+        let id = s.expect(names::ID, Kind::Column, U64, crate::format::Codec::Raw)?;
+        let rows = id.count();
+        if rows >= u64::from(u32::MAX) {
+            return Err(Error::invalid(
+                "section \"record.id\"",
+                format!("has {rows} rows; the limit is 2^32 - 2"),
+                "build the store again",
+            ));
+        }
+        let column = |name, element| s.raw(name, Kind::Column, element, Some(rows));
+        let any = |name, kind, element| s.raw(name, kind, element, None);
+        let source_records = any(names::SOURCE_RECORDS, Kind::Column, U64)?;
+        let sources = source_records.len() as u64 / 8;
+        let crs_count = s.find(names::CRS_NAME, Kind::Offsets).map_or(0, |e| e.count().saturating_sub(1));
+        let text = |name| RaggedLayout::find(s, name, sources);
+        Ok(Self {
+            rows: rows as u32,
+            tile_size,
+            id: column(names::ID, U64)?,
+            bounds: [
+                column(names::MIN_X, F64)?,
+                column(names::MIN_Y, F64)?,
+                column(names::MAX_X, F64)?,
+                column(names::MAX_Y, F64)?,
+            ],
+            pixel_size: column(names::PIXEL_SIZE, F64)?,
+            width: column(names::WIDTH, U32)?,
+            height: column(names::HEIGHT, U32)?,
+            native_zoom: column(names::NATIVE_ZOOM, U8)?,
+            source: column(names::SOURCE, U16)?,
+            priority: column(names::PRIORITY, U16)?,
+            rank: column(names::RANK, U32)?,
+            crs: column(names::CRS, U32)?,
+            nodata: column(names::NODATA, F64)?,
+            nodata_set: column(names::NODATA_SET, U8)?,
+            data_type: column(names::DATA_TYPE, U8)?,
+            file_size: column(names::FILE_SIZE, U64)?,
+            modified: column(names::MODIFIED, I64)?,
+            path: RaggedLayout::find(s, names::PATH, rows)?,
+            crs_name: RaggedLayout::find(s, names::CRS_NAME, crs_count)?,
+            source_texts: [
+                text(names::SOURCE_NAME)?,
+                text(names::SOURCE_ROOT)?,
+                text(names::SOURCE_ATTRIBUTION)?,
+                text(names::SOURCE_LICENCE)?,
+                text(names::SOURCE_DATUM)?,
+            ],
+            source_records,
+            tree: any(names::TREE, Kind::Tree, U32)?,
+            ids: [
+                s.raw(names::ID_KEYS, Kind::Column, U64, Some(rows))?,
+                s.raw(names::ID_ROWS, Kind::Column, U32, Some(rows))?,
+                any(names::ID_DIRECTORY, Kind::Column, U32)?,
+            ],
+            tiles: [
+                any(names::ZOOM_RUNS, Kind::Column, U32)?,
+                any(names::RUN_START, Kind::Column, U64)?,
+                any(names::RUN_RANK, Kind::Column, U64)?,
+                any(names::RUN_LIST, Kind::Column, U32)?,
+                any(names::LIST, Kind::Offsets, U64)?,
+                any(names::LIST, Kind::Column, U32)?,
+            ],
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! Records: all of them as columns, one of them as a row.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use super::{DataType, SourceRef, Store};
+use crate::error::Result;
+use crate::tile::Bounds;
+
+/// The position of a record in its store: rows lie in Hilbert order of their footprints' centres.
+///
+/// Rows change when records are added; [`RecordRef::id`] does not.
+pub type RowId = u32;
+
+/// The columns of all records. Indexing with a [`RowId`] below the number of records never fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    store: &'a Store,
+    /// Western edges, EPSG:3857 metres.
+    pub min_x: &'a [f64],
+    /// Southern edges, EPSG:3857 metres.
+    pub min_y: &'a [f64],
+    /// Eastern edges, EPSG:3857 metres.
+    pub max_x: &'a [f64],
+    /// Northern edges, EPSG:3857 metres.
+    pub max_y: &'a [f64],
+    /// Position of each record in the candidate order: (priority, pixel size, path).
+    pub rank: &'a [u32],
+    /// Native zooms for the store's tile size.
+    pub native_zoom: &'a [u8],
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn new(store: &'a Store) -> Self {
+        let l = &store.inner.layout;
+        Self {
+            store,
+            min_x: store.slice(&l.bounds[0]),
+            min_y: store.slice(&l.bounds[1]),
+            max_x: store.slice(&l.bounds[2]),
+            max_y: store.slice(&l.bounds[3]),
+            rank: store.slice(&l.rank),
+            native_zoom: store.slice(&l.native_zoom),
+        }
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.store.len() as usize
+    }
+
+    /// True without records.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.store.is_empty()
+    }
+
+    /// The record in a row.
+    #[must_use]
+    pub fn get(&self, row: RowId) -> Option<RecordRef<'a>> {
+        (row < self.store.len()).then_some(RecordRef { store: self.store, row })
+    }
+
+    /// All records in row order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = RecordRef<'a>> + use<'a> {
+        let store = self.store;
+        (0..self.store.len()).map(move |row| RecordRef { store, row })
+    }
+
+    /// The footprint of a row.
+    #[must_use]
+    pub fn bounds(&self, row: RowId) -> Bounds {
+        let at = |column: &[f64]| column.get(row as usize).copied().unwrap_or(f64::NAN);
+        Bounds::new(at(self.min_x), at(self.min_y), at(self.max_x), at(self.max_y))
+    }
+}
+
+/// One record. Reading an attribute reads one number of its column.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordRef<'a> {
+    store: &'a Store,
+    row: RowId,
+}
+
+macro_rules! attribute {
+    ($(#[$doc:meta])* $name:ident: $type:ty = $column:ident) => {
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name(&self) -> $type {
+            self.store.slice::<$type>(&self.store.inner.layout.$column).get(self.row as usize).copied().unwrap_or_default()
+        }
+    };
+}
+
+impl<'a> RecordRef<'a> {
+    /// The record's row.
+    #[must_use]
+    pub fn row(&self) -> RowId {
+        self.row
+    }
+
+    attribute!(
+        /// The record's id: a hash of source name and path, the same in every build.
+        id: u64 = id
+    );
+    attribute!(
+        /// Pixel size in EPSG:3857 metres.
+        pixel_size: f64 = pixel_size
+    );
+    attribute!(
+        /// Columns of the raster.
+        width: u32 = width
+    );
+    attribute!(
+        /// Rows of the raster.
+        height: u32 = height
+    );
+    attribute!(
+        /// The smallest zoom whose pixels are no larger than the record's.
+        native_zoom: u8 = native_zoom
+    );
+    attribute!(
+        /// The position of the record's source.
+        source_index: u16 = source
+    );
+    attribute!(
+        /// The priority of the record's source; 0 wins.
+        priority: u16 = priority
+    );
+    attribute!(
+        /// Position in the candidate order of all records: (priority, pixel size, path).
+        rank: u32 = rank
+    );
+    attribute!(
+        /// The file's size when the store was built, bytes.
+        file_size: u64 = file_size
+    );
+    attribute!(
+        /// The file's modification time when the store was built, nanoseconds since 1970 (UTC).
+        modified_ns: i64 = modified
+    );
+
+    /// The footprint, EPSG:3857 metres.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        self.store.records().bounds(self.row)
+    }
+
+    /// The declared nodata value.
+    #[must_use]
+    pub fn nodata(&self) -> Option<f64> {
+        let l = &self.store.inner.layout;
+        let set = self.store.slice::<u8>(&l.nodata_set).get(self.row as usize).copied().unwrap_or(0);
+        (set == 1).then(|| self.store.slice::<f64>(&l.nodata).get(self.row as usize).copied().unwrap_or(f64::NAN))
+    }
+
+    /// The type of the raster's cells.
+    #[must_use]
+    pub fn data_type(&self) -> DataType {
+        let number = self.store.slice::<u8>(&self.store.inner.layout.data_type).get(self.row as usize).copied();
+        DataType::from_number(number.unwrap_or(0))
+    }
+
+    /// The record's source.
+    #[must_use]
+    pub fn source(&self) -> Option<SourceRef<'a>> {
+        self.store.source(self.source_index())
+    }
+
+    /// The path below the source's root. Decodes a block of 64 KiB where paths are compressed.
+    ///
+    /// # Errors
+    /// Where the section is damaged.
+    pub fn path(&self) -> Result<Cow<'a, str>> {
+        self.store.inner.layout.path.over(self.store.bytes()).text(self.row as usize)
+    }
+
+    /// The path with its source's root before it: what to open.
+    ///
+    /// # Errors
+    /// Where a section is damaged.
+    pub fn full_path(&self) -> Result<PathBuf> {
+        let root = match self.source() {
+            Some(source) => PathBuf::from(&*source.root()?),
+            None => PathBuf::new(),
+        };
+        Ok(root.join(&*self.path()?))
+    }
+
+    /// The CRS as `EPSG:n` or WKT; empty where it was not known.
+    ///
+    /// # Errors
+    /// Where the section is damaged.
+    pub fn crs(&self) -> Result<Cow<'a, str>> {
+        let l = &self.store.inner.layout;
+        let index = self.store.slice::<u32>(&l.crs).get(self.row as usize).copied().unwrap_or(u32::MAX);
+        l.crs_name.over(self.store.bytes()).text(index as usize)
+    }
+}

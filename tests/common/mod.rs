@@ -1,0 +1,88 @@
+//! What several test files need.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
+use hypso::tile::Bounds;
+
+/// A small deterministic generator (SplitMix64; Steele, Lea, Flood 2014).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// In 0..1.
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Three sources of different resolution over some islands, as a catalogue would list them.
+pub fn catalogue(count: usize, seed: u64) -> (Vec<SourceInput>, Vec<RecordInput>) {
+    let names = ["dem1", "dem5", "dem10"];
+    let source = |name: &str| SourceInput {
+        name: name.to_string(),
+        root: PathBuf::from("/data").join(name),
+        attribution: format!("© survey of {name}"),
+        licence: "CC BY 4.0".into(),
+        vertical_datum: "EPSG:6695".into(),
+    };
+    let mut random = Random(seed);
+    let mut records = Vec::new();
+    for i in 0..count {
+        let which = i % 3;
+        let cell = [1500.0, 3000.0, 12_000.0][which];
+        let large = if random.unit() < 0.01 { 20.0 } else { 1.0 };
+        let island = random.next() % 5;
+        let (cx, cy) = (1.4e7 + island as f64 * 4e5, 4.0e6 + island as f64 * 3e5);
+        let (x, y) = (cx + (random.unit() * 60.0).floor() * cell, cy + (random.unit() * 60.0).floor() * cell);
+        let overlap = cell * 0.01;
+        records.push(RecordInput {
+            source: which,
+            path: format!("{}/{i:07}.tif", i / 1000),
+            bounds: Bounds::new(x, y, x + cell * large + overlap, y + cell * large + overlap),
+            pixel_size: [1.2, 6.0, 12.0][which] * (1.0 + random.unit() * 0.01),
+            width: 1000,
+            height: 1001,
+            crs: ["EPSG:6668", "EPSG:32654", ""][i % 3].into(),
+            nodata: (i % 2 == 0).then_some(-9999.0),
+            data_type: [DataType::F32, DataType::I16, DataType::Unknown][which],
+            file_size: 1000 + i as u64,
+            modified_ns: 1_700_000_000_000_000_000 + i as i64,
+        });
+    }
+    (names.iter().map(|n| source(n)).collect(), records)
+}
+
+/// The bytes of a store.
+pub fn store_bytes(sources: &[SourceInput], records: &[RecordInput]) -> Vec<u8> {
+    store::write(Cursor::new(Vec::new()), sources, records, &Parameters::default())
+        .expect("the store is written")
+        .into_inner()
+}
+
+/// A store in memory.
+pub fn store(count: usize, seed: u64) -> Store {
+    let (sources, records) = catalogue(count, seed);
+    Store::from_bytes(store_bytes(&sources, &records)).expect("the store opens")
+}
+
+/// The folder of real data; `None` (with the reason printed) where it is missing. Missing under CI is a failure.
+pub fn shared(what: &str) -> Option<PathBuf> {
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let folder = std::env::var_os("HYPSO_SHARED").map_or(beside, PathBuf::from).join(what);
+    if folder.exists() {
+        return Some(folder);
+    }
+    assert!(std::env::var_os("CI").is_none(), "CI is set, but {} is missing", folder.display());
+    println!("skipped: {} is missing", folder.display());
+    None
+}
