@@ -5,6 +5,8 @@ pub mod column;
 pub mod error;
 pub mod format;
 pub mod index;
+#[cfg(feature = "engine")]
+pub mod plan;
 pub mod progress;
 pub mod query;
 pub mod store;
@@ -25,3 +27,4 @@ pub mod terrain;
 pub mod cli;
 
 pub use error::{Error, Result};
+pub use store::Store;

@@ -1,0 +1,193 @@
+//! Groups cut into steps, steps into units.
+
+use super::{Coverage, Extent, Pattern, ZoomRange};
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::tile::{Bounds, TileCoord, TileId};
+
+/// Zooms in a step at most; a unit then has at most 64 + 16 + 4 + 1 tiles.
+const STEP_ZOOMS: u8 = 4;
+
+/// What a run is asked for.
+#[derive(Debug, Clone)]
+pub struct PlanOptions {
+    /// The coarsest zoom; 0 by default.
+    pub min_zoom: Option<u8>,
+    /// The finest zoom; by default the store's finest native zoom.
+    pub max_zoom: Option<u8>,
+    /// The wanted box, EPSG:3857 metres.
+    pub bounds: Option<Bounds>,
+    /// Which tiles exist.
+    pub coverage: Coverage,
+    /// How the zooms are cut into groups.
+    pub pattern: Pattern,
+    /// True where the tiles one zoom below the finest are read from an archive instead of being made.
+    pub finer_given: bool,
+}
+
+/// What a run makes.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The wanted zooms and box.
+    pub extent: Extent,
+    /// Finest first.
+    pub groups: Vec<Group>,
+}
+
+/// A zoom range that becomes an archive of its own.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its zooms.
+    pub zooms: ZoomRange,
+    /// False for zooms below the wanted ones, whose tiles are only made because others are means of them.
+    pub kept: bool,
+    /// Finest first.
+    pub steps: Vec<Step>,
+}
+
+/// Zooms whose units depend only on the step before.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its zooms.
+    pub zooms: ZoomRange,
+    /// The zoom of the units' blocks.
+    pub block_zoom: u8,
+    /// In Hilbert order of their blocks.
+    pub units: Vec<Unit>,
+}
+
+/// The tiles of a step below one ancestor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unit {
+    /// The ancestor; never finer than the coarsest zoom.
+    pub block: TileCoord,
+    /// The zooms of its tiles.
+    pub zooms: ZoomRange,
+    /// How many tiles it has at most; some may turn out to have no valid pixel.
+    pub tiles: u64,
+}
+
+impl Unit {
+    /// A name that is the same in every plan of the same store and options, such as `z11-14_11_1814_808`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("z{}_{}_{}_{}", self.zooms, self.block.z(), self.block.x(), self.block.y())
+    }
+}
+
+impl Step {
+    /// The zoom of the blocks of a step over these zooms.
+    #[must_use]
+    pub fn block_zoom(zooms: ZoomRange) -> u8 {
+        zooms.max.saturating_sub(STEP_ZOOMS - 1).min(zooms.min)
+    }
+
+    /// How many tiles its units have.
+    #[must_use]
+    pub fn tiles(&self) -> u64 {
+        self.units.iter().map(|u| u.tiles).sum()
+    }
+}
+
+impl Plan {
+    /// Plans a run.
+    ///
+    /// # Errors
+    /// Where the store is empty, the zooms are impossible, the box holds no record, or the pattern does not cover the
+    /// zooms.
+    pub fn new(store: &Store, options: &PlanOptions) -> Result<Self> {
+        let Some(native_max) = store.tiles().max_zoom() else {
+            return Err(Error::argument("store", "holds no record; build one from rasters first"));
+        };
+        let max = options.max_zoom.unwrap_or(native_max);
+        let min = options.min_zoom.unwrap_or(0);
+        let zooms = ZoomRange::new(min, max)?;
+        if options.coverage == Coverage::Native && min > native_max {
+            let problem = format!(
+                "{min} is finer than the finest record (native zoom {native_max}); lower it, or say --coverage full"
+            );
+            return Err(Error::argument("--min-zoom", problem));
+        }
+        let top = if options.coverage == Coverage::Native { max.min(native_max) } else { max };
+        let extent = Extent { coverage: options.coverage, zooms: ZoomRange { min, max: top }, bounds: options.bounds };
+        let mut groups = Vec::new();
+        if native_max > top && !options.finer_given {
+            groups.push(Group { zooms: ZoomRange { min: top + 1, max: native_max }, kept: false, steps: Vec::new() });
+        }
+        let kept = options.pattern.groups(ZoomRange { min, max: top })?;
+        groups.extend(kept.into_iter().map(|zooms| Group { zooms, kept: true, steps: Vec::new() }));
+        for group in &mut groups {
+            group.steps = steps(store, &extent, group.zooms);
+        }
+        let plan = Self { extent, groups };
+        if plan.tiles() == 0 {
+            return Err(Error::argument(
+                "--bbox",
+                "no record lies in it at these zooms; `hypso info` shows what the store covers",
+            ));
+        }
+        Ok(plan)
+    }
+
+    /// How many tiles all units have, kept or not.
+    #[must_use]
+    pub fn tiles(&self) -> u64 {
+        self.groups.iter().flat_map(|g| &g.steps).map(Step::tiles).sum()
+    }
+
+    /// How many units there are.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.groups.iter().flat_map(|g| &g.steps).map(|s| s.units.len()).sum()
+    }
+
+    /// How many of the tiles are made but not kept, because they lie outside the wanted zooms or box.
+    #[must_use]
+    pub fn intermediate_tiles(&self, store: &Store) -> u64 {
+        let mut count = 0;
+        for group in &self.groups {
+            for unit in group.steps.iter().flat_map(|s| &s.units) {
+                if !group.kept {
+                    count += unit.tiles;
+                } else if self.extent.bounds.is_some_and(|b| !b.contains(&unit.block.bounds())) {
+                    let tiles = unit.zooms.iter().flat_map(|z| self.extent.tiles(store, unit.block, z));
+                    count += tiles.filter(|&t| !self.extent.wants(t)).count() as u64;
+                }
+            }
+        }
+        count
+    }
+}
+
+fn steps(store: &Store, extent: &Extent, zooms: ZoomRange) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut max = zooms.max;
+    loop {
+        let min = max.saturating_sub(STEP_ZOOMS - 1).max(zooms.min);
+        let zooms_of_step = ZoomRange { min, max };
+        steps.push(step(store, extent, zooms_of_step));
+        if min == zooms.min {
+            return steps;
+        }
+        max = min - 1;
+    }
+}
+
+fn step(store: &Store, extent: &Extent, zooms: ZoomRange) -> Step {
+    let block_zoom = Step::block_zoom(zooms);
+    let mut blocks: Vec<u64> = Vec::new();
+    if let Some(world) = TileCoord::new(0, 0, 0) {
+        // Coverage is closed under parents: whoever has a tile at any zoom of the step has one at its coarsest.
+        let tiles = extent.tiles(store, world, zooms.min);
+        blocks.extend(tiles.iter().filter_map(|t| t.ancestor(block_zoom)).map(|b| TileId::from(b).0));
+        blocks.sort_unstable();
+        blocks.dedup();
+    }
+    let unit = |block: TileCoord| Unit {
+        block,
+        zooms,
+        tiles: zooms.iter().map(|z| extent.tiles(store, block, z).len() as u64).sum(),
+    };
+    let units = blocks.iter().filter_map(|&id| TileId(id).coord()).map(unit).filter(|u| u.tiles > 0).collect();
+    Step { zooms, block_zoom, units }
+}
