@@ -1,1 +1,26 @@
 //! Pixels of rasters: windows, geotransforms, kernels and warping.
+//!
+//! A tile is made from a raster in four steps, each of which depends on the tile and the raster alone and never on how
+//! the work is split:
+//!
+//! 1. [`warp::pixel_map`] says where the centre of each of the tile's pixels falls, in fractional cells of the raster.
+//! 2. [`warp::source_window`] says which cells the kernel needs; the window may reach beyond the raster.
+//! 3. [`Raster::read_into`] fills the window; neighbours on the same lattice ([`lattice_offset`]) fill what is beyond
+//!    the raster, so that no seam stands where one file ends and the next begins.
+//! 4. [`warp::resample`] makes the pixels whose centres lie inside the raster.
+//!
+//! Cells have a mask beside their values: nodata never enters a mean. GDAL stands behind the [`Raster`] and
+//! [`Projector`] traits, in one file, behind the feature `gdal`.
+
+mod cells;
+mod geotransform;
+mod info;
+mod resampling;
+
+#[cfg(feature = "gdal")]
+pub mod gdal;
+
+pub use cells::{Cells, State, Window};
+pub use geotransform::GeoTransform;
+pub use info::{Projector, Raster, RasterInfo, lattice_offset, read_neighbour};
+pub use resampling::Resampling;

@@ -1,0 +1,134 @@
+//! What is known of a raster without reading its cells, and the traits that stand before GDAL.
+
+use std::path::PathBuf;
+
+use super::{Cells, GeoTransform};
+use crate::error::Result;
+
+/// The header of a raster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RasterInfo {
+    /// The file.
+    pub path: PathBuf,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// From fractional cells to coordinates of `crs`.
+    pub transform: GeoTransform,
+    /// `EPSG:n` where the CRS has a code, else WKT. Axes are x, y (longitude, latitude) whatever the authority says.
+    pub crs: String,
+    /// The declared nodata value, as stored in the file (before scale and offset).
+    pub nodata: Option<f64>,
+    /// The type of the cells: `int16`, `float32`, ...; `unknown` for complex numbers.
+    pub data_type: &'static str,
+    /// Elevation = cell * scale + offset.
+    pub scale: f64,
+    /// See `scale`.
+    pub offset: f64,
+    /// For a geographic CRS, its units in a full turn (360 for degrees); else `None`. Longitudes that differ by it are
+    /// the same place.
+    pub turn: Option<f64>,
+}
+
+/// A raster that windows can be read from.
+pub trait Raster {
+    /// The header.
+    fn info(&self) -> &RasterInfo;
+
+    /// Reads the part of `cells.window` that lies inside the raster into the cells that are
+    /// [`State::OUTSIDE`](super::State::OUTSIDE) so far. Scale and offset are applied; nodata, NaN and masked cells
+    /// become [`State::NODATA`](super::State::NODATA).
+    ///
+    /// # Errors
+    /// Where the file can't be read or decoded.
+    fn read_into(&mut self, cells: &mut Cells) -> Result<()>;
+}
+
+/// A map from EPSG:3857 points to the coordinates of another CRS.
+pub trait Projector {
+    /// Turns EPSG:3857 metres into coordinates of the CRS, in place; points that have none become NaN.
+    ///
+    /// # Errors
+    /// Where the transformation as a whole is impossible.
+    fn to_crs(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()>;
+}
+
+/// How far a raster's grid may be off another's, in cells, and still count as the same lattice.
+const LATTICE_TOLERANCE: f64 = 1e-3;
+
+/// Where `other` lies on the lattice of `base`: the column and row of `base` that `other`'s cell (0, 0) falls on.
+///
+/// `None` unless both have the same CRS, the same cell size and rotation, and origins that are a whole number of cells
+/// apart, to a thousandth of a cell over their extents.
+#[must_use]
+pub fn lattice_offset(base: &RasterInfo, other: &RasterInfo) -> Option<(i64, i64)> {
+    if base.crs != other.crs {
+        return None;
+    }
+    let back = base.transform.invert()?;
+    let place = |col: f64, row: f64| {
+        let (x, y) = other.transform.apply(col, row);
+        back.apply(x, y)
+    };
+    let (col, row) = place(0.0, 0.0);
+    let (dc, dr) = (col.round(), row.round());
+    if dc.abs() >= 1e15 || dr.abs() >= 1e15 {
+        return None;
+    }
+    let (w, h) = (f64::from(other.width), f64::from(other.height));
+    let aligned = [(0.0, 0.0), (w, 0.0), (0.0, h), (w, h)].into_iter().all(|(col, row)| {
+        let (c, r) = place(col, row);
+        (c - dc - col).abs() <= LATTICE_TOLERANCE && (r - dr - row).abs() <= LATTICE_TOLERANCE
+    });
+    aligned.then_some((dc as i64, dr as i64))
+}
+
+/// Fills from `neighbour` the cells that the raster `base` has not: `cells` is a window in columns and rows of `base`.
+/// Returns whether the two share a lattice; where they do not, nothing is read.
+///
+/// # Errors
+/// As [`Raster::read_into`].
+pub fn read_neighbour(base: &RasterInfo, neighbour: &mut dyn Raster, cells: &mut Cells) -> Result<bool> {
+    let Some((dc, dr)) = lattice_offset(base, neighbour.info()) else { return Ok(false) };
+    cells.window.col -= dc;
+    cells.window.row -= dr;
+    let outcome = neighbour.read_into(cells);
+    cells.window.col += dc;
+    cells.window.row += dr;
+    outcome.map(|()| true)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A header for tests.
+    pub fn info(transform: GeoTransform, width: u32, height: u32) -> RasterInfo {
+        RasterInfo {
+            path: "test.tif".into(),
+            width,
+            height,
+            transform,
+            crs: "EPSG:4326".into(),
+            nodata: None,
+            data_type: "float32",
+            scale: 1.0,
+            offset: 0.0,
+            turn: None,
+        }
+    }
+
+    #[test]
+    fn neighbours_share_a_lattice_only_when_aligned() {
+        let cell = 0.2 / 3600.0;
+        let base = info(GeoTransform::north_up(124.0750, 24.3250, cell, cell), 225, 150);
+        let at = |west: f64, north: f64, size: f64| info(GeoTransform::north_up(west, north, size, size), 225, 150);
+        assert_eq!(lattice_offset(&base, &at(124.0875, 24.3250, cell)), Some((225, 0)));
+        assert_eq!(lattice_offset(&base, &at(124.0625, 24.3333333333, cell)), Some((-225, -150)));
+        assert_eq!(lattice_offset(&base, &at(124.0875 + cell / 4.0, 24.3250, cell)), None);
+        assert_eq!(lattice_offset(&base, &at(124.0875, 24.3250, cell * 2.0)), None);
+        let other = RasterInfo { crs: "EPSG:6668".into(), ..base.clone() };
+        assert_eq!(lattice_offset(&base, &other), None);
+    }
+}
