@@ -11,8 +11,9 @@ use ::gdal::raster::{Buffer, GdalType, RasterCreationOptions};
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 use ::gdal::{Dataset, DriverManager};
 
-use super::{Cells, GeoTransform, Projector, Raster, RasterInfo};
+use super::{Cells, GeoTransform, Projector, Raster, RasterInfo, footprint};
 use crate::error::{Error, Result};
+use crate::tile::Bounds;
 
 thread_local! {
     /// What GDAL said on this thread since the last call of [`said`].
@@ -338,6 +339,23 @@ fn transform(by: &CoordTransform, xs: &mut [f64], ys: &mut [f64]) {
             (*x, *y) = (f64::NAN, f64::NAN);
         }
     }
+}
+
+/// The footprint of a raster in EPSG:3857 metres and its pixel size there; see [`footprint`]. Makes a projector of its own:
+/// for many rasters of one CRS keep one and call [`footprint_by`].
+///
+/// # Errors
+/// As [`GdalProjector::new`] and [`footprint`].
+pub fn source_footprint(info: &RasterInfo) -> Result<(Bounds, f64)> {
+    footprint_by(info, &GdalProjector::new(&info.crs)?)
+}
+
+/// [`source_footprint`] with a projector of the raster's CRS.
+///
+/// # Errors
+/// As [`footprint`].
+pub fn footprint_by(info: &RasterInfo, projector: &GdalProjector) -> Result<(Bounds, f64)> {
+    footprint(info, &|xs, ys| projector.to_mercator(xs, ys))
 }
 
 /// The type of the cells that [`write_geotiff`] writes.

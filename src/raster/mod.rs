@@ -13,14 +13,20 @@
 //! [`Projector`] traits, in one file, behind the feature `gdal`.
 
 mod cells;
+mod footprint;
 mod geotransform;
 mod info;
+pub mod kernel;
+mod pixel_map;
 mod resampling;
+pub mod warp;
 
 #[cfg(feature = "gdal")]
 pub mod gdal;
 
 pub use cells::{Cells, State, Window};
+pub use footprint::{footprint, on_the_lattice};
 pub use geotransform::GeoTransform;
 pub use info::{Projector, Raster, RasterInfo, lattice_offset, read_neighbour};
 pub use resampling::Resampling;
+pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};

@@ -1,0 +1,287 @@
+//! Where a tile's pixel centres fall in a raster.
+
+use super::{Projector, RasterInfo};
+use crate::error::{Error, Result};
+use crate::tile::Bounds;
+
+/// Where the centres of a tile's pixels fall in a raster, in fractional cells: cell i spans i to i + 1.
+///
+/// Positions are rounded to 2^-16 of a cell. Files on one lattice then agree, to the bit, on which of them has a centre
+/// that falls on their common edge, although each computes it from an origin of its own. NaN: nowhere near the raster.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PixelMap {
+    /// Columns depend on x alone and rows on y alone, as for geographic and Mercator rasters.
+    Separable {
+        /// The column of each of the tile's pixel columns.
+        cols: Vec<f64>,
+        /// The row of each of the tile's pixel rows.
+        rows: Vec<f64>,
+    },
+    /// Any other CRS: a position for each pixel, row by row.
+    Grid {
+        /// The column of each pixel.
+        cols: Vec<f64>,
+        /// The row of each pixel.
+        rows: Vec<f64>,
+    },
+}
+
+/// Pixels a side of the blocks that are interpolated at first.
+const STEP: usize = 32;
+/// The largest error of interpolation over a block, in cells. Pixels are then interpolated over quarters of it, so that
+/// their own error is about a fourth of this.
+const TOLERANCE: f64 = 1.0 / 64.0;
+/// The largest difference, in cells, between two rows of a separable map.
+const SEPARABLE: f64 = 1e-6;
+
+/// The map of a tile of `size` pixels a side onto a raster.
+///
+/// A separable map costs `2 size` points of PROJ, exact. Any other costs about `size^2 / 256`: positions are exact on a
+/// lattice of 16 pixels and interpolated between, and blocks where that is off by more than 1/64 of a cell are halved
+/// until it is not, down to every pixel.
+///
+/// # Errors
+/// Where the raster's geotransform has no inverse or the projector fails as a whole.
+pub fn pixel_map(tile: &Bounds, size: u32, info: &RasterInfo, projector: &dyn Projector) -> Result<PixelMap> {
+    let side = size as usize;
+    let locate = Locate::new(tile, size, info, projector)?;
+    if side > 0 && info.transform.is_axis_aligned() && locate.is_separable(side)? {
+        let middle = (side / 2) as f64;
+        let (cols, _) = locate.cells((0..side).map(|i| (i as f64, middle)))?;
+        let (_, rows) = locate.cells((0..side).map(|i| (middle, i as f64)))?;
+        return Ok(PixelMap::Separable { cols, rows });
+    }
+    let mut grid = Grid { side, cols: vec![f64::NAN; side * side], rows: vec![f64::NAN; side * side] };
+    let mut blocks: Vec<(usize, usize)> =
+        (0..side).step_by(STEP).flat_map(|y| (0..side).step_by(STEP).map(move |x| (x, y))).collect();
+    let mut step = STEP;
+    while !blocks.is_empty() {
+        blocks = refine(&mut grid, &blocks, step, &locate)?;
+        step /= 2;
+    }
+    let Grid { cols, rows, .. } = grid;
+    Ok(PixelMap::Grid { cols, rows })
+}
+
+/// From the tile's pixels to the raster's cells.
+struct Locate<'a> {
+    tile: &'a Bounds,
+    /// Metres a pixel along x and y.
+    metres: (f64, f64),
+    back: super::GeoTransform,
+    info: &'a RasterInfo,
+    projector: &'a dyn Projector,
+    /// The longitude of the raster's centre.
+    middle: f64,
+}
+
+impl<'a> Locate<'a> {
+    fn new(tile: &'a Bounds, size: u32, info: &'a RasterInfo, projector: &'a dyn Projector) -> Result<Self> {
+        let back = info.transform.invert().ok_or_else(|| {
+            Error::raster(
+                &info.path,
+                "has a geotransform without inverse: its cells have no area; georeference it again",
+            )
+        })?;
+        let metres = (tile.width() / f64::from(size), tile.height() / f64::from(size));
+        let (middle, _) = info.transform.apply(f64::from(info.width) / 2.0, f64::from(info.height) / 2.0);
+        Ok(Self { tile, metres, back, info, projector, middle })
+    }
+
+    /// The cells of pixels, given by the indices of their centres.
+    fn cells(&self, pixels: impl Iterator<Item = (f64, f64)>) -> Result<(Vec<f64>, Vec<f64>)> {
+        let place = |(px, py): (f64, f64)| {
+            (self.tile.min_x + (px + 0.5) * self.metres.0, self.tile.max_y - (py + 0.5) * self.metres.1)
+        };
+        let (mut xs, mut ys): (Vec<f64>, Vec<f64>) = pixels.map(place).unzip();
+        self.projector.to_crs(&mut xs, &mut ys)?;
+        for (x, y) in xs.iter_mut().zip(ys.iter_mut()) {
+            if let Some(turn) = self.info.turn {
+                *x += turn * ((self.middle - *x) / turn).round();
+            }
+            let (col, row) = self.back.apply(*x, *y);
+            (*x, *y) = (rounded(col), rounded(row));
+        }
+        Ok((xs, ys))
+    }
+
+    /// Probes whether columns depend on x alone and rows on y alone.
+    fn is_separable(&self, side: usize) -> Result<bool> {
+        const PROBES: usize = 7;
+        let at = |i: usize| (i * (side - 1)) as f64 / (PROBES - 1) as f64;
+        let (cols, rows) = self.cells((0..PROBES * PROBES).map(|i| (at(i % PROBES), at(i / PROBES))))?;
+        // The rounding of positions may show a difference of one step where there is none.
+        let near = |a: f64, b: f64| (a - b).abs() <= SEPARABLE + 1.0 / QUANTUM;
+        Ok((0..PROBES * PROBES).all(|i| near(cols[i], cols[i % PROBES]) && near(rows[i], rows[i - i % PROBES])))
+    }
+
+    /// False where a block whose positions are these can hold no pixel of the raster.
+    fn may_hit(&self, cols: &[f64; 9], rows: &[f64; 9]) -> bool {
+        let meets = |values: &[f64; 9], size: u32| {
+            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let margin = high - low + 1.0;
+            low - margin <= f64::from(size) && high + margin >= 0.0
+        };
+        if cols.iter().all(|v| v.is_nan()) {
+            return false;
+        }
+        cols.iter().any(|v| v.is_nan()) || (meets(cols, self.info.width) && meets(rows, self.info.height))
+    }
+}
+
+/// Steps of rounding a cell.
+const QUANTUM: f64 = 65_536.0;
+
+/// A position rounded to 2^-16 of a cell.
+fn rounded(v: f64) -> f64 {
+    (v * QUANTUM).round() / QUANTUM
+}
+
+/// The positions that are being filled in.
+struct Grid {
+    side: usize,
+    cols: Vec<f64>,
+    rows: Vec<f64>,
+}
+
+/// Fills the blocks of `step` pixels a side where interpolation is good enough; returns the quarters of the others.
+fn refine(grid: &mut Grid, blocks: &[(usize, usize)], step: usize, locate: &Locate) -> Result<Vec<(usize, usize)>> {
+    if step == 1 {
+        let (cols, rows) = locate.cells(blocks.iter().map(|&(x, y)| (x as f64, y as f64)))?;
+        for (i, &(x, y)) in blocks.iter().enumerate() {
+            grid.cols[y * grid.side + x] = cols[i];
+            grid.rows[y * grid.side + x] = rows[i];
+        }
+        return Ok(Vec::new());
+    }
+    let half = step / 2;
+    // The nine points of a block: its corners, the middles of its edges, its centre.
+    let points =
+        blocks.iter().flat_map(|&(x, y)| (0..9).map(move |i| ((x + i % 3 * half) as f64, (y + i / 3 * half) as f64)));
+    let (cols, rows) = locate.cells(points)?;
+    let mut again = Vec::new();
+    for (i, &(x, y)) in blocks.iter().enumerate() {
+        let nine = |values: &[f64]| -> [f64; 9] { std::array::from_fn(|k| values[i * 9 + k]) };
+        let (c, r) = (nine(&cols), nine(&rows));
+        if !locate.may_hit(&c, &r) {
+            continue;
+        }
+        if bend(&c) <= TOLERANCE && bend(&r) <= TOLERANCE {
+            interpolate(&mut grid.cols, grid.side, (x, y), half, &c);
+            interpolate(&mut grid.rows, grid.side, (x, y), half, &r);
+        } else {
+            for (qx, qy) in [(x, y), (x + half, y), (x, y + half), (x + half, y + half)] {
+                if qx < grid.side && qy < grid.side {
+                    again.push((qx, qy));
+                }
+            }
+        }
+    }
+    Ok(again)
+}
+
+/// How far the corners' bilinear surface is off the other five points; NaN counts as infinitely far.
+fn bend(v: &[f64; 9]) -> f64 {
+    let errors = [
+        v[1] - (v[0] + v[2]) / 2.0,
+        v[3] - (v[0] + v[6]) / 2.0,
+        v[5] - (v[2] + v[8]) / 2.0,
+        v[7] - (v[6] + v[8]) / 2.0,
+        v[4] - (v[0] + v[2] + v[6] + v[8]) / 4.0,
+    ];
+    errors.iter().map(|e| if e.is_nan() { f64::INFINITY } else { e.abs() }).fold(0.0, f64::max)
+}
+
+/// Fills a block from its nine points, quarter by quarter.
+fn interpolate(out: &mut [f64], side: usize, (x0, y0): (usize, usize), half: usize, v: &[f64; 9]) {
+    for y in 0..(2 * half).min(side - y0) {
+        let (qy, fy) = (y / half, (y % half) as f64 / half as f64);
+        for x in 0..(2 * half).min(side - x0) {
+            let (qx, fx) = (x / half, (x % half) as f64 / half as f64);
+            let corner = qy * 3 + qx;
+            let north = v[corner] * (1.0 - fx) + v[corner + 1] * fx;
+            let south = v[corner + 3] * (1.0 - fx) + v[corner + 4] * fx;
+            out[(y0 + y) * side + x0 + x] = rounded(north * (1.0 - fy) + south * fy);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::GeoTransform;
+    use super::super::info::tests::info;
+    use super::*;
+
+    /// A CRS given by a function.
+    struct By(fn(f64, f64) -> (f64, f64));
+
+    impl Projector for By {
+        fn to_crs(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()> {
+            for (x, y) in xs.iter_mut().zip(ys) {
+                (*x, *y) = (self.0)(*x, *y);
+            }
+            Ok(())
+        }
+    }
+
+    const TILE: Bounds = Bounds::new(0.0, 0.0, 1024.0, 1024.0);
+
+    #[test]
+    fn a_mercator_raster_is_separable_and_exact() {
+        let info = info(GeoTransform::north_up(0.0, 1024.0, 4.0, 4.0), 256, 256);
+        let PixelMap::Separable { cols, rows } = pixel_map(&TILE, 512, &info, &By(|x, y| (x, y))).unwrap() else {
+            panic!("not separable")
+        };
+        for i in 0..512 {
+            assert_eq!(cols[i], i as f64 / 2.0 + 0.25);
+            assert_eq!(rows[i], i as f64 / 2.0 + 0.25);
+        }
+    }
+
+    #[test]
+    fn a_curved_map_is_as_exact_as_promised() {
+        let curved = |x: f64, y: f64| (x + y * y / 3000.0 + (x / 40.0).sin() * 6.0, y - x * 0.3 + x * y / 5000.0);
+        let info = info(GeoTransform::north_up(0.0, 1024.0, 4.0, 4.0), 256, 256);
+        for side in [512usize, 200, 33] {
+            let PixelMap::Grid { cols, rows } = pixel_map(&TILE, side as u32, &info, &By(curved)).unwrap() else {
+                panic!("separable")
+            };
+            let pixel = 1024.0 / side as f64;
+            let (mut worst, mut inside) = (0f64, 0);
+            for i in 0..side * side {
+                let (x, y) =
+                    curved((i % side) as f64 * pixel + pixel / 2.0, 1024.0 - (i / side) as f64 * pixel - pixel / 2.0);
+                let (col, row) = (x / 4.0, (1024.0 - y) / 4.0);
+                if (0.0..256.0).contains(&col) && (0.0..256.0).contains(&row) {
+                    worst = worst.max((cols[i] - col).abs()).max((rows[i] - row).abs());
+                    inside += 1;
+                }
+            }
+            assert!(worst <= 1.0 / 64.0 && inside > side * side / 3, "{side}: {worst} over {inside}");
+        }
+    }
+
+    #[test]
+    fn a_small_raster_in_a_large_tile_is_found() {
+        let rotated = |x: f64, y: f64| (x * 0.8 - y * 0.6, x * 0.6 + y * 0.8);
+        let (x, y) = rotated(301.0, 703.0);
+        let info = info(GeoTransform::north_up(x - 2.0, y + 2.0, 1.0, 1.0), 4, 4);
+        let PixelMap::Grid { cols, rows } = pixel_map(&TILE, 512, &info, &By(rotated)).unwrap() else { panic!() };
+        let at = (512 - 352) * 512 + 150;
+        assert!((cols[at] - 2.0).abs() < 0.01 && (rows[at] - 2.0).abs() < 0.01, "{} {}", cols[at], rows[at]);
+    }
+
+    #[test]
+    fn longitudes_a_turn_away_are_the_same_place() {
+        let mut info = info(GeoTransform::north_up(0.0, 90.0, 1.0, 1.0), 360, 180);
+        info.turn = Some(360.0);
+        let degrees = By(|x, y| (x - 180.0, y));
+        let PixelMap::Separable { cols, .. } =
+            pixel_map(&Bounds::new(0.0, -80.0, 160.0, 80.0), 160, &info, &degrees).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!((cols[0], cols[159]), (180.5, 339.5));
+    }
+}

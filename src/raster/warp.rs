@@ -1,0 +1,277 @@
+//! The pixel work for one tile and one raster.
+//!
+//! A pixel is made by the raster that its centre lies in. It is valid where the valid cells have at least half of the
+//! kernel's weight over the cells that lie in some raster; its value is the weighted mean over the valid cells. Cells
+//! beyond every raster do not count, so that the edge of a collection is not eaten away.
+
+use super::kernel::{Kernel, split};
+pub use super::pixel_map::{PixelMap, pixel_map};
+use super::{Cells, RasterInfo, Resampling, State, Window};
+
+/// Cells a pixel along columns and rows, as [`Kernel`] takes them: the extent of a pixel's footprint in the raster.
+///
+/// It is measured at the tile's centre, so that files on one lattice get the same kernel; where the raster's part of
+/// the tile is stretched by more than a quarter against the centre, at the raster's pixel nearest to the centre. Rounded
+/// to 1/1024.
+#[must_use]
+pub fn pixel_scale(map: &PixelMap, size: u32, info: &RasterInfo) -> (f64, f64) {
+    let side = size as usize;
+    if side < 2 {
+        return (1.0, 1.0);
+    }
+    let middle = (side / 2, side / 2);
+    let at_center = stretch(map, side, middle);
+    let near = nearest_inside(map, side, info).and_then(|pixel| stretch(map, side, pixel));
+    let alike = |a: f64, b: f64| a <= b * 1.25 && b <= a * 1.25;
+    let (x, y) = match (at_center, near) {
+        (Some(center), Some(near)) if !alike(center.0, near.0) || !alike(center.1, near.1) => near,
+        (Some(scale), _) | (None, Some(scale)) => scale,
+        (None, None) => (1.0, 1.0),
+    };
+    let round = |v: f64| ((v * 1024.0).round() / 1024.0).max(1.0 / 1024.0);
+    (round(x), round(y))
+}
+
+/// Cells a pixel around one pixel, by differences to its neighbours.
+fn stretch(map: &PixelMap, side: usize, (x, y): (usize, usize)) -> Option<(f64, f64)> {
+    let slope = |values: &[f64], low: usize, here: usize, high: usize| {
+        let over = |a: usize, b: usize, n: f64| Some((values[b] - values[a]) / n).filter(|v| v.is_finite());
+        let whole = if low < here && here < high { over(low, high, 2.0) } else { None };
+        whole
+            .or_else(|| if here < high { over(here, high, 1.0) } else { None })
+            .or_else(|| if low < here { over(low, here, 1.0) } else { None })
+    };
+    let (x0, x1, y0, y1) = (x.saturating_sub(1), (x + 1).min(side - 1), y.saturating_sub(1), (y + 1).min(side - 1));
+    match map {
+        PixelMap::Separable { cols, rows } => Some((slope(cols, x0, x, x1)?.abs(), slope(rows, y0, y, y1)?.abs())),
+        PixelMap::Grid { cols, rows } => {
+            let along = |values: &[f64]| {
+                let by_x = slope(values, y * side + x0, y * side + x, y * side + x1)?;
+                let by_y = slope(values, y0 * side + x, y * side + x, y1 * side + x)?;
+                Some(by_x.hypot(by_y))
+            };
+            Some((along(cols)?, along(rows)?))
+        }
+    }
+}
+
+/// The pixel nearest to the tile's centre whose own centre lies in the raster.
+fn nearest_inside(map: &PixelMap, side: usize, info: &RasterInfo) -> Option<(usize, usize)> {
+    let off = |i: usize| i.abs_diff(side / 2);
+    match map {
+        PixelMap::Separable { cols, rows } => {
+            let nearest = |v: &[f64], size: u32| (0..side).filter(|&i| inside(v[i], size)).min_by_key(|&i| (off(i), i));
+            Some((nearest(cols, info.width)?, nearest(rows, info.height)?))
+        }
+        PixelMap::Grid { cols, rows } => (0..side * side)
+            .filter(|&i| inside(cols[i], info.width) && inside(rows[i], info.height))
+            .min_by_key(|&i| (off(i % side).max(off(i / side)), i))
+            .map(|i| (i % side, i / side)),
+    }
+}
+
+/// True where a position lies in `[0, size)`; NaN does not.
+fn inside(at: f64, size: u32) -> bool {
+    at >= 0.0 && at < f64::from(size)
+}
+
+/// The cells that [`resample`] needs, the kernel's margin included; it may reach beyond the raster. `None` where no
+/// pixel's centre lies in the raster.
+#[must_use]
+pub fn source_window(map: &PixelMap, info: &RasterInfo, resampling: Resampling, scale: (f64, f64)) -> Option<Window> {
+    let mut x = (f64::INFINITY, f64::NEG_INFINITY);
+    let mut y = x;
+    let grow = |range: &mut (f64, f64), v: f64| *range = (range.0.min(v), range.1.max(v));
+    match map {
+        PixelMap::Separable { cols, rows } => {
+            cols.iter().filter(|&&v| inside(v, info.width)).for_each(|&v| grow(&mut x, v));
+            rows.iter().filter(|&&v| inside(v, info.height)).for_each(|&v| grow(&mut y, v));
+        }
+        PixelMap::Grid { cols, rows } => {
+            for (&col, &row) in cols.iter().zip(rows) {
+                if inside(col, info.width) && inside(row, info.height) {
+                    grow(&mut x, col);
+                    grow(&mut y, row);
+                }
+            }
+        }
+    }
+    if x.0 > x.1 || y.0 > y.1 {
+        return None;
+    }
+    let (across, down) = (Kernel::new(resampling, scale.0), Kernel::new(resampling, scale.1));
+    let (col, last_col) = (across.span(x.0).0, across.span(x.1).1);
+    let (row, last_row) = (down.span(y.0).0, down.span(y.1).1);
+    Some(Window { col, row, width: (last_col - col + 1) as usize, height: (last_row - row + 1) as usize })
+}
+
+/// Makes the tile's pixels that have no value yet and whose centres lie in the raster.
+///
+/// `cells` is the window of [`source_window`], filled from the raster and its neighbours. `values` and `valid` (0 or 1)
+/// hold one entry a pixel, row by row. Where `mark` is given, its number is written into its plane (one byte a pixel)
+/// for every pixel that gets its value here: the lineage. Returns how many pixels got one.
+///
+/// Sums are in f64. Plain bilinear over a separable map has a loop of its own, some nanoseconds a pixel; the rest costs
+/// one multiplication a cell of the kernel.
+///
+/// # Panics
+/// Where a slice is shorter than `size * size`.
+#[expect(clippy::too_many_arguments, reason = "each is a plain value of the tile or the raster")]
+pub fn resample(
+    map: &PixelMap,
+    size: u32,
+    cells: &Cells,
+    info: &RasterInfo,
+    resampling: Resampling,
+    scale: (f64, f64),
+    values: &mut [f32],
+    valid: &mut [u8],
+    mark: Option<(&mut [u8], u8)>,
+) -> usize {
+    let side = size as usize;
+    let (mut plane, number) = mark.map_or((None, 0), |(plane, number)| (Some(plane), number));
+    let mut filled = 0;
+    let mut put = |at: usize, value: Option<f32>, values: &mut [f32], valid: &mut [u8]| {
+        if let Some(value) = value {
+            values[at] = value;
+            valid[at] = 1;
+            filled += 1;
+            if let Some(plane) = &mut plane {
+                plane[at] = number;
+            }
+        }
+    };
+    let (across, down) = (Kernel::new(resampling, scale.0), Kernel::new(resampling, scale.1));
+    match map {
+        PixelMap::Separable { cols, rows } => {
+            let across = Axis::new(across, cols, info.width, cells.window.col);
+            let down = Axis::new(down, rows, info.height, cells.window.row);
+            let plain = across.plain && down.plain;
+            for (y, v) in down.taps.iter().enumerate() {
+                let Some(v) = v else { continue };
+                for (x, u) in across.taps.iter().enumerate() {
+                    let at = y * side + x;
+                    let Some(u) = u else { continue };
+                    if valid[at] != 0 {
+                        continue;
+                    }
+                    let value = plain.then(|| four(cells, u.first, u.part, v.first, v.part)).flatten();
+                    let value = value.or_else(|| blend(cells, u.first, across.of(u), v.first, down.of(v)));
+                    put(at, value, values, valid);
+                }
+            }
+        }
+        PixelMap::Grid { cols, rows } => {
+            let plain = across.is_plain_bilinear() && down.is_plain_bilinear();
+            let (mut wx, mut wy) = (Vec::new(), Vec::new());
+            for at in 0..side * side {
+                if valid[at] != 0 || !inside(cols[at], info.width) || !inside(rows[at], info.height) {
+                    continue;
+                }
+                let mut value = None;
+                if plain {
+                    let ((col, fx), (row, fy)) = (split(cols[at]), split(rows[at]));
+                    value = four(cells, col - cells.window.col, fx, row - cells.window.row, fy);
+                }
+                let value = value.or_else(|| {
+                    let col = across.taps(cols[at], &mut wx) - cells.window.col;
+                    let row = down.taps(rows[at], &mut wy) - cells.window.row;
+                    blend(cells, col, &wx, row, &wy)
+                });
+                put(at, value, values, valid);
+            }
+        }
+    }
+    filled
+}
+
+/// The kernel at one position along an axis.
+struct Tap {
+    /// The first cell, counted from the window's edge.
+    first: i64,
+    /// For plain bilinear, the weight of the second cell.
+    part: f64,
+    /// Its weights in [`Axis::weights`].
+    range: std::ops::Range<usize>,
+}
+
+/// The kernel at every position along an axis; `None` where the centre is beyond the raster.
+struct Axis {
+    taps: Vec<Option<Tap>>,
+    weights: Vec<f64>,
+    plain: bool,
+}
+
+impl Axis {
+    fn new(kernel: Kernel, positions: &[f64], size: u32, window_start: i64) -> Self {
+        let mut weights = Vec::new();
+        let mut scratch = Vec::new();
+        let taps = positions.iter().map(|&at| {
+            inside(at, size).then(|| {
+                let first = kernel.taps(at, &mut scratch) - window_start;
+                let start = weights.len();
+                weights.extend_from_slice(&scratch);
+                Tap { first, part: scratch.get(1).copied().unwrap_or(0.0), range: start..weights.len() }
+            })
+        });
+        let taps = taps.collect();
+        Self { taps, weights, plain: kernel.is_plain_bilinear() }
+    }
+
+    fn of(&self, tap: &Tap) -> &[f64] {
+        &self.weights[tap.range.clone()]
+    }
+}
+
+/// Plain bilinear over four valid cells; `None` where one of them is not valid or beyond the window.
+#[inline]
+fn four(cells: &Cells, col: i64, fx: f64, row: i64, fy: f64) -> Option<f32> {
+    let width = cells.window.width;
+    let (col, row) = (usize::try_from(col).ok()?, usize::try_from(row).ok()?);
+    if col + 1 >= width {
+        return None;
+    }
+    let at = row * width + col;
+    let (north, south) = (cells.state.get(at..at + 2)?, cells.state.get(at + width..at + width + 2)?);
+    // 1 is valid, 0 and 2 are not.
+    if north[0] & north[1] & south[0] & south[1] != State::VALID {
+        return None;
+    }
+    let (north, south) = (cells.values.get(at..at + 2)?, cells.values.get(at + width..at + width + 2)?);
+    let north = f64::from(north[0]) * (1.0 - fx) + f64::from(north[1]) * fx;
+    let south = f64::from(south[0]) * (1.0 - fx) + f64::from(south[1]) * fx;
+    Some((north * (1.0 - fy) + south * fy) as f32)
+}
+
+/// The weighted mean over valid cells; `None` where they weigh less than half of the cells that lie in some raster.
+///
+/// Kernels with negative lobes are weighed by magnitude; where the lobes that are left cancel most of the rest, the mean
+/// would overshoot without bound, and there is none.
+fn blend(cells: &Cells, col: i64, wx: &[f64], row: i64, wy: &[f64]) -> Option<f32> {
+    let (width, height) = (cells.window.width as i64, cells.window.height as i64);
+    let (mut known, mut weight, mut sum, mut total) = (0.0, 0.0, 0.0, 0.0);
+    for (row, wy) in (row..).zip(wy).filter(|(row, _)| (0..height).contains(row)) {
+        let line = (row * width) as usize;
+        for (col, wx) in (col..).zip(wx).filter(|(col, _)| (0..width).contains(col)) {
+            let at = line + col as usize;
+            let w = wx * wy;
+            match cells.state[at] {
+                State::VALID => {
+                    known += w.abs();
+                    weight += w;
+                    sum += w * f64::from(cells.values[at]);
+                    total += w.abs();
+                }
+                State::NODATA => total += w.abs(),
+                _ => {}
+            }
+        }
+    }
+    // A billionth for the rounding of the sums: exactly half is enough.
+    let enough = known > 0.0 && known * 2.0 >= total * (1.0 - 1e-9) && weight >= known * 0.25;
+    enough.then(|| (sum / weight) as f32)
+}
+
+#[cfg(test)]
+#[path = "warp_tests.rs"]
+mod tests;
