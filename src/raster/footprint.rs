@@ -11,20 +11,21 @@ const MOST_POINTS: usize = 5_120;
 /// The latitude that geographic rasters are cut at, degrees: just beyond the square world.
 const LATITUDE: f64 = 85.06;
 
+/// Turns coordinates of a raster's CRS into EPSG:3857 metres, in place, NaN for points that have no place there.
+pub type ToMercator<'a> = dyn Fn(&mut [f64], &mut [f64]) -> Result<()> + 'a;
+/// Positions in fractional cells to EPSG:3857 metres.
+type Project<'a> = dyn Fn(&[(f64, f64)]) -> Result<Vec<(f64, f64)>> + 'a;
+
 /// The footprint of a raster in EPSG:3857 metres, clamped to the square world, and its pixel size in metres: the side of
 /// a square with the area of the pixel at the footprint's centre, `sqrt(|det J|)` by finite differences over a cell.
 ///
-/// `to_mercator` turns coordinates of the raster's CRS into EPSG:3857 metres, in place, NaN for failures. The raster's
-/// edges are followed with 21 points each, then 42 and so on, until the box moves by less than a tenth of a pixel.
+/// The raster's edges are followed with 21 points each, then 42 and so on, until the box moves by less than a tenth of a pixel.
 /// Longitudes that lie a turn away are brought home; a raster that crosses the 180th meridian keeps the side that its
 /// centre lies on.
 ///
 /// # Errors
 /// Where the raster lies outside of Web Mercator, or a point of its edge has no place in it.
-pub fn footprint(
-    info: &RasterInfo,
-    to_mercator: &dyn Fn(&mut [f64], &mut [f64]) -> Result<()>,
-) -> Result<(Bounds, f64)> {
+pub fn footprint(info: &RasterInfo, to_mercator: &ToMercator) -> Result<(Bounds, f64)> {
     let project = |cells: &[(f64, f64)]| -> Result<Vec<(f64, f64)>> {
         let (mut xs, mut ys): (Vec<f64>, Vec<f64>) = cells.iter().map(|&(c, r)| info.transform.apply(c, r)).unzip();
         if let Some(turn) = info.turn {
@@ -105,11 +106,7 @@ fn box_around(info: &RasterInfo, points: &[(f64, f64)]) -> Result<Bounds> {
 }
 
 /// `sqrt(|det J|)` at the raster's centre, or where that is beyond the world, over the box as a whole.
-fn pixel_size(
-    info: &RasterInfo,
-    bounds: &Bounds,
-    project: &dyn Fn(&[(f64, f64)]) -> Result<Vec<(f64, f64)>>,
-) -> Result<f64> {
+fn pixel_size(info: &RasterInfo, bounds: &Bounds, project: &Project) -> Result<f64> {
     let (w, h) = (f64::from(info.width), f64::from(info.height));
     let (c, r) = (w / 2.0, h / 2.0);
     let p = project(&[(c - 0.5, r), (c + 0.5, r), (c, r - 0.5), (c, r + 0.5)])?;

@@ -3,6 +3,7 @@
 //! Where the raster is finer than the tile (`scale` > 1 cells a pixel), the support widens to the pixel's footprint, as
 //! GDAL's warper does (`gdalwarpkernel.cpp`): the same function, stretched by the scale and normalised. Scales up to
 //! 1/0.95 count as 1, and scales within 0.05 of a whole number count as that number, as there.
+//! (GDAL 3.6's widened Lanczos drops the position within a cell; ours does not.)
 //!
 //! Formulas: triangle; R. Keys, *Cubic convolution interpolation for digital image processing* (1981), a = -0.5;
 //! Lanczos with three lobes; the area that a cell shares with the pixel's footprint.
