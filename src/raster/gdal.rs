@@ -4,14 +4,15 @@
 //! errors and never to stderr.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Once;
 
 use ::gdal::raster::{Buffer, GdalType, RasterCreationOptions};
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 use ::gdal::{Dataset, DriverManager};
 
-use super::{Cells, GeoTransform, Projector, Raster, RasterInfo, footprint};
+use super::{Cells, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
+use crate::atomic::{sync_folder, temporary_beside};
 use crate::error::{Error, Result};
 use crate::tile::Bounds;
 
@@ -120,28 +121,38 @@ impl GdalRaster {
     /// Where the file is missing, is no raster, has no band, no georeference, or no CRS while none is assumed.
     pub fn open(path: impl AsRef<Path>, assume_crs: Option<&str>) -> Result<Self> {
         let path = path.as_ref();
+        Self::open_or_why(path, assume_crs)?.map_err(|why| Error::raster(path, why.to_string()))
+    }
+
+    /// [`GdalRaster::open`] with the usual reasons apart, for reports.
+    ///
+    /// # Errors
+    /// Only for what is not a matter of the file's content, such as an assumed CRS that nobody knows.
+    pub fn open_or_why(path: impl AsRef<Path>, assume_crs: Option<&str>) -> Result<Result<Self, Unusable>> {
+        let path = path.as_ref();
         prepare();
         said();
-        let dataset = Dataset::open(path).map_err(failed(path, "not a raster that GDAL can read"))?;
+        let dataset = match Dataset::open(path) {
+            Ok(dataset) => dataset,
+            Err(error) => {
+                let words = said();
+                return Ok(Err(Unusable::NotARaster(if words.is_empty() { error.to_string() } else { words })));
+            }
+        };
         let (width, height) = dataset.raster_size();
         let size = |n: usize| u32::try_from(n).map_err(|_| Error::raster(path, "has more than 2^32 cells a side"));
         let (width, height) = (size(width)?, size(height)?);
         if dataset.raster_count() == 0 || width == 0 || height == 0 {
-            return Err(Error::raster(path, "no band: the file holds no raster, or only subdatasets"));
+            return Ok(Err(Unusable::NoBand));
         }
-        let transform = dataset
-            .geo_transform()
-            .ok()
-            .map(GeoTransform)
-            .filter(|t| t.invert().is_some() && t.0 != [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
-        let Some(transform) = transform else {
+        let transform = dataset.geo_transform().ok().map(GeoTransform);
+        // The identity is what a file without a georeference gets from some drivers.
+        let placed = transform.filter(|t| t.invert().is_some() && t.0 != [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+        let Some(transform) = placed else {
             said();
-            return Err(Error::raster(
-                path,
-                "no georeference: the file does not say where it lies; add a world file, or write it again with gdal_translate -a_ullr",
-            ));
+            return Ok(Err(Unusable::NoGeoreference));
         };
-        let (crs, turn) = crs_of(&dataset, path, assume_crs)?;
+        let Some((crs, turn)) = crs_of(&dataset, path, assume_crs)? else { return Ok(Err(Unusable::NoCrs)) };
         let band = dataset.rasterband(1).map_err(failed(path, "can't open band 1"))?;
         let flags = band.mask_flags().map_err(failed(path, "can't read the mask's flags"))?;
         let nodata = band.no_data_value();
@@ -151,7 +162,6 @@ impl GdalRaster {
             _ => Mask::Band,
         };
         let data_type = type_name(&band.band_type().name());
-        // Integers beyond 2^53 are no elevations; all other values are exact as f64.
         let info = RasterInfo {
             path: path.to_path_buf(),
             width,
@@ -165,7 +175,7 @@ impl GdalRaster {
             turn,
         };
         said();
-        Ok(Self { dataset, info, mask })
+        Ok(Ok(Self { dataset, info, mask }))
     }
 
     /// Reads the last cell, which lies in the last block: a file that was cut short fails here and not in the middle of
@@ -179,19 +189,14 @@ impl GdalRaster {
     }
 }
 
-/// The CRS of a dataset, or the assumed one: its definition, and a full turn in its units where it is geographic.
-fn crs_of(dataset: &Dataset, path: &Path, assumed: Option<&str>) -> Result<(String, Option<f64>)> {
+/// The CRS of a dataset, or the assumed one, or none: its definition, and a full turn in its units where geographic.
+fn crs_of(dataset: &Dataset, path: &Path, assumed: Option<&str>) -> Result<Option<(String, Option<f64>)>> {
     let own = dataset.spatial_ref().ok().filter(|crs| !crs.is_local() && !crs.to_wkt().unwrap_or_default().is_empty());
     said();
     let crs = match (own, assumed) {
         (Some(crs), _) => crs,
         (None, Some(definition)) => spatial_ref(definition)?,
-        (None, None) => {
-            return Err(Error::raster(
-                path,
-                "no CRS: the file does not say which coordinates it uses; give one with --assume-crs EPSG:n",
-            ));
-        }
+        (None, None) => return Ok(None),
     };
     let turn = crs.is_geographic().then(|| {
         let unit = crs.angular_units();
@@ -204,7 +209,7 @@ fn crs_of(dataset: &Dataset, path: &Path, assumed: Option<&str>) -> Result<(Stri
         Err(_) => crs.to_wkt().map_err(failed(path, "can't describe its CRS"))?,
     };
     said();
-    Ok((definition, turn))
+    Ok(Some((definition, turn)))
 }
 
 /// GDAL's name of a cell type as ours.
@@ -415,16 +420,15 @@ pub fn write_geotiff(path: impl AsRef<Path>, spec: &GeoTiffSpec, cells: &[f32]) 
             format!("can't be written: {} cells for {} columns and {} rows", cells.len(), spec.width, spec.height),
         ));
     }
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    let part: PathBuf = path.with_file_name(name);
+    let part = temporary_beside(path)?;
     let written = match spec.data_type {
         GeoTiffType::F32 => write_blocks::<f32>(&part, spec, cells, |v| v),
         GeoTiffType::I16 => write_blocks::<i16>(&part, spec, cells, |v| v.round() as i16),
     };
     let done = written.and_then(|()| {
         std::fs::File::open(&part).and_then(|f| f.sync_all()).map_err(Error::io("flush", &part))?;
-        std::fs::rename(&part, path).map_err(Error::io("rename onto", path))
+        std::fs::rename(&part, path).map_err(Error::io("rename into place", path))?;
+        sync_folder(path)
     });
     if done.is_err() {
         let _ = std::fs::remove_file(&part);

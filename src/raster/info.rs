@@ -31,6 +31,36 @@ pub struct RasterInfo {
     pub turn: Option<f64>,
 }
 
+/// Why a file can't serve as an elevation raster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// GDAL does not open it; its words.
+    NotARaster(String),
+    /// It has no raster band, or only subdatasets.
+    NoBand,
+    /// It does not say where it lies.
+    NoGeoreference,
+    /// It does not say in which coordinates, and none were assumed.
+    NoCrs,
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotARaster(words) => write!(f, "not a raster that GDAL can read: {words}"),
+            Self::NoBand => f.write_str(
+                "no band: the file holds no raster, or only subdatasets; convert the one you need to GeoTIFF",
+            ),
+            Self::NoGeoreference => f.write_str(
+                "no georeference: the file does not say where it lies; add a world file, or run gdal_translate -a_ullr",
+            ),
+            Self::NoCrs => f.write_str(
+                "no CRS: the file does not say which coordinates it uses; give one with --assume-crs EPSG:n",
+            ),
+        }
+    }
+}
+
 /// A raster that windows can be read from.
 pub trait Raster {
     /// The header.

@@ -27,6 +27,6 @@ pub mod gdal;
 pub use cells::{Cells, State, Window};
 pub use footprint::{footprint, on_the_lattice};
 pub use geotransform::GeoTransform;
-pub use info::{Projector, Raster, RasterInfo, lattice_offset, read_neighbour};
+pub use info::{Projector, Raster, RasterInfo, Unusable, lattice_offset, read_neighbour};
 pub use resampling::Resampling;
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};
