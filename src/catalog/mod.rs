@@ -1,1 +1,33 @@
 //! Sources and records from what lies on disk: rasters, `bounds.csv`, a configuration file.
+//!
+//! A [`SourceSpec`] says where a source lies and what is known of it; [`build_catalog`] turns specs, in order of their
+//! priority, into the sources and records that a store is written from, and names every file that can't be used and why.
+//! The order of records is that of the specs, and inside a source that of the bytes of their paths: it depends neither
+//! on the number of threads nor on the file system.
+//!
+//! ```
+//! use hypso::catalog::{Location, SourceSpec};
+//! # let folder = tempfile::tempdir()?;
+//! # std::fs::create_dir(folder.path().join("dem5a"))?;
+//! let spec = SourceSpec::parse(&format!("{}/dem5a", folder.path().display()))?;
+//! assert_eq!(spec.name, "dem5a");
+//! assert!(matches!(spec.location, Location::Folder(_)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod bounds_csv;
+mod build;
+pub mod config;
+mod files;
+mod fingerprint;
+mod rejected;
+#[cfg(feature = "gdal")]
+mod scan;
+mod spec;
+
+pub use build::{Catalog, OnError, Options, build_catalog};
+pub use files::{EXTENSIONS, Found, list};
+pub use rejected::{Reason, Rejected};
+#[cfg(feature = "gdal")]
+pub use scan::{ToScan, scan};
+pub use spec::{Location, SourceSpec, check_names};

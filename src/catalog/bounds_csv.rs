@@ -1,0 +1,224 @@
+//! `bounds.csv`: footprints beside the rasters, so that no raster need be opened to be indexed.
+//!
+//! The columns are `filename,left,bottom,right,top,width,height` in any order, the box in EPSG:3857 metres and the size
+//! in cells; `crs` is taken where it is there, other columns are tolerated. File names are relative to the folder of the
+//! list.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::Path;
+
+use super::fingerprint::fingerprint;
+use super::{Reason, Rejected};
+use crate::atomic::AtomicFile;
+use crate::error::{Error, Result};
+use crate::raster::on_the_lattice;
+use crate::store::{DataType, RecordInput};
+use crate::tile::Bounds;
+
+/// The columns that must be there.
+const COLUMNS: [&str; 7] = ["filename", "left", "bottom", "right", "top", "width", "height"];
+
+/// Reads a list: the records of source number `source`, sorted by the bytes of their paths, and the files that are
+/// missing. Each file is looked at (size and time) but not opened.
+///
+/// The pixel size is the side of a square with the mean area of the cells.
+///
+/// # Errors
+/// Where the list can't be read or a line is impossible; the message names line and column.
+pub fn read(path: impl AsRef<Path>, source: usize) -> Result<(Vec<RecordInput>, Vec<Rejected>)> {
+    let path = path.as_ref();
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    // Excel writes a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let mut lines = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(bytes);
+    let problem = |line: u64, column: &str, problem: String| {
+        Error::invalid(
+            format!("line {line}, column {column}"),
+            problem,
+            "correct the line and run the same command again",
+        )
+        .with_path(path)
+    };
+    let unreadable =
+        |e: csv::Error| problem(e.position().map_or(1, csv::Position::line), "1", format!("is not CSV: {e}"));
+    let header = lines.headers().map_err(unreadable)?.clone();
+    let place = |name: &str| header.iter().position(|h| h.eq_ignore_ascii_case(name));
+    let mut columns = [0; COLUMNS.len()];
+    for (at, name) in columns.iter_mut().zip(COLUMNS) {
+        *at = place(name).ok_or_else(|| {
+            problem(
+                1,
+                name,
+                format!(
+                    "is missing; expected {}, found {}",
+                    COLUMNS.join(","),
+                    header.iter().collect::<Vec<_>>().join(",")
+                ),
+            )
+        })?;
+    }
+    let crs = place("crs");
+    let (mut records, mut rejected, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    for line in lines.records() {
+        let line = line.map_err(unreadable)?;
+        let number = line.position().map_or(0, csv::Position::line);
+        let text = |i: usize| line.get(columns[i]).unwrap_or_default();
+        let float = |i: usize| {
+            let value: Option<f64> = text(i).parse().ok().filter(|v: &f64| v.is_finite());
+            value
+                .ok_or_else(|| problem(number, COLUMNS[i], format!("expected a number of metres, found {:?}", text(i))))
+        };
+        let size = |i: usize| {
+            let value: Option<u32> = text(i).parse().ok().filter(|&v| v > 0);
+            value.ok_or_else(|| {
+                problem(number, COLUMNS[i], format!("expected a number of cells above 0, found {:?}", text(i)))
+            })
+        };
+        let name = text(0).strip_prefix("./").unwrap_or(text(0)).replace('\\', "/");
+        if name.is_empty() || name.starts_with('/') || name.split('/').any(|part| part == ".." || part.is_empty()) {
+            return Err(problem(
+                number,
+                COLUMNS[0],
+                format!("expected a path below the list's own folder, found {name:?}"),
+            ));
+        }
+        let bounds = Bounds::new(float(1)?, float(2)?, float(3)?, float(4)?);
+        if bounds.min_x >= bounds.max_x {
+            return Err(problem(
+                number,
+                COLUMNS[3],
+                format!("right ({}) is not beyond left ({})", bounds.max_x, bounds.min_x),
+            ));
+        }
+        if bounds.min_y >= bounds.max_y {
+            return Err(problem(
+                number,
+                COLUMNS[4],
+                format!("top ({}) is not beyond bottom ({})", bounds.max_y, bounds.min_y),
+            ));
+        }
+        let (width, height) = (size(5)?, size(6)?);
+        if !seen.insert(name.clone()) {
+            return Err(problem(number, COLUMNS[0], format!("{name:?} is listed twice")));
+        }
+        let (file_size, modified_ns) = match fingerprint(&folder.join(&name)) {
+            Ok(found) => found,
+            Err((reason, detail)) => {
+                rejected.push(Rejected { source, path: name, reason, detail });
+                continue;
+            }
+        };
+        let Some(inside) = in_the_world(&bounds) else {
+            let detail = "its box does not meet the square world; is it in EPSG:3857 metres?".to_string();
+            rejected.push(Rejected { source, path: name, reason: Reason::OutsideWebMercator, detail });
+            continue;
+        };
+        let cell = (bounds.width() / f64::from(width) * (bounds.height() / f64::from(height))).sqrt();
+        records.push(RecordInput {
+            source,
+            path: name,
+            bounds: inside,
+            pixel_size: on_the_lattice(cell),
+            width,
+            height,
+            crs: crs.and_then(|c| line.get(c)).unwrap_or_default().to_string(),
+            nodata: None,
+            data_type: DataType::Unknown,
+            file_size,
+            modified_ns,
+        });
+    }
+    records.sort_by(|a, b| a.path.cmp(&b.path));
+    rejected.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok((records, rejected))
+}
+
+/// The part of a box inside the square world.
+fn in_the_world(bounds: &Bounds) -> Option<Bounds> {
+    let half = crate::tile::web_mercator::HALF_WORLD;
+    Some(bounds.intersection(&Bounds::new(-half, -half, half, half))).filter(Bounds::has_area)
+}
+
+/// Writes a list of records, in their order, with a `crs` column; read back it gives the same boxes to the last bit.
+///
+/// # Errors
+/// Where the file can't be written.
+pub fn write<'a>(path: impl AsRef<Path>, records: impl IntoIterator<Item = &'a RecordInput>) -> Result<()> {
+    let path = path.as_ref();
+    let mut text = csv::Writer::from_writer(Vec::new());
+    let broken = |e: csv::Error| Error::Other(format!("can't write CSV: {e}"));
+    text.write_record(COLUMNS.iter().copied().chain(["crs"])).map_err(broken)?;
+    for record in records {
+        let b = &record.bounds;
+        let numbers = [b.min_x, b.min_y, b.max_x, b.max_y].map(|v| v.to_string());
+        let [left, bottom, right, top] = &numbers;
+        let (width, height) = (record.width.to_string(), record.height.to_string());
+        text.write_record([&record.path, left, bottom, right, top, &width, &height, &record.crs]).map_err(broken)?;
+    }
+    let bytes = text.into_inner().map_err(|e| Error::Other(format!("can't write CSV: {e}")))?;
+    let mut file = AtomicFile::create(path)?;
+    file.file().write_all(&bytes).map_err(Error::io("write", path))?;
+    file.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bounds.csv");
+        std::fs::write(&path, text).unwrap();
+        read(&path, 0).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn reads_sorts_and_reports_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bounds.csv");
+        std::fs::create_dir(folder.path().join("x")).unwrap();
+        std::fs::write(folder.path().join("x/b.tif"), "12345").unwrap();
+        std::fs::write(folder.path().join("a.tif"), "1").unwrap();
+        std::fs::write(folder.path().join("far.tif"), "1").unwrap();
+        let text = "\u{feff}filename, left,bottom,right,top,width,height,crs,extra\n\
+            x/b.tif,0,0,1000.5,500,100,50,EPSG:6668,?\n\"gone, away.tif\",0,0,1,1,1,1,,\nfar.tif,3e7,0,4e7,1,1,1\n./a.tif,-5,-5,5,5,2,2\n";
+        std::fs::write(&path, text).unwrap();
+        let (records, rejected) = read(&path, 3).unwrap();
+        assert_eq!(records.iter().map(|r| r.path.as_str()).collect::<Vec<_>>(), ["a.tif", "x/b.tif"]);
+        let b = &records[1];
+        assert_eq!((b.source, b.file_size, b.crs.as_str(), b.width, b.height), (3, 5, "EPSG:6668", 100, 50));
+        assert!((b.pixel_size - (10.005f64 * 10.0).sqrt()).abs() < 1e-9);
+        assert!(b.modified_ns > 1_600_000_000_000_000_000);
+        let reasons: Vec<_> = rejected.iter().map(|r| (r.path.as_str(), r.reason)).collect();
+        assert_eq!(reasons, [("far.tif", Reason::OutsideWebMercator), ("gone, away.tif", Reason::Missing)]);
+
+        let copy = folder.path().join("copy.csv");
+        write(&copy, &records).unwrap();
+        assert_eq!(read(&copy, 3).unwrap().0, records);
+    }
+
+    #[test]
+    fn errors_name_line_and_column() {
+        const HEAD: &str = "filename,left,bottom,right,top,width,height\n";
+        let ok = "a.tif,0,0,1,1,1,1\n";
+        let cases = [
+            ("filename,left\n".to_string(), "line 1, column bottom"),
+            (
+                format!("{HEAD}{ok}b.tif,zero,0,1,1,1,1\n"),
+                "line 3, column left: expected a number of metres, found \"zero\"",
+            ),
+            (format!("{HEAD}b.tif,0,0,1,nan,1,1\n"), "line 2, column top"),
+            (format!("{HEAD}b.tif,2,0,1,1,1,1\n"), "line 2, column right: right (1) is not beyond left (2)"),
+            (format!("{HEAD}b.tif,0,0,1,1,0,1\n"), "line 2, column width: expected a number of cells above 0"),
+            (format!("{HEAD}b.tif,0,0,1,1,1\n"), "line 2, column height"),
+            (format!("{HEAD}../b.tif,0,0,1,1,1,1\n"), "line 2, column filename: expected a path below"),
+            (format!("{HEAD}/b.tif,0,0,1,1,1,1\n"), "line 2, column filename"),
+        ];
+        for (text, want) in cases {
+            let found = problem(&text);
+            assert!(found.contains(want), "{found}");
+        }
+    }
+}

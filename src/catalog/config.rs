@@ -1,0 +1,161 @@
+//! `hypso.toml`: the sources of a tileset, written down beside them.
+//!
+//! ```toml
+//! [[source]]
+//! name = "dem5a"
+//! path = "source-store/dem5a"        # a folder, a pattern, a raster or a bounds.csv, relative to this file
+//! attribution = "© 国土地理院"
+//! licence = "CC BY 4.0"
+//! vertical_datum = "EPSG:6695"
+//! assume_crs = "EPSG:6668"           # for files without a CRS
+//! ```
+//!
+//! The order of the sources is their priority. Only `path` must be there. Unknown keys are refused, since a misspelt one
+//! would be ignored without a word.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::{name_of, sanitised};
+use super::{Location, SourceSpec, check_names};
+use crate::atomic::AtomicFile;
+use crate::error::{Error, Result};
+
+/// The name that the file has by convention.
+pub const FILE_NAME: &str = "hypso.toml";
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default, rename = "source")]
+    sources: Vec<Entry>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    path: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    attribution: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    licence: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    vertical_datum: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assume_crs: Option<String>,
+}
+
+/// Reads the sources of a configuration file; their relative paths start at the file's folder.
+///
+/// # Errors
+/// Where the file can't be read, is no such configuration (the message names the line), holds no source or two of one
+/// name, or a path leads nowhere.
+pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
+    let path = path.as_ref();
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let wrong = |part: String, problem: String| {
+        Error::invalid(part, problem, "correct the file and run the same command again").with_path(path)
+    };
+    let document: Document =
+        toml::from_str(&text).map_err(|e| wrong("configuration".into(), e.to_string().trim_end().to_string()))?;
+    if document.sources.is_empty() {
+        return Err(wrong("configuration".into(), "holds no [[source]] with a path".into()));
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut specs = Vec::new();
+    for (number, entry) in document.sources.into_iter().enumerate() {
+        let part = || format!("source {}", number + 1);
+        let location =
+            Location::parse(&Location::text_in(&entry.path, folder)).map_err(|e| wrong(part(), e.to_string()))?;
+        let name = entry.name.unwrap_or_else(|| name_of(&location));
+        if name != sanitised(&name) {
+            let problem =
+                format!("name {name:?} may hold letters, digits, '.', '_' and '-' and must not begin with '.'");
+            return Err(wrong(part(), problem));
+        }
+        specs.push(SourceSpec {
+            name,
+            location,
+            attribution: entry.attribution,
+            licence: entry.licence,
+            vertical_datum: entry.vertical_datum,
+            assume_crs: entry.assume_crs,
+        });
+    }
+    check_names(&specs).map_err(|e| wrong("configuration".into(), e.to_string()))?;
+    Ok(specs)
+}
+
+/// Writes sources as a configuration file. Locations below the file's folder are written relative to it.
+///
+/// # Errors
+/// Where the file can't be written.
+pub fn write(path: impl AsRef<Path>, specs: &[SourceSpec]) -> Result<()> {
+    let path = path.as_ref();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let entry = |spec: &SourceSpec| {
+        let text = spec.location.to_string();
+        let below = Path::new(&text).strip_prefix(folder).ok().filter(|_| !folder.as_os_str().is_empty());
+        let below = below.map(|p| p.to_string_lossy().into_owned()).map(|p| if p.is_empty() { ".".into() } else { p });
+        Entry {
+            name: Some(spec.name.clone()),
+            path: below.unwrap_or(text),
+            attribution: spec.attribution.clone(),
+            licence: spec.licence.clone(),
+            vertical_datum: spec.vertical_datum.clone(),
+            assume_crs: spec.assume_crs.clone(),
+        }
+    };
+    let document = Document { sources: specs.iter().map(entry).collect() };
+    let text = toml::to_string(&document).map_err(|e| Error::Other(format!("can't write TOML: {e}")))?;
+    let mut file = AtomicFile::create(path)?;
+    file.file().write_all(text.as_bytes()).map_err(Error::io("write", path))?;
+    file.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("store/dem1a")).unwrap();
+        std::fs::create_dir_all(folder.path().join("store/dem5a")).unwrap();
+        let config = folder.path().join(FILE_NAME);
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+        let mut first = SourceSpec::new("fine", Location::parse(&at("store/dem1a")).unwrap());
+        first.attribution = "© \"国土地理院\"\nline".into();
+        first.vertical_datum = "EPSG:6695".into();
+        first.assume_crs = Some("EPSG:6668".into());
+        let mut second = SourceSpec::new("dem5a", Location::parse(&at("store/dem5a/**/*.tif")).unwrap());
+        second.licence = "CC BY 4.0".into();
+        let specs = vec![first, second];
+        write(&config, &specs).unwrap();
+        assert_eq!(read(&config).unwrap(), specs);
+        assert!(std::fs::read_to_string(&config).unwrap().contains("path = \"store/dem1a\""));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a b")).unwrap();
+        let config = folder.path().join(FILE_NAME);
+        let problem = |text: &str| {
+            std::fs::write(&config, text).unwrap();
+            read(&config).unwrap_err().to_string()
+        };
+        assert!(problem("").contains("no [[source]]"));
+        assert!(problem("[[source]]\npath = \"a b\"\nlicense = \"x\"\n").contains("license"));
+        assert!(problem("[[source]]\nname = \"x\"\n").contains("path"));
+        assert!(problem("[[source]]\npath = \"none\"\n").contains("source 1: source"));
+        assert!(problem("[[source]]\npath = \"a b\"\nname = \"a/b\"\n").contains("may hold"));
+        assert!(problem("[[source]]\npath = \"a b\"\n[[source]]\npath = \"a b\"\n").contains("a_b"));
+        std::fs::write(&config, "[[source]]\npath = \"a b\"\n").unwrap();
+        assert_eq!(read(&config).unwrap()[0].name, "a_b");
+    }
+}

@@ -1,0 +1,181 @@
+//! The raster files of a location, in the order of the bytes of their paths.
+
+use std::path::{Path, PathBuf};
+
+use super::{Location, Reason};
+use crate::error::{Error, Result};
+
+/// The extensions that count as rasters in a folder, in lower case.
+pub const EXTENSIONS: [&str; 19] = [
+    "tif", "tiff", "geotiff", "gtiff", "vrt", "hgt", "dt0", "dt1", "dt2", "asc", "img", "bil", "bip", "bsq", "flt",
+    "dem", "ddf", "grd", "jp2",
+];
+
+/// Archives: reported, since the rasters in them would be missed without a word.
+const ARCHIVES: [&str; 7] = ["zip", "gz", "tgz", "tar", "bz2", "xz", "7z"];
+
+/// Files that belong to a raster, or to people, and that a pattern such as `dem/*` need not report.
+const COMPANIONS: [&str; 16] =
+    ["xml", "ovr", "msk", "prj", "hdr", "tfw", "tifw", "wld", "stx", "clr", "qml", "csv", "txt", "md", "json", "toml"];
+
+/// What a location holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Its root, canonical and absolute.
+    pub root: PathBuf,
+    /// The rasters below the root, with `/` between folders.
+    pub paths: Vec<String>,
+    /// What was seen and can't be used: path, why, and what the system said.
+    pub rejected: Vec<(String, Reason, String)>,
+}
+
+/// Lists a folder (with all that is below, by [`EXTENSIONS`]) or a pattern (whatever the extension, but for companions
+/// such as `.aux.xml`). Hidden files and folders are left out. Both lists are sorted by bytes.
+///
+/// # Errors
+/// Where the root can't be read, or for a `bounds.csv`, which lists its files itself.
+pub fn list(location: &Location) -> Result<Found> {
+    let root = location.root();
+    let root = root.canonicalize().map_err(Error::io("open", &root))?;
+    let mut found = Found { root, ..Found::default() };
+    match location {
+        Location::Folder(_) => list_folder(&mut found),
+        Location::Glob(pattern) => list_pattern(&mut found, pattern)?,
+        Location::BoundsCsv(path) => {
+            return Err(Error::argument(path.display().to_string(), "lists its files itself; read it as a bounds.csv"));
+        }
+    }
+    found.paths.sort_unstable();
+    found.paths.dedup();
+    found.rejected.sort_unstable();
+    Ok(found)
+}
+
+fn list_folder(found: &mut Found) {
+    let root = found.root.clone();
+    let hidden = |e: &walkdir::DirEntry| e.depth() > 0 && e.file_name().to_string_lossy().starts_with('.');
+    for entry in walkdir::WalkDir::new(&root).follow_links(true).into_iter().filter_entry(|e| !hidden(e)) {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() => {
+                let extension = extension(entry.path());
+                if EXTENSIONS.contains(&extension.as_str()) {
+                    add(found, entry.path());
+                } else if ARCHIVES.contains(&extension.as_str()) {
+                    reject(found, entry.path(), Reason::Archive, "");
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let path = error.path().unwrap_or(&root).to_path_buf();
+                let kind = error.io_error().map(std::io::Error::kind);
+                let reason = match kind {
+                    Some(std::io::ErrorKind::PermissionDenied) => Reason::NoPermission,
+                    _ => Reason::Missing,
+                };
+                reject(found, &path, reason, &error.to_string());
+            }
+        }
+    }
+}
+
+fn list_pattern(found: &mut Found, pattern: &str) -> Result<()> {
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    let paths = glob::glob_with(pattern, options)
+        .map_err(|e| Error::argument(format!("source {pattern:?}"), format!("is no pattern: {e}")))?;
+    for path in paths {
+        match path {
+            Ok(path) if path.is_dir() || COMPANIONS.contains(&extension(&path).as_str()) => {}
+            Ok(path) => {
+                // Below the canonical root; the file itself may be a link.
+                let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                let folder = folder.canonicalize().map_err(Error::io("open", folder))?;
+                let path = folder.join(path.file_name().unwrap_or_default());
+                if ARCHIVES.contains(&extension(&path).as_str()) {
+                    reject(found, &path, Reason::Archive, "");
+                } else {
+                    add(found, &path);
+                }
+            }
+            Err(error) => reject(found, error.path(), Reason::NoPermission, &error.error().to_string()),
+        }
+    }
+    Ok(())
+}
+
+/// The extension in lower case.
+fn extension(path: &Path) -> String {
+    path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+fn add(found: &mut Found, path: &Path) {
+    match relative(&found.root, path) {
+        Some(text) => found.paths.push(text),
+        None => {
+            reject(found, path, Reason::BadName, "its path is not UTF-8, or leads out of the source's folder by a link")
+        }
+    }
+}
+
+fn reject(found: &mut Found, path: &Path, reason: Reason, detail: &str) {
+    let text = relative(&found.root, path).unwrap_or_else(|| path.to_string_lossy().into_owned());
+    found.rejected.push((text, reason, detail.to_string()));
+}
+
+/// The path below the root with `/` between folders; `None` where it is not below, or no UTF-8.
+fn relative(root: &Path, path: &Path) -> Option<String> {
+    let below = path.strip_prefix(root).ok()?;
+    let parts: Option<Vec<&str>> = below.components().map(|c| c.as_os_str().to_str()).collect();
+    Some(parts?.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(folder: &Path, names: &[&str]) {
+        for name in names {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+    }
+
+    #[test]
+    fn a_folder_is_listed_by_bytes_and_hidden_files_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        touch(
+            folder.path(),
+            &[
+                "b.TIF",
+                "a/z.tif",
+                "a.tif",
+                "a-b/c.HGT",
+                ".hidden.tif",
+                ".git/x.tif",
+                "x.tif.aux.xml",
+                "notes.md",
+                "é.dt0",
+                "p.zip",
+            ],
+        );
+        let found = list(&Location::Folder(folder.path().to_path_buf())).unwrap();
+        assert_eq!(found.paths, ["a-b/c.HGT", "a.tif", "a/z.tif", "b.TIF", "é.dt0"]);
+        assert_eq!(found.rejected, [("p.zip".to_string(), Reason::Archive, String::new())]);
+        assert!(found.root.is_absolute());
+    }
+
+    #[test]
+    fn a_pattern_takes_what_it_matches_but_companions() {
+        let folder = tempfile::tempdir().unwrap();
+        touch(folder.path(), &["d/1.tif", "d/2.png", "d/1.tif.aux.xml", "d/e/3.tif", "d/.4.tif", "d/bounds.csv"]);
+        let text = |pattern: &str| Location::Glob(folder.path().join(pattern).to_str().unwrap().to_string());
+        let found = list(&text("d/*")).unwrap();
+        assert_eq!(found.paths, ["1.tif", "2.png"]);
+        assert_eq!(found.root, folder.path().join("d").canonicalize().unwrap());
+        assert_eq!(list(&text("*/**/*.tif")).unwrap().paths, ["d/1.tif", "d/e/3.tif"]);
+        assert!(list(&text("d/*.vrt")).unwrap().paths.is_empty());
+        assert!(
+            list(&Location::Folder(folder.path().join("none"))).unwrap_err().to_string().contains("check the path")
+        );
+    }
+}

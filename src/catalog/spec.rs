@@ -1,0 +1,237 @@
+//! What the user says of a source: `[NAME=]FOLDER|GLOB|FILE|bounds.csv`.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// Where the rasters of a source are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A folder; every raster in it and below.
+    Folder(PathBuf),
+    /// A pattern with `*`, `**`, `?` or `[...]`.
+    Glob(String),
+    /// A list with footprints, beside the rasters.
+    BoundsCsv(PathBuf),
+}
+
+impl Location {
+    /// Reads a location; a path to a single raster becomes the pattern that matches just it.
+    ///
+    /// # Errors
+    /// Where nothing has that name, or the pattern is none.
+    pub fn parse(text: &str) -> Result<Self> {
+        let path = Path::new(text);
+        if path.is_dir() {
+            Ok(Self::Folder(path.to_path_buf()))
+        } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) && path.is_file() {
+            Ok(Self::BoundsCsv(path.to_path_buf()))
+        } else if path.is_file() {
+            Ok(Self::Glob(glob::Pattern::escape(text)))
+        } else if text.contains(['*', '?', '[']) {
+            glob::Pattern::new(text).map_err(|e| {
+                Error::argument(
+                    format!("source {text:?}"),
+                    format!("is no pattern: {e}; quote it as in 'dem/**/*.tif'"),
+                )
+            })?;
+            Ok(Self::Glob(text.to_string()))
+        } else {
+            Err(Error::argument(
+                format!("source {text:?}"),
+                "is neither a folder, a raster, a bounds.csv nor a pattern such as 'dem/**/*.tif'; check the path",
+            ))
+        }
+    }
+
+    /// The folder that record paths are relative to: the folder itself, the longest folder of a pattern without
+    /// wildcards, or the folder of the `bounds.csv`.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        let root = match self {
+            Self::Folder(path) => path.clone(),
+            Self::Glob(pattern) => literal_prefix(pattern),
+            Self::BoundsCsv(path) => path.parent().map(Path::to_path_buf).unwrap_or_default(),
+        };
+        if root.as_os_str().is_empty() { PathBuf::from(".") } else { root }
+    }
+
+    /// The same location seen from another folder: relative paths are joined to `folder`.
+    #[must_use]
+    pub fn text_in(text: &str, folder: &Path) -> String {
+        if Path::new(text).is_absolute() { text.to_string() } else { folder.join(text).to_string_lossy().into_owned() }
+    }
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(path) | Self::BoundsCsv(path) => write!(f, "{}", path.display()),
+            Self::Glob(pattern) => f.write_str(pattern),
+        }
+    }
+}
+
+/// The folders before the first component with a wildcard; the last component is a file in any case.
+fn literal_prefix(pattern: &str) -> PathBuf {
+    let mut root = PathBuf::new();
+    let parts: Vec<Component> = Path::new(pattern).components().collect();
+    for part in &parts[..parts.len().saturating_sub(1)] {
+        let text = part.as_os_str().to_string_lossy();
+        match unescape(&text) {
+            Some(literal) => root.push(literal),
+            None => break,
+        }
+    }
+    root
+}
+
+/// A component of a pattern as the only name it matches; `None` where it has wildcards.
+fn unescape(component: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut rest = component.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '*' | '?' => return None,
+            // What glob::Pattern::escape writes: one character in brackets.
+            '[' => {
+                let one = rest.next()?;
+                if rest.next()? != ']' || !matches!(one, '*' | '?' | '[' | ']') {
+                    return None;
+                }
+                text.push(one);
+            }
+            _ => text.push(c),
+        }
+    }
+    Some(text)
+}
+
+/// A source as the user describes it. The order of specs is their priority: the first wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSpec {
+    /// Unique among the sources.
+    pub name: String,
+    /// Where its rasters are.
+    pub location: Location,
+    /// Who must be named wherever the data are shown; may be empty.
+    pub attribution: String,
+    /// The licence as its owner states it; may be empty.
+    pub licence: String,
+    /// The vertical datum, such as `EPSG:6695`; may be empty.
+    pub vertical_datum: String,
+    /// The CRS of files that have none: `EPSG:n`, WKT.
+    pub assume_crs: Option<String>,
+}
+
+impl SourceSpec {
+    /// A source of which only the place is known.
+    #[must_use]
+    pub fn new(name: impl Into<String>, location: Location) -> Self {
+        Self {
+            name: name.into(),
+            location,
+            attribution: String::new(),
+            licence: String::new(),
+            vertical_datum: String::new(),
+            assume_crs: None,
+        }
+    }
+
+    /// Reads `[NAME=]FOLDER|GLOB|FILE|bounds.csv`. Without a name the source is called after its folder, with everything
+    /// but letters, digits, `.`, `_` and `-` replaced by `_`.
+    ///
+    /// A path that has a `=` in it and exists is taken as it stands.
+    ///
+    /// # Errors
+    /// Where the name is impossible or nothing lies at the location.
+    pub fn parse(text: &str) -> Result<Self> {
+        let named =
+            text.split_once('=').filter(|(name, _)| !Path::new(text).exists() && !name.contains(['/', '\\', '*']));
+        let Some((name, place)) = named else {
+            let location = Location::parse(text)?;
+            return Ok(Self::new(name_of(&location), location));
+        };
+        if name != sanitised(name) {
+            return Err(Error::argument(
+                format!("source name {name:?}"),
+                format!(
+                    "may hold letters, digits, '.', '_' and '-' and must not begin with '.'; say {}={place}",
+                    sanitised(name)
+                ),
+            ));
+        }
+        Ok(Self::new(name, Location::parse(place)?))
+    }
+}
+
+/// The name of a location: that of its folder.
+pub(super) fn name_of(location: &Location) -> String {
+    let root = location.root();
+    let root = root.canonicalize().unwrap_or(root);
+    sanitised(&root.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// A name without what would be awkward in files, tables and metadata; never empty.
+pub(super) fn sanitised(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
+    let text: String = name.chars().map(plain).collect();
+    let text = text.trim_start_matches('.');
+    if text.is_empty() { "source".to_string() } else { text.to_string() }
+}
+
+/// Refuses two sources of one name.
+///
+/// # Errors
+/// Naming both locations.
+pub fn check_names(specs: &[SourceSpec]) -> Result<()> {
+    let mut seen: HashMap<&str, &Location> = HashMap::new();
+    for spec in specs {
+        if let Some(first) = seen.insert(&spec.name, &spec.location) {
+            return Err(Error::argument(
+                format!("source {:?}", spec.name),
+                format!("names both {first} and {}; give one of them another name with NAME=PATH", spec.location),
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_from_the_user_or_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("dem 5a=x");
+        std::fs::create_dir(&place).unwrap();
+        std::fs::write(place.join("a [1].tif"), "").unwrap();
+        std::fs::write(place.join("bounds.csv"), "").unwrap();
+        let text = place.to_str().unwrap();
+        let parse = |text: String| SourceSpec::parse(&text).unwrap();
+        assert_eq!(parse(text.to_string()).name, "dem_5a_x");
+        assert_eq!(parse(format!("fine={text}")).name, "fine");
+        assert_eq!(parse(format!("{text}/../dem 5a=x")).name, "dem_5a_x");
+        let glob = parse(format!("{text}/**/*.tif"));
+        assert_eq!((glob.name.as_str(), glob.location.root()), ("dem_5a_x", place.clone()));
+        let csv = parse(format!("{text}/bounds.csv"));
+        assert_eq!(
+            (csv.location.clone(), csv.location.root()),
+            (Location::BoundsCsv(place.join("bounds.csv")), place.clone())
+        );
+        let file = parse(format!("one={text}/a [1].tif"));
+        assert_eq!(file.location.root(), place);
+        let Location::Glob(pattern) = &file.location else { panic!() };
+        assert_eq!(glob::glob(pattern).unwrap().count(), 1);
+
+        let problem = |text: String| SourceSpec::parse(&text).unwrap_err().to_string();
+        assert!(problem(format!("a b={text}")).contains("say a_b="));
+        assert!(problem(format!("={text}")).contains("say source="));
+        assert!(problem(format!("{text}/none")).contains("check the path"));
+        let twice = [parse(text.to_string()), parse(format!("dem_5a_x={text}"))];
+        assert!(check_names(&twice).unwrap_err().to_string().contains("another name"));
+        assert!(check_names(&twice[..1]).is_ok());
+    }
+}
