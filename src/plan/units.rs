@@ -101,7 +101,7 @@ impl Plan {
         };
         let max = options.max_zoom.unwrap_or(native_max);
         let min = options.min_zoom.unwrap_or(0);
-        let zooms = ZoomRange::new(min, max)?;
+        ZoomRange::new(min, max)?;
         if options.coverage == Coverage::Native && min > native_max {
             let problem = format!(
                 "{min} is finer than the finest record (native zoom {native_max}); lower it, or say --coverage full"

@@ -1,1 +1,34 @@
-//! Elevation in tiles: encodings, vertical rounding, masks, downsampling, lineage and image codecs.
+//! Elevation in tiles: encodings, vertical rounding, masks, means, lineage, image codecs and relief pictures.
+//!
+//! ```
+//! use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
+//! let codec = TileCodec {
+//!     encoding: Encoding::Terrarium,
+//!     format: ImageFormat::Webp,
+//!     vertical: VerticalResolution::ByZoom,
+//!     nodata_elevation: 0.0,
+//! };
+//! let mut tile = ElevationTile::empty(256);
+//! tile.values[7] = 3776.24;
+//! tile.valid[7] = 1;
+//! codec.quantize(14, &mut tile);
+//! assert_eq!(tile.values[7], 3776.25); // steps of 2^(19-14)/256 m = 12.5 cm at zoom 14
+//! assert_eq!(codec.decode(&codec.encode(&tile)?)?, tile);
+//! # Ok::<(), hypso::Error>(())
+//! ```
+
+mod codec;
+mod downsample;
+mod encoding;
+mod image;
+mod lineage;
+pub mod mask;
+pub mod relief;
+mod tile;
+
+pub use codec::TileCodec;
+pub use downsample::{downsample_into, downsample_lineage_into};
+pub use encoding::{Encoding, VerticalResolution};
+pub use image::{ImageFormat, image_size, sniff};
+pub use lineage::{NO_SOURCE, decode_lineage, encode_lineage, legend, palette_color};
+pub use tile::ElevationTile;

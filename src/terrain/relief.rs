@@ -1,0 +1,1 @@
+//! Shaded relief of a mosaic of tiles.
