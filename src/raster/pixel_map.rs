@@ -177,7 +177,9 @@ fn refine(grid: &mut Grid, blocks: &[(usize, usize)], step: usize, locate: &Loca
     for (i, &(x, y)) in blocks.iter().enumerate() {
         let range = i * POINTS.len()..(i + 1) * POINTS.len();
         let (c, r) = (&cols[range.clone()], &rows[range]);
-        if !locate.may_hit(c, r) {
+        // The tile's centre is wanted whichever raster it lies in: the kernel's scale is measured there.
+        let center = |v: usize| (v..=v + step).contains(&(grid.side / 2));
+        if !locate.may_hit(c, r) && !(center(x) && center(y)) {
             continue;
         }
         if error(c) <= TOLERANCE && error(r) <= TOLERANCE {
