@@ -7,8 +7,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hypso::raster::gdal::{GdalProjector, GdalRaster, source_footprint};
-use hypso::raster::{Cells, Raster, Resampling, State, Window, pixel_map, pixel_scale, resample, source_window};
+use hypso::raster::gdal::{
+    GdalProjector, GdalRaster, GeoTiffCompression, GeoTiffSpec, GeoTiffType, source_footprint, write_geotiff,
+};
+use hypso::raster::{
+    Cells, GeoTransform, Raster, Resampling, State, Window, pixel_map, pixel_scale, read_neighbour, resample,
+    source_window,
+};
 use hypso::tile::{Bounds, TileCoord, web_mercator};
 
 /// A square of pixels to make: its box in EPSG:3857 and its pixels a side.
@@ -183,4 +188,71 @@ fn kernels_widen_as_gdalwarps() {
         }
     }
     eprintln!("{report}");
+}
+
+/// Makes a target from files in turn, each with the others as neighbours.
+fn assemble(files: &[PathBuf], target: Target, how: Resampling) -> (Vec<u32>, Vec<u8>) {
+    let n = (target.size * target.size) as usize;
+    let (mut values, mut valid) = (vec![0.0; n], vec![0; n]);
+    for file in files {
+        let mut raster = GdalRaster::open(file, None).unwrap();
+        let info = raster.info().clone();
+        let map = pixel_map(&target.bounds, target.size, &info, &GdalProjector::new(&info.crs).unwrap()).unwrap();
+        let scale = pixel_scale(&map, target.size, &info);
+        let Some(window) = source_window(&map, &info, how, scale) else { continue };
+        let mut cells = Cells::outside(window);
+        raster.read_into(&mut cells).unwrap();
+        for other in files.iter().filter(|other| *other != file) {
+            assert!(read_neighbour(&info, &mut GdalRaster::open(other, None).unwrap(), &mut cells).unwrap());
+        }
+        resample(&map, target.size, &cells, &info, how, scale, &mut values, &mut valid, None);
+    }
+    (values.iter().map(|v: &f32| v.to_bits()).collect(), valid)
+}
+
+/// The seam that stands at every file edge when files are warped one by one: origins of real files are decimal numbers,
+/// and each file rounds its own.
+#[test]
+fn a_raster_cut_into_files_gives_the_bits_of_the_whole() {
+    let Some(samples) = samples() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["fuji/gsi-dem5a/FG-GML-5238-74-00-DEM5A-20161001.tif", "oetztal/vinschgau250m/elev_vinschgau.tif"] {
+        let path = samples.join(name);
+        let mut raster = GdalRaster::open(&path, None).unwrap();
+        let info = raster.info().clone();
+        let (width, height) = (info.width as usize, info.height as usize);
+        let mut all = Cells::outside(Window { col: 0, row: 0, width, height });
+        raster.read_into(&mut all).unwrap();
+        let mut files = Vec::new();
+        for (row, rows) in [(0, 60), (60, height - 60)] {
+            for (col, cols) in [(0, 101), (101, width - 101)] {
+                let (x, y) = info.transform.apply(col as f64, row as f64);
+                let t = info.transform.0;
+                let spec = GeoTiffSpec {
+                    width: cols as u32,
+                    height: rows as u32,
+                    transform: GeoTransform([x, t[1], t[2], y, t[4], t[5]]),
+                    crs: info.crs.clone(),
+                    data_type: GeoTiffType::F32,
+                    nodata: Some(-9999.0),
+                    tiled: None,
+                    compress: GeoTiffCompression::None,
+                };
+                let cell = |i: usize| (row + i / cols) * width + col + i % cols;
+                let value = |at: usize| if all.state[at] == State::VALID { all.values[at] } else { -9999.0 };
+                let cells: Vec<f32> = (0..rows * cols).map(|i| value(cell(i))).collect();
+                files.push(folder.path().join(format!("{row}-{col}.tif")));
+                write_geotiff(files.last().unwrap(), &spec, &cells).unwrap();
+            }
+        }
+        for how in Resampling::ALL {
+            for deeper in [0, 2] {
+                let target = tile_of(&path, deeper);
+                let whole = assemble(std::slice::from_ref(&path), target, how);
+                assert!(whole.1.iter().filter(|&&v| v == 1).count() > 10_000, "{name} {how}");
+                assert!(whole == assemble(&files, target, how), "{name} {how} {target:?}");
+                files.reverse();
+            }
+        }
+    }
 }

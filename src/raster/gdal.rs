@@ -1,20 +1,22 @@
 //! GDAL behind the [`Raster`] and [`Projector`] traits, and a GeoTIFF writer.
 //!
-//! This is the only file of the library, with `catalog/scan.rs`, that knows GDAL's types. Its messages go into our
-//! errors and never to stderr.
+//! This module is the only one of the library that knows GDAL's types. GDAL's messages go into our errors and never to
+//! stderr.
 
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Once;
 
-use ::gdal::raster::{Buffer, GdalType, RasterCreationOptions};
+use ::gdal::Dataset;
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
-use ::gdal::{Dataset, DriverManager};
 
 use super::{Cells, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
-use crate::atomic::{sync_folder, temporary_beside};
 use crate::error::{Error, Result};
 use crate::tile::Bounds;
+
+mod geotiff;
+
+pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
 
 thread_local! {
     /// What GDAL said on this thread since the last call of [`said`].
@@ -363,202 +365,5 @@ pub fn footprint_by(info: &RasterInfo, projector: &GdalProjector) -> Result<(Bou
     footprint(info, &|xs, ys| projector.to_mercator(xs, ys))
 }
 
-/// The type of the cells that [`write_geotiff`] writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GeoTiffType {
-    /// Signed 16-bit integers; values are rounded half away from zero and clamped.
-    I16,
-    /// 32-bit floats.
-    F32,
-}
-
-/// Lossless compressions that [`write_geotiff`] offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GeoTiffCompression {
-    /// No compression.
-    None,
-    /// zlib.
-    Deflate,
-    /// Lempel-Ziv-Welch.
-    Lzw,
-}
-
-/// What a GeoTIFF of one band shall be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GeoTiffSpec {
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// Where it lies, in coordinates of `crs`.
-    pub transform: GeoTransform,
-    /// `EPSG:n`, WKT, ...; empty for a file without a CRS.
-    pub crs: String,
-    /// The type of the cells.
-    pub data_type: GeoTiffType,
-    /// The nodata value to declare.
-    pub nodata: Option<f64>,
-    /// The side of square tiles, a multiple of 16; strips where `None`.
-    pub tiled: Option<u32>,
-    /// The compression.
-    pub compress: GeoTiffCompression,
-}
-
-/// Writes a GeoTIFF from its cells, row by row from the top: beside the target first, then renamed onto it.
-///
-/// The same cells and spec give the same bytes: blocks are written once each, in order, past GDAL's cache.
-///
-/// # Errors
-/// Where the number of cells is not width times height, the spec is impossible, or the disk refuses.
-pub fn write_geotiff(path: impl AsRef<Path>, spec: &GeoTiffSpec, cells: &[f32]) -> Result<()> {
-    let path = path.as_ref();
-    prepare();
-    said();
-    if cells.len() as u64 != u64::from(spec.width) * u64::from(spec.height) || cells.is_empty() {
-        return Err(Error::raster(
-            path,
-            format!("can't be written: {} cells for {} columns and {} rows", cells.len(), spec.width, spec.height),
-        ));
-    }
-    let part = temporary_beside(path)?;
-    let written = match spec.data_type {
-        GeoTiffType::F32 => write_blocks::<f32>(&part, spec, cells, |v| v),
-        GeoTiffType::I16 => write_blocks::<i16>(&part, spec, cells, |v| v.round() as i16),
-    };
-    let done = written.and_then(|()| {
-        std::fs::File::open(&part).and_then(|f| f.sync_all()).map_err(Error::io("flush", &part))?;
-        std::fs::rename(&part, path).map_err(Error::io("rename into place", path))?;
-        sync_folder(path)
-    });
-    if done.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    done
-}
-
-/// Writes every block of a new GeoTIFF, in order.
-fn write_blocks<T: GdalType + Copy>(path: &Path, spec: &GeoTiffSpec, cells: &[f32], cast: fn(f32) -> T) -> Result<()> {
-    let problem = |what: &'static str| failed(path, what);
-    let mut options = RasterCreationOptions::new();
-    let mut set = |key: &str, value: &str| options.set_name_value(key, value).map_err(problem("can't be created"));
-    let compress = match spec.compress {
-        GeoTiffCompression::None => "NONE",
-        GeoTiffCompression::Deflate => "DEFLATE",
-        GeoTiffCompression::Lzw => "LZW",
-    };
-    set("COMPRESS", compress)?;
-    set("NUM_THREADS", "1")?;
-    if let Some(side) = spec.tiled {
-        set("TILED", "YES")?;
-        set("BLOCKXSIZE", &side.to_string())?;
-        set("BLOCKYSIZE", &side.to_string())?;
-    }
-    let (width, height) = (spec.width as usize, spec.height as usize);
-    let driver = DriverManager::get_driver_by_name("GTiff").map_err(problem("GDAL has no GeoTIFF driver"))?;
-    let mut file = driver
-        .create_with_band_type_with_options::<T, _>(path, width, height, 1, &options)
-        .map_err(problem("can't be created"))?;
-    file.set_geo_transform(&spec.transform.0).map_err(problem("can't take the geotransform"))?;
-    if !spec.crs.is_empty() {
-        file.set_spatial_ref(&spatial_ref(&spec.crs)?).map_err(problem("can't take the CRS"))?;
-    }
-    {
-        let mut band = file.rasterband(1).map_err(problem("can't open band 1"))?;
-        if spec.nodata.is_some() {
-            band.set_no_data_value(spec.nodata).map_err(problem("can't take the nodata value"))?;
-        }
-        let (block_width, block_height) = band.block_size();
-        for block_row in 0..height.div_ceil(block_height) {
-            for block_col in 0..width.div_ceil(block_width) {
-                // Blocks that reach beyond the raster repeat its last column and row there.
-                let mut block = Vec::with_capacity(block_width * block_height);
-                for y in 0..block_height {
-                    let row = (block_row * block_height + y).min(height - 1);
-                    for x in 0..block_width {
-                        let col = (block_col * block_width + x).min(width - 1);
-                        block.push(cast(cells[row * width + col]));
-                    }
-                }
-                let mut block = Buffer::new((block_width, block_height), block);
-                band.write_block((block_col, block_row), &mut block).map_err(problem("can't be written"))?;
-            }
-        }
-    }
-    file.close().map_err(problem("can't be written to its end"))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::super::{State, Window};
-    use super::*;
-
-    fn spec(data_type: GeoTiffType, tiled: Option<u32>, compress: GeoTiffCompression) -> GeoTiffSpec {
-        let transform = GeoTransform::north_up(138.5, 35.25, 0.125, 0.125);
-        let (width, height, crs, nodata) = (37, 21, "EPSG:6668".into(), Some(-9999.0));
-        GeoTiffSpec { width, height, transform, crs, data_type, nodata, tiled, compress }
-    }
-
-    #[test]
-    fn what_is_written_is_read_back_and_written_again_to_the_same_bytes() {
-        let folder = tempfile::tempdir().unwrap();
-        let cells: Vec<f32> = (0..37 * 21).map(|i| if i % 50 == 7 { -9999.0 } else { i as f32 }).collect();
-        for data_type in [GeoTiffType::I16, GeoTiffType::F32] {
-            for tiled in [None, Some(16)] {
-                for compress in [GeoTiffCompression::None, GeoTiffCompression::Deflate, GeoTiffCompression::Lzw] {
-                    let spec = spec(data_type, tiled, compress);
-                    let (one, two) = (folder.path().join("1.tif"), folder.path().join("2.tif"));
-                    write_geotiff(&one, &spec, &cells).unwrap();
-                    write_geotiff(&two, &spec, &cells).unwrap();
-                    assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap(), "{spec:?}");
-                    let mut raster = GdalRaster::open(&one, None).unwrap();
-                    let info = raster.info();
-                    assert_eq!((info.width, info.height, info.nodata), (37, 21, Some(-9999.0)));
-                    assert_eq!(
-                        (info.crs.as_str(), info.turn, info.transform),
-                        ("EPSG:6668", Some(360.0), spec.transform)
-                    );
-                    raster.probe_end().unwrap();
-                    let mut read = Cells::outside(Window { col: -1, row: -1, width: 39, height: 23 });
-                    raster.read_into(&mut read).unwrap();
-                    for (i, &want) in cells.iter().enumerate() {
-                        let at = (i / 37 + 1) * 39 + i % 37 + 1;
-                        let state = if want == -9999.0 { State::NODATA } else { State::VALID };
-                        assert_eq!(read.state[at], state);
-                        assert_eq!(read.values[at], if state == State::VALID { want } else { 0.0 });
-                    }
-                    assert_eq!(read.state.iter().filter(|&&s| s == State::OUTSIDE).count(), 39 * 23 - 37 * 21);
-                }
-            }
-        }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no file is left beside the targets");
-    }
-
-    #[test]
-    fn files_that_cant_be_used_say_why() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.tif");
-        let mut spec = spec(GeoTiffType::F32, None, GeoTiffCompression::None);
-        assert!(write_geotiff(&path, &spec, &[0.0]).unwrap_err().to_string().contains("37 columns"));
-        spec.crs.clear();
-        write_geotiff(&path, &spec, &vec![1.0; 37 * 21]).unwrap();
-        let problem = |assume| GdalRaster::open(&path, assume).err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(problem(None).contains("no CRS"), "{}", problem(None));
-        assert_eq!(problem(Some("EPSG:4326")), "");
-        assert!(problem(Some("EPSG:0")).contains("not known"), "{}", problem(Some("EPSG:0")));
-        std::fs::write(&path, "text").unwrap();
-        assert!(problem(None).contains("not a raster"), "{}", problem(None));
-    }
-
-    #[test]
-    fn points_beyond_a_crs_become_nan_and_the_others_stay_right() {
-        let to_degrees = GdalProjector::new("EPSG:4326").unwrap();
-        let (mut xs, mut ys) = ([0.0, f64::NAN, 15_550_408.91], [0.0, 1.0, 4_257_980.73]);
-        to_degrees.to_crs(&mut xs, &mut ys).unwrap();
-        assert!(xs[1].is_nan() && ys[1].is_nan());
-        assert!((xs[2] - 139.691_7).abs() < 1e-3 && (ys[2] - 35.689_5).abs() < 1e-2, "{} {}", xs[2], ys[2]);
-        let (mut xs, mut ys) = ([138.0, 0.0], [35.0, 0.0]);
-        to_degrees.to_mercator(&mut xs, &mut ys).unwrap();
-        let want = crate::tile::web_mercator::from_lon_lat(138.0, 35.0);
-        assert!((xs[0] - want.0).abs() < 1e-6 && (ys[0] - want.1).abs() < 1e-6);
-    }
-}
+mod tests;

@@ -25,7 +25,7 @@ pub mod warp;
 pub mod gdal;
 
 pub use cells::{Cells, State, Window};
-pub use footprint::{footprint, on_the_lattice};
+pub use footprint::{ToMercator, footprint, on_the_lattice};
 pub use geotransform::GeoTransform;
 pub use info::{Projector, Raster, RasterInfo, Unusable, lattice_offset, read_neighbour};
 pub use resampling::Resampling;

@@ -148,9 +148,11 @@ impl<'a> Locate<'a> {
 /// Steps of rounding a cell.
 const QUANTUM: f64 = 65_536.0;
 
-/// A position rounded to 2^-16 of a cell.
+/// A position rounded to 2^-16 of a cell, half to even: adding 1.5 * 2^52 leaves no room for a fraction. Exact to 2^35
+/// cells, far beyond any raster; and many times faster than `f64::round`, which is a call on plain x86-64.
 fn rounded(v: f64) -> f64 {
-    (v * QUANTUM).round() / QUANTUM
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    (v * QUANTUM + SHIFT - SHIFT) / QUANTUM
 }
 
 /// The positions that are being filled in.
@@ -177,7 +179,10 @@ fn refine(grid: &mut Grid, blocks: &[(usize, usize)], step: usize, locate: &Loca
     for (i, &(x, y)) in blocks.iter().enumerate() {
         let range = i * POINTS.len()..(i + 1) * POINTS.len();
         let (c, r) = (&cols[range.clone()], &rows[range]);
-        if !locate.may_hit(c, r) {
+        // The tile's centre is wanted whichever raster it lies in: the kernel's scale is measured there.
+        let reaches = |v: usize| (v..=v + step).contains(&(grid.side / 2));
+        let at_center = reaches(x) && reaches(y);
+        if !at_center && !locate.may_hit(c, r) {
             continue;
         }
         if error(c) <= TOLERANCE && error(r) <= TOLERANCE {
@@ -195,11 +200,24 @@ fn refine(grid: &mut Grid, blocks: &[(usize, usize)], step: usize, locate: &Loca
     Ok(again)
 }
 
+/// The weights of three points at 0, 1 and 2 in a parabola through them, at t.
+fn parabola(t: f64) -> [f64; 3] {
+    [(t - 1.0) * (t - 2.0) / 2.0, t * (2.0 - t), t * (t - 1.0) / 2.0]
+}
+
 /// The biquadratic surface through a block's nine points, at a place given in halves of its side.
 fn surface(nine: &[f64], (x, y): (f64, f64)) -> f64 {
-    let basis = |t: f64| [(t - 1.0) * (t - 2.0) / 2.0, t * (2.0 - t), t * (t - 1.0) / 2.0];
-    let (bx, by) = (basis(x), basis(y));
-    (0..3).map(|j| by[j] * (0..3).map(|i| bx[i] * nine[j * 3 + i]).sum::<f64>()).sum()
+    along(parabola(x), across(nine, parabola(y)))
+}
+
+/// The three points of the surface at one y.
+fn across(nine: &[f64], by: [f64; 3]) -> [f64; 3] {
+    std::array::from_fn(|i| by[0] * nine[i] + by[1] * nine[i + 3] + by[2] * nine[i + 6])
+}
+
+/// A parabola through three points.
+fn along(bx: [f64; 3], points: [f64; 3]) -> f64 {
+    bx[0] * points[0] + bx[1] * points[1] + bx[2] * points[2]
 }
 
 /// How far the surface is off the points where it is checked; NaN counts as infinitely far.
@@ -211,9 +229,12 @@ fn error(v: &[f64]) -> f64 {
 /// Fills a block of `step` pixels a side from its surface.
 fn fill(out: &mut [f64], side: usize, (x0, y0): (usize, usize), step: usize, v: &[f64]) {
     let half = (step / 2) as f64;
+    let weights: [[f64; 3]; STEP] = std::array::from_fn(|i| parabola(i as f64 / half));
     for y in 0..step.min(side - y0) {
-        for x in 0..step.min(side - x0) {
-            out[(y0 + y) * side + x0 + x] = rounded(surface(v, (x as f64 / half, y as f64 / half)));
+        let points = across(v, weights[y]);
+        let line = (y0 + y) * side + x0;
+        for (out, &weights) in out[line..].iter_mut().zip(&weights[..step.min(side - x0)]) {
+            *out = rounded(along(weights, points));
         }
     }
 }

@@ -146,18 +146,25 @@ pub fn resample(
         PixelMap::Separable { cols, rows } => {
             let across = Axis::new(across, cols, info.width, cells.window.col);
             let down = Axis::new(down, rows, info.height, cells.window.row);
-            let plain = across.plain && down.plain;
             for (y, v) in down.taps.iter().enumerate() {
                 let Some(v) = v else { continue };
-                for (x, u) in across.taps.iter().enumerate() {
-                    let at = y * side + x;
-                    let Some(u) = u else { continue };
-                    if valid[at] != 0 {
-                        continue;
+                let line = y * side;
+                // The plain case first; it leaves the pixels that have a cell without a value to the rest.
+                if let (Some(plain), Some((north, south))) = (&across.plain, down.pair(v, cells)) {
+                    for tap in plain {
+                        let at = line + tap.pixel;
+                        if valid[at] == 0
+                            && let Some(value) = four(&north, &south, tap.first, tap.part, v.part)
+                        {
+                            put(at, Some(value), values, valid);
+                        }
                     }
-                    let value = plain.then(|| four(cells, u.first, u.part, v.first, v.part)).flatten();
-                    let value = value.or_else(|| blend(cells, u.first, across.of(u), v.first, down.of(v)));
-                    put(at, value, values, valid);
+                }
+                for (x, u) in across.taps.iter().enumerate() {
+                    let Some(u) = u else { continue };
+                    if valid[line + x] == 0 {
+                        put(line + x, blend(cells, u.first, across.of(u), v.first, down.of(v)), values, valid);
+                    }
                 }
             }
         }
@@ -171,7 +178,10 @@ pub fn resample(
                 let mut value = None;
                 if plain {
                     let ((col, fx), (row, fy)) = (split(cols[at]), split(rows[at]));
-                    value = four(cells, col - cells.window.col, fx, row - cells.window.row, fy);
+                    let (col, row) = (col - cells.window.col, row - cells.window.row);
+                    if let (Ok(col), Some((north, south))) = (usize::try_from(col), line_pair(cells, row)) {
+                        value = four(&north, &south, col, fx, fy);
+                    }
                 }
                 let value = value.or_else(|| {
                     let col = across.taps(cols[at], &mut wx) - cells.window.col;
@@ -195,11 +205,19 @@ struct Tap {
     range: std::ops::Range<usize>,
 }
 
+/// Plain bilinear at one of the tile's columns: the first of its two cells, and the weight of the second.
+struct Pair {
+    pixel: usize,
+    first: usize,
+    part: f64,
+}
+
 /// The kernel at every position along an axis; `None` where the centre is beyond the raster.
 struct Axis {
     taps: Vec<Option<Tap>>,
     weights: Vec<f64>,
-    plain: bool,
+    /// For plain bilinear, the positions whose first cell is in the window.
+    plain: Option<Vec<Pair>>,
 }
 
 impl Axis {
@@ -214,30 +232,54 @@ impl Axis {
                 Tap { first, part: scratch.get(1).copied().unwrap_or(0.0), range: start..weights.len() }
             })
         });
-        let taps = taps.collect();
-        Self { taps, weights, plain: kernel.is_plain_bilinear() }
+        let taps: Vec<Option<Tap>> = taps.collect();
+        let pair = |(pixel, tap): (usize, &Option<Tap>)| {
+            let tap = tap.as_ref()?;
+            Some(Pair { pixel, first: usize::try_from(tap.first).ok()?, part: tap.part })
+        };
+        let plain = kernel.is_plain_bilinear().then(|| taps.iter().enumerate().filter_map(pair).collect());
+        Self { taps, weights, plain }
     }
 
     fn of(&self, tap: &Tap) -> &[f64] {
         &self.weights[tap.range.clone()]
     }
+
+    /// For plain bilinear, the two rows of cells around a position.
+    fn pair<'a>(&self, tap: &Tap, cells: &'a Cells) -> Option<(Line<'a>, Line<'a>)> {
+        self.plain.as_ref().and_then(|_| line_pair(cells, tap.first))
+    }
+}
+
+/// A row of cells.
+struct Line<'a> {
+    values: &'a [f32],
+    state: &'a [u8],
+}
+
+/// A row of the window and the next one; `None` where one of them is beyond it.
+#[inline]
+fn line_pair(cells: &Cells, row: i64) -> Option<(Line<'_>, Line<'_>)> {
+    let (row, width) = (usize::try_from(row).ok()?, cells.window.width);
+    if row + 1 >= cells.window.height {
+        return None;
+    }
+    let line = |row: usize| {
+        let range = row * width..(row + 1) * width;
+        Line { values: &cells.values[range.clone()], state: &cells.state[range] }
+    };
+    Some((line(row), line(row + 1)))
 }
 
 /// Plain bilinear over four valid cells; `None` where one of them is not valid or beyond the window.
 #[inline]
-fn four(cells: &Cells, col: i64, fx: f64, row: i64, fy: f64) -> Option<f32> {
-    let width = cells.window.width;
-    let (col, row) = (usize::try_from(col).ok()?, usize::try_from(row).ok()?);
-    if col + 1 >= width {
-        return None;
-    }
-    let at = row * width + col;
-    let (north, south) = (cells.state.get(at..at + 2)?, cells.state.get(at + width..at + width + 2)?);
+fn four(north: &Line, south: &Line, col: usize, fx: f64, fy: f64) -> Option<f32> {
+    let states = (north.state.get(col..col + 2)?, south.state.get(col..col + 2)?);
     // 1 is valid, 0 and 2 are not.
-    if north[0] & north[1] & south[0] & south[1] != State::VALID {
+    if states.0[0] & states.0[1] & states.1[0] & states.1[1] != State::VALID {
         return None;
     }
-    let (north, south) = (cells.values.get(at..at + 2)?, cells.values.get(at + width..at + width + 2)?);
+    let (north, south) = (&north.values[col..col + 2], &south.values[col..col + 2]);
     let north = f64::from(north[0]) * (1.0 - fx) + f64::from(north[1]) * fx;
     let south = f64::from(south[0]) * (1.0 - fx) + f64::from(south[1]) * fx;
     Some((north * (1.0 - fy) + south * fy) as f32)
