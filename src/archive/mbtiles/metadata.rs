@@ -1,0 +1,148 @@
+//! The rows of the `metadata` table, as [`ArchiveMetadata`].
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::archive::metadata::{OWN_KEYS, sane_bounds};
+use crate::archive::pmtiles::Compression;
+use crate::archive::{ArchiveMetadata, Center, TileEncoding, TileFormat};
+
+/// Reads the rows. Values that make no sense are taken as absent; `verify` reports them.
+pub(super) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetadata {
+    let text = |key: &str| rows.get(key).map(|v| v.trim().to_owned()).unwrap_or_default();
+    let zoom = |key: &str| rows.get(key).and_then(|v| v.trim().parse::<u8>().ok()).filter(|&z| z <= 31);
+    let numbers = |key: &str| -> Option<Vec<f64>> {
+        rows.get(key)?.split(',').map(|part| part.trim().parse().ok().filter(|v: &f64| v.is_finite())).collect()
+    };
+    let mut other = BTreeMap::new();
+    // The `json` row holds what a vector archive says about its layers; its keys stand beside the others here.
+    if let Some(Ok(Value::Object(map))) = rows.get("json").map(|text| serde_json::from_str(text)) {
+        other.extend(map);
+    }
+    for (key, value) in rows.iter().filter(|(key, _)| !OWN_KEYS.contains(&key.as_str())) {
+        other.insert(key.clone(), from_row(value));
+    }
+    other.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
+    let tile_size = rows.get("tileSize").or_else(|| rows.get("tile_size"));
+    ArchiveMetadata {
+        name: text("name"),
+        description: text("description"),
+        attribution: text("attribution"),
+        version: text("version"),
+        layer_type: text("type"),
+        format: TileFormat::from_name(&text("format")),
+        tile_compression: compression(&text("compression")),
+        encoding: TileEncoding::from_name(&text("encoding")),
+        tile_size: tile_size.and_then(|v| v.trim().parse().ok()),
+        bounds: numbers("bounds").and_then(|v| <[f64; 4]>::try_from(v).ok()).and_then(sane_bounds),
+        center: numbers("center").and_then(|v| match v[..] {
+            [lon, lat, zoom] if (0.0..=31.0).contains(&zoom) => Some(Center { lon, lat, zoom: zoom as u8 }),
+            _ => None,
+        }),
+        minzoom: zoom("minzoom"),
+        maxzoom: zoom("maxzoom"),
+        other,
+    }
+}
+
+/// The rows of an archive, in the order of their names.
+pub(super) fn to_rows(metadata: &ArchiveMetadata) -> BTreeMap<String, String> {
+    let mut rows = BTreeMap::new();
+    let mut layers = Map::new();
+    for (key, value) in &metadata.other {
+        // The specification wants the layers of vector tiles in the `json` row.
+        if key == "vector_layers" || key == "tilestats" {
+            layers.insert(key.clone(), value.clone());
+        } else {
+            rows.insert(key.clone(), to_row(value));
+        }
+    }
+    if !layers.is_empty() {
+        rows.insert("json".to_owned(), Value::Object(layers).to_string());
+    }
+    let mut set = |key: &str, value: String| drop((!value.is_empty()).then(|| rows.insert(key.to_owned(), value)));
+    set("description", metadata.description.clone());
+    set("attribution", metadata.attribution.clone());
+    set("version", metadata.version.clone());
+    set("type", metadata.layer_type.clone());
+    if let Some(packed @ (Compression::Gzip | Compression::Brotli | Compression::Zstd)) = metadata.tile_compression {
+        set("compression", packed.name().to_owned());
+    }
+    set("encoding", metadata.encoding.as_ref().map_or("", TileEncoding::name).to_owned());
+    set("tileSize", metadata.tile_size.map(|v| v.to_string()).unwrap_or_default());
+    set("minzoom", metadata.minzoom.map(|v| v.to_string()).unwrap_or_default());
+    set("maxzoom", metadata.maxzoom.map(|v| v.to_string()).unwrap_or_default());
+    if let Some([west, south, east, north]) = metadata.bounds {
+        set("bounds", format!("{west},{south},{east},{north}"));
+    }
+    if let Some(Center { lon, lat, zoom }) = metadata.center {
+        set("center", format!("{lon},{lat},{zoom}"));
+    }
+    // The two rows that the specification demands, even where nobody gave them.
+    rows.insert("name".to_owned(), metadata.name.clone());
+    rows.insert("format".to_owned(), metadata.format.name().to_owned());
+    rows
+}
+
+fn compression(name: &str) -> Option<Compression> {
+    let all = [Compression::None, Compression::Gzip, Compression::Brotli, Compression::Zstd];
+    all.into_iter().find(|c| c.name() == name)
+}
+
+/// Lists and objects are stored as JSON, texts as they are.
+fn to_row(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn from_row(text: &str) -> Value {
+    match text.trim_start().as_bytes().first() {
+        Some(b'{' | b'[') => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+        _ => Value::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rows_round_trip() {
+        let metadata = ArchiveMetadata {
+            name: "Japan".into(),
+            attribution: "<a href=\"x\">GSI</a>".into(),
+            layer_type: "baselayer".into(),
+            format: TileFormat::Webp,
+            encoding: Some(TileEncoding::Terrarium),
+            tile_size: Some(512),
+            bounds: Some([122.5, 20.25, 154.0, 46.0]),
+            center: Some(Center { lon: 138.5, lat: 35.0, zoom: 5 }),
+            minzoom: Some(0),
+            maxzoom: Some(16),
+            other: BTreeMap::from([
+                ("legend".to_owned(), json!({"dem1a": "#006400"})),
+                ("note".to_owned(), json!("[not json")),
+                ("sources".to_owned(), json!(["dem1a", "dem5a"])),
+                ("vector_layers".to_owned(), json!([{"id": "a"}])),
+            ]),
+            ..ArchiveMetadata::default()
+        };
+        let rows = to_rows(&metadata);
+        assert_eq!(rows["bounds"], "122.5,20.25,154,46");
+        assert_eq!(rows["center"], "138.5,35,5");
+        assert_eq!(rows["json"], r#"{"vector_layers":[{"id":"a"}]}"#);
+        assert_eq!(parse(&rows), metadata);
+    }
+
+    #[test]
+    fn nonsense_is_taken_as_absent() {
+        let rows = [("bounds", "1,2,3"), ("center", "a,b,c"), ("minzoom", "-1"), ("maxzoom", "99"), ("json", "[1")];
+        let rows = rows.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        assert_eq!(parse(&rows), ArchiveMetadata::default());
+    }
+}

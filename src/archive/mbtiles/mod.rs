@@ -1,0 +1,78 @@
+//! MBTiles 1.3: an SQLite database with the tables (or views) `metadata` and `tiles`.
+//!
+//! MBTiles counts rows from the south (TMS). That flip is made here and nowhere else: what goes in and comes out is
+//! XYZ.
+//!
+//! - [`MbtilesReader`] reads tables and views, and completes what the metadata lack from the tiles.
+//! - [`MbtilesWriter`] writes in one go without a journal, makes the unique index at the end and leaves one file.
+//!
+//! Specification: <https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md>.
+
+mod metadata;
+mod reader;
+mod writer;
+
+use std::path::Path;
+
+pub use reader::MbtilesReader;
+pub use writer::MbtilesWriter;
+
+use crate::error::Error;
+use crate::tile::TileCoord;
+
+/// `MPBX`, the application id that the specification gives.
+pub(in crate::archive) const APPLICATION_ID: i64 = 0x4d50_4258;
+
+/// The row of the other scheme: XYZ to TMS and back.
+fn flip(z: u8, row: u32) -> u32 {
+    ((1u64 << z) - 1 - u64::from(row)) as u32
+}
+
+/// The tile at an address of the database; `None` where it lies outside of the grid.
+pub(in crate::archive) fn tile_at(zoom: i64, column: i64, tms_row: i64) -> Option<TileCoord> {
+    let z = u8::try_from(zoom).ok().filter(|&z| z <= 31)?;
+    let row = u32::try_from(tms_row).ok().filter(|&row| u64::from(row) < 1 << z)?;
+    TileCoord::new(z, u32::try_from(column).ok()?, flip(z, row))
+}
+
+/// The address of a tile in the database: zoom, column, TMS row.
+fn address(tile: TileCoord) -> (u8, u32, u32) {
+    (tile.z(), tile.x(), flip(tile.z(), tile.y()))
+}
+
+/// An SQLite error with its file, as an error of hypso; made for `map_err`.
+pub(in crate::archive) fn sql(action: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode;
+    let path = path.to_path_buf();
+    move |error| {
+        let io = |kind| Error::Io { path: path.clone(), action, source: std::io::Error::new(kind, error.to_string()) };
+        let invalid = |remedy| Error::invalid("database", format!("can't {action}: {error}"), remedy).with_path(&path);
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => io(std::io::ErrorKind::StorageFull),
+            Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => io(std::io::ErrorKind::PermissionDenied),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => io(std::io::ErrorKind::Other),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                invalid("another program is writing to it: wait until it is done")
+            }
+            Some(ErrorCode::ConstraintViolation) => {
+                invalid("a tile was given twice: merge the inputs with a rule for overlaps")
+            }
+            _ => invalid("the file is damaged or not an MBTiles archive: copy or make it again"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_flipped_and_bad_addresses_refused() {
+        assert_eq!(tile_at(8, 40, 157), TileCoord::new(8, 40, 98));
+        assert_eq!(tile_at(31, 0, 0), TileCoord::new(31, 0, (1 << 31) - 1));
+        assert_eq!(tile_at(0, 0, 0).map(address), Some((0, 0, 0)));
+        for (z, x, y) in [(32, 0, 0), (-1, 0, 0), (1, 2, 0), (1, 0, 2), (1, -1, 0), (1, 0, -1), (i64::MAX, 0, 0)] {
+            assert_eq!(tile_at(z, x, y), None, "{z}/{x}/{y}");
+        }
+    }
+}

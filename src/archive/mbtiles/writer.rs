@@ -1,0 +1,140 @@
+//! Writing MBTiles: one transaction without a journal on a temporary file, the unique index at the end.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use super::{APPLICATION_ID, address, metadata, sql, tile_at};
+use crate::archive::coverage::Coverage;
+use crate::archive::output::PendingFile;
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
+use crate::error::{Error, Result};
+use crate::tile::{TileCoord, TileId};
+
+/// Up to this many tiles the index is sorted in memory (about 150 MB), beyond it in a file of SQLite's own, which lies
+/// where `SQLITE_TMPDIR` or `TMPDIR` says and takes about 30 bytes a tile.
+const SORT_IN_MEMORY: u64 = 4_000_000;
+
+const SCHEMA: &str = "
+    CREATE TABLE metadata (name TEXT NOT NULL, value TEXT NOT NULL);
+    CREATE TABLE tiles (
+        zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL, tile_data BLOB NOT NULL
+    );
+";
+
+/// Writes an MBTiles archive.
+///
+/// Tiles may come in any order; in [`TileId`] order the archive is read fastest in that order, and the bounds need no
+/// second pass. Without a journal nothing can be rolled back, and nothing has to be: the file has a temporary name until
+/// it is whole.
+#[derive(Debug)]
+pub struct MbtilesWriter {
+    connection: Connection,
+    pending: PendingFile,
+    metadata: ArchiveMetadata,
+    coverage: Coverage,
+    in_order: bool,
+    summary: ArchiveSummary,
+}
+
+impl MbtilesWriter {
+    /// Begins an archive that will stand at `path`.
+    ///
+    /// # Errors
+    /// Where `path` exists and `overwrite` is false, or its folder is missing or not writable.
+    pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Self> {
+        let pending = PendingFile::create(path, overwrite)?;
+        let begin = || -> rusqlite::Result<Connection> {
+            let connection = Connection::open(pending.path())?;
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+            connection.pragma_update(None, "synchronous", "OFF")?;
+            connection.pragma_update(None, "cache_size", -32_768)?;
+            connection.execute_batch(SCHEMA)?;
+            connection.execute_batch("BEGIN")?;
+            Ok(connection)
+        };
+        let connection = begin().map_err(sql("begin", path))?;
+        Ok(Self {
+            connection,
+            pending,
+            metadata: metadata.clone(),
+            coverage: Coverage::new(),
+            in_order: true,
+            summary: ArchiveSummary::default(),
+        })
+    }
+
+    /// The tiles were not in order: reads their addresses back and sorts them.
+    fn survey(&self) -> rusqlite::Result<Coverage> {
+        let mut ids: Vec<TileId> = Vec::new();
+        let mut statement = self.connection.prepare("SELECT zoom_level, tile_column, tile_row FROM tiles")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            ids.extend(tile_at(row.get(0)?, row.get(1)?, row.get(2)?).map(TileId::from));
+        }
+        ids.sort_unstable();
+        let mut coverage = Coverage::new();
+        for id in ids {
+            coverage.push(id, 1);
+        }
+        Ok(coverage)
+    }
+
+    fn complete(&mut self) -> rusqlite::Result<()> {
+        let store = if self.summary.tiles <= SORT_IN_MEMORY { "MEMORY" } else { "FILE" };
+        self.connection.execute_batch("COMMIT")?;
+        self.connection.pragma_update(None, "temp_store", store)?;
+        self.connection.execute_batch("CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)")?;
+        if !self.in_order {
+            self.coverage = self.survey()?;
+        }
+        self.coverage.finish();
+        let metadata = &mut self.metadata;
+        (metadata.minzoom, metadata.maxzoom) = self.coverage.zooms().unzip();
+        metadata.bounds = metadata.bounds.or(self.coverage.lon_lat());
+        if let (Some(bounds), Some((min, max))) = (metadata.bounds, self.coverage.zooms()) {
+            let mut center = metadata.center.unwrap_or(Center::of(bounds, min, max));
+            center.zoom = center.zoom.clamp(min, max);
+            metadata.center = Some(center);
+        }
+        self.connection.execute_batch("BEGIN")?;
+        let mut insert = self.connection.prepare("INSERT INTO metadata (name, value) VALUES (?1, ?2)")?;
+        for (name, value) in metadata::to_rows(&self.metadata) {
+            insert.execute(params![name, value])?;
+        }
+        drop(insert);
+        self.connection.execute_batch("CREATE UNIQUE INDEX metadata_index ON metadata (name); COMMIT")
+    }
+}
+
+impl TileSink for MbtilesWriter {
+    fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Err(Error::invalid(format!("tile {tile}"), "has no bytes", "leave empty tiles out")
+                .with_path(self.pending.target()));
+        }
+        if self.summary.tiles == 0 && self.metadata.format == TileFormat::Unknown {
+            self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
+        }
+        let (zoom, column, row) = address(tile);
+        self.connection
+            .prepare_cached("INSERT INTO tiles (zoom_level, tile_column, tile_row, tile_data) VALUES (?1, ?2, ?3, ?4)")
+            .and_then(|mut insert| insert.execute(params![zoom, column, row, bytes]))
+            .map_err(sql("write a tile", self.pending.target()))?;
+        self.in_order = self.in_order && self.coverage.push(tile.into(), 1);
+        self.summary.tiles += 1;
+        self.summary.contents += 1;
+        self.summary.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
+        self.complete().map_err(sql("complete", self.pending.target()))?;
+        let Self { connection, pending, mut summary, .. } = *self;
+        connection.close().map_err(|(_, error)| sql("close", pending.target())(error))?;
+        summary.file_size = pending.persist()?;
+        Ok(summary)
+    }
+}

@@ -1,0 +1,175 @@
+//! Several archives into one, tile by tile, in the order of tile ids.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::convert::read_tile;
+use super::{ArchiveMetadata, ArchiveSummary, TileFormat, TileIds, TileSink, TileSource};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::tile::TileId;
+
+/// What to do with a tile that more than one input holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnOverlap {
+    /// Stop with a message that names the tile and both files.
+    #[default]
+    Error,
+    /// Take the tile of the first input that holds it.
+    First,
+    /// Take the tile of the last input that holds it.
+    Last,
+}
+
+/// What joins attributions.
+const JOIN: &str = " | ";
+
+/// The metadata of what [`merge`] will write.
+///
+/// Name, description, version, type and further keys come from the first input that has them; attributions are joined,
+/// each once; bounds are united where all inputs have them; zooms are united.
+///
+/// # Errors
+/// Where there is no input, or two inputs differ in format, encoding, tile size or compression; both files are named.
+pub fn merged_metadata(inputs: &[&dyn TileSource]) -> Result<ArchiveMetadata> {
+    let Some((first, rest)) = inputs.split_first() else {
+        return Err(Error::argument("inputs", "expected at least one archive to merge"));
+    };
+    check_compatible(inputs)?;
+    let mut out = first.metadata().clone();
+    out.center = None;
+    let mut attributions: Vec<String> = Vec::new();
+    for input in inputs {
+        for part in input.metadata().attribution.split(JOIN).map(str::trim).filter(|part| !part.is_empty()) {
+            if !attributions.iter().any(|known| known == part) {
+                attributions.push(part.to_owned());
+            }
+        }
+    }
+    for input in rest {
+        let other = input.metadata();
+        for (mine, theirs) in [
+            (&mut out.name, &other.name),
+            (&mut out.description, &other.description),
+            (&mut out.version, &other.version),
+            (&mut out.layer_type, &other.layer_type),
+        ] {
+            if mine.is_empty() {
+                mine.clone_from(theirs);
+            }
+        }
+        if out.format == TileFormat::Unknown {
+            out.format = other.format.clone();
+        }
+        out.encoding = out.encoding.or_else(|| other.encoding.clone());
+        out.tile_size = out.tile_size.or(other.tile_size);
+        out.tile_compression = out.tile_compression.or(other.tile_compression);
+        out.bounds =
+            out.bounds.zip(other.bounds).map(|(a, b)| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]);
+        out.minzoom = out.minzoom.into_iter().chain(other.minzoom).min();
+        out.maxzoom = out.maxzoom.into_iter().chain(other.maxzoom).max();
+        for (key, value) in &other.other {
+            out.other.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    out.attribution = attributions.join(JOIN);
+    Ok(out)
+}
+
+/// Every property that is known of two inputs must be the same.
+fn check_compatible(inputs: &[&dyn TileSource]) -> Result<()> {
+    type Property = (&'static str, fn(&ArchiveMetadata) -> Option<String>);
+    let properties: [Property; 4] = [
+        ("format", |m| Some(m.format.name().to_owned()).filter(|name| !name.is_empty())),
+        ("encoding", |m| m.encoding.as_ref().map(|e| e.name().to_owned())),
+        ("tile size", |m| m.tile_size.map(|size| format!("{size} px"))),
+        ("tile compression", |m| m.tile_compression.map(|c| c.name().to_owned())),
+    ];
+    for (what, value_of) in properties {
+        let mut known: Option<(&dyn TileSource, String)> = None;
+        for &input in inputs {
+            let Some(value) = value_of(input.metadata()) else { continue };
+            match &known {
+                None => known = Some((input, value)),
+                Some((first, expected)) if *expected != value => {
+                    return Err(Error::invalid(
+                        what,
+                        format!("is {value}, but {expected} in {}", first.path().display()),
+                        "only archives of one kind can be merged: make one of them again to match",
+                    )
+                    .with_path(input.path()));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies all tiles of all inputs into `sink`, byte by byte in the order of tile ids, and finishes it.
+///
+/// Make the sink with [`merged_metadata`]. Streams: memory does not grow with the inputs, apart from the sorted
+/// addresses of MBTiles inputs (8 bytes a tile).
+///
+/// # Errors
+/// As [`merged_metadata`]; where an overlap is found with [`OnOverlap::Error`]; where an input can't be read, the sink
+/// can't be written, or the user interrupts.
+pub fn merge(
+    inputs: &[&dyn TileSource],
+    mut sink: Box<dyn TileSink>,
+    on_overlap: OnOverlap,
+    progress: &dyn Progress,
+) -> Result<ArchiveSummary> {
+    merged_metadata(inputs)?;
+    let mut total = 0u64;
+    let mut cursors: Vec<TileIds<'_>> = Vec::with_capacity(inputs.len());
+    let mut heads: BinaryHeap<Reverse<(TileId, usize)>> = BinaryHeap::new();
+    for (n, input) in inputs.iter().enumerate() {
+        total = total.saturating_add(input.tile_count()?);
+        let mut cursor = input.ids()?;
+        if let Some(id) = cursor.next().transpose()? {
+            heads.push(Reverse((id, n)));
+        }
+        cursors.push(cursor);
+    }
+    progress.begin("merging tiles", Some(total), "tiles");
+    while let Some(Reverse((id, first))) = heads.pop() {
+        if progress.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        // Equal ids leave the heap in the order of the inputs.
+        let mut chosen = first;
+        let mut holders = vec![first];
+        while let Some(&Reverse((next, n))) = heads.peek()
+            && next == id
+        {
+            heads.pop();
+            holders.push(n);
+            match on_overlap {
+                OnOverlap::Error => return Err(overlap(id, inputs[first], inputs[n])),
+                OnOverlap::First => {}
+                OnOverlap::Last => chosen = n,
+            }
+        }
+        let Some(tile) = id.coord() else { continue };
+        sink.put(tile, &read_tile(inputs[chosen], tile)?)?;
+        progress.advance(holders.len() as u64);
+        for n in holders {
+            if let Some(next) = cursors[n].next().transpose()? {
+                heads.push(Reverse((next, n)));
+            }
+        }
+    }
+    progress.end();
+    sink.finish()
+}
+
+fn overlap(id: TileId, a: &dyn TileSource, b: &dyn TileSource) -> Error {
+    let tile = id.coord().map_or_else(|| format!("id {}", id.0), |tile| tile.to_string());
+    Error::invalid(
+        format!("tile {tile}"),
+        format!("is also in {}", a.path().display()),
+        "say which one wins with --on-overlap first or --on-overlap last",
+    )
+    .with_path(b.path())
+}

@@ -1,0 +1,320 @@
+//! What an archive says about itself, the same for both formats.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::pmtiles::Compression;
+use crate::tile::Bounds;
+
+/// The format of the tiles.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum TileFormat {
+    /// Not said and not known.
+    #[default]
+    Unknown,
+    /// WebP pictures.
+    Webp,
+    /// PNG pictures.
+    Png,
+    /// JPEG pictures.
+    Jpeg,
+    /// AVIF pictures.
+    Avif,
+    /// Mapbox Vector Tiles, mostly stored with gzip.
+    Mvt,
+    /// Something else, by its name.
+    Other(String),
+}
+
+impl TileFormat {
+    /// The name as MBTiles writes it: `webp`, `png`, `jpg`, `avif`, `pbf`; empty where unknown.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unknown => "",
+            Self::Webp => "webp",
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::Avif => "avif",
+            Self::Mvt => "pbf",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The format with a name or media type, as found in metadata.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        match name.trim().to_ascii_lowercase().as_str() {
+            "" => Self::Unknown,
+            "webp" | "image/webp" => Self::Webp,
+            "png" | "png8" | "png24" | "png32" | "image/png" => Self::Png,
+            "jpg" | "jpeg" | "image/jpeg" => Self::Jpeg,
+            "avif" | "image/avif" => Self::Avif,
+            "pbf" | "mvt" | "application/vnd.mapbox-vector-tile" | "application/x-protobuf" => Self::Mvt,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The format that the first bytes of a tile show; `None` where they show nothing.
+    #[must_use]
+    pub fn sniff(bytes: &[u8]) -> Option<Self> {
+        let at = |from: usize, what: &[u8]| bytes.get(from..from + what.len()) == Some(what);
+        if at(0, b"RIFF") && at(8, b"WEBP") {
+            Some(Self::Webp)
+        } else if at(0, b"\x89PNG\r\n\x1a\n") {
+            Some(Self::Png)
+        } else if at(0, b"\xff\xd8\xff") {
+            Some(Self::Jpeg)
+        } else if at(4, b"ftypavif") {
+            Some(Self::Avif)
+        } else if at(0, b"\x1f\x8b") {
+            Some(Self::Mvt)
+        } else {
+            None
+        }
+    }
+}
+
+/// What the pixels (or bytes) of the tiles mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TileEncoding {
+    /// Elevation, `R * 256 + G + B / 256 - 32768` metres.
+    Terrarium,
+    /// Elevation, `-10000 + (R * 65536 + G * 256 + B) * 0.1` metres.
+    Mapbox,
+    /// Which source gave each pixel, by colour.
+    Lineage,
+    /// Something else, by its name.
+    Other(String),
+}
+
+impl TileEncoding {
+    /// The name as metadata and TileJSON write it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Terrarium => "terrarium",
+            Self::Mapbox => "mapbox",
+            Self::Lineage => "lineage",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The encoding with a name; `None` for an empty one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.trim() {
+            "" => None,
+            "terrarium" => Some(Self::Terrarium),
+            "mapbox" => Some(Self::Mapbox),
+            "lineage" => Some(Self::Lineage),
+            other => Some(Self::Other(other.to_owned())),
+        }
+    }
+}
+
+/// Where a map starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Center {
+    /// Longitude, degrees.
+    pub lon: f64,
+    /// Latitude, degrees.
+    pub lat: f64,
+    /// Zoom.
+    pub zoom: u8,
+}
+
+impl Center {
+    /// The middle of `[west, south, east, north]` degrees, at the deepest zoom of the range where a single tile is
+    /// about as large as the box.
+    #[must_use]
+    pub fn of(bounds: [f64; 4], minzoom: u8, maxzoom: u8) -> Self {
+        let [west, south, east, north] = bounds;
+        let box_metres = Bounds::from_lon_lat(west, south, east, north);
+        let side = box_metres.width().max(box_metres.height()).max(1.0);
+        let zoom = (crate::tile::web_mercator::WORLD / side).log2().floor().clamp(0.0, 31.0) as u8;
+        let (x, y) = box_metres.center();
+        let (lon, lat) = crate::tile::web_mercator::to_lon_lat(x, y);
+        let degrees = |v: f64| (v * 1e7).round() / 1e7;
+        Self { lon: degrees(lon), lat: degrees(lat), zoom: zoom.clamp(minzoom, maxzoom.max(minzoom)) }
+    }
+}
+
+/// The metadata of an archive.
+///
+/// For a sink, `minzoom` and `maxzoom` are ignored (the tiles tell them); `bounds` and `center` are kept where given.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ArchiveMetadata {
+    /// A name for people.
+    pub name: String,
+    /// What it shows.
+    pub description: String,
+    /// Who must be named wherever it is shown; may hold HTML.
+    pub attribution: String,
+    /// The version of the data.
+    pub version: String,
+    /// `baselayer` or `overlay` (the `type` row of MBTiles); empty where not said.
+    pub layer_type: String,
+    /// The format of the tiles.
+    pub format: TileFormat,
+    /// What the pixels mean.
+    pub encoding: Option<TileEncoding>,
+    /// How each tile is compressed on top of its format (vector tiles); `None` where not known.
+    pub tile_compression: Option<Compression>,
+    /// The side of a tile, pixels.
+    pub tile_size: Option<u32>,
+    /// West, south, east, north; degrees.
+    pub bounds: Option<[f64; 4]>,
+    /// Where a map starts.
+    pub center: Option<Center>,
+    /// The coarsest zoom with tiles.
+    pub minzoom: Option<u8>,
+    /// The finest zoom with tiles.
+    pub maxzoom: Option<u8>,
+    /// Everything else by its key: vertical resolution, sources, legend, vector layers.
+    ///
+    /// Lists and objects keep their type in both formats; a number becomes a string in MBTiles, whose rows are text.
+    pub other: BTreeMap<String, Value>,
+}
+
+/// The keys that have a field of their own; [`ArchiveMetadata::other`] never holds them.
+pub(crate) const OWN_KEYS: [&str; 15] = [
+    "name",
+    "description",
+    "attribution",
+    "version",
+    "type",
+    "format",
+    "compression",
+    "encoding",
+    "tileSize",
+    "tile_size",
+    "bounds",
+    "center",
+    "minzoom",
+    "maxzoom",
+    "json",
+];
+
+impl ArchiveMetadata {
+    /// The TileJSON 3.0.0 document of the archive.
+    ///
+    /// `tiles_url` is the URL template of the tiles, such as `https://example.org/terrain/{z}/{x}/{y}.webp`. The
+    /// document carries `encoding` and `tileSize`, without which MapLibre takes a `raster-dem` source for `mapbox` at
+    /// 512 px.
+    #[must_use]
+    pub fn tilejson(&self, tiles_url: &str) -> Value {
+        let mut map: Map<String, Value> = Map::new();
+        for (key, value) in &self.other {
+            map.insert(key.clone(), value.clone());
+        }
+        let mut set = |key: &str, value: Value| drop(map.insert(key.to_owned(), value));
+        set("tilejson", "3.0.0".into());
+        set("tiles", json!([tiles_url]));
+        set("scheme", "xyz".into());
+        for (key, text) in [
+            ("name", self.name.as_str()),
+            ("description", &self.description),
+            ("attribution", &self.attribution),
+            ("version", &self.version),
+            ("format", self.format.name()),
+            ("encoding", self.encoding.as_ref().map_or("", TileEncoding::name)),
+        ] {
+            if !text.is_empty() {
+                set(key, text.into());
+            }
+        }
+        if let Some(size) = self.tile_size {
+            set("tileSize", size.into());
+        }
+        if let Some(bounds) = self.bounds {
+            set("bounds", json!(bounds));
+        }
+        if let Some(Center { lon, lat, zoom }) = self.center {
+            set("center", json!([lon, lat, zoom]));
+        }
+        if let Some(zoom) = self.minzoom {
+            set("minzoom", zoom.into());
+        }
+        if let Some(zoom) = self.maxzoom {
+            set("maxzoom", zoom.into());
+        }
+        Value::Object(map)
+    }
+
+    /// The metadata as one object with the keys of the PMTiles JSON: texts, encoding, tile size, zooms, bounds, others.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut value = self.tilejson("");
+        if let Value::Object(map) = &mut value {
+            for key in ["tilejson", "tiles", "scheme"] {
+                map.remove(key);
+            }
+            if !self.layer_type.is_empty() {
+                map.insert("type".into(), self.layer_type.clone().into());
+            }
+        }
+        value
+    }
+}
+
+/// Bounds from four numbers, where they make sense: finite, inside the world, west < east, south < north.
+pub(crate) fn sane_bounds(values: [f64; 4]) -> Option<[f64; 4]> {
+    let [west, south, east, north] = values;
+    let inside = values.iter().all(|v| v.is_finite())
+        && (-180.001..=180.001).contains(&west)
+        && (-180.001..=180.001).contains(&east)
+        && (-90.001..=90.001).contains(&south)
+        && (-90.001..=90.001).contains(&north);
+    (inside && west < east && south < north).then_some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tilejson_announces_encoding_and_tile_size() {
+        let metadata = ArchiveMetadata {
+            name: "n".into(),
+            format: TileFormat::Webp,
+            encoding: Some(TileEncoding::Terrarium),
+            tile_size: Some(512),
+            minzoom: Some(0),
+            maxzoom: Some(12),
+            bounds: Some([1.0, 2.0, 3.0, 4.0]),
+            other: BTreeMap::from([("sources".to_owned(), json!(["a"])), ("tiles".to_owned(), json!("bad"))]),
+            ..ArchiveMetadata::default()
+        };
+        let document = metadata.tilejson("{z}/{x}/{y}.webp");
+        assert_eq!(
+            document,
+            json!({
+                "tilejson": "3.0.0", "tiles": ["{z}/{x}/{y}.webp"], "scheme": "xyz", "name": "n", "format": "webp",
+                "encoding": "terrarium", "tileSize": 512, "minzoom": 0, "maxzoom": 12,
+                "bounds": [1.0, 2.0, 3.0, 4.0], "sources": ["a"],
+            })
+        );
+    }
+
+    #[test]
+    fn formats_are_known_by_name_and_by_their_first_bytes() {
+        for format in [TileFormat::Webp, TileFormat::Png, TileFormat::Jpeg, TileFormat::Avif, TileFormat::Mvt] {
+            assert_eq!(TileFormat::from_name(format.name()), format);
+        }
+        assert_eq!(TileFormat::sniff(b"RIFF\0\0\0\0WEBPVP8L"), Some(TileFormat::Webp));
+        assert_eq!(TileFormat::sniff(b"\x89PNG\r\n\x1a\n"), Some(TileFormat::Png));
+        assert_eq!(TileFormat::sniff(b"RIFF"), None);
+        assert_eq!(TileFormat::sniff(b""), None);
+    }
+
+    #[test]
+    fn the_centre_stays_inside_the_zooms() {
+        assert_eq!(Center::of([-180.0, -85.0, 180.0, 85.0], 0, 14).zoom, 0);
+        let fuji = Center::of([138.5, 35.2, 139.0, 35.5], 0, 14);
+        assert_eq!(fuji.zoom, 9);
+        assert!((fuji.lon - 138.75).abs() < 1e-9 && (fuji.lat - 35.35).abs() < 0.01);
+        assert_eq!(Center::of([138.5, 35.2, 139.0, 35.5], 11, 12).zoom, 11);
+    }
+}

@@ -1,0 +1,116 @@
+//! Opening an archive by its content, and making one by its name.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::mbtiles::{MbtilesReader, MbtilesWriter};
+use super::pmtiles::{Header, PmtilesReader, PmtilesWriter};
+use super::{ArchiveMetadata, TileSink, TileSource};
+use crate::error::{Error, Result};
+
+/// The format of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArchiveKind {
+    /// MBTiles 1.3, an SQLite database.
+    Mbtiles,
+    /// PMTiles 3.
+    Pmtiles,
+}
+
+impl ArchiveKind {
+    /// Its name: `MBTiles` or `PMTiles`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mbtiles => "MBTiles",
+            Self::Pmtiles => "PMTiles",
+        }
+    }
+
+    /// The format of an existing file, by its first bytes.
+    ///
+    /// # Errors
+    /// Where the path is missing, a folder, empty, or neither an SQLite database nor PMTiles.
+    pub fn detect(path: &Path) -> Result<Self> {
+        let metadata = std::fs::metadata(path).map_err(Error::io("open", path))?;
+        let invalid = |problem: &str, remedy| Err(Error::invalid("archive", problem, remedy).with_path(path));
+        if metadata.is_dir() {
+            return invalid("is a folder", "give the name of an MBTiles or PMTiles file");
+        }
+        if metadata.len() == 0 {
+            return invalid("is empty (0 bytes)", "the program that made it failed: make it again");
+        }
+        let mut head = Vec::new();
+        File::open(path).and_then(|file| file.take(16).read_to_end(&mut head)).map_err(Error::io("read", path))?;
+        if head.starts_with(b"SQLite format 3\0") {
+            return Ok(Self::Mbtiles);
+        }
+        if head.starts_with(b"PMTiles") {
+            return Ok(Self::Pmtiles);
+        }
+        if head.starts_with(b"PM\x01\x00") || head.starts_with(b"PM\x02\x00") {
+            let remedy = "convert it with `pmtiles convert old.pmtiles new.pmtiles`";
+            return invalid(&format!("is PMTiles version {}, expected 3", head[2]), remedy);
+        }
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("pmtiles")) {
+            // The reader's own words for a bad magic.
+            return Header::from_bytes(&head).map_err(|error| error.with_path(path)).map(|_| Self::Pmtiles);
+        }
+        invalid(
+            &format!("begins with {:?}, expected an SQLite database or PMTiles", String::from_utf8_lossy(&head)),
+            "give an MBTiles or PMTiles file",
+        )
+    }
+
+    /// The format that a file name asks for: `.mbtiles` or `.pmtiles`.
+    ///
+    /// # Errors
+    /// For every other extension.
+    pub fn of_name(path: &Path) -> Result<Self> {
+        match path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).as_deref() {
+            Some("mbtiles") => Ok(Self::Mbtiles),
+            Some("pmtiles") => Ok(Self::Pmtiles),
+            _ => Err(Error::argument(
+                path.display().to_string(),
+                "expected a name that ends in .mbtiles or .pmtiles; the extension chooses the format",
+            )),
+        }
+    }
+}
+
+/// Opens an archive for reading; its content says what it is, not its name.
+///
+/// # Errors
+/// Where the file is missing, a folder, empty, truncated, of a newer version, or not an archive.
+pub fn open(path: &Path) -> Result<Box<dyn TileSource>> {
+    Ok(match ArchiveKind::detect(path)? {
+        ArchiveKind::Mbtiles => Box::new(MbtilesReader::open(path)?),
+        ArchiveKind::Pmtiles => Box::new(PmtilesReader::open(path)?),
+    })
+}
+
+/// Begins an archive; the extension of `path` says which. The file appears under its name when the sink is finished.
+///
+/// # Errors
+/// Where the extension is neither `.mbtiles` nor `.pmtiles`, the file exists and `overwrite` is false, or its folder is
+/// missing or not writable.
+pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Box<dyn TileSink>> {
+    Ok(match ArchiveKind::of_name(path)? {
+        ArchiveKind::Mbtiles => Box::new(MbtilesWriter::create(path, metadata, overwrite)?),
+        ArchiveKind::Pmtiles => Box::new(PmtilesWriter::create(path, metadata, overwrite)?),
+    })
+}
+
+/// True where both paths lead to one existing file, links followed.
+#[must_use]
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if let (Ok(a), Ok(b)) = (std::fs::metadata(a), std::fs::metadata(b)) {
+            return (a.dev(), a.ino()) == (b.dev(), b.ino());
+        }
+    }
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}

@@ -1,0 +1,98 @@
+//! The compressions that the header can name.
+
+use std::io::{Read, Write};
+
+use crate::error::{Error, Result};
+
+/// How directories and metadata, or tiles, are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Not said.
+    #[default]
+    Unknown,
+    /// Stored as they are.
+    None,
+    /// gzip (RFC 1952).
+    Gzip,
+    /// Brotli; hypso doesn't read directories compressed with it.
+    Brotli,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Compression {
+    const ALL: [Self; 5] = [Self::Unknown, Self::None, Self::Gzip, Self::Brotli, Self::Zstd];
+
+    /// The number in the header.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The compression with a number; `None` where the specification has none.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        ["unknown", "none", "gzip", "brotli", "zstd"][usize::from(self.number())]
+    }
+
+    /// The content of `bytes`, at most `cap` bytes of it; `part` names it in messages.
+    pub(super) fn unpack(self, bytes: Vec<u8>, cap: u64, part: &str) -> Result<Vec<u8>> {
+        const DAMAGED: &str = "the file is damaged: copy or make it again";
+        let mut out = Vec::new();
+        // One byte more than the cap tells that there is more.
+        let read = match self {
+            Self::None | Self::Unknown => return Ok(bytes),
+            Self::Gzip => flate2::read::MultiGzDecoder::new(&bytes[..]).take(cap + 1).read_to_end(&mut out),
+            Self::Zstd => zstd::stream::read::Decoder::new(&bytes[..])
+                .and_then(|decoder| decoder.take(cap + 1).read_to_end(&mut out)),
+            Self::Brotli => {
+                return Err(Error::invalid(
+                    part,
+                    "is compressed with brotli, which hypso doesn't read",
+                    "rewrite the archive with gzip directories, for example with `pmtiles cluster` or `pmtiles convert`",
+                ));
+            }
+        };
+        let problem = match read {
+            Err(error) => format!("can't be decompressed as {}: {error}", self.name()),
+            Ok(_) if out.len() as u64 > cap => format!("grows beyond {cap} bytes when decompressed"),
+            Ok(_) => return Ok(out),
+        };
+        Err(Error::invalid(part, problem, DAMAGED))
+    }
+}
+
+/// `bytes` as gzip, the same output for the same input.
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    // Writing to a Vec can't fail.
+    let written = encoder.write_all(bytes);
+    debug_assert!(written.is_ok());
+    encoder.finish().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unpacks_what_was_packed_and_stops_at_the_cap() {
+        let content = vec![7u8; 10_000];
+        let packed = gzip(&content);
+        assert_eq!(packed, gzip(&content));
+        assert_eq!(Compression::Gzip.unpack(packed.clone(), 10_000, "x").unwrap(), content);
+        let error = Compression::Gzip.unpack(packed, 9_999, "root directory").unwrap_err().to_string();
+        assert!(error.contains("root directory: grows beyond 9999 bytes"), "{error}");
+        let packed = zstd::encode_all(&content[..], 3).unwrap();
+        assert_eq!(Compression::Zstd.unpack(packed.clone(), 10_000, "x").unwrap(), content);
+        assert!(Compression::Zstd.unpack(packed[..9].to_vec(), 10_000, "x").is_err());
+        assert!(Compression::Gzip.unpack(vec![1, 2, 3], 10, "x").is_err());
+        assert!(Compression::Brotli.unpack(vec![], 10, "x").unwrap_err().to_string().contains("brotli"));
+    }
+}

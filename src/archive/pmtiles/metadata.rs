@@ -1,0 +1,71 @@
+//! The metadata JSON and the header fields of PMTiles, as [`ArchiveMetadata`].
+
+use serde_json::{Map, Value};
+
+use super::compression::Compression;
+use super::header::{self, Header};
+use crate::archive::metadata::{OWN_KEYS, sane_bounds};
+use crate::archive::{ArchiveMetadata, Center, TileEncoding, TileFormat};
+use crate::error::{Error, Result};
+
+/// Reads the JSON object (an empty text is an empty object) and completes it from the header.
+pub(super) fn parse(json: &[u8], header: &Header) -> Result<ArchiveMetadata> {
+    let damaged = |problem: String| {
+        Error::invalid("metadata", problem, "the file is damaged or made by a faulty program: make the archive again")
+    };
+    let map: Map<String, Value> = if json.iter().all(u8::is_ascii_whitespace) {
+        Map::new()
+    } else {
+        match serde_json::from_slice(json) {
+            Ok(Value::Object(map)) => map,
+            Ok(_) => return Err(damaged("expected a JSON object".to_owned())),
+            Err(error) => return Err(damaged(format!("is not valid JSON: {error}"))),
+        }
+    };
+    let text = |key: &str| match map.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let format = match header::tile_format(header.tile_type) {
+        TileFormat::Unknown => TileFormat::from_name(&text("format")),
+        known => known,
+    };
+    let size = |key: &str| map.get(key).and_then(|v| v.as_u64().or_else(|| v.as_str()?.trim().parse().ok()));
+    let has_bounds = header.bounds != [0.0; 4];
+    Ok(ArchiveMetadata {
+        name: text("name"),
+        description: text("description"),
+        attribution: text("attribution"),
+        version: text("version"),
+        layer_type: text("type"),
+        format,
+        encoding: TileEncoding::from_name(&text("encoding")),
+        tile_compression: Some(header.tile_compression).filter(|&c| c != Compression::Unknown),
+        tile_size: size("tileSize").or_else(|| size("tile_size")).and_then(|v| u32::try_from(v).ok()),
+        bounds: if has_bounds { sane_bounds(header.bounds) } else { None },
+        center: (has_bounds || header.center != [0.0; 2] || header.center_zoom != 0).then_some(Center {
+            lon: header.center[0],
+            lat: header.center[1],
+            zoom: header.center_zoom,
+        }),
+        minzoom: Some(header.min_zoom),
+        maxzoom: Some(header.max_zoom),
+        other: map
+            .iter()
+            .filter(|(k, _)| !OWN_KEYS.contains(&k.as_str()))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
+    })
+}
+
+/// The metadata JSON of an archive.
+pub(super) fn to_json(metadata: &ArchiveMetadata) -> Vec<u8> {
+    let mut value = metadata.to_json();
+    if let Value::Object(map) = &mut value {
+        // The header has them, in a form that can't disagree with itself.
+        map.remove("bounds");
+        map.remove("center");
+    }
+    value.to_string().into_bytes()
+}

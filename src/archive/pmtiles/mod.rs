@@ -1,0 +1,25 @@
+//! PMTiles, specification version 3: a single file of a header, directories, metadata and tiles.
+//!
+//! The code is hypso's own: it reads synchronously with `pread` (the `pmtiles` crate reads through async only) and
+//! writes without holding tiles or directories in memory.
+//!
+//! - [`PmtilesReader`] reads archives whose directories have no compression, gzip or zstd.
+//! - [`PmtilesWriter`] writes clustered archives: tiles in order, equal contents stored once, equal neighbours in one
+//!   entry, gzip directories, header and root directory within the first 16,384 bytes.
+//!
+//! Specification: <https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md>.
+
+mod compression;
+mod directory;
+mod header;
+mod metadata;
+mod reader;
+mod spill;
+mod writer;
+
+pub use compression::Compression;
+pub(in crate::archive) use directory::Entry;
+pub(in crate::archive) use header::HEADER_BYTES;
+pub use header::{Header, ROOT_LIMIT};
+pub use reader::PmtilesReader;
+pub use writer::PmtilesWriter;

@@ -1,0 +1,281 @@
+//! Reading PMTiles: header, directories, tiles.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Map, Value, json};
+
+use super::directory::{self, DirectoryRef, Entry};
+use super::header::{HEADER_BYTES, Header};
+use super::metadata;
+use crate::archive::read_at::ReadAt;
+use crate::archive::{ArchiveKind, ArchiveMetadata, TileIds, TileRun, TileSource};
+use crate::error::{Error, Result};
+use crate::tile::{TileCoord, TileId};
+
+/// The largest directory that is read, bytes: compressed and decompressed.
+const DIRECTORY_CAP: u64 = 32 << 20;
+/// The largest metadata that is read, bytes.
+const METADATA_CAP: u64 = 64 << 20;
+/// The largest tile that is read, bytes.
+const TILE_CAP: u64 = 256 << 20;
+/// How deep directories may be nested: root and three levels of leaves.
+const MAX_DEPTH: usize = 4;
+/// How many entries of leaf directories are kept decoded: 24 MB.
+const CACHED_ENTRIES: usize = 1 << 20;
+
+/// A PMTiles archive, open for reading.
+#[derive(Debug)]
+pub struct PmtilesReader {
+    file: ReadAt,
+    path: std::path::PathBuf,
+    header: Header,
+    metadata: ArchiveMetadata,
+    root: Arc<Vec<Entry>>,
+    leaves: Mutex<VecDeque<(u64, Arc<Vec<Entry>>)>>,
+}
+
+impl PmtilesReader {
+    /// Opens an archive: reads header, metadata and root directory. No tile is read.
+    ///
+    /// # Errors
+    /// Where the file can't be read or is not a whole PMTiles archive of version 3.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let file = ReadAt::new(file, path)?;
+        Self::from_file(file, path).map_err(|error| error.with_path(path))
+    }
+
+    fn from_file(file: ReadAt, path: &Path) -> Result<Self> {
+        let header = Header::from_bytes(&file.read(0, file.len().min(HEADER_BYTES as u64), u64::MAX, "header")?)?;
+        header.check_sections(file.len())?;
+        let unpack = |offset, len, cap, part| -> Result<Vec<u8>> {
+            header.internal_compression.unpack(file.read(offset, len, cap, part)?, cap, part)
+        };
+        let root = unpack(header.root_offset, header.root_length, DIRECTORY_CAP, "root directory")?;
+        let root = directory::decode(&root, 0, u64::MAX, "root directory")?;
+        let json = if header.metadata_length == 0 {
+            Vec::new()
+        } else {
+            unpack(header.metadata_offset, header.metadata_length, METADATA_CAP, "metadata")?
+        };
+        let metadata = metadata::parse(&json, &header)?;
+        Ok(Self { file, path: path.to_path_buf(), header, metadata, root: Arc::new(root), leaves: Mutex::default() })
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The size of the file, bytes.
+    #[must_use]
+    pub fn file_len(&self) -> u64 {
+        self.file.len()
+    }
+
+    /// The entries of all directories in order, leaves followed.
+    pub(in crate::archive) fn entries(&self) -> Entries<'_> {
+        Entries { reader: self, stack: vec![Frame { entries: self.root.clone(), at: 0, end: u64::MAX }] }
+    }
+
+    /// The content of an entry.
+    pub(in crate::archive) fn content(&self, entry: Entry) -> Result<Vec<u8>> {
+        let part = || TileId(entry.id).coord().map_or_else(|| "tile".to_owned(), |tile| format!("tile {tile}"));
+        let end = entry.offset.checked_add(u64::from(entry.len));
+        let start = self.header.data_offset.checked_add(entry.offset);
+        match (start, end) {
+            (Some(start), Some(end)) if end <= self.header.data_length => {
+                self.file.read(start, u64::from(entry.len), TILE_CAP, &part())
+            }
+            _ => Err(Error::invalid(
+                part(),
+                format!(
+                    "lies at byte {} of the tile data with {} bytes, but the tile data have {} bytes",
+                    entry.offset, entry.len, self.header.data_length
+                ),
+                "the directory is damaged: make the archive again",
+            )
+            .with_path(&self.path)),
+        }
+    }
+
+    fn find(&self, id: TileId) -> Result<Option<Entry>> {
+        let (mut entries, mut end) = (self.root.clone(), u64::MAX);
+        for _ in 0..MAX_DEPTH {
+            let Some((entry, next)) = directory::find(&entries, id.0) else { return Ok(None) };
+            if entry.run > 0 {
+                return Ok(Some(entry));
+            }
+            end = next.unwrap_or(end);
+            entries = self.leaf(DirectoryRef { offset: entry.offset, len: entry.len, first: entry.id, end })?;
+        }
+        Err(self.too_deep())
+    }
+
+    fn too_deep(&self) -> Error {
+        Error::invalid(
+            "leaf directories",
+            format!("are nested deeper than {MAX_DEPTH} levels"),
+            "the archive is damaged or made by a faulty program: make it again",
+        )
+        .with_path(&self.path)
+    }
+
+    /// A leaf directory, from the cache or the file.
+    fn leaf(&self, place: DirectoryRef) -> Result<Arc<Vec<Entry>>> {
+        let lock = || self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, leaf)) = lock().iter().find(|(offset, _)| *offset == place.offset) {
+            return Ok(leaf.clone());
+        }
+        // Decoded outside of the lock; two threads may both do it.
+        let leaf = Arc::new(self.read_leaf(place).map_err(|error| error.with_path(&self.path))?);
+        let mut cache = lock();
+        let mut held: usize = cache.iter().map(|(_, leaf)| leaf.len()).sum();
+        while held + leaf.len() > CACHED_ENTRIES
+            && let Some((_, old)) = cache.pop_front()
+        {
+            held -= old.len();
+        }
+        cache.push_back((place.offset, leaf.clone()));
+        Ok(leaf)
+    }
+
+    fn read_leaf(&self, place: DirectoryRef) -> Result<Vec<Entry>> {
+        let header = &self.header;
+        let part = format!("leaf directory at byte {}", place.offset);
+        let inside = place.offset.checked_add(u64::from(place.len)).is_some_and(|end| end <= header.leaf_length);
+        let start = header.leaf_offset.checked_add(place.offset).filter(|_| inside).ok_or_else(|| {
+            Error::invalid(
+                &part,
+                format!("has {} bytes, but the leaf directories have {}", place.len, header.leaf_length),
+                "the directory is damaged: make the archive again",
+            )
+        })?;
+        let bytes = self.file.read(start, u64::from(place.len), DIRECTORY_CAP, &part)?;
+        let bytes = header.internal_compression.unpack(bytes, DIRECTORY_CAP, &part)?;
+        let entries = directory::decode(&bytes, place.first, place.end, &part)?;
+        if entries.is_empty() {
+            return Err(Error::invalid(&part, "is empty", "the directory is damaged: make the archive again"));
+        }
+        Ok(entries)
+    }
+}
+
+impl TileSource for PmtilesReader {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn kind(&self) -> ArchiveKind {
+        ArchiveKind::Pmtiles
+    }
+
+    fn metadata(&self) -> &ArchiveMetadata {
+        &self.metadata
+    }
+
+    fn tile(&self, tile: TileCoord) -> Result<Option<Vec<u8>>> {
+        match self.find(tile.into())? {
+            Some(entry) => self.content(entry).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn ids(&self) -> Result<TileIds<'_>> {
+        Ok(Box::new(self.entries().flat_map(|entry| {
+            let (ids, error) = match entry {
+                Ok(entry) => (entry.id..entry.end(), None),
+                Err(error) => (0..0, Some(Err(error))),
+            };
+            error.into_iter().chain(ids.map(|id| Ok(TileId(id))))
+        })))
+    }
+
+    fn tile_count(&self) -> Result<u64> {
+        match self.header.addressed_tiles {
+            0 => self.entries().map(|entry| entry.map(|e| u64::from(e.run))).sum(),
+            known => Ok(known),
+        }
+    }
+
+    fn runs(&self, visit: &mut dyn FnMut(TileRun) -> Result<()>) -> Result<()> {
+        for entry in self.entries() {
+            let Entry { id, offset, len, run } = entry?;
+            visit(TileRun { first: TileId(id), count: run.into(), bytes: len.into(), content: offset })?;
+        }
+        Ok(())
+    }
+
+    fn facts(&self) -> Result<Map<String, Value>> {
+        let h = &self.header;
+        let mut facts = Map::new();
+        let mut set = |key: &str, value: Value| drop(facts.insert(key.to_owned(), value));
+        set("spec_version", 3.into());
+        set("file_bytes", self.file.len().into());
+        for (name, offset, length) in h.sections() {
+            set(&name.replace(' ', "_"), json!({ "offset": offset, "bytes": length }));
+        }
+        set("addressed_tiles", h.addressed_tiles.into());
+        set("tile_entries", h.tile_entries.into());
+        set("tile_contents", h.tile_contents.into());
+        set("clustered", h.clustered.into());
+        set("internal_compression", h.internal_compression.name().into());
+        set("tile_compression", h.tile_compression.name().into());
+        set("tile_type", h.tile_type.into());
+        set("min_zoom", h.min_zoom.into());
+        set("max_zoom", h.max_zoom.into());
+        set("bounds", json!(h.bounds));
+        set("center", json!([h.center[0], h.center[1], h.center_zoom]));
+        Ok(facts)
+    }
+}
+
+struct Frame {
+    entries: Arc<Vec<Entry>>,
+    at: usize,
+    end: u64,
+}
+
+/// Walks all directories in order. Ends after the first error.
+///
+/// Every leaf must keep to the identifiers between its own entry and the next, so that no file makes the walk loop.
+pub(in crate::archive) struct Entries<'a> {
+    reader: &'a PmtilesReader,
+    stack: Vec<Frame>,
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let depth = self.stack.len();
+            let frame = self.stack.last_mut()?;
+            let Some(&entry) = frame.entries.get(frame.at) else {
+                self.stack.pop();
+                continue;
+            };
+            frame.at += 1;
+            if entry.run > 0 {
+                return Some(Ok(entry));
+            }
+            let end = frame.entries.get(frame.at).map_or(frame.end, |next| next.id);
+            let leaf = if depth < MAX_DEPTH {
+                self.reader.leaf(DirectoryRef { offset: entry.offset, len: entry.len, first: entry.id, end })
+            } else {
+                Err(self.reader.too_deep())
+            };
+            match leaf {
+                Ok(entries) => self.stack.push(Frame { entries, at: 0, end }),
+                Err(error) => {
+                    self.stack.clear();
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}

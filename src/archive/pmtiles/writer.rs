@@ -1,0 +1,282 @@
+//! Writing PMTiles: tiles stream into the file; directories follow at the end.
+//!
+//! ```text
+//! 0        127                16384
+//! | header | root directory | tile data ... | metadata | leaf directories |
+//! ```
+//!
+//! The first 16,384 bytes stay free until the end, so that tile data are written once and never moved. The
+//! specification lets sections stand in any order.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::compression::{self, Compression};
+use super::directory::{self, Entry};
+use super::header::{self, HEADER_BYTES, Header, ROOT_LIMIT};
+use super::metadata;
+use super::spill::EntrySpill;
+use crate::archive::coverage::Coverage;
+use crate::archive::output::PendingFile;
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
+use crate::error::{Error, Result};
+use crate::tile::{TileCoord, TileId};
+
+/// The smallest number of entries of a leaf directory, as in the reference implementation.
+const LEAF_ENTRIES: u64 = 4096;
+/// How many contents are remembered to find equal ones: about 200 MB.
+const REMEMBERED: usize = 3_600_000;
+
+/// Writes a clustered PMTiles archive.
+///
+/// Memory is bounded: about 200 MB for finding equal contents, a few MB for the rest. Beyond 3.6 million contents only
+/// those that came twice are remembered; an equal tile that comes later may then be stored again.
+#[derive(Debug)]
+pub struct PmtilesWriter {
+    out: BufWriter<File>,
+    pending: PendingFile,
+    metadata: ArchiveMetadata,
+    data_length: u64,
+    seen: Contents,
+    entries: EntrySpill,
+    last: Option<Entry>,
+    coverage: Coverage,
+    summary: ArchiveSummary,
+}
+
+impl PmtilesWriter {
+    /// Begins an archive that will stand at `path`.
+    ///
+    /// # Errors
+    /// Where `path` exists and `overwrite` is false, or its folder is missing or not writable.
+    pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Self> {
+        let pending = PendingFile::create(path, overwrite)?;
+        let mut file = pending.file().try_clone().map_err(Error::io("open", path))?;
+        file.seek(SeekFrom::Start(ROOT_LIMIT)).map_err(Error::io("write", path))?;
+        Ok(Self {
+            out: BufWriter::with_capacity(1 << 20, file),
+            pending,
+            metadata: metadata.clone(),
+            data_length: 0,
+            seen: Contents::default(),
+            entries: EntrySpill::default(),
+            last: None,
+            coverage: Coverage::new(),
+            summary: ArchiveSummary::default(),
+        })
+    }
+
+    fn refuse(&self, tile: TileCoord, problem: &str, remedy: &'static str) -> Error {
+        Error::invalid(format!("tile {tile}"), problem, remedy).with_path(self.pending.target())
+    }
+
+    /// Stores a content, or finds it among those that are stored.
+    fn store(&mut self, bytes: &[u8], len: u32) -> Result<u64> {
+        let hash = xxh3_128(bytes);
+        if let Some(offset) = self.seen.find(hash, len) {
+            return Ok(offset);
+        }
+        self.out.write_all(bytes).map_err(Error::io("write", self.pending.target()))?;
+        let offset = self.data_length;
+        self.data_length += u64::from(len);
+        self.seen.insert(hash, len, offset);
+        self.summary.contents += 1;
+        Ok(offset)
+    }
+
+    /// Leaves and root: writes the leaves at the end of the file and gives the root directory and the leaves' length.
+    fn write_directories(&mut self, leaves_at: u64) -> std::io::Result<(Vec<u8>, u64)> {
+        let room = ROOT_LIMIT as usize - HEADER_BYTES;
+        let total = self.entries.len();
+        // As in the reference implementation: with more entries than bytes there is no use in trying.
+        if total <= ROOT_LIMIT {
+            let mut root = compression::gzip(&directory::encode(&[]));
+            self.entries.chunks(total.max(1) as usize, |all| {
+                root = compression::gzip(&directory::encode(all));
+                Ok(())
+            })?;
+            if root.len() <= room {
+                return Ok((root, 0));
+            }
+        }
+        let mut leaf_entries = LEAF_ENTRIES.max(total / 3500) as usize;
+        loop {
+            self.out.seek(SeekFrom::Start(leaves_at))?;
+            let (mut pointers, mut length) = (Vec::new(), 0u64);
+            let out = &mut self.out;
+            self.entries.chunks(leaf_entries, |chunk| {
+                let leaf = compression::gzip(&directory::encode(chunk));
+                let len =
+                    u32::try_from(leaf.len()).map_err(|_| std::io::Error::other("a leaf directory above 4 GB"))?;
+                pointers.push(Entry { id: chunk.first().map_or(0, |e| e.id), offset: length, len, run: 0 });
+                length += u64::from(len);
+                out.write_all(&leaf)
+            })?;
+            let root = compression::gzip(&directory::encode(&pointers));
+            if root.len() <= room {
+                return Ok((root, length));
+            }
+            leaf_entries += leaf_entries / 5;
+        }
+    }
+
+    fn complete(&mut self) -> std::io::Result<()> {
+        if let Some(last) = self.last.take() {
+            self.entries.push(last, || self.pending.scratch())?;
+        }
+        self.coverage.finish();
+        let (min_zoom, max_zoom) = self.coverage.zooms().unwrap_or((0, 0));
+        let metadata = &mut self.metadata;
+        (metadata.minzoom, metadata.maxzoom) = (Some(min_zoom), Some(max_zoom));
+        let bounds = metadata.bounds.or(self.coverage.lon_lat());
+        let center = metadata.center.or(bounds.map(|b| Center::of(b, min_zoom, max_zoom)));
+        let json = compression::gzip(&metadata::to_json(metadata));
+        self.out.write_all(&json)?;
+        let metadata_offset = ROOT_LIMIT + self.data_length;
+        let leaf_offset = metadata_offset + json.len() as u64;
+        let (root, leaf_length) = self.write_directories(leaf_offset)?;
+        let header = Header {
+            root_offset: HEADER_BYTES as u64,
+            root_length: root.len() as u64,
+            metadata_offset,
+            metadata_length: json.len() as u64,
+            leaf_offset,
+            leaf_length,
+            data_offset: ROOT_LIMIT,
+            data_length: self.data_length,
+            addressed_tiles: self.summary.tiles,
+            tile_entries: self.entries.len(),
+            tile_contents: self.summary.contents,
+            clustered: true,
+            internal_compression: Compression::Gzip,
+            tile_compression: self.metadata.tile_compression.unwrap_or(Compression::None),
+            tile_type: header::tile_type(&self.metadata.format),
+            min_zoom,
+            max_zoom,
+            bounds: bounds.unwrap_or_default(),
+            center_zoom: center.map_or(0, |c| c.zoom.clamp(min_zoom, max_zoom)),
+            center: center.map_or([0.0; 2], |c| [c.lon, c.lat]),
+        };
+        self.out.seek(SeekFrom::Start(0))?;
+        self.out.write_all(&header.to_bytes())?;
+        self.out.write_all(&root)?;
+        self.out.flush()?;
+        // A second attempt at the leaves may have left a longer first one behind.
+        self.out.get_ref().set_len(leaf_offset + leaf_length)
+    }
+}
+
+impl TileSink for PmtilesWriter {
+    fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
+        let id = TileId::from(tile);
+        if self.last.is_some_and(|last| id.0 < last.end()) {
+            return Err(self.refuse(
+                tile,
+                "comes after a tile that stands behind it",
+                "PMTiles are written in the order of tile ids, each tile once: sort the tiles first",
+            ));
+        }
+        let len = u32::try_from(bytes.len()).unwrap_or(0);
+        if len == 0 {
+            return Err(self.refuse(tile, "has no bytes, or 4 GB and more", "leave empty tiles out"));
+        }
+        if self.summary.tiles == 0 {
+            let sniffed = TileFormat::sniff(bytes);
+            if self.metadata.format == TileFormat::Unknown {
+                self.metadata.format = sniffed.clone().unwrap_or_default();
+            }
+            if self.metadata.tile_compression.is_none() {
+                let packed = sniffed == Some(TileFormat::Mvt);
+                self.metadata.tile_compression = Some(if packed { Compression::Gzip } else { Compression::None });
+            }
+        }
+        let offset = self.store(bytes, len)?;
+        match &mut self.last {
+            Some(last) if last.end() == id.0 && (last.offset, last.len) == (offset, len) && last.run < u32::MAX => {
+                last.run += 1;
+            }
+            last => {
+                let done = last.replace(Entry { id: id.0, offset, len, run: 1 });
+                if let Some(entry) = done {
+                    let pending = &self.pending;
+                    self.entries
+                        .push(entry, || pending.scratch())
+                        .map_err(Error::io("write the entries of", pending.target()))?;
+                }
+            }
+        }
+        self.coverage.push(id, 1);
+        self.summary.tiles += 1;
+        self.summary.bytes += u64::from(len);
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
+        self.complete().map_err(Error::io("write", self.pending.target()))?;
+        let Self { pending, out, mut summary, .. } = *self;
+        drop(out);
+        summary.file_size = pending.persist()?;
+        Ok(summary)
+    }
+}
+
+/// Where contents are stored, by hash and length, in bounded memory.
+#[derive(Debug)]
+struct Contents {
+    map: HashMap<(u128, u32), Stored>,
+    limit: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stored {
+    offset: u64,
+    repeated: bool,
+}
+
+impl Default for Contents {
+    fn default() -> Self {
+        Self { map: HashMap::new(), limit: REMEMBERED }
+    }
+}
+
+impl Contents {
+    fn find(&mut self, hash: u128, len: u32) -> Option<u64> {
+        let stored = self.map.get_mut(&(hash, len))?;
+        stored.repeated = true;
+        Some(stored.offset)
+    }
+
+    fn insert(&mut self, hash: u128, len: u32, offset: u64) {
+        if self.map.len() >= self.limit {
+            self.map.retain(|_, stored| stored.repeated);
+            if self.map.len() > self.limit / 2 {
+                // Too many repeat: start afresh rather than sweep again and again.
+                self.map.clear();
+            }
+        }
+        self.map.insert((hash, len), Stored { offset, repeated: false });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_that_repeat_outlive_those_that_do_not() {
+        let mut contents = Contents { limit: 4, ..Contents::default() };
+        for n in 0..4 {
+            contents.insert(n, 1, n as u64);
+        }
+        assert_eq!(contents.find(2, 1), Some(2));
+        assert_eq!(contents.find(2, 9), None);
+        contents.insert(4, 1, 4);
+        assert_eq!(contents.find(2, 1), Some(2));
+        assert_eq!(contents.find(1, 1), None);
+        assert_eq!(contents.find(4, 1), Some(4));
+    }
+}

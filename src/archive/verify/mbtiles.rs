@@ -1,0 +1,125 @@
+//! The checks of MBTiles.
+
+use std::path::Path;
+
+use super::content::{check_tile, stride};
+use super::{Report, TileCheck, VerifyOptions};
+use crate::archive::coverage::Coverage;
+use crate::archive::mbtiles::{APPLICATION_ID, MbtilesReader, tile_at};
+use crate::archive::{TileFormat, TileSource};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::tile::TileId;
+
+pub(super) fn verify(
+    path: &Path,
+    options: VerifyOptions,
+    check: TileCheck<'_>,
+    progress: &dyn Progress,
+) -> Result<Report> {
+    let reader = MbtilesReader::open(path)?;
+    let mut report = Report::default();
+    check_rows(&reader, &mut report);
+    check_database(&reader, &mut report)?;
+    let ids = match addresses(&reader, &mut report) {
+        Err(error @ Error::Io { .. }) => return Err(error),
+        Err(error) => {
+            report.error(None, error.to_string(), "the database is damaged: make the archive again");
+            return Ok(report);
+        }
+        Ok(ids) => ids,
+    };
+    let mut coverage = Coverage::new();
+    for &id in &ids {
+        coverage.push(id, 1);
+    }
+    let row = |name: &str| reader.rows().get(name).and_then(|v| v.trim().parse::<u8>().ok());
+    report.check_coverage(coverage, row("minzoom").zip(row("maxzoom")));
+    report.check_metadata(reader.metadata());
+
+    let step = stride(options.sample, ids.len() as u64);
+    progress.begin("decoding tiles", Some((ids.len() as u64).div_ceil(step)), "tiles");
+    for tile in ids.iter().step_by(usize::try_from(step).unwrap_or(usize::MAX)).filter_map(|id| id.coord()) {
+        check_tile(&mut report, tile, reader.tile(tile), &reader.metadata().format, check, progress)?;
+    }
+    progress.end();
+    Ok(report)
+}
+
+/// The rows that the specification demands or that clients read.
+fn check_rows(reader: &MbtilesReader, report: &mut Report) {
+    let rows = reader.rows();
+    for name in ["name", "format"] {
+        if !rows.contains_key(name) {
+            report.error(
+                None,
+                format!("the metadata have no row \"{name}\", which MBTiles demands"),
+                "rewrite it with `hypso convert`",
+            );
+        }
+    }
+    for name in ["minzoom", "maxzoom"] {
+        match rows.get(name) {
+            None => {
+                report.warning(None, format!("the metadata have no row \"{name}\""), "rewrite it with `hypso convert`")
+            }
+            Some(text) if !text.trim().parse::<u8>().is_ok_and(|z| z <= 31) => {
+                report.error(
+                    None,
+                    format!("the row \"{name}\" is {text:?}, expected a zoom"),
+                    "rewrite it with `hypso convert`",
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    let declared = rows.get("format").map(|name| TileFormat::from_name(name));
+    if let Some(TileFormat::Other(name)) = declared {
+        report.warning(
+            None,
+            format!("the format {name:?} is none that MBTiles names"),
+            "expected pbf, jpg, png or webp",
+        );
+    }
+}
+
+fn check_database(reader: &MbtilesReader, report: &mut Report) -> Result<()> {
+    let id = reader.application_id()?;
+    if id != APPLICATION_ID {
+        report.warning(
+            None,
+            format!("the application id is {id:#010x}, expected {APPLICATION_ID:#010x}"),
+            "harmless for most readers; `hypso convert` writes it",
+        );
+    }
+    if reader.has_unique_index()? == Some(false) {
+        report.warning(
+            None,
+            "there is no unique index on zoom_level, tile_column, tile_row: look-ups scan, and a tile can stand twice",
+            "CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)",
+        );
+    }
+    Ok(())
+}
+
+/// All addresses in order, each once; those that repeat or lie outside of the grid go into the report.
+fn addresses(reader: &MbtilesReader, report: &mut Report) -> Result<Vec<TileId>> {
+    let mut ids = Vec::new();
+    reader.addresses(&mut |zoom, column, row, _| {
+        match tile_at(zoom, column, row) {
+            Some(tile) => ids.push(TileId::from(tile)),
+            None => report.error(
+                None,
+                format!("zoom {zoom}, column {column}, TMS row {row} lies outside of the zoom's grid"),
+                "remove the row, or make the archive again",
+            ),
+        }
+        Ok(())
+    })?;
+    ids.sort_unstable();
+    for pair in ids.windows(2).filter(|pair| pair[0] == pair[1]) {
+        report.error(pair[0].coord(), "stands in the archive twice", "remove one, or make the archive again");
+    }
+    ids.dedup();
+    Ok(ids)
+}

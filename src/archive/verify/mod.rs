@@ -1,0 +1,166 @@
+//! Whether an archive is what it says: structure, addresses, metadata, and every tile through a decoder.
+//!
+//! The checks know nothing of pictures: the caller gives a function that decodes a tile and says what is wrong with it.
+
+mod content;
+mod mbtiles;
+mod pmtiles;
+
+use std::path::Path;
+
+use super::coverage::Coverage;
+use super::{ArchiveKind, ArchiveMetadata, TileFormat};
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::tile::TileCoord;
+
+/// Decodes one tile; an error is a problem of the archive.
+pub type TileCheck<'a> = &'a dyn Fn(TileCoord, &[u8]) -> Result<()>;
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Legal, but probably not meant.
+    Warning,
+    /// The archive breaks its specification, or a tile can't be used.
+    Error,
+}
+
+/// Something that is wrong with an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The tile in question, where there is one.
+    pub tile: Option<TileCoord>,
+    /// What was expected and what was found.
+    pub message: String,
+    /// What to do next.
+    pub remedy: String,
+}
+
+/// What to verify.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VerifyOptions {
+    /// Decode about this many tiles, spread evenly, instead of all.
+    pub sample: Option<u64>,
+}
+
+/// What [`verify`] found.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The first problems, at most [`Report::KEPT`].
+    pub problems: Vec<Problem>,
+    /// How many more there are.
+    pub more_problems: u64,
+    /// How many problems are errors, kept or not.
+    pub errors: u64,
+    /// How many problems are warnings, kept or not.
+    pub warnings: u64,
+    /// Tiles by zoom; the index is the zoom.
+    pub tiles_by_zoom: Vec<u64>,
+    /// How many contents were decoded.
+    pub checked: u64,
+}
+
+impl Report {
+    /// How many problems are kept by name.
+    pub const KEPT: usize = 100;
+
+    /// True where nothing at all was found.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.errors + self.warnings == 0
+    }
+
+    fn add(&mut self, severity: Severity, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
+        match severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+        }
+        if self.problems.len() < Self::KEPT {
+            self.problems.push(Problem { severity, tile, message: message.into(), remedy: remedy.to_owned() });
+        } else {
+            self.more_problems += 1;
+        }
+    }
+
+    fn error(&mut self, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
+        self.add(Severity::Error, tile, message, remedy);
+    }
+
+    fn warning(&mut self, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
+        self.add(Severity::Warning, tile, message, remedy);
+    }
+
+    /// Tiles without a parent, and the zooms that the archive declares.
+    fn check_coverage(&mut self, mut coverage: Coverage, declared: Option<(u8, u8)>) {
+        coverage.finish();
+        if coverage.orphans > 0 {
+            let more = coverage.orphans - coverage.first_orphans.len() as u64;
+            for &tile in &coverage.first_orphans {
+                self.warning(
+                    Some(tile),
+                    "its parent tile is missing",
+                    "a map that zooms in shows a hole: render the lower zooms again",
+                );
+            }
+            if more > 0 {
+                self.warning(
+                    None,
+                    format!("{more} more tiles whose parent is missing"),
+                    "render the lower zooms again",
+                );
+            }
+        }
+        match (coverage.zooms(), declared) {
+            (None, _) => self.error(None, "the archive holds no tile", "make it again"),
+            (Some(found), Some(declared)) if found != declared => self.error(
+                None,
+                format!("declares zooms {} to {}, but holds zooms {} to {}", declared.0, declared.1, found.0, found.1),
+                "rewrite it with `hypso convert`, which counts the zooms anew",
+            ),
+            _ => {}
+        }
+        self.tiles_by_zoom = coverage.tiles;
+    }
+
+    /// What a client needs to show the tiles.
+    fn check_metadata(&mut self, metadata: &ArchiveMetadata) {
+        let remedy = "clients fall back to defaults: set it when the archive is made";
+        if metadata.name.is_empty() {
+            self.warning(None, "the metadata have no name", remedy);
+        }
+        if metadata.format == TileFormat::Unknown {
+            self.warning(None, "the format of the tiles is not declared and not recognised", remedy);
+        }
+        if metadata.bounds.is_none() {
+            self.warning(None, "the metadata have no valid bounds", remedy);
+        }
+        if metadata.encoding.is_none() && metadata.format != TileFormat::Mvt {
+            self.warning(
+                None,
+                "the metadata have no encoding; MapLibre takes elevation tiles without one for mapbox",
+                remedy,
+            );
+        }
+        if metadata.encoding.is_some() && metadata.tile_size.is_none() {
+            self.warning(None, "the metadata have no tileSize; MapLibre assumes 512", remedy);
+        }
+    }
+}
+
+/// Verifies the archive at `path` and decodes its tiles through `check`.
+///
+/// Costs a walk over all addresses and a read of all contents (or of a sample). Contents that several tiles share are
+/// decoded once where they follow each other.
+///
+/// # Errors
+/// Where the file can't be opened as an archive, the disk fails, or the user interrupts. Everything that is wrong inside
+/// the archive goes into the report.
+pub fn verify(path: &Path, options: VerifyOptions, check: TileCheck<'_>, progress: &dyn Progress) -> Result<Report> {
+    match ArchiveKind::detect(path)? {
+        ArchiveKind::Mbtiles => mbtiles::verify(path, options, check, progress),
+        ArchiveKind::Pmtiles => pmtiles::verify(path, options, check, progress),
+    }
+}
