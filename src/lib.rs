@@ -1,12 +1,16 @@
 //! hypso: a memory-mapped columnar tile store, its queries, and the terrain work on top of it.
+//!
+//! The library without default features is the store and its queries: open a file with [`Store::open`], ask it what
+//! covers a [point](Store::at_lon_lat), a [box](Store::in_bounds) or a [tile](Store::in_tile), and read records. It needs
+//! no GDAL, no C compiler and no lock. The features `engine`, `gdal` and `cli` add what turns rasters into tiles.
+//!
+//! ARCHITECTURE.md says where everything lives, `store-format.md` specifies the file.
 
 pub mod atomic;
 pub mod column;
 pub mod error;
 pub mod format;
 pub mod index;
-#[cfg(feature = "engine")]
-pub mod plan;
 pub mod progress;
 pub mod query;
 pub mod store;
@@ -17,14 +21,24 @@ pub mod archive;
 #[cfg(feature = "engine")]
 pub mod catalog;
 #[cfg(feature = "engine")]
+pub mod plan;
+#[cfg(feature = "engine")]
 pub mod raster;
+#[cfg(feature = "engine")]
+pub mod render;
 #[cfg(feature = "gdal")]
 pub mod sample;
 #[cfg(feature = "engine")]
 pub mod terrain;
+#[cfg(feature = "engine")]
+pub mod worker;
 
 #[cfg(feature = "cli")]
 pub mod cli;
 
 pub use error::{Error, Result};
 pub use store::Store;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

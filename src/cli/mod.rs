@@ -2,9 +2,25 @@
 //!
 //! Results go to stdout, logs and progress to stderr. Only this module prints.
 
+#[cfg(feature = "gdal")]
+mod aggregate;
+#[cfg(feature = "gdal")]
+mod build;
+mod completions;
+mod info;
 mod output;
+mod preview;
 mod progress;
+mod query;
+#[cfg(feature = "gdal")]
+mod sample;
+mod store_file;
+#[cfg(feature = "gdal")]
+mod tiles;
+#[cfg(feature = "gdal")]
+mod worker;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -23,8 +39,14 @@ pub mod exit {
     pub const INTERRUPTED: u8 = 130;
 }
 
+/// Terrain tiles from national collections of elevation rasters.
 #[derive(Debug, Parser)]
-#[command(name = "hypso", version, about, max_term_width = 110)]
+#[command(
+    name = "hypso",
+    version,
+    max_term_width = 110,
+    after_help = "A first run:\n  hypso sample demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems, 130 interrupted."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -32,9 +54,27 @@ struct Cli {
 
 // One variant and one arm in `run` per command; the file of the same name holds its arguments and its work.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    #[cfg(feature = "gdal")]
+    Tiles(tiles::Args),
+    #[cfg(feature = "gdal")]
+    Build(build::Args),
+    Info(info::Args),
+    Query(query::Args),
+    #[cfg(feature = "gdal")]
+    Aggregate(aggregate::Args),
+    #[cfg(feature = "gdal")]
+    AggregateZoom(aggregate::ZoomArgs),
+    Preview(preview::Args),
+    #[cfg(feature = "gdal")]
+    Sample(sample::Args),
+    Completions(completions::Args),
+    #[cfg(feature = "gdal")]
+    #[command(hide = true)]
+    Worker(worker::Args),
+}
 
-/// What a command returns: an exit code, or an error that becomes a message and exit code 1.
+/// What a command returns: an exit code, or an error that becomes a message and an exit code of its own.
 type Outcome = anyhow::Result<u8>;
 
 /// Runs the program with the arguments of the process.
@@ -48,5 +88,32 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Outcome {
-    match command {}
+    match command {
+        #[cfg(feature = "gdal")]
+        Command::Tiles(args) => tiles::run(&args),
+        #[cfg(feature = "gdal")]
+        Command::Build(args) => build::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Query(args) => query::run(&args),
+        #[cfg(feature = "gdal")]
+        Command::Aggregate(args) => aggregate::run(&args),
+        #[cfg(feature = "gdal")]
+        Command::AggregateZoom(args) => aggregate::run_zoom(&args),
+        Command::Preview(args) => preview::run(&args),
+        #[cfg(feature = "gdal")]
+        Command::Sample(args) => sample::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        #[cfg(feature = "gdal")]
+        Command::Worker(args) => worker::run(&args),
+    }
+}
+
+/// A line for the user, on stderr.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A wrong command line.
+fn usage(what: &str, problem: &str) -> Outcome {
+    Err(crate::error::Error::argument(what, problem).into())
 }

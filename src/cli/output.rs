@@ -109,3 +109,9 @@ pub fn table(rows: &[Vec<String>], right: &[usize]) -> String {
     }
     out
 }
+
+/// Lays out names and values below one another, without a header.
+pub fn list(rows: &[Vec<String>]) -> String {
+    let width = rows.iter().filter_map(|r| r.first()).map(|n| n.chars().count()).max().unwrap_or(0);
+    rows.iter().filter_map(|r| Some(format!("  {:width$}  {}\n", r.first()?, r.get(1)?))).collect()
+}

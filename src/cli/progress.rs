@@ -117,3 +117,9 @@ impl Progress for Terminal {
         INTERRUPTED.load(Ordering::SeqCst)
     }
 }
+
+/// Makes Ctrl-C do nothing here; a worker ends when its coordinator closes the pipe.
+#[cfg(feature = "gdal")]
+pub fn ignore_interrupts() {
+    let _ = ctrlc::set_handler(|| {});
+}

@@ -1,0 +1,362 @@
+//! `hypso aggregate` and `hypso aggregate-zoom`: from a store to terrain tiles.
+
+use std::path::{Path, PathBuf};
+
+use super::output;
+use super::progress::Terminal;
+use super::store_file::{self, Care};
+use super::{Outcome, exit};
+use crate::error::{Error, Result};
+use crate::plan::{Coverage, Pattern, Plan, PlanOptions};
+use crate::raster::Resampling;
+use crate::render::RenderOptions;
+use crate::store::{self, Parameters, RecordInput, SourceInput, Store};
+use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
+use crate::worker::{Job, Launcher, Summary, aggregate};
+
+/// Make terrain tiles from a store: each zoom group by worker processes, then one archive of all.
+///
+/// Run the same command again after an interruption: it goes on where it stopped and gives the same bytes.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5 35.2 139.0 35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --jobs 4 --keep-intermediates"
+)]
+pub struct Args {
+    /// The store.
+    store: PathBuf,
+    /// The archive to write, .pmtiles or .mbtiles.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// The coarsest zoom.
+    #[arg(long, value_name = "ZOOM")]
+    min_zoom: Option<u8>,
+    /// The finest zoom [default: the finest native zoom of the records].
+    #[arg(long, value_name = "ZOOM")]
+    max_zoom: Option<u8>,
+    /// How zooms are cut into groups: single, balanced, safe, fast, incremental, or ranges such as 0-9,10-12,13.
+    #[arg(long, default_value = "balanced", value_name = "PATTERN", alias = "groups")]
+    split: String,
+    #[command(flatten)]
+    tiles: TileArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Make one zoom range of a tileset.
+///
+/// Finer tiles that its tiles are means of are read from --finer, or else made on the way and not kept.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hypso aggregate-zoom 11 14 japan.hypso -o japan_z11-14.mbtiles\n  hypso aggregate-zoom 0 10 japan.hypso -o japan_z0-10.mbtiles --finer japan_z11-14.mbtiles"
+)]
+pub struct ZoomArgs {
+    /// The coarsest zoom.
+    min: u8,
+    /// The finest zoom.
+    max: u8,
+    /// The store.
+    store: PathBuf,
+    /// The archive to write, .mbtiles or .pmtiles.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// An archive that holds the zoom below MAX, made from the same store with the same options.
+    #[arg(long, value_name = "ARCHIVE")]
+    finer: Option<PathBuf>,
+    /// The lineage archive that belongs to --finer.
+    #[arg(long, value_name = "ARCHIVE", requires = "finer")]
+    finer_lineage: Option<PathBuf>,
+    #[command(flatten)]
+    tiles: TileArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What decides the pixels.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TileArgs {
+    /// Only tiles that share area with this box: west, south, east, north, degrees. Changes no pixel.
+    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
+    bbox: Option<Vec<f64>>,
+    /// native: coarse areas stop at their own zoom; full: they are blown up to the finest zoom.
+    #[arg(long, default_value = "native", value_name = "RULE")]
+    coverage: String,
+    /// Pixels along a tile's side, 256 or 512 [default: the store's, 512].
+    #[arg(long, value_name = "PIXELS")]
+    pub tile_size: Option<u32>,
+    /// terrarium or mapbox.
+    #[arg(long, default_value = "terrarium")]
+    encoding: String,
+    /// webp (lossless) or png.
+    #[arg(long, default_value = "webp")]
+    format: String,
+    /// by-zoom: heights are rounded to 2^(19-z)/256 m; full: to 1/256 m at every zoom.
+    #[arg(long, default_value = "by-zoom", value_name = "RULE")]
+    vertical_resolution: String,
+    /// nearest, bilinear, cubic, lanczos or average.
+    #[arg(long, default_value = "bilinear", value_name = "KERNEL")]
+    resampling: String,
+    /// The elevation, in metres, that pixels without data are written as.
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_name = "METRES")]
+    nodata_elevation: f64,
+    /// Write the lineage archive too: which source every pixel came from.
+    #[arg(long)]
+    lineage: bool,
+}
+
+/// What decides how the work is done.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunArgs {
+    /// Worker processes [default: one for each processor].
+    #[arg(long, short, value_name = "COUNT")]
+    jobs: Option<usize>,
+    /// Replace existing outputs, and drop an unfinished run of other options.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Keep the archive of each zoom group beside the output.
+    #[arg(long)]
+    keep_intermediates: bool,
+    /// Megabytes of decoded raster blocks that each worker may keep.
+    #[arg(long, default_value_t = 32, value_name = "MB")]
+    block_cache: u64,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    let store = store_file::open(&args.store, Care::Thorough)?;
+    let zooms = Zooms { min: args.min_zoom, max: args.max_zoom, pattern: args.split.parse()?, finer: None };
+    make(&store, &args.output, zooms, &args.tiles, &args.run)
+}
+
+pub fn run_zoom(args: &ZoomArgs) -> Outcome {
+    let store = store_file::open(&args.store, Care::Thorough)?;
+    let finer = args.finer.clone().map(|f| (f, args.finer_lineage.clone()));
+    let zooms = Zooms { min: Some(args.min), max: Some(args.max), pattern: Pattern::Single, finer };
+    make(&store, &args.output, zooms, &args.tiles, &args.run)
+}
+
+/// The zooms of a run.
+pub struct Zooms {
+    pub min: Option<u8>,
+    pub max: Option<u8>,
+    pub pattern: Pattern,
+    pub finer: Option<(PathBuf, Option<PathBuf>)>,
+}
+
+/// Plans and runs, and says what came of it.
+pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &RunArgs) -> Outcome {
+    let resized = resized(store, output, tiles.tile_size)?;
+    let store = resized.as_ref().map_or(store, |r| &r.store);
+    let bounds = tiles.bbox.as_deref().map(super::query::bbox).transpose()?;
+    let coverage: Coverage = tiles.coverage.parse()?;
+    let plan_options = PlanOptions {
+        min_zoom: zooms.min,
+        max_zoom: zooms.max,
+        bounds,
+        coverage,
+        pattern: zooms.pattern,
+        finer_given: zooms.finer.is_some(),
+    };
+    let plan = Plan::new(store, &plan_options)?;
+    let options = render_options(tiles, &plan)?;
+    check_finer(zooms.finer.as_ref(), &plan, &options)?;
+    super::progress::catch_interrupts();
+    let progress = Terminal::default();
+    announce(store, &plan, output);
+    let launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let job = Job {
+        store,
+        plan: &plan,
+        options: &options,
+        output,
+        jobs: run.jobs.unwrap_or(processors).clamp(1, 256),
+        launcher: &launcher,
+        overwrite: run.overwrite,
+        keep_intermediates: run.keep_intermediates,
+        block_cache: run.block_cache.max(1) << 20,
+        finer: zooms.finer,
+    };
+    let summary = aggregate(&job, &progress)?;
+    drop(resized);
+    report(&summary)?;
+    Ok(exit::OK)
+}
+
+fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {
+    let format = match tiles.format.as_str() {
+        "webp" => ImageFormat::Webp,
+        "png" => ImageFormat::Png,
+        other => return Err(Error::argument("--format", format!("{other:?} is not webp or png"))),
+    };
+    let vertical = match tiles.vertical_resolution.as_str() {
+        "by-zoom" => VerticalResolution::ByZoom,
+        "full" => VerticalResolution::Full,
+        other => return Err(Error::argument("--vertical-resolution", format!("{other:?} is not by-zoom or full"))),
+    };
+    if !tiles.nodata_elevation.is_finite() {
+        return Err(Error::argument("--nodata-elevation", "must be a finite number of metres"));
+    }
+    Ok(RenderOptions {
+        codec: TileCodec {
+            encoding: tiles.encoding.parse::<Encoding>()?,
+            format,
+            vertical,
+            nodata_elevation: tiles.nodata_elevation,
+        },
+        resampling: tiles.resampling.parse::<Resampling>()?,
+        lineage: tiles.lineage,
+        extent: plan.extent.clone(),
+    })
+}
+
+/// Finer tiles must be there, of the same encoding, and hold the zoom that is needed.
+fn check_finer(finer: Option<&(PathBuf, Option<PathBuf>)>, plan: &Plan, options: &RenderOptions) -> Result<()> {
+    let Some((path, lineage)) = finer else { return Ok(()) };
+    let archive = crate::archive::open(path)?;
+    let encoding = options.codec.encoding.to_string();
+    if let Some(found) = archive.metadata().encoding.as_ref().map(|e| e.name()).filter(|&e| e != encoding) {
+        let problem =
+            format!("{} is {found}, this run makes {encoding}; give an archive of the same encoding", path.display());
+        return Err(Error::argument("--finer", problem));
+    }
+    let needed = plan.extent.zooms.max + 1;
+    if let Some((min, max)) = archive.metadata().minzoom.zip(archive.metadata().maxzoom) {
+        if !(min..=max).contains(&needed) {
+            let problem = format!("{} holds zooms {min}-{max}, but zoom {needed} is needed", path.display());
+            return Err(Error::argument("--finer", problem));
+        }
+    }
+    if options.lineage && lineage.is_none() {
+        return Err(Error::argument("--finer-lineage", "is needed with --finer and --lineage"));
+    }
+    lineage.as_ref().map_or(Ok(()), |l| crate::archive::open(l).map(drop))
+}
+
+/// A store made again for another tile size, and the file that goes with it.
+struct Resized {
+    store: Store,
+    path: PathBuf,
+}
+
+impl Drop for Resized {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The same records indexed for another tile size, where one is asked for; the file lies beside the output.
+fn resized(store: &Store, output: &Path, tile_size: Option<u32>) -> Result<Option<Resized>> {
+    let Some(tile_size) = tile_size.filter(|&t| t != store.tile_size()) else { return Ok(None) };
+    let mut sources = Vec::new();
+    for s in store.sources().iter() {
+        sources.push(SourceInput {
+            name: s.name()?.into_owned(),
+            root: PathBuf::from(&*s.root()?),
+            attribution: s.attribution()?.into_owned(),
+            licence: s.licence()?.into_owned(),
+            vertical_datum: s.vertical_datum()?.into_owned(),
+        });
+    }
+    let mut records = Vec::new();
+    for r in store.records().iter() {
+        records.push(RecordInput {
+            source: usize::from(r.source_index()),
+            path: r.path()?.into_owned(),
+            bounds: r.bounds(),
+            pixel_size: r.pixel_size(),
+            width: r.width(),
+            height: r.height(),
+            crs: r.crs()?.into_owned(),
+            nodata: r.nodata(),
+            data_type: r.data_type(),
+            file_size: r.file_size(),
+            modified_ns: r.modified_ns(),
+        });
+    }
+    let mut name = output.as_os_str().to_owned();
+    name.push(format!(".{tile_size}px.hypso"));
+    let path = PathBuf::from(name);
+    store::write_file(&path, &sources, &records, &Parameters { tile_size })?;
+    let store = Store::open(&path)?;
+    Ok(Some(Resized { store, path }))
+}
+
+fn announce(store: &Store, plan: &Plan, output: &Path) {
+    let zooms = plan.extent.zooms;
+    let groups: Vec<String> = plan.groups.iter().filter(|g| g.kept).map(|g| g.zooms.to_string()).collect();
+    super::say(&format!(
+        "{}: zooms {zooms} in groups {}, up to {} tiles in {} units, {} records",
+        output.display(),
+        groups.join(", "),
+        output::count(plan.tiles()),
+        output::count(plan.units() as u64),
+        output::count(u64::from(store.len())),
+    ));
+    let intermediate = plan.intermediate_tiles(store);
+    if intermediate > 0 {
+        super::say(&format!(
+            "{} of these tiles are made only because wanted ones are means of them; a larger --min-zoom needs fewer",
+            output::count(intermediate)
+        ));
+    }
+}
+
+fn report(summary: &Summary) -> Outcome {
+    let r = &summary.report;
+    let (path, archive) = &summary.output;
+    let rate = archive.tiles as f64 / summary.took.as_secs_f64().max(1e-9);
+    let mut rows = vec![vec!["made".to_string(), path.display().to_string()]];
+    let mut row = |name: &str, value: String| rows.push(vec![name.into(), value]);
+    row(
+        "tiles",
+        format!(
+            "{} ({} distinct), {}",
+            output::count(archive.tiles),
+            output::count(archive.contents),
+            output::bytes(archive.file_size)
+        ),
+    );
+    if let Some((path, archive)) = &summary.lineage {
+        row("lineage", format!("{} ({})", path.display(), output::bytes(archive.file_size)));
+    }
+    for path in &summary.groups {
+        row("group", path.display().to_string());
+    }
+    row(
+        "units",
+        format!(
+            "{} made, {} found from before, {} tries repeated",
+            summary.units_made, summary.units_found, summary.retried
+        ),
+    );
+    if r.intermediate + r.empty + r.clamped > 0 {
+        row(
+            "besides",
+            format!(
+                "{} intermediate tiles, {} tiles without data skipped, {} values clamped",
+                r.intermediate, r.empty, r.clamped
+            ),
+        );
+    }
+    row(
+        "workers",
+        format!(
+            "{:.1} s reading, {:.1} s warping, {:.1} s coding, {} rasters opened",
+            r.reading, r.warping, r.coding, r.opened
+        ),
+    );
+    if summary.memory.total > 0 {
+        row(
+            "memory",
+            format!(
+                "{} at most in all processes (proportional), {} in one",
+                output::bytes(summary.memory.total),
+                output::bytes(summary.memory.process)
+            ),
+        );
+    }
+    row("time", format!("{}, {rate:.1} tiles/s", output::duration(summary.took)));
+    super::say(output::list(&rows).trim_end());
+    let relief = path.with_extension("png");
+    super::say(&format!("next: hypso verify {0} && hypso preview {0} -o {1}", path.display(), relief.display()));
+    Ok(exit::OK)
+}

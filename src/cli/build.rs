@@ -1,0 +1,194 @@
+//! `hypso build`: from rasters to a store.
+
+use std::path::{Path, PathBuf};
+
+use super::output;
+use super::progress::Terminal;
+use super::{Outcome, exit};
+use crate::catalog::{self, Catalog, OnError, Options, SourceSpec};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::store::{self, Parameters, Store};
+
+/// Build a store from folders of rasters, globs, or bounds.csv files, in the order of priority.
+///
+/// Reads the headers of rasters only. A bounds.csv (filename,left,bottom,right,top,width,height in EPSG:3857 metres) is
+/// taken as it is, without opening a raster.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml"
+)]
+pub struct Args {
+    #[command(flatten)]
+    catalog: CatalogArgs,
+    /// The store to write.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// Pixels along a tile's side: 256, 512 or 1024.
+    #[arg(long, default_value_t = 512, value_name = "PIXELS")]
+    tile_size: u32,
+    /// Write the sources as a TOML file, to be completed with attribution, licence and vertical datum.
+    #[arg(long, value_name = "FILE")]
+    write_config: Option<PathBuf>,
+    /// Write the footprints as a bounds.csv, so that a later build opens no raster (one source only).
+    #[arg(long, value_name = "FILE")]
+    write_bounds: Option<PathBuf>,
+    /// Replace an existing store.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// Where the records come from.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CatalogArgs {
+    /// [NAME=]FOLDER, [NAME=]GLOB or [NAME=]bounds.csv; the first one wins wherever it has data.
+    #[arg(value_name = "SOURCE", required_unless_present = "config")]
+    sources: Vec<String>,
+    /// A TOML file that lists sources with attribution, licence and vertical datum.
+    #[arg(long, value_name = "FILE", conflicts_with = "sources")]
+    config: Option<PathBuf>,
+    /// What to do with files that can't be used: fail, or skip them (they are listed either way).
+    #[arg(long, default_value = "fail", value_name = "fail|skip")]
+    on_error: String,
+    /// The CRS of files that have none, such as EPSG:6668.
+    #[arg(long, value_name = "CRS")]
+    assume_crs: Option<String>,
+    /// Threads that read headers [default: one for each processor].
+    #[arg(long, default_value_t = 0, value_name = "COUNT", hide_default_value = true)]
+    threads: usize,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    if args.output.exists() && !args.overwrite {
+        return Err(Error::Exists { path: args.output.clone() }.into());
+    }
+    let (specs, catalog) = build(&args.catalog, &args.output, args.tile_size)?;
+    if let Some(path) = &args.write_config {
+        catalog::config::write(path, &specs)?;
+        super::say(&format!(
+            "{}: sources written; complete attribution, licence and vertical datum, then build with --config",
+            path.display()
+        ));
+    }
+    if let Some(path) = &args.write_bounds {
+        if catalog.sources.len() != 1 {
+            return super::usage("--write-bounds", "works with one source; a bounds.csv has no column for it");
+        }
+        catalog::bounds_csv::write(path, &catalog.records)?;
+        super::say(&format!("{}: {} footprints written", path.display(), catalog.records.len()));
+    }
+    super::say(&format!(
+        "next: hypso info {0}, or hypso aggregate {0} -o {1}",
+        args.output.display(),
+        args.output.with_extension("pmtiles").display()
+    ));
+    Ok(exit::OK)
+}
+
+/// Scans the sources and writes the store; says what was found and what was left out.
+pub fn build(args: &CatalogArgs, output: &Path, tile_size: u32) -> Result<(Vec<SourceSpec>, Catalog)> {
+    let started = std::time::Instant::now();
+    let on_error = match args.on_error.as_str() {
+        "fail" => OnError::Fail,
+        "skip" => OnError::Skip,
+        other => return Err(Error::argument("--on-error", format!("{other:?} is not fail or skip"))),
+    };
+    // Says at once where the folder is missing or the name is a folder's.
+    crate::atomic::temporary_beside(output)?;
+    let specs = specs(args)?;
+    super::progress::catch_interrupts();
+    let progress = Terminal::default();
+    let options = Options { threads: args.threads, on_error: OnError::Skip, assume_crs: args.assume_crs.clone() };
+    let catalog = catalog::build_catalog(&specs, &options, &progress)?;
+    progress.end();
+    if !catalog.rejected.is_empty() {
+        super::say(rejected(&catalog, &specs).trim_end());
+        if matches!(on_error, OnError::Fail) {
+            let problem = format!(
+                "{} of {} files can't be used (see above); mend or move them, or say --on-error skip",
+                catalog.rejected.len(),
+                catalog.rejected.len() + catalog.records.len()
+            );
+            return Err(Error::Other(problem));
+        }
+    }
+    if catalog.records.is_empty() {
+        return Err(Error::Other("no file can be used; nothing is written".into()));
+    }
+    store::write_file(output, &catalog.sources, &catalog.records, &Parameters { tile_size })?;
+    let store = Store::open(output)?;
+    let mut rows = vec![["priority", "source", "records", "native zooms"].map(String::from).to_vec()];
+    for source in store.sources().iter() {
+        let zooms = store.records().iter().filter(|r| r.source_index() == source.index()).map(|r| r.native_zoom());
+        let (min, max) = zooms.fold((u8::MAX, 0), |(a, b), z| (a.min(z), b.max(z)));
+        let zooms = if source.record_count() == 0 {
+            "-".into()
+        } else if min == max {
+            min.to_string()
+        } else {
+            format!("{min}-{max}")
+        };
+        rows.push(vec![
+            source.index().to_string(),
+            source.name()?.into_owned(),
+            output::count(source.record_count()),
+            zooms,
+        ]);
+    }
+    super::say(output::table(&rows, &[0, 2]).trim_end());
+    let skipped =
+        if catalog.rejected.is_empty() { String::new() } else { format!(", {} files skipped", catalog.rejected.len()) };
+    super::say(&format!(
+        "{}: {} records, {}{skipped}, {}",
+        output.display(),
+        output::count(u64::from(store.len())),
+        output::bytes(store.bytes().len() as u64),
+        output::duration(started.elapsed()),
+    ));
+    Ok((specs, catalog))
+}
+
+fn specs(args: &CatalogArgs) -> Result<Vec<SourceSpec>> {
+    if let Some(path) = &args.config {
+        return catalog::config::read(path);
+    }
+    let mut specs = args.sources.iter().map(|s| SourceSpec::parse(s)).collect::<Result<Vec<_>>>()?;
+    for spec in &mut specs {
+        complete(spec)?;
+    }
+    catalog::check_names(&specs)?;
+    Ok(specs)
+}
+
+/// Takes attribution, licence and datum from a `hypso.toml` in the source's folder or the one above, where it names the
+/// same place.
+fn complete(spec: &mut SourceSpec) -> Result<()> {
+    let root = spec.location.root();
+    let Ok(root) = root.canonicalize() else { return Ok(()) };
+    let above = root.parent().map(Path::to_path_buf);
+    for folder in [Some(root.clone()), above].into_iter().flatten() {
+        let path = folder.join("hypso.toml");
+        if !path.is_file() {
+            continue;
+        }
+        let known = catalog::config::read(&path)?;
+        let same = |other: &&SourceSpec| other.location.root().canonicalize().is_ok_and(|r| r == root);
+        if let Some(found) = known.iter().find(same) {
+            spec.attribution.clone_from(&found.attribution);
+            spec.licence.clone_from(&found.licence);
+            spec.vertical_datum.clone_from(&found.vertical_datum);
+            spec.assume_crs = spec.assume_crs.take().or_else(|| found.assume_crs.clone());
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn rejected(catalog: &Catalog, specs: &[SourceSpec]) -> String {
+    let mut rows = vec![["source", "file", "reason", "what to do"].map(String::from).to_vec()];
+    for r in &catalog.rejected {
+        let name = specs.get(r.source).map_or(String::new(), |s| s.name.clone());
+        rows.push(vec![name, r.path.clone(), r.reason.name().into(), r.reason.remedy().into()]);
+    }
+    output::table(&rows, &[])
+}

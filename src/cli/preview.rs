@@ -1,0 +1,342 @@
+//! `hypso preview`: a picture of what an archive holds.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use font8x8::UnicodeFonts;
+
+use super::{Outcome, exit, query};
+use crate::archive::{self, TileSource};
+use crate::atomic::AtomicFile;
+use crate::error::{Error, Result};
+use crate::terrain::relief::{self, HeightField};
+use crate::terrain::{
+    ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution, decode_lineage, palette_color,
+};
+use crate::tile::{Bounds, TileCoord, TileRange, web_mercator};
+
+/// Draw the relief of an archive, and which source every part of it came from.
+///
+/// The second panel needs the lineage archive (`hypso aggregate --lineage`), which is found beside the archive.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hypso preview japan.pmtiles -o relief.png\n  hypso preview japan.pmtiles -o fuji.png --bbox 138.6 35.2 138.9 35.5 --size 2400"
+)]
+pub struct Args {
+    /// An archive of terrain tiles.
+    archive: PathBuf,
+    /// The picture to write (PNG).
+    #[arg(short, long)]
+    output: PathBuf,
+    /// The zoom to draw [default: the finest one that fits --size].
+    #[arg(long)]
+    zoom: Option<u8>,
+    /// The box to draw: west, south, east, north, degrees [default: all].
+    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
+    bbox: Option<Vec<f64>>,
+    /// The longer side of a panel at most, pixels.
+    #[arg(long, default_value_t = 1400, value_parser = clap::value_parser!(u32).range(64..=8192))]
+    size: u32,
+    /// The lineage archive [default: the one beside the archive].
+    #[arg(long, value_name = "ARCHIVE")]
+    lineage: Option<PathBuf>,
+    /// Replace an existing picture.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// What is drawn: a box of whole pixels at one zoom.
+struct Frame {
+    zoom: u8,
+    tile_size: u32,
+    left: i64,
+    top: i64,
+    width: usize,
+    height: usize,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    if args.output.exists() && !args.overwrite {
+        return Err(Error::Exists { path: args.output.clone() }.into());
+    }
+    let archive = archive::open(&args.archive)?;
+    let codec = codec(archive.as_ref())?;
+    let frame = frame(args, archive.as_ref())?;
+    let field = heights(archive.as_ref(), &codec, &frame)?;
+    let Some((low, high)) = field.range() else {
+        return Err(Error::argument("--bbox", "the archive has no tile with data there").into());
+    };
+    let y = web_mercator::HALF_WORLD
+        - (frame.top as f64 + frame.height as f64 / 2.0) * web_mercator::resolution(frame.zoom, frame.tile_size);
+    let metres =
+        web_mercator::resolution(frame.zoom, frame.tile_size) * web_mercator::to_lon_lat(0.0, y).1.to_radians().cos();
+    let mut picture = Picture::new(frame.width, frame.height);
+    picture.pixels = relief::relief(&field, metres);
+    if let Some(path) = lineage_path(args) {
+        let lineage = archive::open(&path)?;
+        let panel = sources(lineage.as_ref(), &field, &frame, metres)?;
+        picture = picture.beside(&panel);
+    }
+    picture.save(&args.output)?;
+    super::say(&format!(
+        "{}: {} x {} pixels, zoom {}, {low:.0} to {high:.0} m",
+        args.output.display(),
+        picture.width,
+        picture.height,
+        frame.zoom
+    ));
+    Ok(exit::OK)
+}
+
+fn codec(archive: &dyn TileSource) -> Result<TileCodec> {
+    let name = archive.metadata().encoding.as_ref().map_or("", |e| e.name());
+    let encoding = match name {
+        // Archives of others often do not say; MapLibre then takes Terrain-RGB.
+        "" | "mapbox" => Encoding::Mapbox,
+        "terrarium" => Encoding::Terrarium,
+        other => {
+            let problem =
+                format!("holds tiles of encoding {other:?}; give an archive of terrarium or mapbox elevation tiles");
+            return Err(Error::invalid("metadata", problem, "choose another archive").with_path(archive.path()));
+        }
+    };
+    Ok(TileCodec { encoding, format: ImageFormat::Png, vertical: VerticalResolution::Full, nodata_elevation: 0.0 })
+}
+
+fn lineage_path(args: &Args) -> Option<PathBuf> {
+    args.lineage.clone().or_else(|| {
+        let stem = args.archive.file_stem()?.to_str()?;
+        let extension = args.archive.extension()?.to_str()?;
+        Some(args.archive.with_file_name(format!("{stem}-lineage.{extension}"))).filter(|p| p.exists())
+    })
+}
+
+fn frame(args: &Args, archive: &dyn TileSource) -> Result<Frame> {
+    let metadata = archive.metadata();
+    let invalid =
+        |problem: &str| Error::invalid("metadata", problem, "give --zoom and --bbox").with_path(archive.path());
+    let (min, max) = metadata.minzoom.zip(metadata.maxzoom).ok_or_else(|| invalid("says no zooms"))?;
+    let bounds = match &args.bbox {
+        Some(b) => query::bbox(b)?,
+        None => {
+            let [w, s, e, n] = metadata.bounds.ok_or_else(|| invalid("says no bounds"))?;
+            Bounds::from_lon_lat(w, s, e, n)
+        }
+    };
+    let tile_size = metadata.tile_size.unwrap_or(512);
+    let pixels = |z: u8| {
+        let resolution = web_mercator::resolution(z, tile_size);
+        (bounds.width() / resolution, bounds.height() / resolution)
+    };
+    let zoom = match args.zoom {
+        Some(z) if !(min..=max).contains(&z) => {
+            return Err(Error::argument("--zoom", format!("{z} is not in the archive, which holds {min}-{max}")));
+        }
+        Some(z) => z,
+        None => (min..=max).rev().find(|&z| pixels(z).0.max(pixels(z).1) <= f64::from(args.size)).unwrap_or(min),
+    };
+    let (w, h) = pixels(zoom);
+    if w.max(h) > 16_384.0 {
+        return Err(Error::argument(
+            "--zoom",
+            format!("{zoom} would make a picture of {w:.0} x {h:.0} pixels; choose a lower zoom or a smaller --bbox"),
+        ));
+    }
+    let resolution = web_mercator::resolution(zoom, tile_size);
+    Ok(Frame {
+        zoom,
+        tile_size,
+        left: ((bounds.min_x + web_mercator::HALF_WORLD) / resolution).floor() as i64,
+        top: ((web_mercator::HALF_WORLD - bounds.max_y) / resolution).floor() as i64,
+        width: (w.ceil() as usize).max(1),
+        height: (h.ceil() as usize).max(1),
+    })
+}
+
+/// The tiles under the frame; where one is missing, what its nearest ancestor shows there.
+fn tiles<T>(
+    archive: &dyn TileSource,
+    frame: &Frame,
+    decode: impl Fn(&[u8]) -> Result<T>,
+    mut place: impl FnMut(&T, i64, i64, (usize, usize), usize),
+) -> Result<()> {
+    let resolution = web_mercator::resolution(frame.zoom, frame.tile_size);
+    let x = frame.left as f64 * resolution - web_mercator::HALF_WORLD;
+    let y = web_mercator::HALF_WORLD - frame.top as f64 * resolution;
+    let bounds = Bounds::new(x, y - frame.height as f64 * resolution, x + frame.width as f64 * resolution, y);
+    let mut known: HashMap<TileCoord, Option<T>> = HashMap::new();
+    for tile in TileRange::covering(&bounds, frame.zoom).into_iter().flat_map(|r| r.iter().collect::<Vec<_>>()) {
+        for z in (0..=frame.zoom).rev() {
+            let Some(up) = tile.ancestor(z) else { continue };
+            if !known.contains_key(&up) {
+                let found = archive
+                    .tile(up)?
+                    .map(|bytes| decode(&bytes))
+                    .transpose()
+                    .map_err(|e| e.with_path(archive.path()))?;
+                known.insert(up, found);
+            }
+            if let Some(Some(found)) = known.get(&up) {
+                let depth = frame.zoom - z;
+                let part = (frame.tile_size >> depth).max(1) as usize;
+                let from = |v: u32, up: u32| ((v - (up << depth)) as usize * part).min(frame.tile_size as usize - part);
+                let (left, top) = (
+                    i64::from(tile.x()) * i64::from(frame.tile_size),
+                    i64::from(tile.y()) * i64::from(frame.tile_size),
+                );
+                place(
+                    found,
+                    left - frame.left,
+                    top - frame.top,
+                    (from(tile.x(), up.x()), from(tile.y(), up.y())),
+                    1 << depth,
+                );
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn heights(archive: &dyn TileSource, codec: &TileCodec, frame: &Frame) -> Result<HeightField> {
+    let mut field = HeightField::empty(frame.width, frame.height);
+    let decode = |bytes: &[u8]| codec.decode(bytes).and_then(|t| of_size(t.size, frame).map(|()| t));
+    tiles(archive, frame, decode, |tile, left, top, from, factor| {
+        field.paste(left, top, frame.tile_size as usize, tile, from, factor);
+    })?;
+    Ok(field)
+}
+
+fn of_size(found: u32, frame: &Frame) -> Result<()> {
+    if found == frame.tile_size {
+        return Ok(());
+    }
+    let problem = format!("has {found} pixels a side, {} expected", frame.tile_size);
+    Err(Error::invalid("tile", problem, "convert the archive with a right tileSize in its metadata"))
+}
+
+/// The panel of sources: their colours over the relief, and a legend.
+fn sources(archive: &dyn TileSource, field: &HeightField, frame: &Frame, metres: f64) -> Result<Picture> {
+    let mut plane = HeightField::empty(frame.width, frame.height);
+    let decode = |bytes: &[u8]| {
+        let (size, sources) = decode_lineage(bytes)?;
+        of_size(size, frame)?;
+        let valid = sources.iter().map(|&s| u8::from(s != NO_SOURCE)).collect();
+        Ok(ElevationTile { size, values: sources.iter().map(|&s| f32::from(s)).collect(), valid })
+    };
+    tiles(archive, frame, decode, |tile, left, top, from, factor| {
+        plane.paste(left, top, frame.tile_size as usize, tile, from, factor);
+    })?;
+    let shade = relief::hillshade(field, metres);
+    let mut picture = Picture::new(frame.width, frame.height);
+    let mut counts = [0u64; 256];
+    for (i, &shade) in shade.iter().enumerate() {
+        let source = if plane.valid[i] == 1 { plane.values[i] as u8 } else { NO_SOURCE };
+        counts[usize::from(source)] += 1;
+        let light = if source == NO_SOURCE { 0.7 } else { f64::from(shade) };
+        picture.pixels[i * 3..i * 3 + 3].copy_from_slice(&relief::shaded(palette_color(source).map(f64::from), light));
+    }
+    let names =
+        archive.metadata().other.get("legend").and_then(|l| l["sources"].as_array().cloned()).unwrap_or_default();
+    let all: u64 = counts.iter().sum();
+    let mut rows = Vec::new();
+    for (priority, &count) in counts.iter().enumerate().filter(|(_, c)| **c > 0) {
+        let name = if priority == usize::from(NO_SOURCE) {
+            "no data".into()
+        } else {
+            names
+                .get(priority)
+                .and_then(|n| n["name"].as_str())
+                .map_or_else(|| format!("source {priority}"), String::from)
+        };
+        rows.push((palette_color(priority as u8), format!("{name} {:.1}%", count as f64 * 100.0 / all.max(1) as f64)));
+    }
+    picture.legend(&rows);
+    Ok(picture)
+}
+
+/// An RGB picture.
+struct Picture {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Picture {
+    fn new(width: usize, height: usize) -> Self {
+        Self { width, height, pixels: vec![255; width * height * 3] }
+    }
+
+    fn set(&mut self, x: usize, y: usize, color: [u8; 3]) {
+        if x < self.width && y < self.height {
+            let at = (y * self.width + x) * 3;
+            self.pixels[at..at + 3].copy_from_slice(&color);
+        }
+    }
+
+    /// This picture and another one side by side, or below each other where they are wide.
+    fn beside(&self, other: &Self) -> Self {
+        let gap = 8;
+        let below = self.width > self.height * 3 / 2;
+        let (dx, dy) = if below { (0, self.height + gap) } else { (self.width + gap, 0) };
+        let mut out = Self::new(other.width + dx, other.height + dy);
+        for (picture, dx, dy) in [(self, 0, 0), (other, dx, dy)] {
+            for y in 0..picture.height {
+                for x in 0..picture.width {
+                    let at = (y * picture.width + x) * 3;
+                    out.set(x + dx, y + dy, [picture.pixels[at], picture.pixels[at + 1], picture.pixels[at + 2]]);
+                }
+            }
+        }
+        out
+    }
+
+    /// Colours and names in the lower left corner.
+    fn legend(&mut self, rows: &[([u8; 3], String)]) {
+        let scale = if self.width >= 500 { 2 } else { 1 };
+        let (line, swatch) = (12 * scale, 10 * scale);
+        let longest = rows.iter().map(|(_, t)| t.chars().count()).max().unwrap_or(0);
+        let (width, height) = (swatch + (longest + 2) * 8 * scale, rows.len() * line + 4 * scale);
+        let top = self.height.saturating_sub(height);
+        for y in top..self.height {
+            (0..width).for_each(|x| self.set(x, y, [255, 255, 255]));
+        }
+        for (n, (color, text)) in rows.iter().enumerate() {
+            let y = top + 3 * scale + n * line;
+            for dy in 0..8 * scale {
+                for dx in 0..swatch {
+                    let edge = dx < 1 || dy < 1 || dx + 1 >= swatch || dy + 1 >= 8 * scale;
+                    self.set(3 * scale + dx, y + dy, if edge { [90, 90, 90] } else { *color });
+                }
+            }
+            for (i, c) in text.chars().enumerate() {
+                let glyph = font8x8::BASIC_FONTS
+                    .get(c)
+                    .or_else(|| font8x8::LATIN_FONTS.get(c))
+                    .or_else(|| font8x8::HIRAGANA_FONTS.get(c));
+                let glyph = glyph.or_else(|| font8x8::BASIC_FONTS.get('?')).unwrap_or([0; 8]);
+                let x = swatch + 7 * scale + i * 8 * scale;
+                for (gy, bits) in glyph.iter().enumerate() {
+                    for gx in (0..8).filter(|gx| bits >> gx & 1 == 1) {
+                        for (sx, sy) in (0..scale * scale).map(|s| (s % scale, s / scale)) {
+                            self.set(x + gx * scale + sx, y + gy * scale + sy, [20, 20, 20]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn save(&self, path: &Path) -> Result<()> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let written = encoder.write_header().and_then(|mut w| w.write_image_data(&self.pixels));
+        written.map_err(|e| Error::Other(format!("{}: can't encode the picture: {e}", path.display())))?;
+        let mut file = AtomicFile::create(path)?;
+        file.file().write_all(&bytes).map_err(Error::io("write", path))?;
+        file.commit()
+    }
+}

@@ -1,0 +1,209 @@
+//! `hypso query`: which records cover a point, a box, a tile; which one has an id.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::output::{self, Format};
+use super::store_file::{self, Care};
+use super::{Outcome, exit};
+use crate::error::Error;
+use crate::store::{RecordRef, Store};
+use crate::tile::{Bounds, TileCoord, web_mercator};
+
+/// Find the records that cover a point, a box or a tile, in the order in which they win pixels.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hypso query japan.hypso --point 138.7275 35.3607\n  hypso query japan.hypso --tile 12/3628/1617 --format json\n  hypso query japan.hypso --bbox 138.6 35.2 138.9 35.5 --format geojson > found.geojson\n  hypso query japan.hypso --id 9f3c2a1b00e4d577"
+)]
+pub struct Args {
+    /// The store.
+    store: PathBuf,
+    /// Records over a point: longitude and latitude, degrees.
+    #[arg(long, num_args = 2, value_names = ["LON", "LAT"], allow_negative_numbers = true)]
+    point: Option<Vec<f64>>,
+    /// Records that share area with a box: west, south, east, north, degrees.
+    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
+    bbox: Option<Vec<f64>>,
+    /// Records that share area with a tile.
+    #[arg(long, value_name = "Z/X/Y")]
+    tile: Option<String>,
+    /// The record with an id (16 hexadecimal digits).
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// The records nearest to --point, this many.
+    #[arg(long, value_name = "COUNT", requires = "point")]
+    nearest: Option<usize>,
+    /// Print this many records at most.
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    let given = [args.point.is_some(), args.bbox.is_some(), args.tile.is_some(), args.id.is_some()];
+    if given.iter().filter(|&&g| g).count() != 1 {
+        return super::usage("query", "give exactly one of --point, --bbox, --tile and --id");
+    }
+    let store = store_file::open(&args.store, Care::Quick)?;
+    let mut found = search(args, &store)?;
+    let all = found.len();
+    found.truncate(args.limit.unwrap_or(usize::MAX));
+    match args.format {
+        Format::Table => table(&found)?,
+        Format::Json => {
+            output::line(serde_json::to_string_pretty(&found.iter().map(facts).collect::<anyhow::Result<Vec<_>>>()?)?)?
+        }
+        Format::Csv => csv(&found)?,
+        Format::Geojson => geojson(&found)?,
+    }
+    if found.len() < all {
+        super::say(&format!("{} of {all} records shown; --limit cut the rest", found.len()));
+    }
+    Ok(exit::OK)
+}
+
+fn search<'a>(args: &Args, store: &'a Store) -> anyhow::Result<Vec<RecordRef<'a>>> {
+    if let Some(point) = &args.point {
+        let (lon, lat) = (point[0], point[1]);
+        check_degrees("--point", &[lon], &[lat])?;
+        if let Some(count) = args.nearest {
+            let (x, y) = web_mercator::from_lon_lat(lon, lat);
+            return Ok(store.nearest(x, y, count).into_iter().map(|n| n.record).collect());
+        }
+        return Ok(store.at_lon_lat(lon, lat).collect());
+    }
+    if let Some(b) = &args.bbox {
+        return Ok(store.in_bounds(&bbox(b)?).collect());
+    }
+    if let Some(tile) = &args.tile {
+        return Ok(store.in_tile(tile.parse::<TileCoord>()?).collect());
+    }
+    let text = args.id.as_deref().unwrap_or_default();
+    let id = u64::from_str_radix(text, 16)
+        .map_err(|_| Error::argument("--id", format!("{text:?} is not a number of up to 16 hexadecimal digits")))?;
+    let record = store
+        .by_id(id)
+        .ok_or_else(|| Error::Other(format!("no record has the id {text}; `hypso query --point` shows ids")))?;
+    Ok(vec![record])
+}
+
+/// A box in degrees as metres, or why it is impossible.
+pub fn bbox(b: &[f64]) -> Result<Bounds, Error> {
+    check_degrees("--bbox", &[b[0], b[2]], &[b[1], b[3]])?;
+    if b[0] >= b[2] || b[1] >= b[3] {
+        let problem = format!(
+            "{} {} {} {} has no area; give west south east north, west below east and south below north",
+            b[0], b[1], b[2], b[3]
+        );
+        return Err(Error::argument("--bbox", problem));
+    }
+    let bounds = Bounds::from_lon_lat(b[0], b[1], b[2], b[3]);
+    if bounds.has_area() {
+        Ok(bounds)
+    } else {
+        Err(Error::argument("--bbox", "lies beyond the latitudes of Web Mercator (85.0511 degrees)"))
+    }
+}
+
+fn check_degrees(name: &str, lons: &[f64], lats: &[f64]) -> Result<(), Error> {
+    if lons.iter().all(|l| l.abs() <= 180.0) && lats.iter().all(|l| l.abs() <= 90.0) {
+        return Ok(());
+    }
+    Err(Error::argument(name, "longitudes lie in -180..180 and latitudes in -90..90 degrees, longitude first"))
+}
+
+fn table(found: &[RecordRef<'_>]) -> anyhow::Result<()> {
+    let mut rows = vec![["id", "source", "zoom", "pixel m", "size", "type", "path"].map(String::from).to_vec()];
+    for r in found {
+        rows.push(vec![
+            format!("{:016x}", r.id()),
+            name(r)?,
+            r.native_zoom().to_string(),
+            format!("{:.3}", r.pixel_size()),
+            format!("{}x{}", r.width(), r.height()),
+            r.data_type().name().into(),
+            r.path()?.into_owned(),
+        ]);
+    }
+    output::line(output::table(&rows, &[2, 3]).trim_end())?;
+    Ok(())
+}
+
+fn name(record: &RecordRef<'_>) -> anyhow::Result<String> {
+    Ok(match record.source() {
+        Some(source) => source.name()?.into_owned(),
+        None => String::new(),
+    })
+}
+
+fn facts(r: &RecordRef<'_>) -> anyhow::Result<serde_json::Value> {
+    let b = r.bounds();
+    Ok(json!({
+        "id": format!("{:016x}", r.id()), "row": r.row(), "source": name(r)?, "priority": r.priority(), "rank": r.rank(),
+        "path": r.path()?, "file": r.full_path()?, "bounds_3857": [b.min_x, b.min_y, b.max_x, b.max_y], "bounds": b.to_lon_lat(),
+        "pixel_size": r.pixel_size(), "width": r.width(), "height": r.height(), "native_zoom": r.native_zoom(),
+        "crs": r.crs()?, "nodata": r.nodata(), "data_type": r.data_type().name(), "file_size": r.file_size(), "modified_ns": r.modified_ns(),
+    }))
+}
+
+fn csv(found: &[RecordRef<'_>]) -> anyhow::Result<()> {
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record([
+        "id",
+        "source",
+        "priority",
+        "rank",
+        "left",
+        "bottom",
+        "right",
+        "top",
+        "pixel_size",
+        "width",
+        "height",
+        "native_zoom",
+        "crs",
+        "nodata",
+        "data_type",
+        "filename",
+    ])?;
+    for r in found {
+        let b = r.bounds();
+        out.write_record([
+            format!("{:016x}", r.id()),
+            name(r)?,
+            r.priority().to_string(),
+            r.rank().to_string(),
+            b.min_x.to_string(),
+            b.min_y.to_string(),
+            b.max_x.to_string(),
+            b.max_y.to_string(),
+            r.pixel_size().to_string(),
+            r.width().to_string(),
+            r.height().to_string(),
+            r.native_zoom().to_string(),
+            r.crs()?.into_owned(),
+            r.nodata().map_or(String::new(), |n| n.to_string()),
+            r.data_type().name().into(),
+            r.path()?.into_owned(),
+        ])?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn geojson(found: &[RecordRef<'_>]) -> anyhow::Result<()> {
+    let mut features = Vec::new();
+    for r in found {
+        let [w, s, e, n] = r.bounds().to_lon_lat();
+        features.push(json!({
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [[[w, s], [e, s], [e, n], [w, n], [w, s]]]},
+            "properties": facts(r)?,
+        }));
+    }
+    output::line(json!({"type": "FeatureCollection", "features": features}))?;
+    Ok(())
+}

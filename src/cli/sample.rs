@@ -1,0 +1,45 @@
+//! `hypso sample`: data to try everything on.
+
+use std::path::PathBuf;
+
+use super::progress::Terminal;
+use super::{Outcome, exit, output};
+use crate::sample::{self, Size};
+
+/// Make a sample: an island that does not exist, surveyed at 30 m, 10 m and 2 m.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hypso sample demo\n  hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles")]
+pub struct Args {
+    /// The folder to make.
+    folder: PathBuf,
+    /// Another number makes another island.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// small (1 MB, for tests), demo (50 MB) or large (400 MB).
+    #[arg(long, default_value = "demo", value_parser = ["small", "demo", "large"])]
+    size: String,
+    /// Replace a sample that is there.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    super::progress::catch_interrupts();
+    let started = std::time::Instant::now();
+    let size = match args.size.as_str() {
+        "small" => Size::Small,
+        "large" => Size::Large,
+        _ => Size::Demo,
+    };
+    let made = sample::write(&args.folder, size, args.seed, args.overwrite, &Terminal::default())?;
+    super::say(&format!(
+        "{}: {} rasters, {}, {}",
+        args.folder.display(),
+        made.files,
+        output::bytes(made.bytes),
+        output::duration(started.elapsed())
+    ));
+    let sources: Vec<String> = made.sources.iter().map(|s| s.display().to_string()).collect();
+    super::say(&format!("next: hypso tiles {} -o {}.pmtiles", sources.join(" "), args.folder.display()));
+    Ok(exit::OK)
+}

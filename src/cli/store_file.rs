@@ -1,0 +1,32 @@
+//! Opening stores for commands.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::store::{self, Store};
+
+/// Stores up to this size have their checksums checked by every command; it takes some hundredths of a second.
+const ALWAYS_CHECKED: usize = 256 << 20;
+
+/// How carefully a store is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// Checksums of all sections unless the store is large; for commands that answer at once.
+    Quick,
+    /// Checksums of all sections, always; for work that takes long.
+    Thorough,
+}
+
+/// Opens a store and checks it.
+pub fn open(path: &Path, care: Care) -> Result<Store> {
+    let store = Store::open(path)?;
+    if care == Care::Thorough || store.bytes().len() <= ALWAYS_CHECKED {
+        if let Some(problem) = store::verify_checksums(&store).into_iter().next() {
+            let part = format!("section {:?}", problem.section);
+            return Err(
+                Error::invalid(part, problem.problem, "build the store again with `hypso build`").with_path(path)
+            );
+        }
+    }
+    Ok(store)
+}

@@ -1,0 +1,18 @@
+//! From a unit and a store to encoded tiles.
+//!
+//! A tile is made by the contract in ARCHITECTURE.md: where a finer tile exists it is the mean of that tile as encoded,
+//! elsewhere it is sampled from the records in candidate order. Tiles of a unit are made depth first, so that a unit
+//! holds a few tiles at a time, whatever its size. The result depends on the store and the options alone, never on how
+//! the work was split.
+
+mod finer;
+mod opener;
+mod pool;
+mod sampler;
+mod unit;
+
+pub use finer::{FinerTiles, Layer, NoFinerTiles};
+#[cfg(feature = "gdal")]
+pub use opener::GdalOpener;
+pub use opener::RasterOpener;
+pub use unit::{Made, RenderOptions, Renderer, UnitReport};

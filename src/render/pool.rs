@@ -1,0 +1,92 @@
+//! Open rasters and projectors, kept across tiles and units within a bound.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::UNIX_EPOCH;
+
+use super::RasterOpener;
+use crate::error::{Error, Result};
+use crate::query::Order;
+use crate::raster::{Projector, Raster, RasterInfo};
+use crate::store::{RecordRef, RowId};
+
+/// Rasters that stay open at most. An open GeoTIFF costs some tens of kB and a file handle.
+const OPEN_RASTERS: usize = 64;
+
+/// An open raster and its header.
+pub(super) struct Open {
+    pub(super) raster: Box<dyn Raster>,
+    pub(super) info: Rc<RasterInfo>,
+    used: u64,
+}
+
+/// The pool.
+pub(super) struct Pool<'a> {
+    opener: &'a dyn RasterOpener,
+    rasters: HashMap<RowId, Open>,
+    projectors: HashMap<String, Rc<dyn Projector>>,
+    clock: u64,
+    pub(super) opened: u64,
+}
+
+impl<'a> Pool<'a> {
+    pub(super) fn new(opener: &'a dyn RasterOpener) -> Self {
+        Self { opener, rasters: HashMap::new(), projectors: HashMap::new(), clock: 0, opened: 0 }
+    }
+
+    /// The raster of a record, opened where it is not.
+    pub(super) fn raster(&mut self, record: &RecordRef<'_>) -> Result<&mut Open> {
+        self.clock += 1;
+        if !self.rasters.contains_key(&record.row()) {
+            if self.rasters.len() >= OPEN_RASTERS {
+                let oldest = self.rasters.iter().min_by_key(|(_, open)| open.used).map(|(&row, _)| row);
+                oldest.map(|row| self.rasters.remove(&row));
+            }
+            let raster = self.open(record)?;
+            let info = Rc::new(raster.info().clone());
+            self.rasters.insert(record.row(), Open { raster, info, used: 0 });
+            self.opened += 1;
+        }
+        let open = self.rasters.get_mut(&record.row());
+        let open = open.ok_or_else(|| Error::Other("the raster pool lost an entry".into()))?;
+        open.used = self.clock;
+        Ok(open)
+    }
+
+    fn open(&self, record: &RecordRef<'_>) -> Result<Box<dyn Raster>> {
+        let path = record.full_path()?;
+        let facts = std::fs::metadata(&path).map_err(Error::io("open", &path))?;
+        let modified =
+            facts.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos() as i64);
+        if facts.len() != record.file_size() || modified != record.modified_ns() {
+            return Err(Error::raster(&path, "was changed after the store was built; run `hypso build` again"));
+        }
+        let crs = record.crs()?;
+        let raster = self.opener.open(&path, Some(&*crs).filter(|c| !c.is_empty()))?;
+        let info = raster.info();
+        if (info.width, info.height) != (record.width(), record.height()) {
+            let problem = format!(
+                "has {} x {} pixels, the store says {} x {}; run `hypso build` again (or correct bounds.csv)",
+                info.width,
+                info.height,
+                record.width(),
+                record.height()
+            );
+            return Err(Error::raster(&path, problem));
+        }
+        Ok(raster)
+    }
+
+    /// The projector to a CRS.
+    pub(super) fn projector(&mut self, crs: &str) -> Result<Rc<dyn Projector>> {
+        if let Some(projector) = self.projectors.get(crs) {
+            return Ok(Rc::clone(projector));
+        }
+        let projector: Rc<dyn Projector> = self.opener.projector(crs)?.into();
+        self.projectors.insert(crs.to_owned(), Rc::clone(&projector));
+        Ok(projector)
+    }
+}
+
+/// The order in which neighbours fill a window.
+pub(super) const NEIGHBOURS: Order = Order::Candidate;

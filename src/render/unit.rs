@@ -1,0 +1,278 @@
+//! Makes the tiles of a unit.
+
+use std::time::{Duration, Instant};
+
+use super::sampler::Sampler;
+use super::{FinerTiles, Layer, RasterOpener};
+use crate::error::{Error, Result};
+use crate::plan::{Extent, Unit};
+use crate::raster::Resampling;
+use crate::store::Store;
+use crate::terrain::{
+    ElevationTile, ImageFormat, NO_SOURCE, TileCodec, decode_lineage, downsample_into, downsample_lineage_into,
+    encode_lineage,
+};
+use crate::tile::TileCoord;
+
+/// How tiles are made.
+#[derive(Debug, Clone)]
+pub struct RenderOptions {
+    /// Encoding, image format, vertical rounding, nodata elevation.
+    pub codec: TileCodec,
+    /// The kernel.
+    pub resampling: Resampling,
+    /// True where lineage tiles are made in the same pass.
+    pub lineage: bool,
+    /// The wanted zooms and box.
+    pub extent: Extent,
+}
+
+/// What a unit took and gave.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
+pub struct UnitReport {
+    /// Tiles that are part of the output.
+    pub tiles: u64,
+    /// Tiles that exist by coverage but have no valid pixel.
+    pub empty: u64,
+    /// Tiles that were made only because others are means of them.
+    pub intermediate: u64,
+    /// Encoded bytes of all layers.
+    pub bytes: u64,
+    /// Values beyond what the encoding can hold.
+    pub clamped: u64,
+    /// Rasters opened.
+    pub opened: u64,
+    /// Seconds spent reading and decoding rasters.
+    pub reading: f64,
+    /// Seconds spent projecting and resampling.
+    pub warping: f64,
+    /// Seconds spent encoding and decoding tiles.
+    pub coding: f64,
+}
+
+impl UnitReport {
+    /// Adds another report.
+    pub fn add(&mut self, other: &Self) {
+        self.tiles += other.tiles;
+        self.empty += other.empty;
+        self.intermediate += other.intermediate;
+        self.bytes += other.bytes;
+        self.clamped += other.clamped;
+        self.opened += other.opened;
+        self.reading += other.reading;
+        self.warping += other.warping;
+        self.coding += other.coding;
+    }
+}
+
+/// A finished tile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Its address.
+    pub tile: TileCoord,
+    /// What it shows.
+    pub layer: Layer,
+    /// True where it belongs to the output; else coarser tiles are means of it.
+    pub wanted: bool,
+    /// The encoded image.
+    pub bytes: Vec<u8>,
+}
+
+/// Heights as encoded, and their sources.
+struct Pixels {
+    heights: ElevationTile,
+    lineage: Option<Vec<u8>>,
+}
+
+/// Makes units; keeps rasters open and buffers allocated between them.
+pub struct Renderer<'a> {
+    store: &'a Store,
+    options: &'a RenderOptions,
+    sampler: Sampler<'a>,
+    coding: Duration,
+    report: UnitReport,
+}
+
+impl<'a> Renderer<'a> {
+    /// A renderer.
+    ///
+    /// # Errors
+    /// Where lineage is wanted and the store has more than 254 sources.
+    pub fn new(store: &'a Store, options: &'a RenderOptions, opener: &'a dyn RasterOpener) -> Result<Self> {
+        if options.lineage && store.sources().len() > 254 {
+            return Err(Error::argument(
+                "--lineage",
+                format!("works with at most 254 sources; the store has {}", store.sources().len()),
+            ));
+        }
+        let sampler = Sampler::new(store, opener, options.resampling);
+        Ok(Self { store, options, sampler, coding: Duration::ZERO, report: UnitReport::default() })
+    }
+
+    /// Makes all tiles of a unit and gives each to `out`. `finer` has the tiles of the zoom below the unit.
+    ///
+    /// # Errors
+    /// Where a raster or a finer tile can't be read; the message names it.
+    pub fn unit(
+        &mut self,
+        unit: &Unit,
+        finer: &dyn FinerTiles,
+        out: &mut dyn FnMut(Made) -> Result<()>,
+    ) -> Result<UnitReport> {
+        self.report = UnitReport::default();
+        self.coding = Duration::ZERO;
+        let (reading, warping, opened) = (self.sampler.reading, self.sampler.warping, self.sampler.opened());
+        for tile in self.options.extent.tiles(self.store, unit.block, unit.zooms.min) {
+            self.tile(tile, unit, finer, out)?;
+        }
+        self.report.reading = (self.sampler.reading - reading).as_secs_f64();
+        self.report.warping = (self.sampler.warping - warping).as_secs_f64();
+        self.report.coding = self.coding.as_secs_f64();
+        self.report.opened = self.sampler.opened() - opened;
+        Ok(self.report)
+    }
+
+    fn tile(
+        &mut self,
+        tile: TileCoord,
+        unit: &Unit,
+        finer: &dyn FinerTiles,
+        out: &mut dyn FnMut(Made) -> Result<()>,
+    ) -> Result<Option<Pixels>> {
+        let size = self.store.tile_size();
+        let pixels = (size * size) as usize;
+        let mut heights = ElevationTile::empty(size);
+        let mut lineage = self.options.lineage.then(|| vec![NO_SOURCE; pixels]);
+        let mut made_of_finer = [false; 4];
+        for (quadrant, child) in tile.children().into_iter().enumerate() {
+            let native = self.store.tiles().contains(child);
+            let within = child.z() <= unit.zooms.max;
+            if !native {
+                // An overzoomed tile belongs to the output, but is the mean of nothing and nothing is a mean of it.
+                if within && self.options.extent.wants(child) && self.options.extent.exists(self.store, child) {
+                    self.tile(child, unit, finer, out)?;
+                }
+                continue;
+            }
+            made_of_finer[quadrant] = true;
+            let below = if within { self.tile(child, unit, finer, out)? } else { self.decode(child, finer)? };
+            if let Some(below) = below {
+                downsample_into(&mut heights, quadrant, &below.heights);
+                if let (Some(mine), Some(theirs)) = (&mut lineage, &below.lineage) {
+                    downsample_lineage_into(mine, size, quadrant, theirs);
+                }
+            }
+        }
+        if made_of_finer.contains(&false) {
+            self.sample(tile, made_of_finer, &mut heights, lineage.as_deref_mut())?;
+        }
+        self.finish(tile, unit, Pixels { heights, lineage }, out)
+    }
+
+    /// Fills the quadrants without a finer tile from the records; the other ones stay as they are.
+    fn sample(
+        &mut self,
+        tile: TileCoord,
+        made_of_finer: [bool; 4],
+        heights: &mut ElevationTile,
+        lineage: Option<&mut [u8]>,
+    ) -> Result<()> {
+        let side = heights.size as usize;
+        let done =
+            |at: usize| made_of_finer[usize::from(at / side >= side / 2) * 2 + usize::from(at % side >= side / 2)];
+        let before = heights.valid.clone();
+        // What is finished counts as valid while records are drawn, so that nothing is drawn over it.
+        heights.valid.iter_mut().enumerate().filter(|(at, _)| done(*at)).for_each(|(_, v)| *v = 1);
+        self.sampler.fill(tile, heights, lineage)?;
+        for (at, valid) in heights.valid.iter_mut().enumerate().filter(|(at, _)| done(*at)) {
+            *valid = before[at];
+        }
+        Ok(())
+    }
+
+    fn decode(&mut self, tile: TileCoord, finer: &dyn FinerTiles) -> Result<Option<Pixels>> {
+        let Some(bytes) = finer.tile(tile, Layer::Elevation)? else { return Ok(None) };
+        let started = Instant::now();
+        let bad = |e: Error| Error::Other(format!("finer tile {tile}: {e}"));
+        let heights = self.options.codec.decode(&bytes).map_err(bad)?;
+        let expected = self.store.tile_size();
+        if heights.size != expected {
+            return Err(Error::argument(
+                "finer tiles",
+                format!("tile {tile} has {} pixels a side, the store is made for {expected}", heights.size),
+            ));
+        }
+        let mut lineage = None;
+        if self.options.lineage {
+            let missing = || {
+                Error::argument(
+                    "finer tiles",
+                    format!("tile {tile} has no lineage; give a lineage archive as well, or run without --lineage"),
+                )
+            };
+            let (size, sources) =
+                decode_lineage(&finer.tile(tile, Layer::Lineage)?.ok_or_else(missing)?).map_err(bad)?;
+            if size != expected {
+                return Err(Error::argument(
+                    "finer tiles",
+                    format!("lineage tile {tile} has {size} pixels a side, the store is made for {expected}"),
+                ));
+            }
+            lineage = Some(sources);
+        }
+        self.coding += started.elapsed();
+        Ok(Some(Pixels { heights, lineage }))
+    }
+
+    fn finish(
+        &mut self,
+        tile: TileCoord,
+        unit: &Unit,
+        mut pixels: Pixels,
+        out: &mut dyn FnMut(Made) -> Result<()>,
+    ) -> Result<Option<Pixels>> {
+        if pixels.heights.is_empty() {
+            self.report.empty += 1;
+            return Ok(None);
+        }
+        let codec = &self.options.codec;
+        let started = Instant::now();
+        self.report.clamped += codec.quantize(tile.z(), &mut pixels.heights);
+        let wanted = self.options.extent.wants(tile);
+        if wanted {
+            self.report.tiles += 1;
+        } else {
+            self.report.intermediate += 1;
+        }
+        if wanted || tile.z() == unit.zooms.min {
+            let elevation = codec.encode(&pixels.heights)?;
+            let lineage = match &pixels.lineage {
+                Some(sources) => Some(encode_lineage(pixels.heights.size, sources, codec.format)?),
+                None => None,
+            };
+            self.coding += started.elapsed();
+            for (layer, bytes) in [(Layer::Elevation, Some(elevation)), (Layer::Lineage, lineage)] {
+                if let Some(bytes) = bytes {
+                    self.report.bytes += bytes.len() as u64;
+                    out(Made { tile, layer, wanted, bytes })?;
+                }
+            }
+        } else {
+            self.coding += started.elapsed();
+        }
+        Ok(Some(pixels))
+    }
+}
+
+/// The file extension and archive format of an image format.
+impl RenderOptions {
+    /// `webp` or `png`.
+    #[must_use]
+    pub fn format_name(&self) -> &'static str {
+        match self.codec.format {
+            ImageFormat::Webp => "webp",
+            ImageFormat::Png => "png",
+        }
+    }
+}

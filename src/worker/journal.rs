@@ -1,0 +1,114 @@
+//! The work folder of a run: who holds it, which run it belongs to, and what of it may go.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::pack::Pack;
+use crate::error::{Error, Result};
+use crate::plan::Step;
+
+/// The work folder beside an output, locked by this process.
+#[derive(Debug)]
+pub(super) struct Journal {
+    pub(super) folder: PathBuf,
+    pub(super) run: u64,
+    /// Held for as long as the run lasts; the system lets go of it when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Journal {
+    /// The folder for an output: its name with `.work` behind it.
+    pub(super) fn folder_of(output: &Path) -> PathBuf {
+        let mut name = output.as_os_str().to_owned();
+        name.push(".work");
+        name.into()
+    }
+
+    /// Takes hold of the work folder, makes it where it is missing, and goes on in it where it belongs to this run.
+    ///
+    /// # Errors
+    /// Where another process holds it, or it belongs to another run and `discard` is not said.
+    pub(super) fn open(output: &Path, run: u64, identity: &str, discard: bool) -> Result<Self> {
+        let folder = Self::folder_of(output);
+        std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
+        let path = folder.join("lock");
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut lock = file.map_err(Error::io("open", &path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = lock.read_to_string(&mut holder);
+                let problem =
+                    format!("another hypso (process {}) is making this output; wait for it or end it", holder.trim());
+                return Err(Error::argument(output.display().to_string(), problem));
+            }
+            Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
+        }
+        lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).map_err(Error::io("write", &path))?;
+        let journal = Self { folder, run, _lock: lock };
+        journal.claim(identity, discard)?;
+        Ok(journal)
+    }
+
+    /// True where the work folder of an output belongs to this run.
+    pub(super) fn holds(output: &Path, run: u64, identity: &str) -> bool {
+        std::fs::read_to_string(Self::folder_of(output).join("run.json"))
+            .is_ok_and(|found| found == note(run, identity))
+    }
+
+    fn claim(&self, identity: &str, discard: bool) -> Result<()> {
+        let path = self.folder.join("run.json");
+        let mine = note(self.run, identity);
+        match std::fs::read_to_string(&path) {
+            Ok(found) if found == mine => return Ok(()),
+            Ok(_) if discard => self.clear_packs()?,
+            Ok(_) => {
+                let problem = "holds an unfinished run of another store, other options or another version; finish that one, or say --overwrite to drop it";
+                return Err(Error::argument(self.folder.display().to_string(), problem));
+            }
+            // Without the note, packs of whatever run are told apart by the fingerprint they carry.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::io("read", &path)(e)),
+        }
+        let mut file = crate::atomic::AtomicFile::create(&path)?;
+        file.file().write_all(mine.as_bytes()).map_err(Error::io("write", &path))?;
+        file.commit()
+    }
+
+    fn clear_packs(&self) -> Result<()> {
+        let packs = self.folder.join("packs");
+        if packs.exists() { std::fs::remove_dir_all(&packs).map_err(Error::io("remove", &packs)) } else { Ok(()) }
+    }
+
+    /// Removes the packs of a step, which nothing is made from any more.
+    pub(super) fn drop_step(&self, step: &Step) -> Result<()> {
+        let folder = self.folder.join("packs").join(format!("z{}", step.zooms));
+        if folder.exists() { std::fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder)) } else { Ok(()) }
+    }
+
+    /// True where the unit's pack is there, whole, and of this run.
+    pub(super) fn is_done(&self, unit: &crate::plan::Unit) -> Option<crate::render::UnitReport> {
+        Pack::is_whole(&Pack::path_of(&self.folder, unit), self.run)
+    }
+
+    /// Removes the work folder after a finished run: only what a run puts there.
+    pub(super) fn finish(self) -> Result<()> {
+        self.clear_packs()?;
+        for name in ["run.json", "lock"] {
+            let path = self.folder.join(name);
+            if path.exists() {
+                std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+        // Anything else in it is not ours; the folder then stays.
+        let _ = std::fs::remove_dir(&self.folder);
+        Ok(())
+    }
+}
+
+/// What `run.json` says.
+fn note(run: u64, identity: &str) -> String {
+    format!("{{\"run\":\"{run:016x}\",\"options\":{identity}}}\n")
+}

@@ -1,0 +1,33 @@
+//! How much memory the processes of a run use.
+
+/// The largest figures seen during a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MemoryPeak {
+    /// The sum of the proportional set sizes of coordinator and workers, bytes: what the run takes of the machine,
+    /// shared pages counted once.
+    pub total: u64,
+    /// The largest proportional set size of one process, bytes.
+    pub process: u64,
+}
+
+impl MemoryPeak {
+    /// Takes in one look at all processes.
+    pub(super) fn sample(&mut self, processes: &[u32]) {
+        let sizes: Vec<u64> =
+            processes.iter().filter_map(|&p| private_and_proportional(p)).map(|(_, pss)| pss).collect();
+        self.total = self.total.max(sizes.iter().sum());
+        self.process = self.process.max(sizes.iter().copied().max().unwrap_or(0));
+    }
+}
+
+/// Bytes of a process that it shares with nobody, and its proportional set size. `None` where the system does not
+/// tell; only Linux does.
+#[must_use]
+pub fn private_and_proportional(process: u32) -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+    let field = |name: &str| -> Option<u64> {
+        let line = text.lines().find(|l| l.starts_with(name))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb * 1024)
+    };
+    Some((field("Private_Clean:")? + field("Private_Dirty:")?, field("Pss:")?))
+}

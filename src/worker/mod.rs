@@ -1,0 +1,25 @@
+//! Runs a plan with worker processes and puts the results together.
+//!
+//! The coordinator re-executes the program as workers. Each worker maps the store and takes units one at a time over
+//! its standard input; it holds a few tiles and no list of records, so that its memory does not grow with the store.
+//! A finished unit is a *pack*: a file that appears whole or not at all, with checksums and the fingerprint of the
+//! run. Packs are the journal: a run that was stopped at any moment goes on with the units whose packs are missing.
+//!
+//! When all steps of a group are done its packs become an MBTiles, and when all groups are done these become the
+//! output. Packs of a group's coarsest step stay until the next group is done, which is made from them.
+
+mod aggregate;
+mod assemble;
+mod child;
+mod coordinator;
+mod journal;
+mod memory;
+mod pack;
+mod protocol;
+
+pub use aggregate::{Job, Summary, aggregate};
+pub use child::serve;
+pub use coordinator::Launcher;
+pub use memory::{MemoryPeak, private_and_proportional};
+pub use pack::Pack;
+pub use protocol::JobMessage;

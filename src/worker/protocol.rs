@@ -1,0 +1,144 @@
+//! What coordinator and workers say to each other: one JSON document a line.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::plan::{Coverage, Extent, Unit, ZoomRange};
+use crate::raster::Resampling;
+use crate::render::{RenderOptions, UnitReport};
+use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
+use crate::tile::Bounds;
+
+/// The first line to a worker: all that units have in common.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JobMessage {
+    /// The store to map.
+    pub store: PathBuf,
+    /// What the store must be.
+    pub store_fingerprint: u64,
+    /// The folder for packs.
+    pub work: PathBuf,
+    /// The fingerprint of the run.
+    pub run: u64,
+    /// Bytes that GDAL may keep of decoded blocks.
+    pub block_cache: u64,
+    encoding: String,
+    png: bool,
+    full_resolution: bool,
+    nodata_elevation: f64,
+    resampling: String,
+    lineage: bool,
+    full_coverage: bool,
+    min_zoom: u8,
+    max_zoom: u8,
+    bounds: Option<[f64; 4]>,
+}
+
+impl JobMessage {
+    /// The message for a run.
+    pub(super) fn new(
+        store: PathBuf,
+        store_fingerprint: u64,
+        work: PathBuf,
+        run: u64,
+        block_cache: u64,
+        options: &RenderOptions,
+    ) -> Self {
+        let RenderOptions { codec, resampling, lineage, extent } = options;
+        Self {
+            store,
+            store_fingerprint,
+            work,
+            run,
+            block_cache,
+            encoding: codec.encoding.to_string(),
+            png: codec.format == ImageFormat::Png,
+            full_resolution: codec.vertical == VerticalResolution::Full,
+            nodata_elevation: codec.nodata_elevation,
+            resampling: resampling.to_string(),
+            lineage: *lineage,
+            full_coverage: extent.coverage == Coverage::Full,
+            min_zoom: extent.zooms.min,
+            max_zoom: extent.zooms.max,
+            bounds: extent.bounds.map(|b| [b.min_x, b.min_y, b.max_x, b.max_y]),
+        }
+    }
+
+    /// What the message says about rendering.
+    ///
+    /// # Errors
+    /// Where it was not made by this version.
+    pub fn options(&self) -> Result<RenderOptions> {
+        let vertical = if self.full_resolution { VerticalResolution::Full } else { VerticalResolution::ByZoom };
+        let format = if self.png { ImageFormat::Png } else { ImageFormat::Webp };
+        let coverage = if self.full_coverage { Coverage::Full } else { Coverage::Native };
+        Ok(RenderOptions {
+            codec: TileCodec {
+                encoding: self.encoding.parse::<Encoding>()?,
+                format,
+                vertical,
+                nodata_elevation: self.nodata_elevation,
+            },
+            resampling: self.resampling.parse::<Resampling>()?,
+            lineage: self.lineage,
+            extent: Extent {
+                coverage,
+                zooms: ZoomRange::new(self.min_zoom, self.max_zoom)?,
+                bounds: self.bounds.map(|[a, b, c, d]| Bounds::new(a, b, c, d)),
+            },
+        })
+    }
+
+    /// What of the message decides the bytes of tiles; the run's fingerprint is made from it.
+    pub(super) fn identity(&self) -> String {
+        let mut same = self.clone();
+        (same.store, same.work, same.run, same.block_cache) = (PathBuf::new(), PathBuf::new(), 0, 0);
+        serde_json::to_string(&same).unwrap_or_default()
+    }
+}
+
+/// Where the zoom below a unit comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Finer {
+    /// Nothing is finer.
+    Nothing,
+    /// The packs of the step over these zooms.
+    Packs { min: u8, max: u8 },
+    /// Archives: heights, and lineage where that is made.
+    Archives { elevation: PathBuf, lineage: Option<PathBuf> },
+}
+
+/// A unit to make.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) block: String,
+    pub(super) min: u8,
+    pub(super) max: u8,
+    pub(super) tiles: u64,
+    pub(super) finer: Finer,
+}
+
+impl Request {
+    pub(super) fn new(unit: &Unit, finer: Finer) -> Self {
+        Self { block: unit.block.to_string(), min: unit.zooms.min, max: unit.zooms.max, tiles: unit.tiles, finer }
+    }
+
+    pub(super) fn unit(&self) -> Result<Unit> {
+        Ok(Unit { block: self.block.parse()?, zooms: ZoomRange::new(self.min, self.max)?, tiles: self.tiles })
+    }
+}
+
+/// What became of a unit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// Its pack is written.
+    Done(UnitReport),
+    /// It failed; the reason names the file.
+    Failed(String),
+}
+
+pub(super) fn encode(message: &impl Serialize) -> Result<String> {
+    serde_json::to_string(message).map_err(|e| Error::Other(format!("message to a worker: {e}")))
+}
