@@ -219,11 +219,10 @@ fn check_finer(finer: Option<&(PathBuf, Option<PathBuf>)>, plan: &Plan, options:
         return Err(Error::argument("--finer", problem));
     }
     let needed = plan.extent.zooms.max + 1;
-    if let Some((min, max)) = archive.metadata().minzoom.zip(archive.metadata().maxzoom) {
-        if !(min..=max).contains(&needed) {
-            let problem = format!("{} holds zooms {min}-{max}, but zoom {needed} is needed", path.display());
-            return Err(Error::argument("--finer", problem));
-        }
+    let zooms = archive.metadata().minzoom.zip(archive.metadata().maxzoom);
+    if let Some((min, max)) = zooms.filter(|(min, max)| !(*min..=*max).contains(&needed)) {
+        let problem = format!("{} holds zooms {min}-{max}, but zoom {needed} is needed", path.display());
+        return Err(Error::argument("--finer", problem));
     }
     if options.lineage && lineage.is_none() {
         return Err(Error::argument("--finer-lineage", "is needed with --finer and --lineage"));

@@ -1,6 +1,7 @@
 //! `hypso preview`: a picture of what an archive holds.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +37,7 @@ pub struct Args {
     #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
     bbox: Option<Vec<f64>>,
     /// The longer side of a panel at most, pixels.
-    #[arg(long, default_value_t = 1400, value_parser = clap::value_parser!(u32).range(64..=8192))]
+    #[arg(long, default_value_t = 1600, value_parser = clap::value_parser!(u32).range(64..=8192))]
     size: u32,
     /// The lineage archive [default: the one beside the archive].
     #[arg(long, value_name = "ARCHIVE")]
@@ -169,15 +170,14 @@ fn tiles<T>(
     for tile in TileRange::covering(&bounds, frame.zoom).into_iter().flat_map(|r| r.iter().collect::<Vec<_>>()) {
         for z in (0..=frame.zoom).rev() {
             let Some(up) = tile.ancestor(z) else { continue };
-            if !known.contains_key(&up) {
-                let found = archive
-                    .tile(up)?
-                    .map(|bytes| decode(&bytes))
-                    .transpose()
-                    .map_err(|e| e.with_path(archive.path()))?;
-                known.insert(up, found);
-            }
-            if let Some(Some(found)) = known.get(&up) {
+            let found = match known.entry(up) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let found = archive.tile(up)?.map(|bytes| decode(&bytes)).transpose();
+                    entry.insert(found.map_err(|e| e.with_path(archive.path()))?)
+                }
+            };
+            if let Some(found) = found {
                 let depth = frame.zoom - z;
                 let part = (frame.tile_size >> depth).max(1) as usize;
                 let from = |v: u32, up: u32| ((v - (up << depth)) as usize * part).min(frame.tile_size as usize - part);

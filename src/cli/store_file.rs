@@ -20,13 +20,11 @@ pub enum Care {
 /// Opens a store and checks it.
 pub fn open(path: &Path, care: Care) -> Result<Store> {
     let store = Store::open(path)?;
-    if care == Care::Thorough || store.bytes().len() <= ALWAYS_CHECKED {
-        if let Some(problem) = store::verify_checksums(&store).into_iter().next() {
-            let part = format!("section {:?}", problem.section);
-            return Err(
-                Error::invalid(part, problem.problem, "build the store again with `hypso build`").with_path(path)
-            );
-        }
+    let checked = care == Care::Thorough || store.bytes().len() <= ALWAYS_CHECKED;
+    let problems = if checked { store::verify_checksums(&store) } else { Vec::new() };
+    if let Some(problem) = problems.into_iter().next() {
+        let part = format!("section {:?}", problem.section);
+        return Err(Error::invalid(part, problem.problem, "build the store again with `hypso build`").with_path(path));
     }
     Ok(store)
 }

@@ -203,7 +203,7 @@ fn ranks(rows: &[&RecordInput]) -> Vec<u32> {
 /// stays as it is for them.
 ///
 /// # Errors
-/// As [`write`], and where the file can't be made, synced or renamed. Nothing is left behind then.
+/// As [`write`](fn@write), and where the file can't be made, synced or renamed. Nothing is left behind then.
 pub fn write_file(
     path: impl AsRef<Path>,
     sources: &[SourceInput],

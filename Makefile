@@ -1,0 +1,26 @@
+# hypso: `make demo` shows everything, `make test` checks everything.
+.PHONY: demo test lint doc bench fuzz clean
+
+demo: ## build, make a sample, and turn it into a PMTiles and a picture in demo/
+	@scripts/demo.sh
+
+test: ## all tests
+	@scripts/test.sh
+
+lint: ## format and clippy, warnings denied
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --no-default-features --lib -- -D warnings
+	cargo clippy --no-default-features --features cli -- -D warnings
+
+doc: ## the documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+bench: ## criterion benches; figures go into benches/RESULTS.md
+	cargo bench
+
+fuzz: ## a short fuzz of the store format
+	cargo run --release --manifest-path fuzz/Cargo.toml -- --seconds 20
+
+clean:
+	rm -rf demo target fuzz/target

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Runs all tests: the whole program, and the library without default features.
+set -eu
+cd "$(dirname "$0")/.."
+scripts/check-cargo.sh
+scripts/install-gdal.sh --tests
+# Readers by others, to check what hypso writes.
+venv=target/venv
+if [ ! -x "$venv/bin/python" ]; then
+    python3 -m venv "$venv" || { echo "error: python3 can't make a virtual environment; install python3-venv" >&2; exit 1; }
+fi
+"$venv/bin/python" -c 'import numpy, pmtiles, pymbtiles, PIL, zstandard' 2>/dev/null ||
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check 'numpy<3' 'pmtiles>=3.4,<4' pymbtiles pillow zstandard
+PATH="$PWD/$venv/bin:$PATH"
+export PATH
+cargo test --no-fail-fast
+cargo test --no-default-features --lib --test store
