@@ -2,8 +2,12 @@
 //!
 //! Results go to stdout, logs and progress to stderr. Only this module prints.
 
+mod convert;
+mod inspect;
+mod merge;
 mod output;
 mod progress;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -32,7 +36,12 @@ struct Cli {
 
 // One variant and one arm in `run` per command; the file of the same name holds its arguments and its work.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Merge(merge::Args),
+    Convert(convert::Args),
+    Inspect(inspect::Args),
+    Verify(verify::Args),
+}
 
 /// What a command returns: an exit code, or an error that becomes a message and exit code 1.
 type Outcome = anyhow::Result<u8>;
@@ -48,5 +57,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Outcome {
-    match command {}
+    match command {
+        Command::Merge(args) => merge::run(&args),
+        Command::Convert(args) => convert::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Verify(args) => verify::run(&args),
+    }
 }

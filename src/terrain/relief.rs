@@ -28,7 +28,15 @@ impl HeightField {
 
     /// Copies a part of a tile: a pixel `(x, y)` of the field, `factor` times finer than the tile, comes from the tile's
     /// pixel `((x - left) / factor + from.0, ...)`. Pixels outside the field are left out.
-    pub fn paste(&mut self, left: i64, top: i64, side: usize, tile: &ElevationTile, from: (usize, usize), factor: usize) {
+    pub fn paste(
+        &mut self,
+        left: i64,
+        top: i64,
+        side: usize,
+        tile: &ElevationTile,
+        from: (usize, usize),
+        factor: usize,
+    ) {
         for y in 0..side {
             for x in 0..side {
                 let (fx, fy) = (left + x as i64, top + y as i64);
@@ -79,15 +87,23 @@ pub fn hillshade(field: &HeightField, metres: f64) -> Vec<f32> {
         for x in 0..w {
             let center = field.values[y * w + x];
             let at = |dx: i64, dy: i64| {
-                let (cx, cy) = ((x as i64 + dx).clamp(0, w as i64 - 1) as usize, (y as i64 + dy).clamp(0, h as i64 - 1) as usize);
+                let (cx, cy) =
+                    ((x as i64 + dx).clamp(0, w as i64 - 1) as usize, (y as i64 + dy).clamp(0, h as i64 - 1) as usize);
                 let i = cy * w + cx;
-                f64::from(if field.valid[i] == 1 { field.values[i] } else if field.valid[y * w + x] == 1 { center } else { 0.0 })
+                f64::from(if field.valid[i] == 1 {
+                    field.values[i]
+                } else if field.valid[y * w + x] == 1 {
+                    center
+                } else {
+                    0.0
+                })
             };
             let scale = exaggeration / (8.0 * metres);
             let dx = ((at(1, -1) + 2.0 * at(1, 0) + at(1, 1)) - (at(-1, -1) + 2.0 * at(-1, 0) + at(-1, 1))) * scale;
             let dy = ((at(-1, -1) + 2.0 * at(0, -1) + at(1, -1)) - (at(-1, 1) + 2.0 * at(0, 1) + at(1, 1))) * scale;
             let norm = (dx * dx + dy * dy + 1.0).sqrt();
-            let shade: f64 = lights.iter().map(|(lx, ly, lz, weight)| weight * ((lz - dx * lx - dy * ly) / norm).max(0.0)).sum();
+            let shade: f64 =
+                lights.iter().map(|(lx, ly, lz, weight)| weight * ((lz - dx * lx - dy * ly) / norm).max(0.0)).sum();
             out[y * w + x] = shade as f32;
         }
     }
