@@ -253,12 +253,13 @@ fn archives_of_different_kinds_are_not_merged() {
     let a = folder.path().join("a.mbtiles");
     write(&a, &pyramid(1), "a");
     let a = archive::open(&a).unwrap();
-    let change: [(&str, fn(&mut ArchiveMetadata)); 3] = [
+    type Change = (&'static str, fn(&mut ArchiveMetadata));
+    let changes: [Change; 3] = [
         ("encoding: is mapbox, but terrarium in", |m| m.encoding = Some(TileEncoding::Mapbox)),
         ("tile size: is 256 px, but 512 px in", |m| m.tile_size = Some(256)),
         ("format: is png, but webp in", |m| m.format = TileFormat::Png),
     ];
-    for (n, (message, change)) in change.into_iter().enumerate() {
+    for (n, (message, change)) in changes.into_iter().enumerate() {
         let path = folder.path().join(format!("{n}.pmtiles"));
         let mut other = metadata("b");
         change(&mut other);

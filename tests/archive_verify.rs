@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use hypso::Error;
-use hypso::archive::{self, ArchiveMetadata, Report, Severity, TileEncoding, TileFormat, TileSource, VerifyOptions};
+use hypso::archive::{self, ArchiveMetadata, Report, Severity, TileEncoding, TileFormat, VerifyOptions};
 use hypso::progress::Silent;
 use hypso::tile::{TileCoord, TileId};
 

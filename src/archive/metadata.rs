@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::pmtiles::Compression;
+use crate::error::{Error, Result};
 use crate::tile::Bounds;
 
 /// The format of the tiles.
@@ -178,8 +179,9 @@ pub struct ArchiveMetadata {
     pub other: BTreeMap<String, Value>,
 }
 
-/// The keys that have a field of their own; [`ArchiveMetadata::other`] never holds them.
-pub(crate) const OWN_KEYS: [&str; 15] = [
+/// The keys that have a field of their own, and those of TileJSON that say how tiles are served; the map
+/// [`ArchiveMetadata::other`] never holds them.
+pub(crate) const OWN_KEYS: [&str; 18] = [
     "name",
     "description",
     "attribution",
@@ -195,9 +197,52 @@ pub(crate) const OWN_KEYS: [&str; 15] = [
     "minzoom",
     "maxzoom",
     "json",
+    "scheme",
+    "tilejson",
+    "tiles",
 ];
 
 impl ArchiveMetadata {
+    /// Sets a value by its key, as `--set` gives it: `name`, `description`, `attribution`, `version`, `type`, `encoding`,
+    /// `tileSize`, or any other key with a text. An empty text removes the value.
+    ///
+    /// # Errors
+    /// For a key that the tiles decide (`format`, zooms, bounds), and for a tile size that is no number.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let field = match key {
+            "name" => &mut self.name,
+            "description" => &mut self.description,
+            "attribution" => &mut self.attribution,
+            "version" => &mut self.version,
+            "type" => &mut self.layer_type,
+            "encoding" => {
+                self.encoding = TileEncoding::from_name(value);
+                return Ok(());
+            }
+            "tileSize" => {
+                self.tile_size = match value.parse() {
+                    Ok(size) if size > 0 => Some(size),
+                    _ if value.is_empty() => None,
+                    _ => return Err(Error::argument(key, format!("expected pixels, such as 512, found {value:?}"))),
+                };
+                return Ok(());
+            }
+            own if OWN_KEYS.contains(&own) => {
+                return Err(Error::argument(key, "can't be set; it follows from the tiles"));
+            }
+            other if value.is_empty() => {
+                self.other.remove(other);
+                return Ok(());
+            }
+            other => {
+                self.other.insert(other.to_owned(), value.into());
+                return Ok(());
+            }
+        };
+        value.clone_into(field);
+        Ok(())
+    }
+
     /// The TileJSON 3.0.0 document of the archive.
     ///
     /// `tiles_url` is the URL template of the tiles, such as `https://example.org/terrain/{z}/{x}/{y}.webp`. The
@@ -296,6 +341,23 @@ mod tests {
                 "bounds": [1.0, 2.0, 3.0, 4.0], "sources": ["a"],
             })
         );
+    }
+
+    #[test]
+    fn values_are_set_by_their_keys() {
+        let mut metadata = ArchiveMetadata::default();
+        for (key, value) in [("name", "n"), ("encoding", "mapbox"), ("tileSize", "256"), ("licence", "CC0"), ("x", "")]
+        {
+            metadata.set(key, value).unwrap();
+        }
+        let other = BTreeMap::from([("licence".to_owned(), json!("CC0"))]);
+        let (name, encoding) = ("n".to_owned(), Some(TileEncoding::Mapbox));
+        let expected = ArchiveMetadata { name, encoding, tile_size: Some(256), other, ..ArchiveMetadata::default() };
+        assert_eq!(metadata, expected);
+        for (key, value) in [("minzoom", "1"), ("format", "png"), ("tileSize", "big")] {
+            assert!(metadata.set(key, value).is_err(), "{key}");
+        }
+        assert_eq!(metadata, expected);
     }
 
     #[test]

@@ -3,14 +3,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
-
+use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 
 /// A file beside its target, under a temporary name that goes away with this value.
 #[derive(Debug)]
 pub(super) struct PendingFile {
-    temporary: NamedTempFile,
+    file: AtomicFile,
     target: PathBuf,
     overwrite: bool,
 }
@@ -21,44 +20,18 @@ impl PendingFile {
     /// # Errors
     /// Where the target exists and may not be overwritten, is a folder, or its folder is missing or not writable.
     pub(super) fn create(target: &Path, overwrite: bool) -> Result<Self> {
-        if target.is_dir() {
-            return Err(Error::argument(
-                target.display().to_string(),
-                "is a folder; give the name of the archive to write, such as tiles.pmtiles",
-            ));
-        }
-        if !overwrite && target.symlink_metadata().is_ok() {
-            return Err(Error::Exists { path: target.to_path_buf() });
-        }
-        let folder = folder_of(target);
-        if !folder.is_dir() {
-            return Err(Error::argument(
-                target.display().to_string(),
-                format!("its folder {} doesn't exist; make it first, or choose another output", folder.display()),
-            ));
-        }
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let prefix = format!(".{name}.");
-        let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(".tmp");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As any other new file: readable by whom the umask allows.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let temporary = builder.tempfile_in(&folder).map_err(Error::io("create a file in", &folder))?;
-        Ok(Self { temporary, target: target.to_path_buf(), overwrite })
+        refuse_existing(target, overwrite)?;
+        Ok(Self { file: AtomicFile::create(target)?, target: target.to_path_buf(), overwrite })
     }
 
-    /// The file, open for reading and writing.
-    pub(super) fn file(&self) -> &File {
-        self.temporary.as_file()
+    /// A handle of the file, open for reading and writing.
+    pub(super) fn handle(&mut self) -> Result<File> {
+        self.file.file().try_clone().map_err(Error::io("open", &self.target))
     }
 
     /// Its temporary path.
     pub(super) fn path(&self) -> &Path {
-        self.temporary.path()
+        self.file.temporary()
     }
 
     /// The final path; what messages name.
@@ -68,37 +41,24 @@ impl PendingFile {
 
     /// An unnamed file on the same volume, for what doesn't fit in memory.
     pub(super) fn scratch(&self) -> std::io::Result<File> {
-        tempfile::tempfile_in(folder_of(&self.target))
+        tempfile::tempfile_in(self.path().parent().unwrap_or(Path::new(".")))
     }
 
     /// Flushes the file to the disk, gives it its final name, flushes the folder, and returns the size in bytes.
     ///
     /// # Errors
     /// Where the disk is full, or the target appeared meanwhile and may not be overwritten.
-    pub(super) fn persist(self) -> Result<u64> {
-        let Self { temporary, target, overwrite } = self;
-        let file = temporary.as_file();
-        file.sync_all().map_err(Error::io("flush", &target))?;
-        let size = file.metadata().map_err(Error::io("read the size of", &target))?.len();
-        let renamed = if overwrite { temporary.persist(&target) } else { temporary.persist_noclobber(&target) };
-        renamed.map_err(|error| match error.error.kind() {
-            std::io::ErrorKind::AlreadyExists => Error::Exists { path: target.clone() },
-            _ => Error::Io { path: target.clone(), action: "rename the finished file to", source: error.error },
-        })?;
-        #[cfg(unix)]
-        {
-            let folder = folder_of(&target);
-            File::open(&folder).and_then(|f| f.sync_all()).map_err(Error::io("flush the folder", &folder))?;
-        }
+    pub(super) fn persist(mut self) -> Result<u64> {
+        refuse_existing(&self.target, self.overwrite)?;
+        let size = self.file.file().metadata().map_err(Error::io("read the size of", &self.target))?.len();
+        self.file.commit()?;
         Ok(size)
     }
 }
 
-fn folder_of(target: &Path) -> PathBuf {
-    match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
+fn refuse_existing(target: &Path, overwrite: bool) -> Result<()> {
+    let taken = !overwrite && !target.is_dir() && target.symlink_metadata().is_ok();
+    if taken { Err(Error::Exists { path: target.to_path_buf() }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -125,7 +85,7 @@ mod tests {
     fn missing_folders_and_folders_as_targets_are_usage_errors() {
         let folder = tempfile::tempdir().unwrap();
         let error = PendingFile::create(&folder.path().join("no/a.pmtiles"), false).unwrap_err();
-        assert!(error.to_string().contains("doesn't exist"), "{error}");
+        assert!(error.to_string().contains("is not an existing folder"), "{error}");
         let error = PendingFile::create(folder.path(), true).unwrap_err();
         assert!(error.to_string().contains("is a folder"), "{error}");
     }

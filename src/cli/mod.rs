@@ -7,7 +7,10 @@ mod aggregate;
 #[cfg(feature = "gdal")]
 mod build;
 mod completions;
+mod convert;
 mod info;
+mod inspect;
+mod merge;
 mod output;
 mod preview;
 mod progress;
@@ -17,6 +20,7 @@ mod sample;
 mod store_file;
 #[cfg(feature = "gdal")]
 mod tiles;
+mod verify;
 #[cfg(feature = "gdal")]
 mod worker;
 
@@ -65,6 +69,10 @@ enum Command {
     Aggregate(aggregate::Args),
     #[cfg(feature = "gdal")]
     AggregateZoom(aggregate::ZoomArgs),
+    Merge(merge::Args),
+    Convert(convert::Args),
+    Inspect(inspect::Args),
+    Verify(verify::Args),
     Preview(preview::Args),
     #[cfg(feature = "gdal")]
     Sample(sample::Args),
@@ -99,6 +107,10 @@ fn run(command: Command) -> Outcome {
         Command::Aggregate(args) => aggregate::run(&args),
         #[cfg(feature = "gdal")]
         Command::AggregateZoom(args) => aggregate::run_zoom(&args),
+        Command::Merge(args) => merge::run(&args),
+        Command::Convert(args) => convert::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Preview(args) => preview::run(&args),
         #[cfg(feature = "gdal")]
         Command::Sample(args) => sample::run(&args),

@@ -54,8 +54,8 @@ impl PmtilesWriter {
     /// # Errors
     /// Where `path` exists and `overwrite` is false, or its folder is missing or not writable.
     pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Self> {
-        let pending = PendingFile::create(path, overwrite)?;
-        let mut file = pending.file().try_clone().map_err(Error::io("open", path))?;
+        let mut pending = PendingFile::create(path, overwrite)?;
+        let mut file = pending.handle()?;
         file.seek(SeekFrom::Start(ROOT_LIMIT)).map_err(Error::io("write", path))?;
         Ok(Self {
             out: BufWriter::with_capacity(1 << 20, file),

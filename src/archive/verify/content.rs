@@ -36,7 +36,7 @@ pub(super) fn check_tile(
         }
         Err(error @ (Error::Io { .. } | Error::Interrupted)) => return Err(error),
         Err(error) => {
-            report.error(Some(tile), error.to_string(), remedy);
+            report.failure(Some(tile), "", &error);
             return Ok(());
         }
     };
@@ -52,7 +52,7 @@ pub(super) fn check_tile(
         return Ok(());
     }
     if let Err(error) = check(tile, &bytes) {
-        report.error(Some(tile), format!("can't be decoded: {error}"), remedy);
+        report.failure(Some(tile), "can't be decoded: ", &error);
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ pub(super) fn verify(
     let ids = match addresses(&reader, &mut report) {
         Err(error @ Error::Io { .. }) => return Err(error),
         Err(error) => {
-            report.error(None, error.to_string(), "the database is damaged: make the archive again");
+            report.failure(None, "", &error);
             return Ok(report);
         }
         Ok(ids) => ids,

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::coverage::Coverage;
 use super::{ArchiveKind, ArchiveMetadata, TileFormat};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::tile::TileCoord;
 
@@ -89,6 +89,20 @@ impl Report {
         self.add(Severity::Error, tile, message, remedy);
     }
 
+    /// An error of the library as a problem; `lead` stands before its words.
+    fn failure(&mut self, tile: Option<TileCoord>, lead: &str, error: &Error) {
+        match error {
+            // The path is known, and a tile is named beside the message.
+            Error::Invalid { problem, remedy, .. } if tile.is_some() => {
+                self.error(tile, format!("{lead}{problem}"), remedy)
+            }
+            Error::Invalid { part, problem, remedy, .. } => {
+                self.error(tile, format!("{lead}{part}: {problem}"), remedy)
+            }
+            other => self.error(tile, format!("{lead}{other}"), "make the archive again"),
+        }
+    }
+
     fn warning(&mut self, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
         self.add(Severity::Warning, tile, message, remedy);
     }
@@ -127,7 +141,7 @@ impl Report {
 
     /// What a client needs to show the tiles.
     fn check_metadata(&mut self, metadata: &ArchiveMetadata) {
-        let remedy = "clients fall back to defaults: set it when the archive is made";
+        let remedy = "set it when the archive is made, or with `hypso convert --set KEY=VALUE`";
         if metadata.name.is_empty() {
             self.warning(None, "the metadata have no name", remedy);
         }
@@ -135,7 +149,11 @@ impl Report {
             self.warning(None, "the format of the tiles is not declared and not recognised", remedy);
         }
         if metadata.bounds.is_none() {
-            self.warning(None, "the metadata have no valid bounds", remedy);
+            self.warning(
+                None,
+                "the metadata have no valid bounds",
+                "rewrite it with `hypso convert`, which takes them from the tiles",
+            );
         }
         if metadata.encoding.is_none() && metadata.format != TileFormat::Mvt {
             self.warning(
@@ -156,11 +174,20 @@ impl Report {
 /// decoded once where they follow each other.
 ///
 /// # Errors
-/// Where the file can't be opened as an archive, the disk fails, or the user interrupts. Everything that is wrong inside
-/// the archive goes into the report.
+/// Where the file can't be opened, has a newer version, the disk fails, or the user interrupts. Everything that is wrong
+/// with the archive goes into the report.
 pub fn verify(path: &Path, options: VerifyOptions, check: TileCheck<'_>, progress: &dyn Progress) -> Result<Report> {
-    match ArchiveKind::detect(path)? {
+    let verified = ArchiveKind::detect(path).and_then(|kind| match kind {
         ArchiveKind::Mbtiles => mbtiles::verify(path, options, check, progress),
         ArchiveKind::Pmtiles => pmtiles::verify(path, options, check, progress),
+    });
+    match verified {
+        // Truncated, damaged, hostile: what verify is there to find.
+        Err(error @ Error::Invalid { .. }) => {
+            let mut report = Report::default();
+            report.failure(None, "", &error);
+            Ok(report)
+        }
+        other => other,
     }
 }

@@ -79,7 +79,7 @@ fn walk(reader: &PmtilesReader, report: &mut Report, progress: &dyn Progress) ->
             Ok(entry) => entry,
             Err(error @ Error::Io { .. }) => return Err(error),
             Err(error) => {
-                report.error(None, error.to_string(), AGAIN);
+                report.failure(None, "", &error);
                 return Ok(None);
             }
         };

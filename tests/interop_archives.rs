@@ -1,0 +1,167 @@
+//! What we write, read by others: PyPI `pmtiles` and `pymbtiles`, and GDAL.
+//!
+//! A reader that isn't installed is skipped with a line that says so; under CI its absence is a failure.
+//! `HYPSO_PYTHON` names the interpreter, else `python3` is tried.
+#![cfg(feature = "engine")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
+use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
+use hypso::tile::{TileCoord, TileId};
+
+type Tiles = BTreeMap<TileId, Vec<u8>>;
+
+fn python() -> OsString {
+    std::env::var_os("HYPSO_PYTHON").unwrap_or_else(|| "python3".into())
+}
+
+/// True where the command works; where not, under CI, a failure.
+fn installed(command: &mut Command, what: &str) -> bool {
+    let found = command.output().is_ok_and(|output| output.status.success());
+    assert!(found || std::env::var_os("CI").is_none(), "{what} is not installed");
+    if !found {
+        eprintln!("skipped: {what} is not installed");
+    }
+    found
+}
+
+fn python_has(module: &str) -> bool {
+    installed(Command::new(python()).args(["-c", &format!("import {module}")]), &format!("the Python package {module}"))
+}
+
+fn metadata() -> ArchiveMetadata {
+    ArchiveMetadata {
+        name: "interop".into(),
+        format: TileFormat::Webp,
+        encoding: Some(TileEncoding::Terrarium),
+        tile_size: Some(512),
+        other: BTreeMap::from([("sources".to_owned(), serde_json::json!(["a", "b"]))]),
+        ..ArchiveMetadata::default()
+    }
+}
+
+/// Tiles of many sizes, with a sea that repeats, over several zooms; enough of them for leaf directories.
+fn many_tiles() -> Tiles {
+    let first = TileId::first(8).0;
+    let mut ids: Vec<u64> = (0..341).chain((0..40_000u64).map(|n| first + n + n / 7)).collect();
+    ids.extend((0..3u64).map(|n| TileId::first(14).0 + n * n * 1_000_003));
+    ids.into_iter()
+        .map(|id| {
+            let noise = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+            let body = if noise.is_multiple_of(3) {
+                vec![0; 20]
+            } else {
+                noise.to_le_bytes().repeat((noise % 31 + 1) as usize)
+            };
+            (TileId(id), [b"RIFF\0\0\0\0WEBP".as_slice(), &body].concat())
+        })
+        .collect()
+}
+
+fn write(path: &Path, tiles: &Tiles) {
+    let mut sink = archive::create(path, &metadata(), false).unwrap();
+    for (id, bytes) in tiles {
+        sink.put(id.coord().unwrap(), bytes).unwrap();
+    }
+    sink.finish().unwrap();
+}
+
+/// All tiles in one file for the script: z, x, y and length as little-endian `u32`, then the bytes.
+fn list_of(folder: &Path, tiles: &Tiles) -> PathBuf {
+    let mut blob = Vec::new();
+    for (id, bytes) in tiles {
+        let tile = id.coord().unwrap();
+        let lengths = [u32::from(tile.z()), tile.x(), tile.y(), bytes.len() as u32];
+        lengths.iter().for_each(|number| blob.extend_from_slice(&number.to_le_bytes()));
+        blob.extend_from_slice(bytes);
+    }
+    let path = folder.join("tiles.bin");
+    std::fs::write(&path, blob).unwrap();
+    path
+}
+
+fn check(kind: &str, tiles: &Tiles) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("a.{kind}"));
+    write(&path, tiles);
+    let list = list_of(folder.path(), tiles);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/check_archives.py");
+    let output = Command::new(python()).arg(script).arg(kind).arg(&path).arg(list).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}");
+    if kind == "pmtiles" && tiles.len() > 20_000 {
+        assert!(!text.contains(" 0 leaf directories"), "{text}");
+    }
+}
+
+#[test]
+fn the_python_package_pmtiles_walks_every_directory() {
+    if python_has("pmtiles") {
+        check("pmtiles", &many_tiles());
+        check("pmtiles", &many_tiles().into_iter().take(341).collect());
+    }
+}
+
+#[test]
+fn the_python_package_pymbtiles_reads_every_tile() {
+    if python_has("pymbtiles") {
+        check("mbtiles", &many_tiles());
+    }
+}
+
+/// GDAL finds the height of a place in both formats where we put it.
+#[test]
+fn gdal_reads_pixels_where_we_put_them() {
+    if !installed(Command::new("gdallocationinfo").arg("--version"), "gdallocationinfo") {
+        return;
+    }
+    let codec = TileCodec {
+        encoding: Encoding::Terrarium,
+        format: ImageFormat::Png,
+        vertical: VerticalResolution::Full,
+        nodata_elevation: 0.0,
+    };
+    let leaf = TileCoord::new(10, 906, 404).unwrap();
+    let mut tiles = Tiles::new();
+    for z in 8..=10 {
+        let tile = leaf.ancestor(z).unwrap();
+        let mut heights = ElevationTile::empty(256);
+        heights.valid.fill(1);
+        heights.values.fill(100.0 * f32::from(z));
+        if z == 10 {
+            heights.values[20 * 256 + 50] = 3776.25;
+        }
+        tiles.insert(tile.into(), codec.encode(&heights).unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gdal.mbtiles");
+    let metadata = ArchiveMetadata { format: TileFormat::Png, tile_size: Some(256), ..metadata() };
+    let mut sink = archive::create(&path, &metadata, false).unwrap();
+    for (id, bytes) in &tiles {
+        sink.put(id.coord().unwrap(), bytes).unwrap();
+    }
+    sink.finish().unwrap();
+    let bounds = leaf.bounds();
+    let pixel = bounds.width() / 256.0;
+    let mut seen = String::new();
+    for (column, row) in [(50, 20), (51, 20), (0, 0), (255, 255)] {
+        let x = bounds.min_x + (f64::from(column) + 0.5) * pixel;
+        let y = bounds.max_y - (f64::from(row) + 0.5) * pixel;
+        let output = Command::new("gdallocationinfo")
+            .args(["-valonly", "-geoloc", "-b", "1", "-b", "2", "-b", "3"])
+            .arg(&path)
+            .args([x.to_string(), y.to_string()])
+            .output()
+            .unwrap();
+        let bands: Vec<f64> =
+            String::from_utf8_lossy(&output.stdout).split_whitespace().map(|v| v.parse().unwrap()).collect();
+        let [r, g, b] = bands[..] else { panic!("{}", String::from_utf8_lossy(&output.stderr)) };
+        write!(seen, "{} ", r * 256.0 + g + b / 256.0 - 32768.0).unwrap();
+    }
+    assert_eq!(seen, "3776.25 1000 1000 1000 ");
+}
