@@ -141,6 +141,19 @@ impl<'a> Ragged<'a> {
         codec::decompress(frame, raw as usize)
     }
 
+    /// Checks that the offsets start at 0, never decrease and end where the bytes end.
+    ///
+    /// # Errors
+    /// Where they do not. Reads all of them.
+    pub fn check_offsets(&self) -> Result<()> {
+        let ends = (self.offsets.first().copied(), self.offsets.last().copied());
+        if ends == (Some(0), Some(self.layout.raw_length)) && self.offsets.is_sorted() {
+            return Ok(());
+        }
+        let problem = format!("its offsets do not rise from 0 to {}", self.layout.raw_length);
+        Err(Error::invalid(format!("section {:?}", self.layout.name), problem, REBUILD))
+    }
+
     /// Calls `each` with every row in order, decoding each block once.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ pub struct TileArrays {
 #[derive(Debug, Default)]
 pub struct Builder {
     arrays: TileArrays,
-    tiles: u64,
+    count: u64,
     next: Option<u64>,
     known: HashMap<Vec<u32>, u32>,
 }
@@ -57,6 +57,11 @@ impl Builder {
 
     /// Adds the next tile of the zoom with its list.
     pub fn tile(&mut self, id: TileId, rows: &[u32]) {
+        self.tiles(id.0..id.0 + 1, rows);
+    }
+
+    /// Adds the next tiles of the zoom, consecutive and all with this list.
+    pub fn tiles(&mut self, ids: Range<u64>, rows: &[u32]) {
         let list = match self.known.get(rows) {
             Some(&list) => list,
             None => {
@@ -67,19 +72,19 @@ impl Builder {
                 list
             }
         };
-        if self.next != Some(id.0) || self.arrays.run_list.last() != Some(&list) {
-            self.arrays.run_start.push(id.0);
-            self.arrays.run_rank.push(self.tiles);
+        if self.next != Some(ids.start) || self.arrays.run_list.last() != Some(&list) {
+            self.arrays.run_start.push(ids.start);
+            self.arrays.run_rank.push(self.count);
             self.arrays.run_list.push(list);
         }
-        self.tiles += 1;
-        self.next = Some(id.0 + 1);
+        self.count += ids.end - ids.start;
+        self.next = Some(ids.end);
     }
 
     /// The arrays.
     #[must_use]
     pub fn finish(mut self) -> TileArrays {
-        self.arrays.run_rank.push(self.tiles);
+        self.arrays.run_rank.push(self.count);
         self.arrays
     }
 }
@@ -170,26 +175,24 @@ impl<'a> Tiles<'a> {
     /// Runs of consecutive identifiers that exist at zoom `z` below `ancestor` (itself included), in order. Touches
     /// only those runs.
     pub fn subtree(&self, ancestor: TileCoord, z: u8) -> impl Iterator<Item = Range<u64>> + use<'a> {
-        let wanted = TileId::subtree(ancestor, z);
         let this = *self;
-        let runs = if z > MAX_ZOOM { 0..0 } else { self.runs(z) };
+        // Beyond the deepest zoom there are neither tiles nor identifiers.
+        let (wanted, runs) = if z > MAX_ZOOM { (0..0, 0..0) } else { (TileId::subtree(ancestor, z), self.runs(z)) };
         let first = self.run_start[runs.clone()].partition_point(|&s| s <= wanted.start).saturating_sub(1);
         (runs.start + first..runs.end)
             .map(move |run| {
                 let start = this.run_start[run];
                 start.max(wanted.start)..start.saturating_add(this.run_length(run)).min(wanted.end)
             })
-            .take_while({
-                let end = TileId::subtree(ancestor, z).end;
-                move |r| r.start < end
-            })
+            .take_while(move |r| r.start < wanted.end)
             .filter(|r| r.start < r.end)
     }
 
     /// How many tiles exist at zoom `z` below `ancestor`.
     #[must_use]
     pub fn count_subtree(&self, ancestor: TileCoord, z: u8) -> u64 {
-        self.subtree(ancestor, z).map(|r| r.end - r.start).sum()
+        // Runs of a damaged file may overlap and add up to anything.
+        self.subtree(ancestor, z).fold(0, |sum, r| sum.saturating_add(r.end - r.start))
     }
 
     /// The tiles that exist at zoom `z` below `ancestor`, in Hilbert order.

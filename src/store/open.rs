@@ -73,9 +73,11 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
-        let aligned = bytes.as_ref().as_ptr().cast::<u64>().is_aligned();
-        let buffer: Box<dyn AsRef<[u8]> + Send + Sync> =
-            if aligned { Box::new(bytes) } else { Box::new(AlignedBytes::copy_of(bytes.as_ref())) };
+        let mut buffer: Box<dyn AsRef<[u8]> + Send + Sync> = Box::new(bytes);
+        // Only now: a value that holds its bytes itself, such as an array, has just moved.
+        if !(*buffer).as_ref().as_ptr().cast::<u64>().is_aligned() {
+            buffer = Box::new(AlignedBytes::copy_of((*buffer).as_ref()));
+        }
         Self::new(Backing::Buffer(buffer), None)
     }
 
@@ -251,6 +253,16 @@ impl Layout {
         let any = |name, kind, element| s.raw(name, kind, element, None);
         let source_records = any(names::SOURCE_RECORDS, Kind::Column, U64)?;
         let sources = source_records.len() as u64 / 8;
+        if sources > u64::from(u16::MAX) {
+            let problem = format!("has {sources} sources; the limit is {}", u16::MAX);
+            return Err(Error::invalid("section \"source.records\"", problem, "build the store again"));
+        }
+        let tree = any(names::TREE, Kind::Tree, U32)?;
+        let fan_out = s.find(names::TREE, Kind::Tree).map_or(0, |e| e.parameter());
+        if fan_out as usize != crate::index::rtree::FAN_OUT {
+            let problem = format!("has nodes of {fan_out} boxes; {} expected", crate::index::rtree::FAN_OUT);
+            return Err(Error::invalid("section \"record.tree\"", problem, "build the store again"));
+        }
         let crs_count = s.find(names::CRS_NAME, Kind::Offsets).map_or(0, |e| e.count().saturating_sub(1));
         let text = |name| RaggedLayout::find(s, name, sources);
         Ok(Self {
@@ -286,7 +298,7 @@ impl Layout {
                 text(names::SOURCE_DATUM)?,
             ],
             source_records,
-            tree: any(names::TREE, Kind::Tree, U32)?,
+            tree,
             ids: [
                 s.raw(names::ID_KEYS, Kind::Column, U64, Some(rows))?,
                 s.raw(names::ID_ROWS, Kind::Column, U32, Some(rows))?,

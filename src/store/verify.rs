@@ -1,10 +1,14 @@
 //! The full check of a store: every checksum and every invariant.
 
-use super::{Store, names, tile_lists};
-use crate::error::Result;
-use crate::format::{byte_range, checksum};
-use crate::index::grid;
-use crate::tile::{Bounds, MAX_ZOOM, web_mercator};
+use std::collections::HashSet;
+use std::fmt::Display;
+
+use super::{Store, names, record_id, tile_lists};
+use crate::column::{Element, RaggedLayout};
+use crate::error::{Error, Result};
+use crate::format::{Kind, byte_range, checksum};
+use crate::index::{grid, id};
+use crate::tile::{Bounds, web_mercator};
 
 /// Something that is wrong with a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,84 +35,211 @@ pub fn verify_checksums(store: &Store) -> Vec<Problem> {
     problems
 }
 
-/// Checks every checksum, and that every index says what the records say. Reads the whole file.
+/// Checks every checksum, every value that `store-format.md` limits, and that every index is exactly the one that the
+/// records give. Reads the whole file; takes memory for the paths and the indices.
 #[must_use]
 pub fn verify(store: &Store) -> Vec<Problem> {
-    let mut problems = verify_checksums(store);
-    if !problems.is_empty() {
-        return problems;
+    let mut check = Check { store, problems: verify_checksums(store) };
+    // Each step relies on what the steps before it have checked.
+    for step in [Check::values, Check::texts, Check::rows, Check::indices] {
+        if check.problems.is_empty() {
+            step(&mut check);
+        }
     }
-    let mut say = |section: &str, problem: String| problems.push(Problem { section: section.into(), problem });
-    let records = store.records();
-    let rows = 0..store.len();
-    if let Some(row) = rows.clone().find(|&r| !records.bounds(r).has_area()) {
-        say(names::MIN_X, format!("row {row} has a footprint without area"));
+    check.problems
+}
+
+struct Check<'a> {
+    store: &'a Store,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Check<'a> {
+    fn say(&mut self, section: &str, problem: impl Into<String>) {
+        self.problems.push(Problem { section: section.into(), problem: problem.into() });
     }
-    if let Err(e) = store.tree().verify(rows.clone().map(|r| records.bounds(r)).collect::<Vec<Bounds>>().into_iter()) {
-        say(names::TREE, e.to_string());
+
+    /// Names the first value of a column that is not legal.
+    fn every<T: Element + Display>(&mut self, name: &str, expected: &str, legal: impl Fn(usize, T) -> bool) {
+        match self.store.column::<T>(name) {
+            Ok(values) => {
+                if let Some(row) = values.iter().enumerate().position(|(row, &v)| !legal(row, v)) {
+                    self.say(name, format!("row {row} holds {}; {expected} expected", values[row]));
+                }
+            }
+            Err(e) => self.say(name, e.to_string()),
+        }
     }
-    let curve: Vec<u64> = rows.clone().map(|r| grid::hilbert_of(&records.bounds(r))).collect();
-    if let Some(row) = curve.windows(2).position(|w| w[0] > w[1]) {
-        say(names::MIN_X, format!("rows {row} and {} are not in Hilbert order", row + 1));
+
+    fn values(&mut self) {
+        let store = self.store;
+        let records = store.records();
+        if let Some(row) = (0..store.len()).find(|&r| !records.bounds(r).has_area()) {
+            self.say(names::MIN_X, format!("row {row} has a footprint without area"));
+        }
+        let sources = store.sources().len();
+        let crs = store.inner.layout.crs_name.over(store.bytes()).len();
+        self.every::<f64>(names::PIXEL_SIZE, "a positive number", |_, v| v.is_finite() && v > 0.0);
+        self.every::<u32>(names::WIDTH, "at least 1", |_, v| v > 0);
+        self.every::<u32>(names::HEIGHT, "at least 1", |_, v| v > 0);
+        self.every::<u16>(names::SOURCE, "the number of a source", |_, v| usize::from(v) < sources);
+        let source = store.column::<u16>(names::SOURCE).unwrap_or(&[]);
+        self.every::<u16>(names::PRIORITY, "the priority of its source", |row, v| source.get(row) == Some(&v));
+        self.every::<u32>(names::CRS, "a row of crs.name", |_, v| (v as usize) < crs);
+        self.every::<u8>(names::NODATA_SET, "0 or 1", |_, v| v <= 1);
+        if store.sections().header().version().1 <= crate::format::layout::VERSION_MINOR {
+            self.every::<u8>(names::DATA_TYPE, "0 to 10", |_, v| v <= 10);
+        }
+        let mut counts = vec![0u64; sources];
+        source.iter().for_each(|&s| counts.get_mut(usize::from(s)).into_iter().for_each(|count| *count += 1));
+        self.every::<u64>(names::SOURCE_RECORDS, "the number of its records", |row, v| counts[row] == v);
+        let zoom = |row: usize| {
+            let record = store.record(row as u32)?;
+            Some(web_mercator::native_zoom(record.pixel_size(), store.tile_size()))
+        };
+        self.every::<u8>(names::NATIVE_ZOOM, "the zoom of its pixel size", |row, v| zoom(row) == Some(v));
     }
-    if let Some(r) = records.iter().find(|r| store.ids().row(r.id()) != Some(r.row())) {
-        say(names::ID_KEYS, format!("id {:016x} does not lead to its row {}", r.id(), r.row()));
+
+    fn texts(&mut self) {
+        let layout = &self.store.inner.layout;
+        let [source_names, others @ ..] = &layout.source_texts;
+        let mut known = HashSet::new();
+        self.column(names::SOURCE_NAME, source_names, |text| !text.is_empty() && known.insert(text.to_owned()));
+        for (layout, name) in others.iter().zip([
+            names::SOURCE_ROOT,
+            names::SOURCE_ATTRIBUTION,
+            names::SOURCE_LICENCE,
+            names::SOURCE_DATUM,
+        ]) {
+            self.column(name, layout, |_| true);
+        }
+        self.column(names::CRS_NAME, &layout.crs_name, |_| true);
+        self.column(names::PATH, &layout.path, |text| !text.is_empty());
     }
-    if let Some(r) =
-        records.iter().find(|r| web_mercator::native_zoom(r.pixel_size(), store.tile_size()) != r.native_zoom())
-    {
-        say(names::NATIVE_ZOOM, format!("row {} does not have the zoom of its pixel size", r.row()));
-    }
-    check_ranks(store, &mut say);
-    if let Some(r) = records.iter().find(|r| r.source().is_none()) {
-        say(names::SOURCE, format!("row {} has a source that does not exist", r.row()));
-    }
-    for row in rows {
-        let texts = store.record(row).map(|r| {
-            (|| -> Result<()> {
-                r.path()?;
-                r.crs()?;
-                Ok(())
-            })()
+
+    fn column(&mut self, name: &str, layout: &'a RaggedLayout, mut legal: impl FnMut(&str) -> bool) {
+        let column = layout.over(self.store.bytes());
+        let checked = column.check_offsets().and_then(|()| {
+            column.for_each(|row, bytes| {
+                if std::str::from_utf8(bytes).is_ok_and(&mut legal) {
+                    return Ok(());
+                }
+                Err(Error::Other(format!("row {row} is not UTF-8, or empty or used twice where it must not be")))
+            })
         });
-        if let Some(Err(e)) = texts {
-            say(names::PATH, e.to_string());
-            break;
+        if let Err(e) = checked {
+            self.say(name, e.to_string());
         }
     }
-    check_tiles(store, &mut say);
-    problems
-}
 
-fn check_ranks(store: &Store, say: &mut impl FnMut(&str, String)) {
-    let records = store.records();
-    let mut by_rank: Vec<u32> = vec![u32::MAX; records.len()];
-    for (row, &rank) in records.rank.iter().enumerate() {
-        match by_rank.get_mut(rank as usize) {
-            Some(place) if *place == u32::MAX => *place = row as u32,
-            _ => return say(names::RANK, format!("row {row} has rank {rank}, which is taken or too large")),
+    /// Ids, the order of rows, and ranks; all of them depend on the paths.
+    fn rows(&mut self) {
+        let store = self.store;
+        let mut paths = Paths::default();
+        let mut source_names = Vec::new();
+        let read: Result<()> = (|| {
+            for source in store.sources().iter() {
+                source_names.push(source.name()?.into_owned());
+            }
+            store.inner.layout.path.over(store.bytes()).for_each(|_, bytes| {
+                paths.push(bytes);
+                Ok(())
+            })
+        })();
+        if let Err(e) = read {
+            return self.say(names::PATH, e.to_string());
+        }
+        let name = |row: usize| {
+            let source = store.record(row as u32)?.source_index();
+            source_names.get(usize::from(source))
+        };
+        self.every::<u64>(names::ID, "the hash of source and path", |row, v| {
+            let path = std::str::from_utf8(paths.get(row as u32));
+            name(row).zip(path.ok()).is_some_and(|(name, path)| record_id(name, path) == v)
+        });
+        let records = store.records();
+        let place =
+            |row: u32| store.record(row).map(|r| (grid::hilbert_of(&r.bounds()), r.source_index(), paths.get(row)));
+        if let Some(row) = (1..store.len()).find(|&row| place(row - 1) >= place(row)) {
+            self.say(names::MIN_X, format!("rows {} and {row} are not in Hilbert order", row - 1));
+        }
+        let mut by_rank: Vec<u32> = vec![u32::MAX; records.len()];
+        for (row, &rank) in records.rank.iter().enumerate() {
+            match by_rank.get_mut(rank as usize) {
+                Some(place) if *place == u32::MAX => *place = row as u32,
+                _ => return self.say(names::RANK, format!("row {row} has rank {rank}, which is taken or too large")),
+            }
+        }
+        let key = |row: u32| store.record(row).map(|r| (r.priority(), r.pixel_size(), paths.get(row)));
+        if let Some(w) = by_rank.windows(2).find(|w| key(w[0]) > key(w[1])) {
+            let problem = format!("rows {} and {} are not in the order of priority, pixel size and path", w[0], w[1]);
+            self.say(names::RANK, problem);
         }
     }
-    let key = |row: u32| store.record(row).map(|r| (r.priority(), r.pixel_size()));
-    if let Some(w) = by_rank.windows(2).find(|w| key(w[0]) > key(w[1])) {
-        say(names::RANK, format!("rows {} and {} are not in the order of priority and pixel size", w[0], w[1]));
+
+    fn indices(&mut self) {
+        let store = self.store;
+        let records = store.records();
+        let bounds: Vec<Bounds> = (0..store.len()).map(|r| records.bounds(r)).collect();
+        if let Err(e) = store.tree().verify(bounds.iter().copied()) {
+            self.say(names::TREE, e.to_string());
+        }
+        match id::build(store.column(names::ID).unwrap_or(&[])) {
+            Ok(table) => {
+                self.same(names::ID_KEYS, Kind::Column, &table.keys);
+                self.same(names::ID_ROWS, Kind::Column, &table.rows);
+            }
+            Err((a, b)) => self.say(names::ID, format!("rows {a} and {b} have the same id")),
+        }
+        // A writer may choose another number of buckets; what counts is that every id is found.
+        if let Some(r) = records.iter().find(|r| store.ids().row(r.id()) != Some(r.row())) {
+            self.say(names::ID_DIRECTORY, format!("id {:016x} does not lead to its row {}", r.id(), r.row()));
+        }
+        let tiles = tile_lists::build(&tile_lists::Rows {
+            bounds: &bounds,
+            native_zoom: records.native_zoom,
+            rank: records.rank,
+        });
+        self.same(names::ZOOM_RUNS, Kind::Column, &tiles.zoom_runs);
+        self.same(names::RUN_START, Kind::Column, &tiles.run_start);
+        self.same(names::RUN_RANK, Kind::Column, &tiles.run_rank);
+        self.same(names::RUN_LIST, Kind::Column, &tiles.run_list);
+        self.same(names::LIST, Kind::Offsets, &tiles.list_offsets);
+        self.same(names::LIST, Kind::Column, &tiles.list_rows);
+    }
+
+    /// Says where a section differs from what the records give.
+    fn same<T: Element + Display>(&mut self, name: &str, kind: Kind, expected: &[T]) {
+        let range = self.store.sections().raw(name, kind, T::TYPE, None);
+        let found: &[T] = range.as_ref().map_or(&[], |range| self.store.slice(range));
+        if bytemuck::cast_slice::<T, u8>(found) == bytemuck::cast_slice::<T, u8>(expected) {
+            return;
+        }
+        let differs = |(a, b): (&T, &T)| bytemuck::bytes_of::<T>(a) != bytemuck::bytes_of::<T>(b);
+        let problem = match found.iter().zip(expected).position(differs) {
+            Some(at) => format!("number {at} is {}, but the records give {}", found[at], expected[at]),
+            None => format!("has {} numbers, but the records give {}", found.len(), expected.len()),
+        };
+        self.say(name, problem);
     }
 }
 
-fn check_tiles(store: &Store, say: &mut impl FnMut(&str, String)) {
-    let records = store.records();
-    let bounds: Vec<Bounds> = (0..store.len()).map(|r| records.bounds(r)).collect();
-    let expected =
-        tile_lists::build(&tile_lists::Rows { bounds: &bounds, native_zoom: records.native_zoom, rank: records.rank });
-    let found = |name| store.column::<u64>(name).unwrap_or(&[]);
-    let small = |name| store.column::<u32>(name).unwrap_or(&[]);
-    if expected.run_start != found(names::RUN_START)
-        || expected.run_rank != found(names::RUN_RANK)
-        || expected.zoom_runs != small(names::ZOOM_RUNS)
-        || expected.run_list != small(names::RUN_LIST)
-        || expected.list_rows != small(names::LIST)
-    {
-        let zoom = (0..=MAX_ZOOM).map(|z| store.tiles().count(z)).sum::<u64>();
-        say(names::RUN_START, format!("the tile index ({zoom} tiles) is not the one that the records give"));
+/// All paths of a store, decoded once.
+#[derive(Default)]
+struct Paths {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Paths {
+    fn push(&mut self, path: &[u8]) {
+        self.bytes.extend_from_slice(path);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn get(&self, row: u32) -> &[u8] {
+        let row = row as usize;
+        let start = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(row).and_then(|&end| self.bytes.get(start..end)).unwrap_or(&[])
     }
 }

@@ -86,3 +86,31 @@ pub fn shared(what: &str) -> Option<PathBuf> {
     println!("skipped: {} is missing", folder.display());
     None
 }
+
+/// The catalogue of the worked example in `store-format.md` and of `fixtures/two-records.hypso`. Never change it.
+pub fn two_records() -> (Vec<SourceInput>, Vec<RecordInput>) {
+    let source = |name: &str, root: &str| SourceInput {
+        name: name.into(),
+        root: PathBuf::from(root),
+        attribution: "Example Survey".into(),
+        licence: "CC BY 4.0".into(),
+        vertical_datum: "EPSG:6695".into(),
+    };
+    let record = |source, path: &str, side: f64, pixel_size, nodata| RecordInput {
+        source,
+        path: path.into(),
+        bounds: Bounds::new(15_000_000.0, 4_000_000.0, 15_000_000.0 + side, 4_000_000.0 + side),
+        pixel_size,
+        width: 1024,
+        height: 1024,
+        crs: "EPSG:3857".into(),
+        nodata,
+        data_type: DataType::F32,
+        file_size: 4_194_816,
+        modified_ns: 1_700_000_000_000_000_000,
+    };
+    (
+        vec![source("fine", "/data/fine"), source("coarse", "/data/coarse")],
+        vec![record(0, "a.tif", 5120.0, 5.0, Some(-9999.0)), record(1, "b.tif", 40_960.0, 40.0, None)],
+    )
+}
