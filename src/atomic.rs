@@ -68,17 +68,17 @@ impl Drop for AtomicFile {
 pub fn temporary_beside(target: &Path) -> Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     if target.is_dir() {
-        return Err(Error::argument(target.display().to_string(), "is a folder; name the file to write"));
+        return Err(
+            Error::invalid("output", "is a folder, a file was expected", "name the file to write").with_path(target)
+        );
     }
     let Some(name) = target.file_name() else {
         return Err(Error::argument(target.display().to_string(), "has no file name; name the file to write"));
     };
     let folder = folder_of(target);
     if !folder.is_dir() {
-        return Err(Error::argument(
-            folder.display().to_string(),
-            "is not an existing folder; make it first, or choose another output",
-        ));
+        let missing = Error::invalid("output folder", "does not exist", "make it first, or choose another output");
+        return Err(missing.with_path(folder));
     }
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     Ok(folder.join(format!(".{}.{}-{number}.tmp", name.to_string_lossy(), std::process::id())))

@@ -82,10 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn missing_folders_and_folders_as_targets_are_usage_errors() {
+    fn missing_folders_and_folders_as_targets_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let error = PendingFile::create(&folder.path().join("no/a.pmtiles"), false).unwrap_err();
-        assert!(error.to_string().contains("is not an existing folder"), "{error}");
+        assert!(error.to_string().contains("does not exist"), "{error}");
         let error = PendingFile::create(folder.path(), true).unwrap_err();
         assert!(error.to_string().contains("is a folder"), "{error}");
     }

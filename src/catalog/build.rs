@@ -123,12 +123,16 @@ fn scan_into(_: &mut Catalog, files: Vec<File>, _: &Options, _: &dyn Progress) -
 }
 
 fn no_rasters(spec: &SourceSpec) -> Error {
-    let problem = match &spec.location {
-        Location::Folder(_) => format!("holds no raster ({}); check the folder", super::EXTENSIONS.join(", ")),
-        Location::Glob(_) => {
-            "matches no file; check the pattern, and quote it so that the shell leaves it alone".to_string()
+    let part = format!("source {} ({})", spec.name, spec.location);
+    match &spec.location {
+        Location::Folder(_) => {
+            Error::Other(format!("{part}: holds no raster ({}); check the folder", super::EXTENSIONS.join(", ")))
         }
-        Location::BoundsCsv(_) => "lists no file; write its lines, or give the folder itself".to_string(),
-    };
-    Error::argument(format!("source {} ({})", spec.name, spec.location), problem)
+        Location::Glob(_) => Error::Other(format!(
+            "{part}: matches no file; check the pattern, and quote it so that the shell leaves it alone"
+        )),
+        Location::BoundsCsv(_) => {
+            Error::Other(format!("{part}: lists no file; write its lines, or give the folder itself"))
+        }
+    }
 }

@@ -152,7 +152,7 @@ mod tests {
         assert!(problem("").contains("no [[source]]"));
         assert!(problem("[[source]]\npath = \"a b\"\nlicense = \"x\"\n").contains("license"));
         assert!(problem("[[source]]\nname = \"x\"\n").contains("path"));
-        assert!(problem("[[source]]\npath = \"none\"\n").contains("source 1: source"));
+        assert!(problem("[[source]]\npath = \"none\"\n").contains("source 1: "));
         assert!(problem("[[source]]\npath = \"a b\"\nname = \"a/b\"\n").contains("may hold"));
         assert!(problem("[[source]]\npath = \"a b\"\n[[source]]\npath = \"a b\"\n").contains("a_b"));
         std::fs::write(&config, "[[source]]\npath = \"a b\"\n").unwrap();

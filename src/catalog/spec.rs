@@ -38,10 +38,8 @@ impl Location {
             })?;
             Ok(Self::Glob(text.to_string()))
         } else {
-            Err(Error::argument(
-                format!("source {text:?}"),
-                "is neither a folder, a raster, a bounds.csv nor a pattern such as 'dem/**/*.tif'; check the path",
-            ))
+            let problem = "is neither a folder, a raster, a bounds.csv nor a pattern such as 'dem/**/*.tif'";
+            Err(Error::invalid("source", problem, "check the path").with_path(path))
         }
     }
 

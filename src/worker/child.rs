@@ -1,6 +1,7 @@
 //! The worker's side: map the store, take units, write packs.
 
 use std::io::{BufRead, Write};
+use std::sync::mpsc;
 
 use super::pack::{FinerPacks, Pack};
 use super::protocol::{Finer, JobMessage, Reply, Request, encode};
@@ -10,20 +11,30 @@ use crate::render::{FinerTiles, NoFinerTiles, RasterOpener, Renderer};
 use crate::store::Store;
 
 /// Serves units until the input ends. `ready` gets the job before the first unit, so that the caller can set the size
-/// of GDAL's block cache.
+/// of GDAL's block cache. `orphaned` is called as soon as the input ends, on a thread of its own, even in the middle of a
+/// unit: the coordinator is gone then, and a process should end, so that it does not work beside the next run.
 ///
 /// # Errors
 /// Where the store can't be opened or is not the one of the run, or the pipes break. A unit that fails is no error
 /// here; the coordinator is told.
 pub fn serve(
-    input: impl BufRead,
+    input: impl BufRead + Send + 'static,
     mut output: impl Write,
     opener: &dyn RasterOpener,
     ready: impl FnOnce(&JobMessage) -> Result<()>,
+    orphaned: impl FnOnce() + Send + 'static,
 ) -> Result<()> {
     let pipe = |e| Error::Io { path: "pipe to the coordinator".into(), action: "use", source: e };
-    let mut lines = input.lines();
-    let Some(first) = lines.next() else { return Ok(()) };
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in input.lines() {
+            if line.is_err() || sender.send(line).is_err() {
+                break;
+            }
+        }
+        orphaned();
+    });
+    let Ok(first) = lines.recv() else { return Ok(()) };
     let job: JobMessage =
         serde_json::from_str(&first.map_err(pipe)?).map_err(|e| Error::Other(format!("job message: {e}")))?;
     ready(&job)?;

@@ -42,7 +42,7 @@ impl Journal {
                 let _ = lock.read_to_string(&mut holder);
                 let problem =
                     format!("another hypso (process {}) is making this output; wait for it or end it", holder.trim());
-                return Err(Error::argument(output.display().to_string(), problem));
+                return Err(Error::Other(format!("{}: {problem}", output.display())));
             }
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
         }
@@ -66,7 +66,7 @@ impl Journal {
             Ok(_) if discard => self.clear_packs()?,
             Ok(_) => {
                 let problem = "holds an unfinished run of another store, other options or another version; finish that one, or say --overwrite to drop it";
-                return Err(Error::argument(self.folder.display().to_string(), problem));
+                return Err(Error::Other(format!("{}: {problem}", self.folder.display())));
             }
             // Without the note, packs of whatever run are told apart by the fingerprint they carry.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
