@@ -218,9 +218,9 @@ fn no_flipped_byte_makes_a_reader_panic() {
         let (_folder, path) = fixture(name);
         let good = std::fs::read(&path).unwrap();
         let last = good.len();
-        // Every byte of what isn't padding or tile data; every 61st of the rest.
-        for at in (0..last).filter(|at| *at < 250 || *at + 300 > last || at % 61 == 0) {
-            for bits in [0x01, 0x80, 0xff] {
+        // Every byte of header and directories; every 211th of the rest, which is mostly padding.
+        for at in (0..last).filter(|at| *at < 250 || *at + 300 > last || at % 211 == 0) {
+            for bits in [0x01, 0xff] {
                 let mut bad = good.clone();
                 bad[at] ^= bits;
                 std::fs::write(&path, &bad).unwrap();
@@ -234,5 +234,45 @@ fn no_flipped_byte_makes_a_reader_panic() {
                 let _ = archive::verify(&path, VerifyOptions::default(), &|_, _| Ok(()), &Silent);
             }
         }
+    }
+}
+
+#[test]
+fn findings_come_in_the_order_of_the_tiles_whatever_the_threads_do() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.mbtiles", "a.pmtiles"] {
+        let path = folder.path().join(name);
+        let ids: Vec<TileId> = (0..9000).map(TileId).collect();
+        let bytes: Vec<[u8; 8]> = ids.iter().map(|id| id.0.to_le_bytes()).collect();
+        let tiles: Vec<(TileCoord, &[u8])> =
+            ids.iter().zip(&bytes).map(|(id, bytes)| (id.coord().unwrap(), bytes.as_slice())).collect();
+        make(&path, &tiles);
+        let check = |tile: TileCoord, _: &[u8]| match TileId::from(tile).0 % 7 {
+            3 => Err(Error::invalid("x", "is odd", "r")),
+            _ => Ok(()),
+        };
+        let report = archive::verify(&path, VerifyOptions::default(), &check, &Silent).unwrap();
+        assert_eq!((report.checked, report.errors, report.more_problems), (9000, 1286, 1186));
+        let found: Vec<u64> = report.problems.iter().map(|p| TileId::from(p.tile.unwrap()).0).collect();
+        assert_eq!(found, (0..100).map(|n| n * 7 + 3).collect::<Vec<u64>>());
+    }
+}
+
+#[test]
+fn an_interrupted_verification_says_so() {
+    struct Stop;
+    impl hypso::progress::Progress for Stop {
+        fn begin(&self, _: &str, _: Option<u64>, _: &'static str) {}
+        fn advance(&self, _: u64) {}
+        fn end(&self) {}
+        fn note(&self, _: &str) {}
+        fn interrupted(&self) -> bool {
+            true
+        }
+    }
+    for name in ["a.mbtiles", "a.pmtiles"] {
+        let (_folder, path) = fixture(name);
+        let result = archive::verify(&path, VerifyOptions::default(), &|_, _| Ok(()), &Stop);
+        assert!(matches!(result, Err(Error::Interrupted)));
     }
 }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::content::{check_tile, stride};
+use super::content::{Contents, stride};
 use super::{Report, TileCheck, VerifyOptions};
 use crate::archive::coverage::Coverage;
 use crate::archive::mbtiles::{APPLICATION_ID, MbtilesReader, tile_at};
 use crate::archive::{TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::TileId;
+use crate::tile::{TileCoord, TileId};
 
 pub(super) fn verify(
     path: &Path,
@@ -39,9 +39,10 @@ pub(super) fn verify(
 
     let step = stride(options.sample, ids.len() as u64);
     progress.begin("decoding tiles", Some((ids.len() as u64).div_ceil(step)), "tiles");
-    for tile in ids.iter().step_by(usize::try_from(step).unwrap_or(usize::MAX)).filter_map(|id| id.coord()) {
-        check_tile(&mut report, tile, reader.tile(tile), &reader.metadata().format, check, progress)?;
-    }
+    let read = |tile: &TileCoord| reader.tile(*tile);
+    let contents = Contents { read: &read, declared: &reader.metadata().format, check, progress };
+    let chosen = ids.iter().step_by(usize::try_from(step).unwrap_or(usize::MAX));
+    contents.check_all(&mut chosen.filter_map(|id| id.coord()).map(|tile| (tile, tile)), &mut report)?;
     progress.end();
     Ok(report)
 }

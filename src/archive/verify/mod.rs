@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::tile::TileCoord;
 
-/// Decodes one tile; an error is a problem of the archive.
-pub type TileCheck<'a> = &'a dyn Fn(TileCoord, &[u8]) -> Result<()>;
+/// Decodes one tile, from any thread; an error is a problem of the archive.
+pub type TileCheck<'a> = &'a (dyn Fn(TileCoord, &[u8]) -> Result<()> + Sync);
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,7 +170,7 @@ impl Report {
 
 /// Verifies the archive at `path` and decodes its tiles through `check`.
 ///
-/// Costs a walk over all addresses and a read of all contents (or of a sample). Contents that several tiles share are
+/// Costs a walk over all addresses and a read of all contents (or of a sample), decoded on all processors. Contents that several tiles share are
 /// decoded once where they follow each other.
 ///
 /// # Errors

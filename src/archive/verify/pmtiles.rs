@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::content::{check_tile, stride};
+use super::content::{Contents, stride};
 use super::{Report, TileCheck, VerifyOptions};
 use crate::archive::TileSource;
 use crate::archive::coverage::Coverage;
@@ -34,17 +34,24 @@ pub(super) fn verify(
 
     let step = stride(options.sample, survey.entries);
     progress.begin("decoding tiles", Some(survey.entries.div_ceil(step)), "tiles");
-    let mut last = None;
-    for (n, entry) in reader.entries().enumerate() {
-        let entry = entry?;
-        let Some(tile) = TileId(entry.id).coord().filter(|_| (n as u64).is_multiple_of(step)) else { continue };
+    let (mut last, mut failed) = (None, None);
+    let entries = reader.entries().map_while(|entry| entry.map_err(|error| failed = Some(error)).ok());
+    let chosen = entries.enumerate().filter(|(n, _)| (*n as u64).is_multiple_of(step)).filter(|(_, entry)| {
         // The same content again, as the sea gives it, tells nothing new.
-        if last.replace((entry.offset, entry.len)) == Some((entry.offset, entry.len)) {
+        let content = (entry.offset, entry.len);
+        let new = last.replace(content) != Some(content);
+        if !new {
             progress.advance(1);
-            continue;
         }
-        let bytes = reader.content(entry).map(Some);
-        check_tile(&mut report, tile, bytes, &reader.metadata().format, check, progress)?;
+        new
+    });
+    let read = |entry: &Entry| reader.content(*entry).map(Some);
+    let contents = Contents { read: &read, declared: &reader.metadata().format, check, progress };
+    let mut jobs = chosen.filter_map(|(_, entry)| Some((TileId(entry.id).coord()?, entry)));
+    contents.check_all(&mut jobs, &mut report)?;
+    drop(jobs);
+    if let Some(error) = failed {
+        return Err(error);
     }
     progress.end();
     Ok(report)
