@@ -6,7 +6,7 @@ use std::fmt::Display;
 use super::{Store, names, record_id, tile_lists};
 use crate::column::{Element, RaggedLayout};
 use crate::error::{Error, Result};
-use crate::format::{Kind, byte_range, checksum};
+use crate::format::{Kind, byte_range, checksum, layout};
 use crate::index::{grid, id};
 use crate::tile::{Bounds, web_mercator};
 
@@ -87,7 +87,7 @@ impl<'a> Check<'a> {
         self.every::<u16>(names::PRIORITY, "the priority of its source", |row, v| source.get(row) == Some(&v));
         self.every::<u32>(names::CRS, "a row of crs.name", |_, v| (v as usize) < crs);
         self.every::<u8>(names::NODATA_SET, "0 or 1", |_, v| v <= 1);
-        if store.sections().header().version().1 <= crate::format::layout::VERSION_MINOR {
+        if store.sections().header().version() == (layout::VERSION_MAJOR, layout::VERSION_MINOR) {
             self.every::<u8>(names::DATA_TYPE, "0 to 10", |_, v| v <= 10);
         }
         let mut counts = vec![0u64; sources];
