@@ -242,7 +242,7 @@ impl Made {
         let valid = tile.heights.valid[at] == 1;
         Some(Pixel {
             tile: coord,
-            centre: web_mercator::to_lon_lat(bounds.min_x + (column + 0.5) * pixel, bounds.max_y - (row + 0.5) * pixel),
+            centre: centre(coord, at),
             height: valid.then(|| f64::from(tile.heights.values[at])),
             source: tile.sources.get(at).copied().unwrap_or(if valid { 0 } else { NO_SOURCE }),
         })
@@ -283,6 +283,14 @@ impl Made {
         }
         counts
     }
+}
+
+/// The centre of a pixel, degrees.
+fn centre(coord: TileCoord, at: usize) -> (f64, f64) {
+    let bounds = coord.bounds();
+    let pixel = (bounds.max_x - bounds.min_x) / SIDE as f64;
+    let (column, row) = ((at % SIDE) as f64 + 0.5, (at / SIDE) as f64 + 0.5);
+    web_mercator::to_lon_lat(bounds.min_x + column * pixel, bounds.max_y - row * pixel)
 }
 
 /// `n` x `n` points of a box, off any lattice of the data.
@@ -397,20 +405,22 @@ fn holes_are_filled_by_the_next_source() {
     // with a coarser number for its cell's size, up to 0.007 cells aside: elsewhere a height may fall into the next step.
     let Some(whole) = made("ventoux", "ventoux-srtm3.pmtiles", &["srtm3", "--min-zoom", "10"]) else { return };
     let (mut filled, mut own, mut different) = (0, 0, 0);
+    let mut apart = Vec::new();
     for coord in whole.coords() {
         let (a, b) = (all.tile(coord).unwrap(), whole.tile(coord).unwrap());
         // Beside a hole the kernel has fewer cells, so that the heights may differ there and nowhere else.
         let own_cells: Vec<f32> = a.sources.iter().map(|&s| if s == 0 { 0.0 } else { f32::NAN }).collect();
-        let clear = inside(&own_cells, 3);
-        for at in 0..SIDE * SIDE {
+        for (at, clear) in inside(&own_cells, 3).into_iter().enumerate() {
             let difference = f64::from(a.heights.values[at] - b.heights.values[at]).abs();
             match a.sources[at] {
                 1 => {
                     assert!(difference == 0.0 && b.heights.valid[at] == 1, "{coord} pixel {at}");
                     filled += 1;
                 }
-                0 if b.heights.valid[at] == 1 && clear[at] => {
-                    assert!(difference <= CODEC.vertical.step(coord.z()), "{coord} pixel {at}: {difference} m");
+                0 if b.heights.valid[at] == 1 && clear => {
+                    if difference > CODEC.vertical.step(coord.z()) {
+                        apart.push(centre(coord, at));
+                    }
                     own += 1;
                     different += u32::from(difference > 0.0);
                 }
@@ -418,7 +428,12 @@ fn holes_are_filled_by_the_next_source() {
             }
         }
     }
-    println!("ventoux: {filled} pixels filled; {different} of {own} others a step aside");
+    println!("ventoux: {filled} pixels filled; {different} of {own} others a step aside, {} more", apart.len());
+    // A hole of one cell may take weight from a pixel and yet from none the half.
+    assert!(apart.len() < 2000, "{}", apart.len());
+    for (place, around) in apart.iter().zip(sources[0].around(&apart, 1)) {
+        assert!(!around.whole, "{place:?} is amid {:?}", around.cells);
+    }
     assert!(filled > 100_000 && own > 1_000_000 && different * 20 < own, "{filled}, {different} of {own}");
 }
 
