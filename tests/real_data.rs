@@ -50,6 +50,8 @@ fn hypso_ok(folder: &Path, args: &[&str]) {
 fn gdal(tool: &str, args: &[&str], input: &str) -> String {
     let mut child = Command::new(tool)
         .args(args)
+        // Statistics are not to be written beside the data.
+        .env("GDAL_PAM_ENABLED", "NO")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
