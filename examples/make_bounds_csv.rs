@@ -1,11 +1,11 @@
 //! Writes a `bounds.csv` shaped like a national catalogue, for measurements.
 //!
 //! Three resolutions of adjacent cells with small overlaps, clustered like islands, 1 % large ones. `hypso build` looks
-//! at the size and time of every file that is listed, so `--touch` makes empty files of these names.
+//! at the size and time of every file that is listed, so `--touch` makes files of one byte with these names.
 //!
 //! ```sh
-//! cargo run --release --example make_bounds_csv -- /tmp/million 1000000 --touch
-//! hypso build -o /tmp/million.hypso /tmp/million/bounds.csv
+//! cargo run --release --example make_bounds_csv -- million 1000000 --touch
+//! hypso build -o million.hypso million/bounds.csv
 //! ```
 
 use std::fs::{self, File};
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             if i % 1000 == 0 {
                 fs::create_dir_all(folder.join(format!("{:04}", i / 1000)))?;
             }
-            File::create(folder.join(&name))?;
+            fs::write(folder.join(&name), b"\0")?;
         }
         writeln!(out, "{name},{left},{bottom},{},{},{pixels},{pixels}", left + side, bottom + side)?;
     }
