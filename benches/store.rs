@@ -1,22 +1,23 @@
-//! A store of a million records beside peers, on the same boxes and queries in the same run.
+//! A store beside peers, on the same boxes and queries in the same run: one million records, or as many as
+//! `HYPSO_BENCH_RECORDS` says.
 //!
 //! Records look like real catalogues: three resolutions of adjacent cells that overlap by a pixel, clustered like islands,
 //! one in a hundred large. Queries come in random order, where the data are, and answers go into a buffer
-//! that is used again (geo-index 0.3 can only return a vector of its own). Every engine's answers are counted and compared before anything is measured.
+//! that is used again (geo-index can only return a vector of its own). Every engine's answers are compared before anything
+//! is measured. SQLite's R*Tree takes part where the `engine` feature is on, at up to a million records.
 //!
-//! `HYPSO_BENCH_RECORDS` sets another number of records. Results: `RESULTS.md`.
+//! `HYPSO_BENCH_STORE` names a file to keep the store in and to take it from. Results: `RESULTS.md`.
 
 #![allow(missing_docs, reason = "criterion's macros")]
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::io::Cursor;
 use std::time::Duration;
 
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use geo_index::rtree::sort::HilbertSort;
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex};
-use hypso::query::Order;
+use hypso::query::{Answers, Order};
 use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
 use hypso::tile::{Bounds, TileCoord};
 use rstar::AABB;
@@ -102,10 +103,6 @@ impl Engines {
         }
     }
 
-    fn hypso(&self, q: &Bounds, rows: &mut Vec<u32>) {
-        self.store.rows_in_bounds(q, Order::Row, rows);
-    }
-
     /// Its `search` has no buffer to fill: the vector is its own.
     fn geo(&self, q: &Bounds, rows: &mut Vec<u32>) {
         *rows = self.geo.search(q.min_x, q.min_y, q.max_x, q.max_y);
@@ -114,7 +111,7 @@ impl Engines {
     fn rstar(&self, q: &Bounds, rows: &mut Vec<u32>) {
         rows.clear();
         let envelope = AABB::from_corners([q.min_x, q.min_y], [q.max_x, q.max_y]);
-        rows.extend(self.rstar.locate_in_envelope_intersecting(&envelope).map(|e| e.data));
+        rows.extend(self.rstar.locate_in_envelope_intersecting(envelope).map(|e| e.data));
     }
 }
 
@@ -153,46 +150,127 @@ fn measure(
 
 fn boxes(c: &mut Criterion, engines: &Engines) {
     for (name, count, make) in [
-        ("point", 20_000, Box::new(|x, y| Bounds::new(x, y, x, y)) as Box<dyn Fn(f64, f64) -> Bounds>),
-        ("z16", 20_000, Box::new(tile(16))),
-        ("z12", 5000, Box::new(tile(12))),
+        ("point", 100_000, Box::new(|x, y| Bounds::new(x, y, x, y)) as Box<dyn Fn(f64, f64) -> Bounds>),
+        ("z16", 100_000, Box::new(tile(16))),
+        ("z12", 20_000, Box::new(tile(12))),
         ("z8", 300, Box::new(tile(8))),
     ] {
         let queries = queries(&engines.store, count, make);
         let point = name == "point";
-        let (mut rows, mut total) = (Vec::new(), 0);
-        for q in &queries[..queries.len().min(300)] {
-            let sorted = |rows: &mut Vec<u32>| {
-                rows.sort_unstable();
-                rows.clone()
-            };
+        let hypso = |q: &Bounds, order, rows: &mut Vec<u32>| {
             if point {
-                engines.store.rows_at_point(q.min_x, q.min_y, Order::Row, &mut rows);
+                engines.store.rows_at_point(q.min_x, q.min_y, order, rows);
             } else {
-                engines.hypso(q, &mut rows);
+                engines.store.rows_in_bounds(q, order, rows);
             }
-            total += rows.len();
-            let ours = sorted(&mut rows);
-            engines.geo(q, &mut rows);
-            assert_eq!(ours, sorted(&mut rows), "geo-index at {q:?}");
-            engines.rstar(q, &mut rows);
-            assert_eq!(ours, sorted(&mut rows), "rstar at {q:?}");
-        }
-        println!("{name}: {:.1} hits a query", total as f64 / queries.len().min(300) as f64);
+        };
+        compare(name, engines, &queries[..queries.len().min(300)], hypso);
         let mut group = c.benchmark_group(name);
-        if point {
-            measure(&mut group, "hypso", &queries, |q, rows| {
-                engines.store.rows_at_point(q.min_x, q.min_y, Order::Row, rows);
-            });
-        } else {
-            measure(&mut group, "hypso", &queries, |q, rows| engines.hypso(q, rows));
-            measure(&mut group, "hypso, candidate order", &queries, |q, rows| {
-                engines.store.rows_in_bounds(q, Order::Candidate, rows);
-            });
+        measure(&mut group, "hypso", &queries, |q, rows| hypso(q, Order::Row, rows));
+        measure(&mut group, "hypso, candidate order", &queries, |q, rows| hypso(q, Order::Candidate, rows));
+        if count > 300 {
+            batches(&mut group, engines, &queries, point);
         }
         measure(&mut group, "geo-index", &queries, |q, rows| engines.geo(q, rows));
         measure(&mut group, "rstar", &queries, |q, rows| engines.rstar(q, rows));
+        #[cfg(feature = "engine")]
+        if engines.store.len() <= 1_000_000 && count > 300 {
+            let sqlite = sqlite::Table::new(&engines.store);
+            measure(&mut group, "SQLite R*Tree", &queries, |q, rows| sqlite.search(q, rows));
+        }
         group.finish();
+    }
+}
+
+/// Every engine gives the same rows, batches too.
+fn compare(name: &str, engines: &Engines, queries: &[Bounds], hypso: impl Fn(&Bounds, Order, &mut Vec<u32>)) {
+    let (mut rows, mut total) = (Vec::new(), 0);
+    let sorted = |rows: &mut Vec<u32>| {
+        rows.sort_unstable();
+        rows.clone()
+    };
+    let mut answers = Answers::new();
+    if name == "point" {
+        let points: Vec<(f64, f64)> = queries.iter().map(|q| (q.min_x, q.min_y)).collect();
+        engines.store.rows_at_points_batch(&points, Order::Row, &mut answers);
+    } else {
+        engines.store.rows_in_bounds_batch(queries, Order::Row, &mut answers);
+    }
+    for (q, batch) in queries.iter().zip(answers.iter()) {
+        hypso(q, Order::Row, &mut rows);
+        total += rows.len();
+        assert_eq!(rows, batch, "the batch at {q:?}");
+        let ours = sorted(&mut rows);
+        engines.geo(q, &mut rows);
+        assert_eq!(ours, sorted(&mut rows), "geo-index at {q:?}");
+        engines.rstar(q, &mut rows);
+        assert_eq!(ours, sorted(&mut rows), "rstar at {q:?}");
+    }
+    println!("{name}: {:.1} hits a query", total as f64 / queries.len() as f64);
+}
+
+/// A thousand queries at a time; the figure is the time of one.
+fn batches(group: &mut BenchmarkGroup<'_, WallTime>, engines: &Engines, queries: &[Bounds], point: bool) {
+    const BATCH: usize = 1000;
+    let points: Vec<(f64, f64)> = queries.iter().map(|q| (q.min_x, q.min_y)).collect();
+    let (mut answers, mut at) = (Answers::new(), 0);
+    group.bench_function("hypso, in batches", |b| {
+        b.iter_custom(|iterations| {
+            let (mut spent, mut done) = (Duration::ZERO, 0);
+            while done < iterations {
+                at = (at + BATCH) % (queries.len() - BATCH);
+                let begin = std::time::Instant::now();
+                if point {
+                    engines.store.rows_at_points_batch(&points[at..at + BATCH], Order::Row, &mut answers);
+                } else {
+                    engines.store.rows_in_bounds_batch(&queries[at..at + BATCH], Order::Row, &mut answers);
+                }
+                black_box(answers.len());
+                spent += begin.elapsed();
+                done += BATCH as u64;
+            }
+            spent.mul_f64(iterations as f64 / done as f64)
+        });
+    });
+}
+
+/// SQLite's R*Tree, in memory.
+#[cfg(feature = "engine")]
+mod sqlite {
+    use hypso::store::Store;
+    use hypso::tile::Bounds;
+    use rusqlite::{Connection, params};
+
+    pub struct Table(Connection);
+
+    impl Table {
+        pub fn new(store: &Store) -> Self {
+            let mut db = Connection::open_in_memory().expect("a database");
+            db.execute_batch("CREATE VIRTUAL TABLE boxes USING rtree(id, min_x, max_x, min_y, max_y)")
+                .expect("a table");
+            let work = db.transaction().expect("a transaction");
+            {
+                let mut insert = work.prepare("INSERT INTO boxes VALUES (?, ?, ?, ?, ?)").expect("a statement");
+                for row in 0..store.len() {
+                    let b = store.records().bounds(row);
+                    insert.execute(params![row, b.min_x, b.max_x, b.min_y, b.max_y]).expect("a row");
+                }
+            }
+            work.commit().expect("the rows");
+            Self(db)
+        }
+
+        /// Its boxes are 32-bit floats, rounded outwards: it gives a few rows too many.
+        pub fn search(&self, q: &Bounds, rows: &mut Vec<u32>) {
+            const QUERY: &str =
+                "SELECT id FROM boxes WHERE min_x <= ?3 AND max_x >= ?1 AND min_y <= ?4 AND max_y >= ?2";
+            rows.clear();
+            let mut query = self.0.prepare_cached(QUERY).expect("a query");
+            let mut found = query.query(params![q.min_x, q.min_y, q.max_x, q.max_y]).expect("an answer");
+            while let Some(row) = found.next().expect("a row") {
+                rows.push(row.get(0).expect("an id"));
+            }
+        }
     }
 }
 
@@ -224,6 +302,21 @@ fn ids(c: &mut Criterion, engines: &Engines) {
             black_box(ids.row(wanted[at]))
         });
     });
+    let mut rows = Vec::new();
+    group.bench_function("hypso, in batches", |b| {
+        b.iter_custom(|iterations| {
+            let (mut spent, mut done) = (Duration::ZERO, 0);
+            while done < iterations {
+                at = (at + 1000) % (wanted.len() - 1000);
+                let begin = std::time::Instant::now();
+                engines.store.rows_by_id_batch(&wanted[at..at + 1000], &mut rows);
+                black_box(rows.len());
+                spent += begin.elapsed();
+                done += 1000;
+            }
+            spent.mul_f64(iterations as f64 / done as f64)
+        });
+    });
     group.bench_function("HashMap", |b| {
         b.iter(|| {
             at = (at + 1) % wanted.len();
@@ -244,28 +337,37 @@ fn opening(c: &mut Criterion, path: &std::path::Path) {
     group.finish();
 }
 
-fn all(c: &mut Criterion) {
+/// The store, and how long building it took.
+fn made(path: &std::path::Path) -> Store {
     let count = std::env::var("HYPSO_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
-    let (sources, records) = catalogue(count);
-    let begin = std::time::Instant::now();
-    let bytes = store::write(Cursor::new(Vec::new()), &sources, &records, &Parameters::default())
-        .expect("a store")
-        .into_inner();
+    if !path.exists() {
+        let (sources, records) = catalogue(count);
+        let begin = std::time::Instant::now();
+        store::write_file(path, &sources, &records, &Parameters::default()).expect("a store");
+        println!("{} records: built in {:.1} s", records.len(), begin.elapsed().as_secs_f64());
+    }
+    let store = Store::open(path).expect("the store");
+    let length = |name: &str| store.sections().entries().iter().filter(|e| e.name() == name).map(|e| e.length()).sum();
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
     println!(
-        "{} records: built in {:.1} s, {:.1} MB",
-        records.len(),
-        begin.elapsed().as_secs_f64(),
-        bytes.len() as f64 / 1e6
+        "{} records, {:.1} MB, R-tree {:.1} MB",
+        store.len(),
+        megabytes(store.bytes().len() as u64),
+        megabytes(length("record.tree"))
     );
-    drop(records);
+    store
+}
+
+fn all(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("bench.hypso");
-    std::fs::write(&path, bytes).expect("the store is written");
-    let store = Store::open(&path).expect("the store");
+    let path = std::env::var_os("HYPSO_BENCH_STORE").map_or(folder.path().join("bench.hypso"), Into::into);
+    let store = made(&path);
     let begin = std::time::Instant::now();
     let problems = store::verify(&store);
     println!("checked in {:.1} s: {} problems", begin.elapsed().as_secs_f64(), problems.len());
+    let begin = std::time::Instant::now();
     let engines = Engines::new(store);
+    println!("peers built in {:.1} s", begin.elapsed().as_secs_f64());
     opening(c, &path);
     ids(c, &engines);
     tile_lists(c, &engines);

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Random, catalogue, store, store_bytes};
 use hypso::Error;
-use hypso::query::Order;
+use hypso::query::{Answers, Order};
 use hypso::store::{Store, verify};
 use hypso::tile::{Bounds, MAX_ZOOM, TileCoord, TileRange};
 
@@ -66,6 +66,50 @@ fn answers_equal_a_scan_in_both_orders() {
     }
     store.rows_at_point(f64::NAN, 0.0, Order::Row, &mut rows);
     assert!(rows.is_empty());
+}
+
+#[test]
+fn batches_answer_as_one_by_one() {
+    let store = store(3000, 9);
+    let mut random = Random(5);
+    let tiles: Vec<TileCoord> = (0..101)
+        .map(|n| {
+            let b = store.records().bounds((random.next() % 3000) as u32);
+            TileCoord::at(b.min_x, b.max_y, [3, 9, 13, 16, 18][n % 5])
+        })
+        .collect();
+    let mut boxes: Vec<Bounds> = tiles.iter().map(|t| t.bounds()).collect();
+    boxes[17] = Bounds::new(f64::NAN, 0.0, 1.0, 1.0);
+    boxes[18] = Bounds::new(-3e7, -3e7, 3e7, 3e7);
+    let points: Vec<(f64, f64)> = boxes.iter().map(|b| b.center()).collect();
+    let (mut answers, mut rows) = (Answers::new(), Vec::new());
+    assert!(answers.is_empty() && answers.get(0).is_none());
+    for order in [Order::Row, Order::Candidate] {
+        store.rows_in_bounds_batch(&boxes, order, &mut answers);
+        assert_eq!(answers.len(), boxes.len());
+        for (i, b) in boxes.iter().enumerate() {
+            store.rows_in_bounds(b, order, &mut rows);
+            assert_eq!(answers.get(i).unwrap(), rows, "box {i}");
+        }
+        store.rows_at_points_batch(&points, order, &mut answers);
+        for (&(x, y), found) in points.iter().zip(answers.iter()) {
+            store.rows_at_point(x, y, order, &mut rows);
+            assert_eq!(found, rows);
+        }
+        store.rows_in_tiles_batch(&tiles, order, &mut answers);
+        for (tile, found) in tiles.iter().zip(answers.iter()) {
+            store.rows_in_bounds(&tile.bounds(), order, &mut rows);
+            assert_eq!(found, rows);
+        }
+    }
+    let mut ids: Vec<u64> = store.records().iter().map(|r| r.id()).collect();
+    ids.extend([0, 1, u64::MAX]);
+    let mut found = Vec::new();
+    store.rows_by_id_batch(&ids, &mut found);
+    let expected: Vec<Option<u32>> = (0..3000).map(Some).chain([None; 3]).collect();
+    assert_eq!(found, expected);
+    store.rows_in_bounds_batch(&[], Order::Row, &mut answers);
+    assert!(answers.is_empty());
 }
 
 #[test]
