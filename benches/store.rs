@@ -1,8 +1,7 @@
 //! A store beside peers, on the same boxes and queries in the same run: one million records, or as many as
 //! `HYPSO_BENCH_RECORDS` says.
 //!
-//! Records look like real catalogues: three resolutions of adjacent cells that overlap by a pixel, clustered like islands,
-//! one in a hundred large. Queries come in random order, where the data are, and answers go into a buffer
+//! Records look like real catalogues (see `common/catalogue.rs`). Queries come in random order, where the data are, and answers go into a buffer
 //! that is used again (geo-index can only return a vector of its own). Every engine's answers are compared before anything
 //! is measured. SQLite's R*Tree takes part where the `engine` feature is on, at up to a million records.
 //!
@@ -10,70 +9,22 @@
 
 #![allow(missing_docs, reason = "criterion's macros")]
 
+#[path = "common/catalogue.rs"]
+mod catalogue;
+
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Duration;
 
+use catalogue::Random;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use geo_index::rtree::sort::HilbertSort;
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex};
 use hypso::query::{Answers, Order};
-use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
+use hypso::store::{self, Builder, Parameters, Store};
 use hypso::tile::{Bounds, TileCoord};
 use rstar::AABB;
 use rstar::primitives::{GeomWithData, Rectangle};
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
-
-/// Islands along an arc, each a square of cells of every resolution; finer ones cover a part of the coarser ones.
-fn catalogue(count: usize) -> (Vec<SourceInput>, Vec<RecordInput>) {
-    let mut random = Random(1);
-    let mut records = Vec::with_capacity(count);
-    const ISLANDS: usize = 40;
-    for island in 0..ISLANDS {
-        let t = island as f64 / ISLANDS as f64;
-        let (west, south) = (1.37e7 + t * 2.4e6, 3.3e6 + t * t * 2.4e6);
-        // Of ten cells, six are fine, three middle and one coarse.
-        for (source, share, cell, pixel) in [(0, 0.6, 450.0, 1.2), (1, 0.3, 1100.0, 6.0), (2, 0.1, 4500.0, 12.0)] {
-            let cells = (count as f64 / ISLANDS as f64 * share) as usize;
-            let side = (cells as f64).sqrt().ceil() as usize;
-            for i in 0..cells {
-                let large = if random.unit() < 0.01 { 12.0 } else { 1.0 };
-                let (x, y) = (west + (i % side) as f64 * cell, south + (i / side) as f64 * cell);
-                records.push(RecordInput {
-                    source,
-                    path: format!("{island:02}/{:04}/{:04}.tif", i / side, i % side),
-                    bounds: Bounds::new(x, y, x + cell * large + pixel, y + cell * large + pixel),
-                    pixel_size: pixel * large,
-                    width: 400,
-                    height: 400,
-                    crs: "EPSG:6668".into(),
-                    nodata: Some(-9999.0),
-                    data_type: DataType::F32,
-                    file_size: 640_000,
-                    modified_ns: 0,
-                });
-            }
-        }
-    }
-    let source = |name: &str| SourceInput { name: name.into(), ..Default::default() };
-    (["dem1", "dem5", "dem10"].map(source).into(), records)
-}
 
 type Entry = GeomWithData<Rectangle<[f64; 2]>, u32>;
 
@@ -341,10 +292,11 @@ fn opening(c: &mut Criterion, path: &std::path::Path) {
 fn made(path: &std::path::Path) -> Store {
     let count = std::env::var("HYPSO_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     if !path.exists() {
-        let (sources, records) = catalogue(count);
-        let begin = std::time::Instant::now();
-        store::write_file(path, &sources, &records, &Parameters::default()).expect("a store");
-        println!("{} records: built in {:.1} s", records.len(), begin.elapsed().as_secs_f64());
+        let (begin, sources) = (std::time::Instant::now(), catalogue::sources());
+        let mut builder = Builder::new(&sources, &Parameters::default()).expect("sources").scratch_beside(path);
+        catalogue::records(count).for_each(|record| builder.add(&record).expect("a record"));
+        builder.finish_file(path).expect("a store");
+        println!("built in {:.1} s", begin.elapsed().as_secs_f64());
     }
     let store = Store::open(path).expect("the store");
     let length = |name: &str| store.sections().entries().iter().filter(|e| e.name() == name).map(|e| e.length()).sum();

@@ -5,7 +5,7 @@ mod common;
 use common::{Random, catalogue, store, store_bytes};
 use hypso::Error;
 use hypso::query::{Answers, Order};
-use hypso::store::{Store, verify};
+use hypso::store::{Builder, RecordInput, Store, verify};
 use hypso::tile::{Bounds, MAX_ZOOM, TileCoord, TileRange};
 
 #[test]
@@ -239,6 +239,38 @@ fn messages_name_the_problem_and_the_remedy() {
     twice.push(records[0].clone());
     let error = hypso::store::write(std::io::Cursor::new(vec![]), &sources, &twice, &Default::default()).unwrap_err();
     assert!(error.to_string().contains(&records[0].path));
+}
+
+#[test]
+fn a_builder_gives_the_same_bytes_in_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.hypso");
+    let (sources, mut records) = catalogue(5000, 12);
+    let expected = store_bytes(&sources, &records);
+    let mut random = Random(3);
+    for budget in [20_000, 100_000, usize::MAX] {
+        for i in (1..records.len()).rev() {
+            records.swap(i, (random.next() % (i as u64 + 1)) as usize);
+        }
+        let mut builder = Builder::new(&sources, &Default::default()).unwrap().memory(budget).scratch_beside(&path);
+        records.iter().for_each(|r| builder.add(r).unwrap());
+        assert_eq!(builder.len(), 5000);
+        builder.finish_file(&path).unwrap();
+        assert!(std::fs::read(&path).unwrap() == expected, "budget {budget}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no scratch file is left");
+    }
+    // A file that is there twice is found whatever lies between, and whether or not its footprint is the same.
+    let again = RecordInput { bounds: Bounds::new(0.0, 0.0, 1.0, 1.0), ..records[17].clone() };
+    for again in [again, records[17].clone()] {
+        let mut builder = Builder::new(&sources, &Default::default()).unwrap().memory(100_000).scratch_beside(&path);
+        records.iter().chain([&again]).for_each(|r| builder.add(r).unwrap());
+        let error = builder.finish_file(&path).unwrap_err().to_string();
+        assert!(error.contains(&again.path) && error.contains("name each file once"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+    let none = folder.path().join("none/a.hypso");
+    let mut builder = Builder::new(&sources, &Default::default()).unwrap().memory(1).scratch_beside(&none);
+    assert!(builder.add(&records[0]).unwrap_err().to_string().contains("none"));
 }
 
 #[test]

@@ -11,6 +11,13 @@ pub fn length(rows: usize) -> usize {
     Levels::of(rows).total * NODE
 }
 
+/// The position of the first value of the lowest level, which is the last and largest one.
+#[must_use]
+pub fn lowest_level(rows: usize) -> usize {
+    let levels = Levels::of(rows);
+    levels.depth.checked_sub(1).map_or(0, |lowest| levels.first[lowest] * NODE)
+}
+
 /// Builds the tree over boxes in row order. O(n); the result is [`length`] values.
 #[must_use]
 pub fn build(bounds: impl ExactSizeIterator<Item = Bounds>) -> Vec<u32> {

@@ -14,7 +14,7 @@ mod nearest;
 mod node;
 mod search;
 
-pub use build::{Builder, build, length};
+pub use build::{Builder, build, length, lowest_level};
 pub use nearest::Nearest;
 pub use search::{BATCH, Found};
 
@@ -26,7 +26,7 @@ use node::Node;
 /// Boxes in a node.
 pub const FAN_OUT: usize = 16;
 /// `u32` values in a node: west, south, east, north edges of its boxes.
-const NODE: usize = FAN_OUT * 4;
+pub const NODE: usize = FAN_OUT * 4;
 
 /// The tree over the values of its section.
 #[derive(Debug, Clone, Copy)]
