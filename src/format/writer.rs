@@ -42,13 +42,25 @@ pub struct BytesSection {
     name: String,
     raw_length: u64,
     checksum: Checksum,
+    /// Raw bytes that are not a whole block yet, and stored ones that are not written yet.
     buffer: Vec<u8>,
+    stored: Vec<u8>,
     /// Where each frame starts; `None` where bytes stay as they are.
     starts: Option<Vec<u64>>,
 }
 
-/// Bytes that a section keeps back before it writes them.
-const PIECE: usize = 1 << 17;
+/// Sections are written up to the next multiple of this: where a file system caches what is written in one go in one
+/// large page (ext4 and XFS on Linux do), maps of the file use large pages as well, and random reads wait less for
+/// address translation.
+const PIECE: u64 = 2 << 20;
+
+/// Raw bytes of a compressed block.
+const BLOCK: usize = layout::BLOCK_LENGTH as usize;
+
+/// Bytes from `offset` to the end of its piece.
+fn rest_of_piece(offset: u64) -> usize {
+    (PIECE - offset % PIECE) as usize
+}
 
 impl<W: Write + Seek> ContainerWriter<W> {
     /// Starts a container with room for `capacity` sections in its table.
@@ -103,18 +115,20 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// Where they are more than the section was begun for, or the output can't be written.
     pub fn append(&mut self, section: &mut RawSection, bytes: &[u8]) -> Result<()> {
         section.buffer.extend_from_slice(bytes);
-        if section.buffer.len() < PIECE { Ok(()) } else { self.flush_raw(section) }
+        while section.buffer.len() >= rest_of_piece(section.next) {
+            self.flush_raw(section, rest_of_piece(section.next))?;
+        }
+        Ok(())
     }
 
-    fn flush_raw(&mut self, section: &mut RawSection) -> Result<()> {
-        let length = section.buffer.len() as u64;
-        if length > section.end - section.next {
+    fn flush_raw(&mut self, section: &mut RawSection, length: usize) -> Result<()> {
+        if length as u64 > section.end - section.next {
             return Err(Error::argument("section", "got more elements than it was begun for"));
         }
-        section.checksum.update(&section.buffer);
-        self.write_at(section.next, &section.buffer)?;
-        section.next += length;
-        section.buffer.clear();
+        section.checksum.update(&section.buffer[..length]);
+        self.write_at(section.next, &section.buffer[..length])?;
+        section.next += length as u64;
+        section.buffer.drain(..length);
         Ok(())
     }
 
@@ -123,7 +137,8 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// # Errors
     /// Where elements are missing, or the output can't be written.
     pub fn end_raw(&mut self, mut section: RawSection) -> Result<()> {
-        self.flush_raw(&mut section)?;
+        let rest = section.buffer.len();
+        self.flush_raw(&mut section, rest)?;
         if section.next != section.end {
             return Err(Error::argument("section", "got fewer elements than it was begun for"));
         }
@@ -152,6 +167,7 @@ impl<W: Write + Seek> ContainerWriter<W> {
             raw_length: 0,
             checksum: Checksum::default(),
             buffer: Vec::new(),
+            stored: Vec::new(),
             starts: compress.then(|| vec![0]),
         })
     }
@@ -161,32 +177,43 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// # Errors
     /// Where the output can't be written, or a block can't be compressed.
     pub fn append_bytes(&mut self, section: &mut BytesSection, bytes: &[u8]) -> Result<()> {
+        if section.starts.is_none() {
+            section.raw_length += bytes.len() as u64;
+            return self.store_bytes(section, bytes);
+        }
         section.buffer.extend_from_slice(bytes);
-        let piece = if section.starts.is_some() { layout::BLOCK_LENGTH as usize } else { PIECE };
         let mut done = 0;
-        while section.buffer.len() - done >= piece {
-            let block = section.buffer[done..done + piece].to_vec();
-            self.put_block(section, &block)?;
-            done += piece;
+        while section.buffer.len() - done >= BLOCK {
+            let block = section.buffer[done..done + BLOCK].to_vec();
+            self.compress_block(section, &block)?;
+            done += BLOCK;
         }
         section.buffer.drain(..done);
         Ok(())
     }
 
-    fn put_block(&mut self, section: &mut BytesSection, block: &[u8]) -> Result<()> {
-        let frame;
-        let stored = match &mut section.starts {
-            Some(starts) => {
-                frame = codec::compress(block).ok_or_else(|| Error::Other("a block can't be compressed".into()))?;
-                starts.push(starts.last().copied().unwrap_or(0) + frame.len() as u64);
-                &frame[..]
-            }
-            None => block,
-        };
+    fn compress_block(&mut self, section: &mut BytesSection, block: &[u8]) -> Result<()> {
+        let frame = codec::compress(block).ok_or_else(|| Error::Other("a block can't be compressed".into()))?;
+        if let Some(starts) = &mut section.starts {
+            starts.push(starts.last().copied().unwrap_or(0) + frame.len() as u64);
+        }
         section.raw_length += block.len() as u64;
-        section.checksum.update(stored);
-        self.write_at(self.position, stored)?;
-        self.position += stored.len() as u64;
+        self.store_bytes(section, &frame)
+    }
+
+    fn store_bytes(&mut self, section: &mut BytesSection, bytes: &[u8]) -> Result<()> {
+        section.stored.extend_from_slice(bytes);
+        while section.stored.len() >= rest_of_piece(self.position) {
+            self.flush_bytes(section, rest_of_piece(self.position))?;
+        }
+        Ok(())
+    }
+
+    fn flush_bytes(&mut self, section: &mut BytesSection, length: usize) -> Result<()> {
+        section.checksum.update(&section.stored[..length]);
+        self.write_at(self.position, &section.stored[..length])?;
+        self.position += length as u64;
+        section.stored.drain(..length);
         Ok(())
     }
 
@@ -197,8 +224,10 @@ impl<W: Write + Seek> ContainerWriter<W> {
     pub fn end_bytes(&mut self, mut section: BytesSection) -> Result<()> {
         if !section.buffer.is_empty() {
             let block = std::mem::take(&mut section.buffer);
-            self.put_block(&mut section, &block)?;
+            self.compress_block(&mut section, &block)?;
         }
+        let rest = section.stored.len();
+        self.flush_bytes(&mut section, rest)?;
         let length = self.position - self.entries[section.entry].offset();
         self.open -= 1;
         if section.raw_length == 0 {

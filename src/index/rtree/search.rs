@@ -172,6 +172,9 @@ impl RTree<'_> {
         if self.rows - first < FAN_OUT {
             touch &= (1 << (self.rows - first)) - 1;
         }
+        if sure & touch == 0xffff {
+            return found(tag, Found::Rows(first as u32..(first + FAN_OUT) as u32));
+        }
         while touch != 0 {
             let slot = touch.trailing_zeros();
             touch &= touch - 1;
