@@ -30,7 +30,9 @@
 //! # Ok::<(), hypso::Error>(())
 //! ```
 
+mod advice;
 mod backing;
+mod container;
 mod mmap;
 mod model;
 mod names;
@@ -42,7 +44,9 @@ mod tile_lists;
 mod verify;
 mod writer;
 
+pub use advice::{Advice, Part};
 pub use backing::AlignedBytes;
+pub use container::Container;
 pub use model::{DataType, RecordInput, SourceInput};
 pub use names::SCHEMA;
 pub use open::Store;
