@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::advice::Advice;
+use super::identity::FileIdentity;
 use super::mmap::Map;
 
 /// The bytes behind a store.
@@ -35,6 +36,14 @@ impl Backing {
         match self {
             Self::Map(map) => map.as_ref(),
             Self::Buffer(buffer) => (**buffer).as_ref(),
+        }
+    }
+
+    /// Which file is mapped; `None` for a buffer.
+    pub(super) fn identity(&self) -> Option<FileIdentity> {
+        match self {
+            Self::Map(map) => Some(map.identity()),
+            Self::Buffer(_) => None,
         }
     }
 

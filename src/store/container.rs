@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::backing::Backing;
+use super::identity::FileIdentity;
 use super::mmap::Map;
 use crate::column::{Element, view};
 use crate::error::{Error, Result};
@@ -93,6 +94,10 @@ impl Container {
 
     pub(super) fn backing(&self) -> &Backing {
         &self.backing
+    }
+
+    pub(super) fn identity(&self) -> Option<FileIdentity> {
+        self.backing.identity()
     }
 
     /// The numbers of a column: `container.column::<f64>("station.height")`.

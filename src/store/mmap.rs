@@ -6,11 +6,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::advice::Advice;
+use super::identity::FileIdentity;
 use crate::error::{Error, Result};
 
 /// A whole file, mapped for reading.
 pub(super) struct Map {
     map: memmap2::Mmap,
+    identity: FileIdentity,
 }
 
 impl Map {
@@ -40,10 +42,15 @@ impl Map {
         // callers not to write into it or cut it. All bytes are read as plain integers and floats, for which every
         // bit pattern is valid, and every offset is checked before it is used.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io("map", path))?;
-        let map = Self { map };
+        let map = Self { map, identity: FileIdentity::of(&facts) };
         // Before the first touch: a page that is read with read-ahead brings its neighbours along.
         map.advise(Advice::Random, 0..facts.len() as usize).map_err(Error::io("advise about", path))?;
         Ok(map)
+    }
+
+    /// Which file this is; of the open file itself, whatever has its name by now.
+    pub(super) fn identity(&self) -> FileIdentity {
+        self.identity
     }
 
     /// Passes advice about a range of bytes on to the system, in whole pages. Does nothing where the system takes no
