@@ -1,78 +1,30 @@
-//! A store of a million records beside peers, on the same boxes and queries in the same run.
+//! A store beside peers, on the same boxes and queries in the same run: one million records, or as many as
+//! `HYPSO_BENCH_RECORDS` says.
 //!
-//! Records look like real catalogues: three resolutions of adjacent cells that overlap by a pixel, clustered like islands,
-//! one in a hundred large. Queries come in random order, where the data are, and answers go into a buffer
-//! that is used again (geo-index 0.3 can only return a vector of its own). Every engine's answers are counted and compared before anything is measured.
+//! Records look like real catalogues (see `common/catalogue.rs`). Queries come in random order, where the data are, and answers go into a buffer
+//! that is used again (geo-index can only return a vector of its own). Every engine's answers are compared before anything
+//! is measured. SQLite's R*Tree takes part where the `engine` feature is on, at up to a million records.
 //!
-//! `HYPSO_BENCH_RECORDS` sets another number of records. Results: `RESULTS.md`.
+//! `HYPSO_BENCH_STORE` names a file to keep the store in and to take it from. Results: `RESULTS.md`.
 
 #![allow(missing_docs, reason = "criterion's macros")]
 
+#[path = "common/catalogue.rs"]
+mod catalogue;
+
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::io::Cursor;
 use std::time::Duration;
 
+use catalogue::Random;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use geo_index::rtree::sort::HilbertSort;
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex};
-use hypso::query::Order;
-use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
+use hypso::query::{Answers, Order};
+use hypso::store::{self, Builder, Parameters, Store};
 use hypso::tile::{Bounds, TileCoord};
 use rstar::AABB;
 use rstar::primitives::{GeomWithData, Rectangle};
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
-
-/// Islands along an arc, each a square of cells of every resolution; finer ones cover a part of the coarser ones.
-fn catalogue(count: usize) -> (Vec<SourceInput>, Vec<RecordInput>) {
-    let mut random = Random(1);
-    let mut records = Vec::with_capacity(count);
-    const ISLANDS: usize = 40;
-    for island in 0..ISLANDS {
-        let t = island as f64 / ISLANDS as f64;
-        let (west, south) = (1.37e7 + t * 2.4e6, 3.3e6 + t * t * 2.4e6);
-        // Of ten cells, six are fine, three middle and one coarse.
-        for (source, share, cell, pixel) in [(0, 0.6, 450.0, 1.2), (1, 0.3, 1100.0, 6.0), (2, 0.1, 4500.0, 12.0)] {
-            let cells = (count as f64 / ISLANDS as f64 * share) as usize;
-            let side = (cells as f64).sqrt().ceil() as usize;
-            for i in 0..cells {
-                let large = if random.unit() < 0.01 { 12.0 } else { 1.0 };
-                let (x, y) = (west + (i % side) as f64 * cell, south + (i / side) as f64 * cell);
-                records.push(RecordInput {
-                    source,
-                    path: format!("{island:02}/{:04}/{:04}.tif", i / side, i % side),
-                    bounds: Bounds::new(x, y, x + cell * large + pixel, y + cell * large + pixel),
-                    pixel_size: pixel * large,
-                    width: 400,
-                    height: 400,
-                    crs: "EPSG:6668".into(),
-                    nodata: Some(-9999.0),
-                    data_type: DataType::F32,
-                    file_size: 640_000,
-                    modified_ns: 0,
-                });
-            }
-        }
-    }
-    let source = |name: &str| SourceInput { name: name.into(), ..Default::default() };
-    (["dem1", "dem5", "dem10"].map(source).into(), records)
-}
 
 type Entry = GeomWithData<Rectangle<[f64; 2]>, u32>;
 
@@ -102,10 +54,6 @@ impl Engines {
         }
     }
 
-    fn hypso(&self, q: &Bounds, rows: &mut Vec<u32>) {
-        self.store.rows_in_bounds(q, Order::Row, rows);
-    }
-
     /// Its `search` has no buffer to fill: the vector is its own.
     fn geo(&self, q: &Bounds, rows: &mut Vec<u32>) {
         *rows = self.geo.search(q.min_x, q.min_y, q.max_x, q.max_y);
@@ -114,7 +62,7 @@ impl Engines {
     fn rstar(&self, q: &Bounds, rows: &mut Vec<u32>) {
         rows.clear();
         let envelope = AABB::from_corners([q.min_x, q.min_y], [q.max_x, q.max_y]);
-        rows.extend(self.rstar.locate_in_envelope_intersecting(&envelope).map(|e| e.data));
+        rows.extend(self.rstar.locate_in_envelope_intersecting(envelope).map(|e| e.data));
     }
 }
 
@@ -153,46 +101,127 @@ fn measure(
 
 fn boxes(c: &mut Criterion, engines: &Engines) {
     for (name, count, make) in [
-        ("point", 20_000, Box::new(|x, y| Bounds::new(x, y, x, y)) as Box<dyn Fn(f64, f64) -> Bounds>),
-        ("z16", 20_000, Box::new(tile(16))),
-        ("z12", 5000, Box::new(tile(12))),
+        ("point", 100_000, Box::new(|x, y| Bounds::new(x, y, x, y)) as Box<dyn Fn(f64, f64) -> Bounds>),
+        ("z16", 100_000, Box::new(tile(16))),
+        ("z12", 20_000, Box::new(tile(12))),
         ("z8", 300, Box::new(tile(8))),
     ] {
         let queries = queries(&engines.store, count, make);
         let point = name == "point";
-        let (mut rows, mut total) = (Vec::new(), 0);
-        for q in &queries[..queries.len().min(300)] {
-            let sorted = |rows: &mut Vec<u32>| {
-                rows.sort_unstable();
-                rows.clone()
-            };
+        let hypso = |q: &Bounds, order, rows: &mut Vec<u32>| {
             if point {
-                engines.store.rows_at_point(q.min_x, q.min_y, Order::Row, &mut rows);
+                engines.store.rows_at_point(q.min_x, q.min_y, order, rows);
             } else {
-                engines.hypso(q, &mut rows);
+                engines.store.rows_in_bounds(q, order, rows);
             }
-            total += rows.len();
-            let ours = sorted(&mut rows);
-            engines.geo(q, &mut rows);
-            assert_eq!(ours, sorted(&mut rows), "geo-index at {q:?}");
-            engines.rstar(q, &mut rows);
-            assert_eq!(ours, sorted(&mut rows), "rstar at {q:?}");
-        }
-        println!("{name}: {:.1} hits a query", total as f64 / queries.len().min(300) as f64);
+        };
+        compare(name, engines, &queries[..queries.len().min(300)], hypso);
         let mut group = c.benchmark_group(name);
-        if point {
-            measure(&mut group, "hypso", &queries, |q, rows| {
-                engines.store.rows_at_point(q.min_x, q.min_y, Order::Row, rows);
-            });
-        } else {
-            measure(&mut group, "hypso", &queries, |q, rows| engines.hypso(q, rows));
-            measure(&mut group, "hypso, candidate order", &queries, |q, rows| {
-                engines.store.rows_in_bounds(q, Order::Candidate, rows);
-            });
+        measure(&mut group, "hypso", &queries, |q, rows| hypso(q, Order::Row, rows));
+        measure(&mut group, "hypso, candidate order", &queries, |q, rows| hypso(q, Order::Candidate, rows));
+        if count > 300 {
+            batches(&mut group, engines, &queries, point);
         }
         measure(&mut group, "geo-index", &queries, |q, rows| engines.geo(q, rows));
         measure(&mut group, "rstar", &queries, |q, rows| engines.rstar(q, rows));
+        #[cfg(feature = "engine")]
+        if engines.store.len() <= 1_000_000 && count > 300 {
+            let sqlite = sqlite::Table::new(&engines.store);
+            measure(&mut group, "SQLite R*Tree", &queries, |q, rows| sqlite.search(q, rows));
+        }
         group.finish();
+    }
+}
+
+/// Every engine gives the same rows, batches too.
+fn compare(name: &str, engines: &Engines, queries: &[Bounds], hypso: impl Fn(&Bounds, Order, &mut Vec<u32>)) {
+    let (mut rows, mut total) = (Vec::new(), 0);
+    let sorted = |rows: &mut Vec<u32>| {
+        rows.sort_unstable();
+        rows.clone()
+    };
+    let mut answers = Answers::new();
+    if name == "point" {
+        let points: Vec<(f64, f64)> = queries.iter().map(|q| (q.min_x, q.min_y)).collect();
+        engines.store.rows_at_points_batch(&points, Order::Row, &mut answers);
+    } else {
+        engines.store.rows_in_bounds_batch(queries, Order::Row, &mut answers);
+    }
+    for (q, batch) in queries.iter().zip(answers.iter()) {
+        hypso(q, Order::Row, &mut rows);
+        total += rows.len();
+        assert_eq!(rows, batch, "the batch at {q:?}");
+        let ours = sorted(&mut rows);
+        engines.geo(q, &mut rows);
+        assert_eq!(ours, sorted(&mut rows), "geo-index at {q:?}");
+        engines.rstar(q, &mut rows);
+        assert_eq!(ours, sorted(&mut rows), "rstar at {q:?}");
+    }
+    println!("{name}: {:.1} hits a query", total as f64 / queries.len() as f64);
+}
+
+/// A thousand queries at a time; the figure is the time of one.
+fn batches(group: &mut BenchmarkGroup<'_, WallTime>, engines: &Engines, queries: &[Bounds], point: bool) {
+    const BATCH: usize = 1000;
+    let points: Vec<(f64, f64)> = queries.iter().map(|q| (q.min_x, q.min_y)).collect();
+    let (mut answers, mut at) = (Answers::new(), 0);
+    group.bench_function("hypso, in batches", |b| {
+        b.iter_custom(|iterations| {
+            let (mut spent, mut done) = (Duration::ZERO, 0);
+            while done < iterations {
+                at = (at + BATCH) % (queries.len() - BATCH);
+                let begin = std::time::Instant::now();
+                if point {
+                    engines.store.rows_at_points_batch(&points[at..at + BATCH], Order::Row, &mut answers);
+                } else {
+                    engines.store.rows_in_bounds_batch(&queries[at..at + BATCH], Order::Row, &mut answers);
+                }
+                black_box(answers.len());
+                spent += begin.elapsed();
+                done += BATCH as u64;
+            }
+            spent.mul_f64(iterations as f64 / done as f64)
+        });
+    });
+}
+
+/// SQLite's R*Tree, in memory.
+#[cfg(feature = "engine")]
+mod sqlite {
+    use hypso::store::Store;
+    use hypso::tile::Bounds;
+    use rusqlite::{Connection, params};
+
+    pub struct Table(Connection);
+
+    impl Table {
+        pub fn new(store: &Store) -> Self {
+            let mut db = Connection::open_in_memory().expect("a database");
+            db.execute_batch("CREATE VIRTUAL TABLE boxes USING rtree(id, min_x, max_x, min_y, max_y)")
+                .expect("a table");
+            let work = db.transaction().expect("a transaction");
+            {
+                let mut insert = work.prepare("INSERT INTO boxes VALUES (?, ?, ?, ?, ?)").expect("a statement");
+                for row in 0..store.len() {
+                    let b = store.records().bounds(row);
+                    insert.execute(params![row, b.min_x, b.max_x, b.min_y, b.max_y]).expect("a row");
+                }
+            }
+            work.commit().expect("the rows");
+            Self(db)
+        }
+
+        /// Its boxes are 32-bit floats, rounded outwards: it gives a few rows too many.
+        pub fn search(&self, q: &Bounds, rows: &mut Vec<u32>) {
+            const QUERY: &str =
+                "SELECT id FROM boxes WHERE min_x <= ?3 AND max_x >= ?1 AND min_y <= ?4 AND max_y >= ?2";
+            rows.clear();
+            let mut query = self.0.prepare_cached(QUERY).expect("a query");
+            let mut found = query.query(params![q.min_x, q.min_y, q.max_x, q.max_y]).expect("an answer");
+            while let Some(row) = found.next().expect("a row") {
+                rows.push(row.get(0).expect("an id"));
+            }
+        }
     }
 }
 
@@ -224,6 +253,21 @@ fn ids(c: &mut Criterion, engines: &Engines) {
             black_box(ids.row(wanted[at]))
         });
     });
+    let mut rows = Vec::new();
+    group.bench_function("hypso, in batches", |b| {
+        b.iter_custom(|iterations| {
+            let (mut spent, mut done) = (Duration::ZERO, 0);
+            while done < iterations {
+                at = (at + 1000) % (wanted.len() - 1000);
+                let begin = std::time::Instant::now();
+                engines.store.rows_by_id_batch(&wanted[at..at + 1000], &mut rows);
+                black_box(rows.len());
+                spent += begin.elapsed();
+                done += 1000;
+            }
+            spent.mul_f64(iterations as f64 / done as f64)
+        });
+    });
     group.bench_function("HashMap", |b| {
         b.iter(|| {
             at = (at + 1) % wanted.len();
@@ -244,28 +288,38 @@ fn opening(c: &mut Criterion, path: &std::path::Path) {
     group.finish();
 }
 
-fn all(c: &mut Criterion) {
+/// The store, and how long building it took.
+fn made(path: &std::path::Path) -> Store {
     let count = std::env::var("HYPSO_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
-    let (sources, records) = catalogue(count);
-    let begin = std::time::Instant::now();
-    let bytes = store::write(Cursor::new(Vec::new()), &sources, &records, &Parameters::default())
-        .expect("a store")
-        .into_inner();
+    if !path.exists() {
+        let (begin, sources) = (std::time::Instant::now(), catalogue::sources());
+        let mut builder = Builder::new(&sources, &Parameters::default()).expect("sources").scratch_beside(path);
+        catalogue::records(count).for_each(|record| builder.add(&record).expect("a record"));
+        builder.finish_file(path).expect("a store");
+        println!("built in {:.1} s", begin.elapsed().as_secs_f64());
+    }
+    let store = Store::open(path).expect("the store");
+    let length = |name: &str| store.sections().entries().iter().filter(|e| e.name() == name).map(|e| e.length()).sum();
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
     println!(
-        "{} records: built in {:.1} s, {:.1} MB",
-        records.len(),
-        begin.elapsed().as_secs_f64(),
-        bytes.len() as f64 / 1e6
+        "{} records, {:.1} MB, R-tree {:.1} MB",
+        store.len(),
+        megabytes(store.bytes().len() as u64),
+        megabytes(length("record.tree"))
     );
-    drop(records);
+    store
+}
+
+fn all(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("bench.hypso");
-    std::fs::write(&path, bytes).expect("the store is written");
-    let store = Store::open(&path).expect("the store");
+    let path = std::env::var_os("HYPSO_BENCH_STORE").map_or(folder.path().join("bench.hypso"), Into::into);
+    let store = made(&path);
     let begin = std::time::Instant::now();
     let problems = store::verify(&store);
     println!("checked in {:.1} s: {} problems", begin.elapsed().as_secs_f64(), problems.len());
+    let begin = std::time::Instant::now();
     let engines = Engines::new(store);
+    println!("peers built in {:.1} s", begin.elapsed().as_secs_f64());
     opening(c, &path);
     ids(c, &engines);
     tile_lists(c, &engines);

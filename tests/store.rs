@@ -4,8 +4,8 @@ mod common;
 
 use common::{Random, catalogue, store, store_bytes};
 use hypso::Error;
-use hypso::query::Order;
-use hypso::store::{Store, verify};
+use hypso::query::{Answers, Order};
+use hypso::store::{Builder, RecordInput, Store, verify};
 use hypso::tile::{Bounds, MAX_ZOOM, TileCoord, TileRange};
 
 #[test]
@@ -66,6 +66,50 @@ fn answers_equal_a_scan_in_both_orders() {
     }
     store.rows_at_point(f64::NAN, 0.0, Order::Row, &mut rows);
     assert!(rows.is_empty());
+}
+
+#[test]
+fn batches_answer_as_one_by_one() {
+    let store = store(3000, 9);
+    let mut random = Random(5);
+    let tiles: Vec<TileCoord> = (0..101)
+        .map(|n| {
+            let b = store.records().bounds((random.next() % 3000) as u32);
+            TileCoord::at(b.min_x, b.max_y, [3, 9, 13, 16, 18][n % 5])
+        })
+        .collect();
+    let mut boxes: Vec<Bounds> = tiles.iter().map(|t| t.bounds()).collect();
+    boxes[17] = Bounds::new(f64::NAN, 0.0, 1.0, 1.0);
+    boxes[18] = Bounds::new(-3e7, -3e7, 3e7, 3e7);
+    let points: Vec<(f64, f64)> = boxes.iter().map(|b| b.center()).collect();
+    let (mut answers, mut rows) = (Answers::new(), Vec::new());
+    assert!(answers.is_empty() && answers.get(0).is_none());
+    for order in [Order::Row, Order::Candidate] {
+        store.rows_in_bounds_batch(&boxes, order, &mut answers);
+        assert_eq!(answers.len(), boxes.len());
+        for (i, b) in boxes.iter().enumerate() {
+            store.rows_in_bounds(b, order, &mut rows);
+            assert_eq!(answers.get(i).unwrap(), rows, "box {i}");
+        }
+        store.rows_at_points_batch(&points, order, &mut answers);
+        for (&(x, y), found) in points.iter().zip(answers.iter()) {
+            store.rows_at_point(x, y, order, &mut rows);
+            assert_eq!(found, rows);
+        }
+        store.rows_in_tiles_batch(&tiles, order, &mut answers);
+        for (tile, found) in tiles.iter().zip(answers.iter()) {
+            store.rows_in_bounds(&tile.bounds(), order, &mut rows);
+            assert_eq!(found, rows);
+        }
+    }
+    let mut ids: Vec<u64> = store.records().iter().map(|r| r.id()).collect();
+    ids.extend([0, 1, u64::MAX]);
+    let mut found = Vec::new();
+    store.rows_by_id_batch(&ids, &mut found);
+    let expected: Vec<Option<u32>> = (0..3000).map(Some).chain([None; 3]).collect();
+    assert_eq!(found, expected);
+    store.rows_in_bounds_batch(&[], Order::Row, &mut answers);
+    assert!(answers.is_empty());
 }
 
 #[test]
@@ -195,6 +239,38 @@ fn messages_name_the_problem_and_the_remedy() {
     twice.push(records[0].clone());
     let error = hypso::store::write(std::io::Cursor::new(vec![]), &sources, &twice, &Default::default()).unwrap_err();
     assert!(error.to_string().contains(&records[0].path));
+}
+
+#[test]
+fn a_builder_gives_the_same_bytes_in_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.hypso");
+    let (sources, mut records) = catalogue(5000, 12);
+    let expected = store_bytes(&sources, &records);
+    let mut random = Random(3);
+    for budget in [20_000, 100_000, usize::MAX] {
+        for i in (1..records.len()).rev() {
+            records.swap(i, (random.next() % (i as u64 + 1)) as usize);
+        }
+        let mut builder = Builder::new(&sources, &Default::default()).unwrap().memory(budget).scratch_beside(&path);
+        records.iter().for_each(|r| builder.add(r).unwrap());
+        assert_eq!(builder.len(), 5000);
+        builder.finish_file(&path).unwrap();
+        assert!(std::fs::read(&path).unwrap() == expected, "budget {budget}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no scratch file is left");
+    }
+    // A file that is there twice is found whatever lies between, and whether or not its footprint is the same.
+    let again = RecordInput { bounds: Bounds::new(0.0, 0.0, 1.0, 1.0), ..records[17].clone() };
+    for again in [again, records[17].clone()] {
+        let mut builder = Builder::new(&sources, &Default::default()).unwrap().memory(100_000).scratch_beside(&path);
+        records.iter().chain([&again]).for_each(|r| builder.add(r).unwrap());
+        let error = builder.finish_file(&path).unwrap_err().to_string();
+        assert!(error.contains(&again.path) && error.contains("name each file once"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+    let none = folder.path().join("none/a.hypso");
+    let mut builder = Builder::new(&sources, &Default::default()).unwrap().memory(1).scratch_beside(&none);
+    assert!(builder.add(&records[0]).unwrap_err().to_string().contains("none"));
 }
 
 #[test]

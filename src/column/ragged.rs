@@ -206,11 +206,9 @@ pub fn write_ragged<W: Write + Seek>(
         offsets.push(bytes.len() as u64);
     }
     out.raw(name, Kind::Offsets, ElementType::U64, 0, bytemuck::cast_slice(&offsets))?;
-    if compress && !bytes.is_empty() {
-        out.compressed(name, &bytes)
-    } else {
-        out.raw(name, Kind::Bytes, ElementType::U8, 0, &bytes)
-    }
+    let mut section = out.begin_bytes(name, compress)?;
+    out.append_bytes(&mut section, &bytes)?;
+    out.end_bytes(section)
 }
 
 #[cfg(test)]

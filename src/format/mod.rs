@@ -16,4 +16,4 @@ pub use header::Header;
 pub use section::{Codec, ElementType, Kind, SectionEntry};
 pub use sections::Sections;
 pub(crate) use sections::byte_range;
-pub use writer::ContainerWriter;
+pub use writer::{BytesSection, ContainerWriter, RawSection};

@@ -110,18 +110,8 @@ pub struct SectionEntry {
 }
 
 impl SectionEntry {
-    #[expect(clippy::too_many_arguments, reason = "one argument for each field of the table")]
-    pub(super) fn new(
-        name: &str,
-        kind: Kind,
-        element: ElementType,
-        codec: Codec,
-        parameter: u32,
-        offset: u64,
-        length: u64,
-        count: u64,
-        checksum: u64,
-    ) -> Self {
+    /// An entry of a section that starts at `offset` and is still empty.
+    pub(super) fn new(name: &str, kind: Kind, element: ElementType, codec: Codec, parameter: u32, offset: u64) -> Self {
         Self {
             name: padded(name),
             kind: kind as u8,
@@ -130,10 +120,19 @@ impl SectionEntry {
             flags: 0,
             parameter: parameter.into(),
             offset: offset.into(),
-            length: length.into(),
-            count: count.into(),
-            checksum: checksum.into(),
+            length: 0.into(),
+            count: 0.into(),
+            checksum: 0.into(),
         }
+    }
+
+    /// Enters what is known once the section is written.
+    pub(super) fn close(&mut self, length: u64, count: u64, checksum: u64) {
+        (self.length, self.count, self.checksum) = (length.into(), count.into(), checksum.into());
+    }
+
+    pub(super) fn set_codec(&mut self, codec: Codec, parameter: u32) {
+        (self.codec, self.parameter) = (codec as u8, parameter.into());
     }
 
     /// The section's name, such as `record.path`.

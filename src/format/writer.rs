@@ -1,4 +1,4 @@
-//! Writing a container: sections one after another, header and table last.
+//! Writing a container: sections one after another or several side by side, header and table last.
 
 use std::io::{Seek, SeekFrom, Write};
 
@@ -14,10 +14,41 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct ContainerWriter<W> {
     out: W,
+    /// Where the output stands.
+    at: u64,
+    /// Where the next section may start.
     position: u64,
     capacity: usize,
     entries: Vec<SectionEntry>,
+    /// Sections that were begun and are not finished.
+    open: usize,
 }
+
+/// A raw section that is written piece by piece, while others are: see [`ContainerWriter::begin_raw`].
+#[derive(Debug)]
+pub struct RawSection {
+    entry: usize,
+    element: ElementType,
+    next: u64,
+    end: u64,
+    checksum: Checksum,
+    buffer: Vec<u8>,
+}
+
+/// The bytes of a ragged column, compressed block by block: see [`ContainerWriter::begin_bytes`].
+#[derive(Debug)]
+pub struct BytesSection {
+    entry: usize,
+    name: String,
+    raw_length: u64,
+    checksum: Checksum,
+    buffer: Vec<u8>,
+    /// Where each frame starts; `None` where bytes stay as they are.
+    starts: Option<Vec<u64>>,
+}
+
+/// Bytes that a section keeps back before it writes them.
+const PIECE: usize = 1 << 17;
 
 impl<W: Write + Seek> ContainerWriter<W> {
     /// Starts a container with room for `capacity` sections in its table.
@@ -29,7 +60,7 @@ impl<W: Write + Seek> ContainerWriter<W> {
         let start = table_end.next_multiple_of(layout::PAGE);
         out.seek(SeekFrom::Start(0)).map_err(failed)?;
         out.write_all(&vec![0; start as usize]).map_err(failed)?;
-        Ok(Self { out, position: start, capacity, entries: Vec::new() })
+        Ok(Self { out, at: start, position: start, capacity, entries: Vec::new(), open: 0 })
     }
 
     /// Writes one raw section from its little-endian bytes.
@@ -37,60 +68,152 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// # Errors
     /// Where the name is longer than 24 bytes, the table is full, or the output can't be written.
     pub fn raw(&mut self, name: &str, kind: Kind, element: ElementType, parameter: u32, bytes: &[u8]) -> Result<()> {
-        let offset = self.begin(name)?;
-        self.out.write_all(bytes).map_err(failed)?;
-        self.position += bytes.len() as u64;
         let count = bytes.len() as u64 / element.size();
-        let sum = checksum(bytes);
-        self.entries.push(SectionEntry::new(
-            name,
-            kind,
-            element,
-            Codec::Raw,
-            parameter,
-            offset,
-            bytes.len() as u64,
-            count,
-            sum,
-        ));
+        let at = self.begin(name, kind, element, Codec::Raw, parameter)?;
+        self.write_at(self.position, bytes)?;
+        self.end(at, bytes.len() as u64, count, checksum(bytes));
+        self.position += bytes.len() as u64;
         Ok(())
     }
 
-    /// Writes the bytes of a ragged column in compressed blocks, and the section of kind `Blocks` that finds them.
-    /// A build that can't compress writes them raw.
+    /// Begins a raw section of exactly `count` elements, which is then filled with [`append`](Self::append) while
+    /// others are written; [`end_raw`](Self::end_raw) ends it.
     ///
     /// # Errors
     /// As [`raw`](Self::raw).
-    pub fn compressed(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        let mut starts = vec![0u64];
-        let mut sum = Checksum::default();
-        let mut frames = Vec::new();
-        for block in bytes.chunks(layout::BLOCK_LENGTH as usize) {
-            let Some(frame) = codec::compress(block) else {
-                return self.raw(name, Kind::Bytes, ElementType::U8, 0, bytes);
-            };
-            sum.update(&frame);
-            frames.extend_from_slice(&frame);
-            starts.push(frames.len() as u64);
-        }
-        let offset = self.begin(name)?;
-        self.out.write_all(&frames).map_err(failed)?;
-        self.position += frames.len() as u64;
-        self.entries.push(SectionEntry::new(
-            name,
-            Kind::Bytes,
-            ElementType::U8,
-            Codec::ZstdBlocks,
-            layout::BLOCK_LENGTH,
-            offset,
-            frames.len() as u64,
-            bytes.len() as u64,
-            sum.digest(),
-        ));
-        self.raw(name, Kind::Blocks, ElementType::U64, 0, bytemuck::cast_slice(&starts))
+    pub fn begin_raw(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        element: ElementType,
+        parameter: u32,
+        count: u64,
+    ) -> Result<RawSection> {
+        let entry = self.begin(name, kind, element, Codec::Raw, parameter)?;
+        let start = self.position;
+        self.position += count * element.size();
+        self.open += 1;
+        let (next, end) = (start, self.position);
+        Ok(RawSection { entry, element, next, end, checksum: Checksum::default(), buffer: Vec::new() })
     }
 
-    fn begin(&mut self, name: &str) -> Result<u64> {
+    /// Adds little-endian bytes to a section.
+    ///
+    /// # Errors
+    /// Where they are more than the section was begun for, or the output can't be written.
+    pub fn append(&mut self, section: &mut RawSection, bytes: &[u8]) -> Result<()> {
+        section.buffer.extend_from_slice(bytes);
+        if section.buffer.len() < PIECE { Ok(()) } else { self.flush_raw(section) }
+    }
+
+    fn flush_raw(&mut self, section: &mut RawSection) -> Result<()> {
+        let length = section.buffer.len() as u64;
+        if length > section.end - section.next {
+            return Err(Error::argument("section", "got more elements than it was begun for"));
+        }
+        section.checksum.update(&section.buffer);
+        self.write_at(section.next, &section.buffer)?;
+        section.next += length;
+        section.buffer.clear();
+        Ok(())
+    }
+
+    /// Ends a section that [`begin_raw`](Self::begin_raw) began.
+    ///
+    /// # Errors
+    /// Where elements are missing, or the output can't be written.
+    pub fn end_raw(&mut self, mut section: RawSection) -> Result<()> {
+        self.flush_raw(&mut section)?;
+        if section.next != section.end {
+            return Err(Error::argument("section", "got fewer elements than it was begun for"));
+        }
+        let entry = &self.entries[section.entry];
+        let length = section.end - entry.offset();
+        self.end(section.entry, length, length / section.element.size(), section.checksum.digest());
+        self.open -= 1;
+        Ok(())
+    }
+
+    /// Begins the bytes of a ragged column. They are the last section of the file until
+    /// [`end_bytes`](Self::end_bytes) ends them; sections that were begun earlier can still be filled.
+    ///
+    /// `compress` cuts them into compressed blocks; a build that can't compress writes them raw.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw).
+    pub fn begin_bytes(&mut self, name: &str, compress: bool) -> Result<BytesSection> {
+        let compress = compress && codec::compress(&[]).is_some();
+        let (codec, parameter) = if compress { (Codec::ZstdBlocks, layout::BLOCK_LENGTH) } else { (Codec::Raw, 0) };
+        let entry = self.begin(name, Kind::Bytes, ElementType::U8, codec, parameter)?;
+        self.open += 1;
+        Ok(BytesSection {
+            entry,
+            name: name.to_string(),
+            raw_length: 0,
+            checksum: Checksum::default(),
+            buffer: Vec::new(),
+            starts: compress.then(|| vec![0]),
+        })
+    }
+
+    /// Adds bytes to the section that [`begin_bytes`](Self::begin_bytes) began.
+    ///
+    /// # Errors
+    /// Where the output can't be written, or a block can't be compressed.
+    pub fn append_bytes(&mut self, section: &mut BytesSection, bytes: &[u8]) -> Result<()> {
+        section.buffer.extend_from_slice(bytes);
+        let piece = if section.starts.is_some() { layout::BLOCK_LENGTH as usize } else { PIECE };
+        let mut done = 0;
+        while section.buffer.len() - done >= piece {
+            let block = section.buffer[done..done + piece].to_vec();
+            self.put_block(section, &block)?;
+            done += piece;
+        }
+        section.buffer.drain(..done);
+        Ok(())
+    }
+
+    fn put_block(&mut self, section: &mut BytesSection, block: &[u8]) -> Result<()> {
+        let frame;
+        let stored = match &mut section.starts {
+            Some(starts) => {
+                frame = codec::compress(block).ok_or_else(|| Error::Other("a block can't be compressed".into()))?;
+                starts.push(starts.last().copied().unwrap_or(0) + frame.len() as u64);
+                &frame[..]
+            }
+            None => block,
+        };
+        section.raw_length += block.len() as u64;
+        section.checksum.update(stored);
+        self.write_at(self.position, stored)?;
+        self.position += stored.len() as u64;
+        Ok(())
+    }
+
+    /// Ends the bytes of a ragged column and writes the section of kind `Blocks` that finds compressed ones.
+    ///
+    /// # Errors
+    /// Where the output can't be written.
+    pub fn end_bytes(&mut self, mut section: BytesSection) -> Result<()> {
+        if !section.buffer.is_empty() {
+            let block = std::mem::take(&mut section.buffer);
+            self.put_block(&mut section, &block)?;
+        }
+        let length = self.position - self.entries[section.entry].offset();
+        self.open -= 1;
+        if section.raw_length == 0 {
+            // An empty section is raw.
+            self.entries[section.entry].set_codec(Codec::Raw, 0);
+            section.starts = None;
+        }
+        self.end(section.entry, length, section.raw_length, section.checksum.digest());
+        match section.starts {
+            Some(starts) => self.raw(&section.name, Kind::Blocks, ElementType::U64, 0, bytemuck::cast_slice(&starts)),
+            None => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, name: &str, kind: Kind, element: ElementType, codec: Codec, parameter: u32) -> Result<usize> {
         if name.is_empty() || name.len() > layout::NAME_LENGTH {
             return Err(Error::argument(
                 "section name",
@@ -105,16 +228,36 @@ impl<W: Write + Seek> ContainerWriter<W> {
         }
         let offset = self.position.next_multiple_of(layout::SECTION_ALIGNMENT);
         let padding = [0; layout::SECTION_ALIGNMENT as usize];
-        self.out.write_all(&padding[..(offset - self.position) as usize]).map_err(failed)?;
+        self.write_at(self.position, &padding[..(offset - self.position) as usize])?;
         self.position = offset;
-        Ok(offset)
+        self.entries.push(SectionEntry::new(name, kind, element, codec, parameter, offset));
+        Ok(self.entries.len() - 1)
+    }
+
+    fn end(&mut self, entry: usize, length: u64, count: u64, sum: u64) {
+        self.entries[entry].close(length, count, sum);
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.at != offset {
+            self.out.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        }
+        self.out.write_all(bytes).map_err(failed)?;
+        self.at = offset + bytes.len() as u64;
+        Ok(())
     }
 
     /// Writes table and header and gives the output back.
     ///
     /// # Errors
-    /// Where the output can't be written.
+    /// Where a section was begun and not ended, or the output can't be written.
     pub fn finish(mut self, schema: &str) -> Result<W> {
+        if self.open > 0 {
+            return Err(Error::argument("container", "has sections that were begun and not ended"));
+        }
         let start = encode_start(schema, self.position, &self.entries);
         self.out.seek(SeekFrom::Start(0)).map_err(failed)?;
         self.out.write_all(&start).map_err(failed)?;

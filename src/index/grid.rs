@@ -25,6 +25,23 @@ pub fn step(metres: f64) -> u32 {
     ((metres / web_mercator::WORLD + 0.5) * 4_294_967_296.0) as u32
 }
 
+/// The smallest coordinate (metres) that can fall into a step; the first step has no end to the west.
+#[must_use]
+pub fn lower_edge(step: u32) -> f64 {
+    // Half a step of slack covers the rounding of both directions.
+    if step == 0 { f64::NEG_INFINITY } else { ((f64::from(step) - 0.5) / 4_294_967_296.0 - 0.5) * web_mercator::WORLD }
+}
+
+/// The largest coordinate (metres) that can fall into a step; the last step has no end to the east.
+#[must_use]
+pub fn upper_edge(step: u32) -> f64 {
+    if step == u32::MAX {
+        f64::INFINITY
+    } else {
+        ((f64::from(step) + 1.5) / 4_294_967_296.0 - 0.5) * web_mercator::WORLD
+    }
+}
+
 impl From<&Bounds> for Steps {
     fn from(b: &Bounds) -> Self {
         Self { min_x: step(b.min_x), min_y: step(b.min_y), max_x: step(b.max_x), max_y: step(b.max_y) }
@@ -93,5 +110,9 @@ mod tests {
         assert_eq!(step(f64::NAN), 0);
         assert_eq!(step(0.0), 1 << 31);
         assert!(step(-0.01) < step(0.01));
+        for metres in [-2.0e7, -1234.5, 0.0, 0.001, 1.9e7] {
+            assert!(lower_edge(step(metres)) <= metres && metres <= upper_edge(step(metres)));
+            assert!(upper_edge(step(metres)) - lower_edge(step(metres)) < 0.03);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Hashed 64-bit ids -> rows: sorted keys, their rows, and a radix directory on the highest bits.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 
 /// The arrays of an id table.
@@ -65,12 +67,42 @@ impl<'a> Ids<'a> {
     /// The row of an id; `None` where the id is absent. Touches one line of the directory and one or two of the keys.
     #[must_use]
     pub fn row(&self, id: u64) -> Option<u32> {
+        self.in_bucket(id, self.bucket(id)?)
+    }
+
+    /// Calls `each` with the row of every id, in order. Looks the next ids up in the directory and asks for their keys
+    /// before it needs them.
+    pub fn rows(&self, ids: &[u64], mut each: impl FnMut(Option<u32>)) {
+        // As many misses as a core keeps in flight.
+        const AHEAD: usize = 16;
+        let mut buckets = [const { None }; AHEAD];
+        for chunk in ids.chunks(AHEAD) {
+            for (bucket, &id) in buckets.iter_mut().zip(chunk) {
+                *bucket = self.bucket(id);
+            }
+            // A first touch of every bucket: none waits for another.
+            let mut touched = 0;
+            for bucket in buckets[..chunk.len()].iter().flatten() {
+                touched ^= self.keys.get(bucket.start).copied().unwrap_or(0);
+                touched ^= u64::from(self.rows.get(bucket.start).copied().unwrap_or(0));
+            }
+            std::hint::black_box(touched);
+            for (bucket, &id) in buckets.iter().zip(chunk) {
+                each(bucket.clone().and_then(|b| self.in_bucket(id, b)));
+            }
+        }
+    }
+
+    fn bucket(&self, id: u64) -> Option<Range<usize>> {
         let bits = (self.directory.len() - 1).trailing_zeros();
         let bucket = bucket_of(id, bits) as usize;
-        let (from, to) = (*self.directory.get(bucket)? as usize, *self.directory.get(bucket + 1)? as usize);
-        let keys = self.keys.get(from..to)?;
+        Some(*self.directory.get(bucket)? as usize..*self.directory.get(bucket + 1)? as usize)
+    }
+
+    fn in_bucket(&self, id: u64, bucket: Range<usize>) -> Option<u32> {
+        let keys = self.keys.get(bucket.clone())?;
         let at = if keys.len() <= 16 { keys.iter().position(|&k| k == id)? } else { keys.binary_search(&id).ok()? };
-        self.rows.get(from + at).copied()
+        self.rows.get(bucket.start + at).copied()
     }
 }
 
@@ -89,6 +121,9 @@ mod tests {
                 assert!(ids.contains(&(id ^ 1)) || view.row(id ^ 1).is_none());
             }
             assert_eq!(view.row(u64::MAX - 3), None);
+            let mut rows = Vec::new();
+            view.rows(&ids, |row| rows.push(row));
+            assert_eq!(rows, (0..n as u32).map(Some).collect::<Vec<_>>());
         }
         assert_eq!(build(&[5, 6, 5]).unwrap_err(), (0, 2));
     }

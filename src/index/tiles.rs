@@ -7,7 +7,6 @@
 //! Tiles are kept as runs of consecutive [`TileId`]s with the same list, and equal lists are kept once; so a large
 //! record costs a few runs instead of an entry a tile.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::error::{Error, Result};
@@ -15,79 +14,6 @@ use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
 /// Numbers in `tile.zoom_runs`: where the runs of each zoom start, and their total.
 pub const ZOOM_RUNS: usize = MAX_ZOOM as usize + 2;
-
-/// The arrays of a tile index.
-#[derive(Debug, Clone, Default)]
-pub struct TileArrays {
-    /// The first run of each zoom; [`ZOOM_RUNS`] numbers.
-    pub zoom_runs: Vec<u32>,
-    /// The first identifier of each run, ascending.
-    pub run_start: Vec<u64>,
-    /// How many tiles all earlier runs hold; one more than runs.
-    pub run_rank: Vec<u64>,
-    /// The list of each run.
-    pub run_list: Vec<u32>,
-    /// Where each list starts in `list_rows`; one more than lists.
-    pub list_offsets: Vec<u64>,
-    /// Rows of all lists.
-    pub list_rows: Vec<u32>,
-}
-
-/// Collects tiles in identifier order into runs and distinct lists.
-#[derive(Debug, Default)]
-pub struct Builder {
-    arrays: TileArrays,
-    count: u64,
-    next: Option<u64>,
-    known: HashMap<Vec<u32>, u32>,
-}
-
-impl Builder {
-    /// An empty index.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { arrays: TileArrays { list_offsets: vec![0], ..TileArrays::default() }, ..Self::default() }
-    }
-
-    /// Begins the next zoom; call it for every zoom from 0 to [`MAX_ZOOM`], and once more at the end.
-    pub fn zoom(&mut self) {
-        self.arrays.zoom_runs.push(self.arrays.run_start.len() as u32);
-        self.next = None;
-    }
-
-    /// Adds the next tile of the zoom with its list.
-    pub fn tile(&mut self, id: TileId, rows: &[u32]) {
-        self.tiles(id.0..id.0 + 1, rows);
-    }
-
-    /// Adds the next tiles of the zoom, consecutive and all with this list.
-    pub fn tiles(&mut self, ids: Range<u64>, rows: &[u32]) {
-        let list = match self.known.get(rows) {
-            Some(&list) => list,
-            None => {
-                let list = self.known.len() as u32;
-                self.arrays.list_rows.extend_from_slice(rows);
-                self.arrays.list_offsets.push(self.arrays.list_rows.len() as u64);
-                self.known.insert(rows.to_vec(), list);
-                list
-            }
-        };
-        if self.next != Some(ids.start) || self.arrays.run_list.last() != Some(&list) {
-            self.arrays.run_start.push(ids.start);
-            self.arrays.run_rank.push(self.count);
-            self.arrays.run_list.push(list);
-        }
-        self.count += ids.end - ids.start;
-        self.next = Some(ids.end);
-    }
-
-    /// The arrays.
-    #[must_use]
-    pub fn finish(mut self) -> TileArrays {
-        self.arrays.run_rank.push(self.count);
-        self.arrays
-    }
-}
 
 /// A view of a tile index.
 #[derive(Debug, Clone, Copy)]

@@ -21,8 +21,10 @@
 //! # Ok::<(), hypso::Error>(())
 //! ```
 
+mod answers;
 mod nearest;
 mod search;
 
+pub use answers::Answers;
 pub use nearest::Neighbour;
 pub use search::{Order, Overlapping};

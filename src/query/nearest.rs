@@ -14,29 +14,21 @@ pub struct Neighbour<'a> {
 
 impl Store {
     /// The `count` records nearest to a point (EPSG:3857 metres), nearest first; ties in candidate order.
-    ///
-    /// Searches boxes that grow fourfold until enough records are certainly found.
     #[must_use]
     pub fn nearest(&self, x: f64, y: f64, count: usize) -> Vec<Neighbour<'_>> {
-        let wanted = count.min(self.len() as usize);
-        if wanted == 0 || !x.is_finite() || !y.is_finite() {
-            return Vec::new();
-        }
-        let mut radius = 1000.0;
-        loop {
-            let mut found: Vec<Neighbour<'_>> = self
-                .in_bounds(&Bounds::new(x - radius, y - radius, x + radius, y + radius))
-                .map(|record| Neighbour { record, distance: distance(&record.bounds(), x, y) })
-                .collect();
-            // What lies outside the box is farther than its half side; nothing nearer can be missing.
-            let certain = found.iter().filter(|n| n.distance <= radius).count();
-            if certain >= wanted || radius > 1e9 {
-                found.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.record.rank().cmp(&b.record.rank())));
-                found.truncate(wanted);
-                return found;
-            }
-            radius *= 4.0;
-        }
+        self.by_distance(x, y).take(count).collect()
+    }
+
+    /// All records by their distance from a point (EPSG:3857 metres), nearest first, ties in candidate order. Goes as
+    /// far as it is asked to: the first record costs O(log n), each further one little more.
+    pub fn by_distance(&self, x: f64, y: f64) -> impl Iterator<Item = Neighbour<'_>> {
+        let records = self.records();
+        let exact = move |row: u32| {
+            let rank = records.rank.get(row as usize).copied().unwrap_or(u32::MAX);
+            (distance(&records.bounds(row), x, y), rank)
+        };
+        let rows = self.tree().nearest(x, y, exact);
+        rows.filter_map(|(row, distance)| Some(Neighbour { record: self.record(row)?, distance }))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which records cover a point, a box or a tile.
 
-use crate::index::rtree::Found;
-use crate::store::{RecordRef, RowId, Store};
+use super::Answers;
+use crate::index::rtree::{BATCH, Found};
+use crate::store::{RecordRef, Records, RowId, Store};
 use crate::tile::{Bounds, TileCoord, web_mercator};
 
 /// The order of an answer.
@@ -73,7 +74,8 @@ impl Store {
 
     /// Puts the rows that share area with a box into `rows`, which is emptied first.
     ///
-    /// O(log n + answer); sorting into candidate order adds O(answer log answer).
+    /// O(log n + answer); sorting into candidate order adds O(answer log answer) and a scratch buffer for answers of
+    /// more than a few rows.
     pub fn rows_in_bounds(&self, bounds: &Bounds, order: Order, rows: &mut Vec<RowId>) {
         self.rows_where(bounds, order, rows, |b| b.overlaps(bounds));
     }
@@ -85,12 +87,12 @@ impl Store {
 
     fn rows_where(&self, bounds: &Bounds, order: Order, rows: &mut Vec<RowId>, exact: impl Fn(&Bounds) -> bool) {
         rows.clear();
-        if [bounds.min_x, bounds.min_y, bounds.max_x, bounds.max_y].iter().any(|v| v.is_nan()) {
+        if is_nan(bounds) {
             return;
         }
         let records = self.records();
         self.tree().search(bounds, |found| match found {
-            Found::Inside(range) => rows.extend(range),
+            Found::Rows(range) => extend(rows, range),
             Found::Maybe(row) => {
                 if exact(&records.bounds(row)) {
                     rows.push(row);
@@ -98,7 +100,91 @@ impl Store {
             }
         });
         if order == Order::Candidate {
-            rows.sort_unstable_by_key(|&row| records.rank.get(row as usize).copied().unwrap_or(u32::MAX));
+            sort_by_rank(&records, rows);
         }
     }
+
+    /// The rows that share area with each of many boxes. The same answers as [`rows_in_bounds`](Self::rows_in_bounds)
+    /// box by box, faster: the searches share their waiting for memory. Put boxes that lie near one another side by side.
+    pub fn rows_in_bounds_batch(&self, boxes: &[Bounds], order: Order, answers: &mut Answers) {
+        self.batch(boxes.len(), |i| boxes[i], order, answers, |i, b| b.overlaps(&boxes[i]));
+    }
+
+    /// The rows whose footprints hold each of many points `(x, y)`, EPSG:3857 metres.
+    pub fn rows_at_points_batch(&self, points: &[(f64, f64)], order: Order, answers: &mut Answers) {
+        let point = |i: usize| Bounds::new(points[i].0, points[i].1, points[i].0, points[i].1);
+        self.batch(points.len(), point, order, answers, |i, b| b.contains_point(points[i].0, points[i].1));
+    }
+
+    /// The rows that share area with each of many tiles.
+    pub fn rows_in_tiles_batch(&self, tiles: &[TileCoord], order: Order, answers: &mut Answers) {
+        self.batch(tiles.len(), |i| tiles[i].bounds(), order, answers, |i, b| b.overlaps(&tiles[i].bounds()));
+    }
+
+    fn batch(
+        &self,
+        count: usize,
+        query: impl Fn(usize) -> Bounds,
+        order: Order,
+        answers: &mut Answers,
+        exact: impl Fn(usize, &Bounds) -> bool,
+    ) {
+        answers.clear();
+        let (records, tree) = (self.records(), self.tree());
+        let mut boxes = [Bounds::new(0.0, 0.0, 0.0, 0.0); BATCH];
+        for first in (0..count).step_by(BATCH) {
+            let length = BATCH.min(count - first);
+            for (i, place) in boxes[..length].iter_mut().enumerate() {
+                // What is no box takes part as one that nothing lies in.
+                let no_box = Bounds::new(f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY);
+                *place = Some(query(first + i)).filter(|b| !is_nan(b)).unwrap_or(no_box);
+            }
+            tree.search_batch(&boxes[..length], |i, found| {
+                answers.close_until(first + i);
+                match found {
+                    Found::Rows(range) => extend(&mut answers.rows, range),
+                    Found::Maybe(row) => {
+                        if exact(first + i, &records.bounds(row)) {
+                            answers.rows.push(row);
+                        }
+                    }
+                }
+            });
+            answers.close_until(first + length);
+        }
+        if order == Order::Candidate {
+            answers.each_mut(|rows| sort_by_rank(&records, rows));
+        }
+    }
+
+    /// The row of each of many ids, `None` where an id is absent. Faster than one by one: the look-ups share their
+    /// waiting for memory.
+    pub fn rows_by_id_batch(&self, ids: &[u64], rows: &mut Vec<Option<RowId>>) {
+        rows.clear();
+        self.ids().rows(ids, |row| rows.push(row));
+    }
+}
+
+fn is_nan(b: &Bounds) -> bool {
+    b.min_x.is_nan() || b.min_y.is_nan() || b.max_x.is_nan() || b.max_y.is_nan()
+}
+
+#[inline]
+fn extend(rows: &mut Vec<RowId>, range: std::ops::Range<RowId>) {
+    if range.len() == 1 {
+        rows.push(range.start);
+    } else {
+        rows.extend(range);
+    }
+}
+
+/// Sorts rows into candidate order. Long answers read each rank once.
+fn sort_by_rank(records: &Records<'_>, rows: &mut [RowId]) {
+    let rank = |row: RowId| records.rank.get(row as usize).copied().unwrap_or(u32::MAX);
+    if rows.len() <= 24 {
+        return rows.sort_unstable_by_key(|&row| rank(row));
+    }
+    let mut keys: Vec<u64> = rows.iter().map(|&row| u64::from(rank(row)) << 32 | u64::from(row)).collect();
+    keys.sort_unstable();
+    rows.iter_mut().zip(keys).for_each(|(row, key)| *row = key as u32);
 }

@@ -57,4 +57,4 @@ pub use reload::{ReloadEvent, StoreGuard, StoreHandle, Watcher};
 pub use report::{SectionReport, report};
 pub use sources::{SourceRef, Sources};
 pub use verify::{Problem, verify, verify_checksums};
-pub use writer::{Parameters, record_id, write, write_file};
+pub use writer::{Builder, Parameters, record_id, write, write_file};

@@ -200,12 +200,12 @@ impl<'a> Check<'a> {
             native_zoom: records.native_zoom,
             rank: records.rank,
         });
-        self.same(names::ZOOM_RUNS, Kind::Column, &tiles.zoom_runs);
-        self.same(names::RUN_START, Kind::Column, &tiles.run_start);
-        self.same(names::RUN_RANK, Kind::Column, &tiles.run_rank);
-        self.same(names::RUN_LIST, Kind::Column, &tiles.run_list);
-        self.same(names::LIST, Kind::Offsets, &tiles.list_offsets);
-        self.same(names::LIST, Kind::Column, &tiles.list_rows);
+        self.same(names::ZOOM_RUNS, Kind::Column, &tiles.zoom_runs().collect::<Vec<_>>());
+        self.same(names::RUN_START, Kind::Column, &tiles.run_start().collect::<Vec<_>>());
+        self.same(names::RUN_RANK, Kind::Column, &tiles.run_rank().collect::<Vec<_>>());
+        self.same(names::RUN_LIST, Kind::Column, &tiles.run_list().collect::<Vec<_>>());
+        self.same(names::LIST, Kind::Offsets, &tiles.list_offsets().collect::<Vec<_>>());
+        self.same(names::LIST, Kind::Column, &tiles.list_rows().collect::<Vec<_>>());
     }
 
     /// Says where a section differs from what the records give.

@@ -1,0 +1,71 @@
+//! A packed R-tree over rows that lie in Hilbert order.
+//!
+//! Nodes hold 16 boxes as four arrays of `u32` steps (see [`grid`](super::grid)): 256 bytes a node, four cache lines.
+//! Levels follow one another from the root down, and the place of a node follows from the number of rows alone; so
+//! there is nothing to parse and nothing that could point astray. Row numbers are positions in the lowest level.
+//!
+//! A search goes down level by level and asks for the lines of a level's nodes before it needs the first of them. A
+//! node that lies inside the query gives all its rows as one range without looking at them, and a row whose box
+//! overlaps the query by a whole step needs no look at its exact footprint.
+
+mod build;
+mod levels;
+mod nearest;
+mod node;
+mod search;
+
+pub use build::{Builder, build, length, lowest_level};
+pub use nearest::Nearest;
+pub use search::{BATCH, Found};
+
+use crate::error::{Error, Result};
+use crate::tile::Bounds;
+use levels::Levels;
+use node::Node;
+
+/// Boxes in a node.
+pub const FAN_OUT: usize = 16;
+/// `u32` values in a node: west, south, east, north edges of its boxes.
+pub const NODE: usize = FAN_OUT * 4;
+
+/// The tree over the values of its section.
+#[derive(Debug, Clone, Copy)]
+pub struct RTree<'a> {
+    values: &'a [u32],
+    nodes: &'a [Node],
+    rows: usize,
+    levels: Levels,
+}
+
+impl<'a> RTree<'a> {
+    /// A view of the tree over `rows` rows.
+    ///
+    /// # Errors
+    /// Where the number of values is not the one that belongs to the rows.
+    pub fn new(values: &'a [u32], rows: usize) -> Result<Self> {
+        let levels = Levels::of(rows);
+        if values.len() == levels.total * NODE {
+            return Ok(Self { values, nodes: bytemuck::cast_slice(values), rows, levels });
+        }
+        let problem = format!("has {} values, {} expected for {rows} rows", values.len(), levels.total * NODE);
+        Err(Error::invalid("section \"record.tree\"", problem, "build the store again"))
+    }
+
+    /// Checks that each box lies inside its parent's and that the lowest level holds the rows' boxes.
+    ///
+    /// # Errors
+    /// Where that does not hold. Reads the whole tree.
+    pub fn verify(&self, bounds: impl ExactSizeIterator<Item = Bounds>) -> Result<()> {
+        if build(bounds) == self.values {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "section \"record.tree\"",
+            "its boxes are not those of the records",
+            "build the store again",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! Boxes that overlap a query.
+
+use std::ops::Range;
+
+use super::levels::MAX_DEPTH;
+use super::node::{self, Engine};
+use super::{FAN_OUT, RTree};
+use crate::index::grid::Steps;
+use crate::tile::Bounds;
+
+/// What a search found, in row order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// All of these rows overlap the query.
+    Rows(Range<u32>),
+    /// This row overlaps the query or only touches it, within one step; the exact columns decide.
+    Maybe(u32),
+}
+
+/// Nodes of a level that are looked at together: as many as have their lines asked for before the first is needed.
+const FRONT: usize = 64;
+/// The most queries of one [`RTree::search_batch`].
+pub const BATCH: usize = 16;
+/// Marks a node all of whose rows lie inside the query, with its level in the three bits below.
+const WHOLE: u32 = 1 << 31;
+const LEVEL_SHIFT: u32 = 28;
+
+/// Which query of a batch a node belongs to; nothing where there is one.
+pub(super) trait Tag: Copy + Default {
+    fn index(self) -> usize;
+}
+
+impl Tag for () {
+    fn index(self) -> usize {
+        0
+    }
+}
+
+impl Tag for u8 {
+    fn index(self) -> usize {
+        usize::from(self)
+    }
+}
+
+/// The nodes of one level that are still to be visited.
+#[derive(Clone, Copy)]
+struct Front<T> {
+    nodes: [u32; FRONT],
+    tags: [T; FRONT],
+    length: usize,
+    next: usize,
+}
+
+impl RTree<'_> {
+    /// Gives every row that may overlap `query` (or touch it), in row order. Visits O(log n + answer / 16) nodes and
+    /// allocates nothing.
+    pub fn search(&self, query: &Bounds, mut found: impl FnMut(Found)) {
+        self.with_engine(&[Steps::from(query)], &[()], |(), f| found(f));
+    }
+
+    /// Searches for up to [`BATCH`] queries together, so that the memory that one waits for is fetched while
+    /// others go on. `found` gets the position of the query, ascending, and then as [`search`](Self::search).
+    /// Queries beyond the limit are not looked at.
+    pub fn search_batch(&self, queries: &[Bounds], mut found: impl FnMut(usize, Found)) {
+        let queries = &queries[..queries.len().min(BATCH)];
+        let mut steps = [Steps { min_x: 0, min_y: 0, max_x: 0, max_y: 0 }; BATCH];
+        for (steps, query) in steps.iter_mut().zip(queries) {
+            *steps = Steps::from(query);
+        }
+        let tags: [u8; BATCH] = std::array::from_fn(|i| i as u8);
+        self.with_engine(&steps[..queries.len()], &tags[..queries.len()], |tag: u8, f| found(tag.index(), f));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn with_engine<T: Tag>(&self, queries: &[Steps], tags: &[T], found: impl FnMut(T, Found)) {
+        if std::arch::is_x86_feature_detected!("avx2") {
+            node::Avx2::run(
+                #[inline(always)]
+                || self.walk::<T, node::Avx2>(queries, tags, found),
+            );
+        } else {
+            self.walk::<T, node::Sse2>(queries, tags, found);
+        }
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn with_engine<T: Tag>(&self, queries: &[Steps], tags: &[T], found: impl FnMut(T, Found)) {
+        self.walk::<T, node::Neon>(queries, tags, found);
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    fn with_engine<T: Tag>(&self, queries: &[Steps], tags: &[T], found: impl FnMut(T, Found)) {
+        self.walk::<T, node::Plain>(queries, tags, found);
+    }
+
+    /// Level by level, in pieces of at most [`FRONT`] nodes. A piece is followed down to its rows before the next one
+    /// of its level, so that rows come in order; nodes inside the query travel along for the same reason.
+    #[inline(always)]
+    pub(super) fn walk<T: Tag, E: Engine>(&self, queries: &[Steps], tags: &[T], mut found: impl FnMut(T, Found)) {
+        let levels = &self.levels;
+        let Some(lowest) = levels.depth.checked_sub(1) else { return };
+        let mut fronts = [Front { nodes: [0; FRONT], tags: [T::default(); FRONT], length: 0, next: 0 }; MAX_DEPTH];
+        fronts[0].tags[..tags.len()].copy_from_slice(tags);
+        fronts[0].length = tags.len();
+        let mut level = 0;
+        loop {
+            if fronts[level].next == fronts[level].length {
+                if level == 0 {
+                    return;
+                }
+                level -= 1;
+                continue;
+            }
+            let (above, below) = fronts.split_at_mut(level + 1);
+            let front = &mut above[level];
+            if level == lowest {
+                for i in front.next..front.length {
+                    self.rows::<T, E>(front.nodes[i], front.tags[i], queries, &mut found);
+                }
+                front.next = front.length;
+                continue;
+            }
+            let next = &mut below[0];
+            let mut length = 0;
+            while front.next < front.length && length + FAN_OUT <= FRONT {
+                let (item, tag) = (front.nodes[front.next], front.tags[front.next]);
+                front.next += 1;
+                if item & WHOLE != 0 {
+                    (next.nodes[length], next.tags[length]) = (item, tag);
+                    length += 1;
+                    continue;
+                }
+                let Some(node) = self.nodes.get(levels.first[level] + item as usize) else { continue };
+                let (mut touch, inside) = E::inner(node, &queries[tag.index()]);
+                while touch != 0 {
+                    let slot = touch.trailing_zeros();
+                    touch &= touch - 1;
+                    let child = item * FAN_OUT as u32 + slot;
+                    if child as usize >= levels.nodes[level + 1] {
+                        break;
+                    }
+                    let whole = inside >> slot & 1 == 1;
+                    next.tags[length] = tag;
+                    next.nodes[length] = if whole {
+                        WHOLE | ((level + 1) as u32) << LEVEL_SHIFT | child
+                    } else {
+                        node::prefetch(self.nodes.get(levels.first[level + 1] + child as usize));
+                        child
+                    };
+                    length += 1;
+                }
+            }
+            (next.length, next.next) = (length, 0);
+            level += 1;
+        }
+    }
+
+    /// The rows of a node of the lowest level, or of one that lies inside the query.
+    #[inline(always)]
+    fn rows<T: Tag, E: Engine>(&self, item: u32, tag: T, queries: &[Steps], found: &mut impl FnMut(T, Found)) {
+        if item & WHOLE != 0 {
+            let level = (item >> LEVEL_SHIFT & 7) as usize;
+            let place = (item & ((1 << LEVEL_SHIFT) - 1)) as usize;
+            let width = self.levels.rows_below(level);
+            let start = (place * width).min(self.rows);
+            found(tag, Found::Rows(start as u32..(start + width).min(self.rows) as u32));
+            return;
+        }
+        let first = item as usize * FAN_OUT;
+        let Some(node) = self.nodes.get(self.levels.first[self.levels.depth - 1] + item as usize) else { return };
+        let (mut touch, sure) = E::leaf(node, &queries[tag.index()]);
+        if self.rows - first < FAN_OUT {
+            touch &= (1 << (self.rows - first)) - 1;
+        }
+        while touch != 0 {
+            let slot = touch.trailing_zeros();
+            touch &= touch - 1;
+            let row = first as u32 + slot;
+            found(tag, if sure >> slot & 1 == 1 { Found::Rows(row..row + 1) } else { Found::Maybe(row) });
+        }
+    }
+}

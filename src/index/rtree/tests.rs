@@ -1,0 +1,144 @@
+use super::levels::Levels;
+use super::node::{Engine, Node, Plain};
+use super::*;
+use crate::index::grid::Steps;
+use proptest::prelude::*;
+
+fn brute(boxes: &[Bounds], q: &Bounds) -> Vec<u32> {
+    (0..boxes.len() as u32).filter(|&i| boxes[i as usize].overlaps(q)).collect()
+}
+
+fn search<E: Engine>(tree: &RTree<'_>, boxes: &[Bounds], q: &Bounds) -> Vec<u32> {
+    let mut rows = Vec::new();
+    tree.walk::<(), E>(&[Steps::from(q)], &[()], |(), f| take(&mut rows, boxes, q, f));
+    rows
+}
+
+fn take(rows: &mut Vec<u32>, boxes: &[Bounds], q: &Bounds, found: Found) {
+    match found {
+        Found::Rows(r) => rows.extend(r),
+        Found::Maybe(r) => rows.extend(boxes[r as usize].overlaps(q).then_some(r)),
+    }
+}
+
+prop_compose! {
+    /// Boxes of any size; many share edges with others and with queries.
+    fn a_box()(x in -2.1e7f64..2.1e7, y in -2.1e7f64..2.1e7, w in 0.001f64..3e6, h in 0.001f64..3e6, coarse in any::<bool>())
+        -> Bounds
+    {
+        let cut = |v: f64| if coarse { (v / 1e6).round() * 1e6 } else { v };
+        Bounds::new(cut(x), cut(y), cut(x) + cut(w).max(1.0), cut(y) + cut(h).max(1.0))
+    }
+}
+
+proptest! {
+    #[test]
+    fn finds_what_a_scan_finds(
+        boxes in prop::collection::vec(a_box(), 0..1500),
+        queries in prop::collection::vec(a_box(), 1..20),
+    ) {
+        let values = build(boxes.iter().copied());
+        let tree = RTree::new(&values, boxes.len()).unwrap();
+        tree.verify(boxes.iter().copied()).unwrap();
+        for q in &queries {
+            let expected = brute(&boxes, q);
+            let mut rows = Vec::new();
+            tree.search(q, |f| take(&mut rows, &boxes, q, f));
+            prop_assert_eq!(&rows, &expected);
+            prop_assert_eq!(&search::<Plain>(&tree, &boxes, q), &expected);
+            #[cfg(target_arch = "x86_64")]
+            prop_assert_eq!(&search::<super::node::Sse2>(&tree, &boxes, q), &expected);
+        }
+        let mut answers = vec![Vec::new(); queries.len()];
+        let batch = queries.len().min(BATCH);
+        tree.search_batch(&queries, |i, f| take(&mut answers[i], &boxes, &queries[i], f));
+        for (q, rows) in queries[..batch].iter().zip(&answers) {
+            prop_assert_eq!(rows, &brute(&boxes, q));
+        }
+    }
+
+    #[test]
+    fn engines_agree_on_any_node(values in prop::collection::vec(0u32..8, 64), edges in prop::array::uniform4(0u32..8), high in any::<bool>()) {
+        // Both ends of the range: comparison must be unsigned.
+        let far = |v: u32| if high { v.wrapping_sub(4) } else { v };
+        let mut node: Node = [[0; FAN_OUT]; 4];
+        values.iter().enumerate().for_each(|(i, &v)| node[i / FAN_OUT][i % FAN_OUT] = far(v));
+        let [a, b, c, d] = edges.map(far);
+        let q = Steps { min_x: a.min(c), min_y: b.min(d), max_x: a.max(c), max_y: b.max(d) };
+        let masked = |(first, second): (u32, u32)| (first, first & second);
+        let (inner, leaf) = (masked(Plain::inner(&node, &q)), masked(Plain::leaf(&node, &q)));
+        #[cfg(target_arch = "x86_64")]
+        {
+            use super::node::{Avx2, Sse2};
+            prop_assert_eq!((masked(Sse2::inner(&node, &q)), masked(Sse2::leaf(&node, &q))), (inner, leaf));
+            if std::arch::is_x86_feature_detected!("avx2") {
+                prop_assert_eq!((masked(Avx2::inner(&node, &q)), masked(Avx2::leaf(&node, &q))), (inner, leaf));
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        prop_assert_eq!((masked(super::node::Neon::inner(&node, &q)), masked(super::node::Neon::leaf(&node, &q))), (inner, leaf));
+        let _ = (inner, leaf);
+    }
+
+    #[test]
+    fn nearest_gives_rows_by_distance(boxes in prop::collection::vec(a_box(), 0..300), x in -2.1e7f64..2.1e7, y in -2.1e7f64..2.1e7) {
+        let values = build(boxes.iter().copied());
+        let tree = RTree::new(&values, boxes.len()).unwrap();
+        let distance = |row: u32| {
+            let b = &boxes[row as usize];
+            (b.min_x - x).max(x - b.max_x).max(0.0).hypot((b.min_y - y).max(y - b.max_y).max(0.0))
+        };
+        let found: Vec<(u32, f64)> = tree.nearest(x, y, |row| (distance(row), row)).collect();
+        let mut expected: Vec<(u32, f64)> = (0..boxes.len() as u32).map(|row| (row, distance(row))).collect();
+        expected.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        prop_assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn large_answers_come_in_row_order() {
+    // More nodes on a level than are looked at together.
+    let boxes: Vec<Bounds> = (0..60_000u32)
+        .map(|i| {
+            let (x, y) = (f64::from(i % 245) * 1000.0, f64::from(i / 245) * 1000.0);
+            Bounds::new(x, y, x + 1000.0, y + 1000.0)
+        })
+        .collect();
+    let values = build(boxes.iter().copied());
+    let tree = RTree::new(&values, boxes.len()).unwrap();
+    for q in [
+        Bounds::new(500.0, 500.0, 200_500.0, 200_500.0),
+        Bounds::new(1000.0, 1000.0, 244_000.0, 2000.0),
+        Bounds::new(-1e7, -1e7, 1e7, 1e7),
+        Bounds::new(3000.0, -1e7, 4000.0, 1e7),
+    ] {
+        let mut rows = Vec::new();
+        tree.search(&q, |f| take(&mut rows, &boxes, &q, f));
+        assert_eq!(rows, brute(&boxes, &q));
+    }
+}
+
+#[test]
+fn levels_of_any_number_of_rows() {
+    assert_eq!(Levels::of(0).total, 0);
+    assert_eq!(
+        (Levels::of(257).nodes, Levels::of(257).first[..3].to_vec()),
+        ([1, 2, 17, 0, 0, 0, 0, 0], vec![0, 1, 3])
+    );
+    let most = Levels::of(u32::MAX as usize);
+    assert_eq!((most.depth, most.nodes[0], most.nodes[7]), (8, 1, 1 << 28));
+}
+
+#[test]
+fn survives_values_that_are_noise() {
+    let values: Vec<u32> = (0..length(5000) as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
+    let tree = RTree::new(&values, 5000).unwrap();
+    let everywhere = Bounds::new(-1e7, -1e7, 1e7, 1e7);
+    tree.search(&everywhere, |f| match f {
+        Found::Rows(r) => assert!(r.end <= 5000),
+        Found::Maybe(r) => assert!(r < 5000),
+    });
+    assert_eq!(tree.nearest(0.0, 0.0, |_| (f64::NAN, 0)).count(), 5000);
+    assert_eq!(tree.nearest(f64::NAN, 0.0, |_| (0.0, 0)).count(), 0);
+    assert!(RTree::new(&values[1..], 5000).is_err());
+}
