@@ -14,7 +14,7 @@ pub(super) enum Backing {
 
 /// How many bytes are asked for before any of them is touched: enough to keep a disk busy, little enough that the
 /// system has not dropped the first when the last arrive.
-const WINDOW: usize = 8 << 20;
+pub(super) const PRELOAD: usize = 8 << 20;
 /// How many bytes one call asks for. Linux cuts a longer one off at its read-ahead, which is 128 KiB unless somebody
 /// changed it.
 const ONE_CALL: usize = 128 << 10;
@@ -53,7 +53,7 @@ impl Backing {
         match advice {
             Advice::WillNeed => pieces(&range, ONE_CALL).try_for_each(|piece| map.advise(advice, piece)),
             Advice::Preload => {
-                for window in pieces(&range, WINDOW) {
+                for window in pieces(&range, PRELOAD) {
                     // Only makes the touching faster: a system that refuses still reads the pages that are touched.
                     let _ = pieces(&window, ONE_CALL).try_for_each(|piece| map.advise(Advice::WillNeed, piece));
                     let bytes = map.as_ref().get(window).unwrap_or(&[]);
@@ -68,7 +68,7 @@ impl Backing {
 }
 
 /// A range in pieces of `length` bytes, the last one shorter.
-fn pieces(range: &Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+pub(super) fn pieces(range: &Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> + use<> {
     let end = range.end;
     range.clone().step_by(length).map(move |from| from..end.min(from.saturating_add(length)))
 }
