@@ -207,7 +207,6 @@ impl std::ops::Deref for StoreGuard {
 
 /// What a watcher found.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum ReloadEvent {
     /// This version is in use from now on.
     Reloaded(Store),
