@@ -346,6 +346,44 @@ fn a_bounds_csv_is_enough() {
 }
 
 #[test]
+fn an_update_reads_what_changed_and_equals_a_new_build() {
+    let w = World::get();
+    let (_folder, path) = scratch();
+    let dem = path("dem");
+    std::fs::create_dir(&dem).unwrap();
+    let mut files = names(Path::new(&w.path("s/aw30")));
+    files.retain(|name| name.ends_with(".tif"));
+    assert!(files.len() > 2, "{files:?}");
+    let copy = |name: &str| std::fs::copy(Path::new(&w.path("s/aw30")).join(name), Path::new(&dem).join(name)).unwrap();
+    files[1..].iter().for_each(|name| drop(copy(name)));
+    let (store, fresh) = (path("a.hypso"), path("b.hypso"));
+    let update = |extra: &[&str]| {
+        let arguments = [&["build", "-o", &store, &dem, "--update"], extra].concat();
+        let output = hypso(&arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let n = files.len();
+    assert!(!update(&[]).contains("unchanged"), "there was nothing to update");
+    copy(&files[0]);
+    assert!(update(&[]).contains(&format!("{} unchanged, 1 read", n - 1)));
+    // A file that was replaced, and one that is gone.
+    std::fs::copy(Path::new(&dem).join(&files[0]), Path::new(&dem).join(&files[1])).unwrap();
+    std::fs::remove_file(Path::new(&dem).join(&files[2])).unwrap();
+    let said = update(&[]);
+    assert!(said.contains(&format!("{} unchanged, 1 read", n - 2)), "{said}");
+    ok(&["build", "-o", &fresh, &dem]);
+    assert!(std::fs::read(&store).unwrap() == std::fs::read(&fresh).unwrap());
+    // Another assumed CRS may give files without one other footprints: all are read, and it is noted in the store.
+    assert!(update(&["--assume-crs", "EPSG:4326"]).contains(&format!("0 unchanged, {} read", n - 1)));
+    assert!(update(&["--assume-crs", "EPSG:4326"]).contains(&format!("{} unchanged, 0 read", n - 1)));
+    fails(1, &["a.hypso"], &["build", "-o", &store, &dem]);
+    std::fs::write(&store, "no store").unwrap();
+    fails(1, &["a.hypso"], &["build", "-o", &store, &dem, "--update"]);
+    assert_eq!(std::fs::read(&store).unwrap(), b"no store", "a failed update leaves what was there");
+}
+
+#[test]
 fn a_picture_is_made() {
     let w = World::get();
     let (_folder, path) = scratch();

@@ -46,7 +46,7 @@ fn numpy_reads_every_section() {
     // Paths of more than a block of 64 KiB, so that rows lie across blocks.
     let (sources, mut records) = catalogue(4000, 21);
     records.iter_mut().for_each(|r| r.path = format!("prefecture-{:03}/{}", r.file_size % 47, r.path));
-    store::write_file(&path, &sources, &records, &Parameters { tile_size: 256 }).unwrap();
+    store::write_file(&path, &sources, &records, &Parameters { tile_size: 256, ..Default::default() }).unwrap();
     let store = Store::open(&path).unwrap();
     let some = store.records().bounds(1234);
     let query = Bounds::new(some.min_x - 3e4, some.min_y - 2e4, some.max_x + 5e4, some.max_y + 4e4);

@@ -4,14 +4,16 @@
 //! in cells; `crs` is taken where it is there, other columns are tolerated. File names are relative to the folder of the
 //! list.
 
-use std::collections::HashSet;
-use std::io::Write;
+use std::borrow::Borrow;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use super::fingerprint::fingerprint;
 use super::{Reason, Rejected};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
+use crate::progress::{Progress, Silent};
 use crate::raster::on_the_lattice;
 use crate::store::{DataType, RecordInput};
 use crate::tile::Bounds;
@@ -22,17 +24,48 @@ const COLUMNS: [&str; 7] = ["filename", "left", "bottom", "right", "top", "width
 /// Reads a list: the records of source number `source`, sorted by the bytes of their paths, and the files that are
 /// missing. Each file is looked at (size and time) but not opened.
 ///
+/// # Errors
+/// As [`each`], and where a file is listed twice.
+pub fn read(path: impl AsRef<Path>, source: usize) -> Result<(Vec<RecordInput>, Vec<Rejected>)> {
+    let path = path.as_ref();
+    let (mut records, mut rejected) = (Vec::new(), Vec::new());
+    each(path, source, &Silent, &mut |line| {
+        match line {
+            Ok(record) => records.push(record),
+            Err(problem) => rejected.push(problem),
+        }
+        Ok(())
+    })?;
+    records.sort_by(|a, b| a.path.cmp(&b.path));
+    rejected.sort_by(|a, b| a.path.cmp(&b.path));
+    if let Some(pair) = records.windows(2).find(|pair| pair[0].path == pair[1].path) {
+        let problem = format!("lists {:?} twice", pair[0].path);
+        return Err(Error::invalid("bounds.csv", problem, "delete one of the lines").with_path(path));
+    }
+    Ok((records, rejected))
+}
+
+/// Calls `keep` with the record of every line, or with why its file can't be used. Each file is looked at (size and time)
+/// but not opened. Reads line by line, whatever the length of the list.
+///
 /// The pixel size is the side of a square with the mean area of the cells.
 ///
 /// # Errors
-/// Where the list can't be read or a line is impossible; the message names line and column.
-pub fn read(path: impl AsRef<Path>, source: usize) -> Result<(Vec<RecordInput>, Vec<Rejected>)> {
-    let path = path.as_ref();
+/// Where the list can't be read or a line is impossible (the message names line and column), `keep` fails, or the user
+/// interrupts.
+pub fn each(
+    path: &Path,
+    source: usize,
+    progress: &dyn Progress,
+    keep: &mut dyn FnMut(Result<RecordInput, Rejected>) -> Result<()>,
+) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(Error::io("read", path))?);
     // Excel writes a byte order mark.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let mut lines = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(bytes);
+    if file.fill_buf().map_err(Error::io("read", path))?.starts_with(b"\xef\xbb\xbf") {
+        file.consume(3);
+    }
+    let mut lines = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
     let problem = |line: u64, column: &str, problem: String| {
         Error::invalid(
             format!("line {line}, column {column}"),
@@ -60,10 +93,14 @@ pub fn read(path: impl AsRef<Path>, source: usize) -> Result<(Vec<RecordInput>, 
         })?;
     }
     let crs = place("crs");
-    let (mut records, mut rejected, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    for line in lines.records() {
-        let line = line.map_err(unreadable)?;
+    let mut line = csv::StringRecord::new();
+    let mut last = String::new();
+    while lines.read_record(&mut line).map_err(unreadable)? {
         let number = line.position().map_or(0, csv::Position::line);
+        progress.advance(1);
+        if number.is_multiple_of(1024) && progress.interrupted() {
+            return Err(Error::Interrupted);
+        }
         let text = |i: usize| line.get(columns[i]).unwrap_or_default();
         let float = |i: usize| {
             let value: Option<f64> = text(i).parse().ok().filter(|v: &f64| v.is_finite());
@@ -100,23 +137,25 @@ pub fn read(path: impl AsRef<Path>, source: usize) -> Result<(Vec<RecordInput>, 
             ));
         }
         let (width, height) = (size(5)?, size(6)?);
-        if !seen.insert(name.clone()) {
+        // Lists are mostly in order; what is there twice at other places is found when records are sorted.
+        if name == last {
             return Err(problem(number, COLUMNS[0], format!("{name:?} is listed twice")));
         }
+        last.clone_from(&name);
         let (file_size, modified_ns) = match fingerprint(&folder.join(&name)) {
             Ok(found) => found,
             Err((reason, detail)) => {
-                rejected.push(Rejected { source, path: name, reason, detail });
+                keep(Err(Rejected { source, path: name, reason, detail }))?;
                 continue;
             }
         };
         let Some(inside) = in_the_world(&bounds) else {
             let detail = "its box does not meet the square world; is it in EPSG:3857 metres?".to_string();
-            rejected.push(Rejected { source, path: name, reason: Reason::OutsideWebMercator, detail });
+            keep(Err(Rejected { source, path: name, reason: Reason::OutsideWebMercator, detail }))?;
             continue;
         };
         let cell = (bounds.width() / f64::from(width) * (bounds.height() / f64::from(height))).sqrt();
-        records.push(RecordInput {
+        keep(Ok(RecordInput {
             source,
             path: name,
             bounds: inside,
@@ -128,11 +167,9 @@ pub fn read(path: impl AsRef<Path>, source: usize) -> Result<(Vec<RecordInput>, 
             data_type: DataType::Unknown,
             file_size,
             modified_ns,
-        });
+        }))?;
     }
-    records.sort_by(|a, b| a.path.cmp(&b.path));
-    rejected.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok((records, rejected))
+    Ok(())
 }
 
 /// The part of a box inside the square world.
@@ -145,12 +182,13 @@ fn in_the_world(bounds: &Bounds) -> Option<Bounds> {
 ///
 /// # Errors
 /// Where the file can't be written.
-pub fn write<'a>(path: impl AsRef<Path>, records: impl IntoIterator<Item = &'a RecordInput>) -> Result<()> {
+pub fn write<R: Borrow<RecordInput>>(path: impl AsRef<Path>, records: impl IntoIterator<Item = R>) -> Result<()> {
     let path = path.as_ref();
     let mut text = csv::Writer::from_writer(Vec::new());
     let broken = |e: csv::Error| Error::Other(format!("can't write CSV: {e}"));
     text.write_record(COLUMNS.iter().copied().chain(["crs"])).map_err(broken)?;
     for record in records {
+        let record = record.borrow();
         let b = &record.bounds;
         let numbers = [b.min_x, b.min_y, b.max_x, b.max_y].map(|v| v.to_string());
         let [left, bottom, right, top] = &numbers;

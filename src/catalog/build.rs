@@ -1,6 +1,6 @@
 //! From specs to sources and records.
 
-use super::{Location, Rejected, SourceSpec, bounds_csv, check_names, list};
+use super::{Known, Location, Rejected, SourceSpec, bounds_csv, check_names, list};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{RecordInput, SourceInput};
@@ -37,89 +37,195 @@ pub struct Catalog {
     pub rejected: Vec<Rejected>,
 }
 
-/// Lists and scans the sources, in order of their priority. The result depends neither on the number of threads nor on
-/// the order in which the file system lists files.
+/// The sources of a store, in order of priority.
 ///
 /// # Errors
-/// Where two sources have one name, a location can't be read, a `bounds.csv` is wrong, a source holds no raster at all,
-/// no file can be used, the user interrupts, or (with [`OnError::Fail`]) any file can't be used.
-pub fn build_catalog(specs: &[SourceSpec], options: &Options, progress: &dyn Progress) -> Result<Catalog> {
+/// Where two sources have one name or a location can't be read.
+pub fn sources(specs: &[SourceSpec]) -> Result<Vec<SourceInput>> {
     check_names(specs)?;
-    let mut catalog = Catalog::default();
-    let mut files = Vec::new();
-    for (source, spec) in specs.iter().enumerate() {
+    let source = |spec: &SourceSpec| {
         let root = spec.location.root();
-        let root = root.canonicalize().map_err(Error::io("open", &root))?;
-        if let Location::BoundsCsv(path) = &spec.location {
-            let (records, rejected) = bounds_csv::read(path, source)?;
-            if records.is_empty() && rejected.is_empty() {
-                return Err(no_rasters(spec));
-            }
-            catalog.records.extend(records);
-            catalog.rejected.extend(rejected);
-        } else {
-            let found = list(&spec.location)?;
-            if found.paths.is_empty() && found.rejected.is_empty() {
-                return Err(no_rasters(spec));
-            }
-            let rejected = found.rejected.into_iter();
-            catalog.rejected.extend(rejected.map(|(path, reason, detail)| Rejected { source, path, reason, detail }));
-            let assume_crs = spec.assume_crs.clone().or_else(|| options.assume_crs.clone());
-            files.extend(found.paths.into_iter().map(|path| (source, root.clone(), path, assume_crs.clone())));
-        }
-        catalog.sources.push(SourceInput {
+        Ok(SourceInput {
             name: spec.name.clone(),
-            root,
+            root: root.canonicalize().map_err(Error::io("open", &root))?,
             attribution: spec.attribution.clone(),
             licence: spec.licence.clone(),
             vertical_datum: spec.vertical_datum.clone(),
-        });
-    }
-    scan_into(&mut catalog, files, options, progress)?;
-    catalog.records.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
-    catalog.rejected.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
-    if let Some(first) = catalog.rejected.first()
-        && (options.on_error == OnError::Fail || catalog.records.is_empty())
-    {
-        let path = catalog.sources[first.source].root.join(&first.path);
-        let detail = if first.detail.is_empty() { String::new() } else { format!(" ({})", first.detail) };
-        let others = match catalog.rejected.len() - 1 {
-            0 => String::new(),
-            n => format!("; and {n} more files can't be used"),
-        };
-        let problem = format!("{}{detail}; {}{others}", first.reason.name(), first.reason.remedy());
-        return Err(Error::raster(path, problem));
-    }
-    Ok(catalog)
+        })
+    };
+    specs.iter().map(source).collect()
 }
 
-/// A source, its root, a path below it, and the CRS to assume.
-type File = (usize, std::path::PathBuf, String, Option<String>);
+/// What became of the files of all sources.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scanned {
+    /// Records that were given.
+    pub records: u64,
+    /// How many of them came from the store that was known before, without a look into the file.
+    pub reused: u64,
+    /// What can't be used, by source, then by path.
+    pub rejected: Vec<Rejected>,
+}
+
+/// Lists and scans the sources, in order of their priority, and gives every record to `keep`: by source, those of a folder
+/// or a pattern by path, those of a `bounds.csv` in its order. What is given depends neither on the number of threads nor
+/// on the order in which the file system lists files.
+///
+/// Memory: the paths of the files of a folder; a `bounds.csv` is read line by line. Files that `known` holds with the same
+/// size and time are not opened.
+///
+/// # Errors
+/// Where a location can't be read, a `bounds.csv` is wrong, a source holds no raster at all, `keep` fails, the user
+/// interrupts, or (with [`OnError::Fail`]) any file can't be used.
+pub fn each_record(
+    specs: &[SourceSpec],
+    sources: &[SourceInput],
+    options: &Options,
+    known: Option<&Known>,
+    progress: &dyn Progress,
+    keep: &mut dyn FnMut(RecordInput) -> Result<()>,
+) -> Result<Scanned> {
+    let mut scanned = Scanned::default();
+    // All locations are looked at before the first file is opened: what is wrong there shows at once.
+    let mut lists = Vec::new();
+    for spec in specs {
+        lists.push(match &spec.location {
+            Location::BoundsCsv(_) => Vec::new(),
+            location => {
+                let found = list(location)?;
+                if found.paths.is_empty() && found.rejected.is_empty() {
+                    return Err(no_rasters(spec));
+                }
+                let rejected = found.rejected.into_iter();
+                scanned.rejected.extend(rejected.map(|(path, reason, detail)| Rejected {
+                    source: lists.len(),
+                    path,
+                    reason,
+                    detail,
+                }));
+                found.paths
+            }
+        });
+    }
+    for ((source, spec), paths) in specs.iter().enumerate().zip(lists) {
+        if let Location::BoundsCsv(path) = &spec.location {
+            let before = (scanned.records, scanned.rejected.len());
+            progress.begin("reading footprints", None, "lines");
+            bounds_csv::each(path, source, progress, &mut |line| {
+                match line {
+                    Ok(record) => {
+                        scanned.records += 1;
+                        keep(record)?;
+                    }
+                    Err(rejected) => scanned.rejected.push(rejected),
+                }
+                Ok(())
+            })?;
+            progress.end();
+            if (scanned.records, scanned.rejected.len()) == before {
+                return Err(no_rasters(spec));
+            }
+        } else {
+            let assume_crs = spec.assume_crs.as_deref().or(options.assume_crs.as_deref());
+            let files = Files { source, name: &spec.name, root: &sources[source].root, paths: &paths, assume_crs };
+            scan_source(&files, known, options.threads, progress, &mut scanned, keep)?;
+        }
+    }
+    scanned.rejected.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
+    if options.on_error == OnError::Fail {
+        refuse(&scanned.rejected, sources)?;
+    }
+    Ok(scanned)
+}
+
+/// The first file that can't be used, as an error.
+fn refuse(rejected: &[Rejected], sources: &[SourceInput]) -> Result<()> {
+    let Some(first) = rejected.first() else { return Ok(()) };
+    let path = sources[first.source].root.join(&first.path);
+    let detail = if first.detail.is_empty() { String::new() } else { format!(" ({})", first.detail) };
+    let others = match rejected.len() - 1 {
+        0 => String::new(),
+        n => format!("; and {n} more files can't be used"),
+    };
+    let problem = format!("{}{detail}; {}{others}", first.reason.name(), first.reason.remedy());
+    Err(Error::raster(path, problem))
+}
+
+/// [`each_record`] with all records in memory, by source, then by path.
+///
+/// # Errors
+/// As [`sources`] and [`each_record`], where a file is listed twice, and where no file can be used.
+pub fn build_catalog(specs: &[SourceSpec], options: &Options, progress: &dyn Progress) -> Result<Catalog> {
+    let sources = sources(specs)?;
+    let mut records = Vec::new();
+    let mut keep = |record| {
+        records.push(record);
+        Ok(())
+    };
+    let Scanned { rejected, .. } = each_record(specs, &sources, options, None, progress, &mut keep)?;
+    if records.is_empty() {
+        refuse(&rejected, &sources)?;
+    }
+    records.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
+    let same = |pair: &&[RecordInput]| (pair[0].source, &pair[0].path) == (pair[1].source, &pair[1].path);
+    if let Some(pair) = records.windows(2).find(same) {
+        let path = sources[pair[0].source].root.join(&pair[0].path);
+        return Err(Error::raster(path, "is listed twice; name each file once"));
+    }
+    Ok(Catalog { sources, records, rejected })
+}
+
+/// The files of a folder or a pattern.
+struct Files<'a> {
+    source: usize,
+    name: &'a str,
+    root: &'a std::path::Path,
+    /// Below the root.
+    paths: &'a [String],
+    assume_crs: Option<&'a str>,
+}
 
 #[cfg(feature = "gdal")]
-fn scan_into(catalog: &mut Catalog, files: Vec<File>, options: &Options, progress: &dyn Progress) -> Result<()> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    let files: Vec<_> = files
-        .into_iter()
-        .map(|(source, root, path, assume_crs)| super::ToScan { source, root, path, assume_crs })
-        .collect();
-    let (records, rejected) = super::scan(&files, options.threads, progress)?;
-    catalog.records.extend(records);
-    catalog.rejected.extend(rejected);
-    Ok(())
+fn scan_source(
+    files: &Files<'_>,
+    known: Option<&Known>,
+    threads: usize,
+    progress: &dyn Progress,
+    scanned: &mut Scanned,
+    keep: &mut dyn FnMut(RecordInput) -> Result<()>,
+) -> Result<()> {
+    let &Files { source, name, root, paths, assume_crs } = files;
+    let known = known.and_then(|known| known.source(name, assume_crs));
+    let to_scan = super::ToScan { source, root, paths, assume_crs, known };
+    super::scan(&to_scan, threads, progress, &mut |path, outcome, reused| {
+        match outcome {
+            Ok(record) => {
+                scanned.records += 1;
+                scanned.reused += u64::from(reused);
+                keep(record)?;
+            }
+            Err((reason, detail)) => {
+                scanned.rejected.push(Rejected { source, path: path.to_string(), reason, detail });
+            }
+        }
+        Ok(())
+    })
 }
 
 #[cfg(not(feature = "gdal"))]
-fn scan_into(_: &mut Catalog, files: Vec<File>, _: &Options, _: &dyn Progress) -> Result<()> {
-    match files.first() {
-        None => Ok(()),
-        Some((_, root, ..)) => Err(Error::argument(
-            root.display().to_string(),
-            "can't be scanned: this program was built without GDAL; give a bounds.csv instead, or build it with the feature gdal",
-        )),
-    }
+fn scan_source(
+    files: &Files<'_>,
+    _: Option<&Known>,
+    _: usize,
+    _: &dyn Progress,
+    _: &mut Scanned,
+    _: &mut dyn FnMut(RecordInput) -> Result<()>,
+) -> Result<()> {
+    let Files { source: _, name: _, root, paths: _, assume_crs: _ } = files;
+    Err(Error::argument(
+        root.display().to_string(),
+        "can't be scanned: this program was built without GDAL; give a bounds.csv instead, or build it with the feature gdal",
+    ))
 }
 
 fn no_rasters(spec: &SourceSpec) -> Error {

@@ -20,14 +20,16 @@ mod build;
 pub mod config;
 mod files;
 mod fingerprint;
+mod known;
 mod rejected;
 #[cfg(feature = "gdal")]
 mod scan;
 mod spec;
 
-pub use build::{Catalog, OnError, Options, build_catalog};
+pub use build::{Catalog, OnError, Options, Scanned, build_catalog, each_record, sources};
 pub use files::{EXTENSIONS, Found, list};
+pub use known::{ASSUMED, Known, KnownSource};
 pub use rejected::{Reason, Rejected};
 #[cfg(feature = "gdal")]
-pub use scan::{ToScan, scan};
+pub use scan::{Outcome, ToScan, scan};
 pub use spec::{Location, SourceSpec, check_names};

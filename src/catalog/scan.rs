@@ -1,110 +1,128 @@
 //! Headers of rasters, read by many threads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::fingerprint::{fingerprint, reason_of};
-use super::{Reason, Rejected};
+use super::{KnownSource, Reason};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::gdal::{GdalProjector, GdalRaster, footprint_by};
 use crate::raster::{Raster, RasterInfo, Unusable};
 use crate::store::{DataType, RecordInput};
 
-/// One file to scan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToScan {
-    /// The position of its source in the list of sources.
+/// The files of a source.
+#[derive(Debug, Clone, Copy)]
+pub struct ToScan<'a> {
+    /// The position of the source in the list of sources.
     pub source: usize,
     /// The source's root.
-    pub root: PathBuf,
-    /// The path below the root, with `/` between folders.
-    pub path: String,
-    /// The CRS to assume where the file has none.
-    pub assume_crs: Option<String>,
+    pub root: &'a Path,
+    /// Paths below the root, with `/` between folders.
+    pub paths: &'a [String],
+    /// The CRS to assume where a file has none.
+    pub assume_crs: Option<&'a str>,
+    /// What an earlier build knew of the source.
+    pub known: Option<KnownSource<'a>>,
 }
 
 /// What became of one file.
-type Outcome = Result<RecordInput, (Reason, String)>;
+pub type Outcome = Result<RecordInput, (Reason, String)>;
+
+/// What a thread says: which file, what became of it, and whether it was known before.
+type Message = (usize, Result<(Outcome, bool)>);
 
 /// Reads the headers of files with `threads` threads (0: one a core), and their last blocks, so that a file that was cut
-/// short is found now and not in the middle of a run. Records and rejected files come in the order of `files`.
+/// short is found now and not in the middle of a run. Calls `keep` with path, outcome and whether the file was known
+/// before, in the order of the files.
 ///
-/// Costs some tenths of a millisecond a file, and what the disk takes for two reads.
+/// Costs some tenths of a millisecond a file, and what the disk takes for two reads; a known file costs a look at its
+/// size and time.
 ///
 /// # Errors
-/// [`Error::Interrupted`] where the user asked to stop; and where an assumed CRS is not known.
-pub fn scan(files: &[ToScan], threads: usize, progress: &dyn Progress) -> Result<(Vec<RecordInput>, Vec<Rejected>)> {
+/// [`Error::Interrupted`] where the user asked to stop; where an assumed CRS is not known; and where `keep` fails.
+pub fn scan(
+    files: &ToScan<'_>,
+    threads: usize,
+    progress: &dyn Progress,
+    keep: &mut dyn FnMut(&str, Outcome, bool) -> Result<()>,
+) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if threads == 0 { cores } else { threads }.clamp(1, files.len().max(1));
-    let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel::<(usize, Result<Outcome>)>();
-    progress.begin("reading footprints", Some(files.len() as u64), "files");
-    let mut outcomes: Vec<Option<Outcome>> = files.iter().map(|_| None).collect();
-    let mut failure = None;
-    std::thread::scope(|scope| {
+    let threads = if threads == 0 { cores } else { threads }.clamp(1, files.paths.len().max(1));
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // Bounded, so that files which take long do not let the others pile up.
+    let (sender, receiver) = mpsc::sync_channel::<Message>(4096);
+    progress.begin("reading footprints", Some(files.paths.len() as u64), "files");
+    let result = std::thread::scope(|scope| {
         for _ in 0..threads {
-            let (sender, next) = (sender.clone(), &next);
+            let (sender, next, stop) = (sender.clone(), &next, &stop);
             scope.spawn(move || {
                 let mut projectors = HashMap::new();
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(file) = files.get(at) else { break };
-                    if progress.interrupted() {
+                    let Some(path) = files.paths.get(at) else { break };
+                    if stop.load(Ordering::Relaxed) || progress.interrupted() {
                         break;
                     }
-                    if sender.send((at, scan_one(file, &mut projectors))).is_err() {
+                    if sender.send((at, scan_one(files, path, &mut projectors))).is_err() {
                         break;
                     }
                 }
             });
         }
         drop(sender);
+        let mut waiting: BTreeMap<usize, Result<(Outcome, bool)>> = BTreeMap::new();
+        let mut expected = 0;
         for (at, outcome) in receiver {
-            match outcome {
-                Ok(outcome) => outcomes[at] = Some(outcome),
-                // The first in the order of files, whichever thread was faster.
-                Err(error) if failure.as_ref().is_none_or(|(first, _)| at < *first) => failure = Some((at, error)),
-                Err(_) => {}
-            }
+            waiting.insert(at, outcome);
             progress.advance(1);
+            // In the order of files, whichever thread was faster; that holds for the first error as well.
+            while let Some(outcome) = waiting.remove(&expected) {
+                let kept = outcome.and_then(|(outcome, reused)| keep(&files.paths[expected], outcome, reused));
+                if let Err(error) = kept {
+                    stop.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+                expected += 1;
+            }
         }
+        if expected == files.paths.len() { Ok(()) } else { Err(Error::Interrupted) }
     });
     progress.end();
-    if let Some((_, error)) = failure {
-        return Err(error);
-    }
-    let (mut records, mut rejected) = (Vec::new(), Vec::new());
-    for (file, outcome) in files.iter().zip(outcomes) {
-        match outcome {
-            Some(Ok(record)) => records.push(record),
-            Some(Err((reason, detail))) => {
-                rejected.push(Rejected { source: file.source, path: file.path.clone(), reason, detail });
-            }
-            None => return Err(Error::Interrupted),
-        }
-    }
-    Ok((records, rejected))
+    result
 }
 
 /// One projector a CRS and thread; `None` for a CRS without a way to Web Mercator.
 type Projectors = HashMap<String, Result<GdalProjector, String>>;
 
-fn scan_one(file: &ToScan, projectors: &mut Projectors) -> Result<Outcome> {
-    let path = file.root.join(&file.path);
-    let before = match fingerprint(&path) {
+fn scan_one(files: &ToScan<'_>, name: &str, projectors: &mut Projectors) -> Result<(Outcome, bool)> {
+    let path = files.root.join(name);
+    let fingerprint = match fingerprint(&path) {
         Ok(found) => found,
-        Err(why) => return Ok(Err(why)),
+        Err(why) => return Ok((Err(why), false)),
     };
-    if let Err(error) = std::fs::File::open(&path) {
+    if let Some(record) = files.known.and_then(|known| known.record(files.source, name, fingerprint)) {
+        return Ok((Ok(record), true));
+    }
+    open_one(files, name, &path, fingerprint, projectors).map(|outcome| (outcome, false))
+}
+
+fn open_one(
+    files: &ToScan<'_>,
+    name: &str,
+    path: &Path,
+    (file_size, modified_ns): (u64, i64),
+    projectors: &mut Projectors,
+) -> Result<Outcome> {
+    if let Err(error) = std::fs::File::open(path) {
         return Ok(Err((reason_of(&error), error.to_string())));
     }
-    let mut raster = match GdalRaster::open_or_why(&path, file.assume_crs.as_deref())? {
+    let mut raster = match GdalRaster::open_or_why(path, files.assume_crs)? {
         Ok(raster) => raster,
-        Err(why) => return Ok(Err(reason(&path, why))),
+        Err(why) => return Ok(Err(reason(path, why))),
     };
     if let Err(error) = raster.probe_end() {
         return Ok(Err((Reason::Truncated, words(error))));
@@ -120,10 +138,9 @@ fn scan_one(file: &ToScan, projectors: &mut Projectors) -> Result<Outcome> {
         Ok(placed) => placed,
         Err(problem) => return Ok(Err((Reason::OutsideWebMercator, problem))),
     };
-    let (file_size, modified_ns) = before;
     Ok(Ok(RecordInput {
-        source: file.source,
-        path: file.path.clone(),
+        source: files.source,
+        path: name.to_string(),
         bounds,
         pixel_size,
         width: info.width,

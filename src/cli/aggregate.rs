@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Coverage, Pattern, Plan, PlanOptions};
 use crate::raster::Resampling;
 use crate::render::RenderOptions;
-use crate::store::{self, Parameters, RecordInput, SourceInput, Store};
+use crate::store::{Builder, Parameters, Store};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
 use crate::worker::{Job, Launcher, Summary, aggregate};
 
@@ -245,36 +245,13 @@ impl Drop for Resized {
 /// The same records indexed for another tile size, where one is asked for; the file lies beside the output.
 fn resized(store: &Store, output: &Path, tile_size: Option<u32>) -> Result<Option<Resized>> {
     let Some(tile_size) = tile_size.filter(|&t| t != store.tile_size()) else { return Ok(None) };
-    let mut sources = Vec::new();
-    for s in store.sources().iter() {
-        sources.push(SourceInput {
-            name: s.name()?.into_owned(),
-            root: PathBuf::from(&*s.root()?),
-            attribution: s.attribution()?.into_owned(),
-            licence: s.licence()?.into_owned(),
-            vertical_datum: s.vertical_datum()?.into_owned(),
-        });
-    }
-    let mut records = Vec::new();
-    for r in store.records().iter() {
-        records.push(RecordInput {
-            source: usize::from(r.source_index()),
-            path: r.path()?.into_owned(),
-            bounds: r.bounds(),
-            pixel_size: r.pixel_size(),
-            width: r.width(),
-            height: r.height(),
-            crs: r.crs()?.into_owned(),
-            nodata: r.nodata(),
-            data_type: r.data_type(),
-            file_size: r.file_size(),
-            modified_ns: r.modified_ns(),
-        });
-    }
+    let sources = store.source_inputs()?;
     let mut name = output.as_os_str().to_owned();
     name.push(format!(".{tile_size}px.hypso"));
     let path = PathBuf::from(name);
-    store::write_file(&path, &sources, &records, &Parameters { tile_size })?;
+    let mut builder = Builder::new(&sources, &Parameters { tile_size, ..Parameters::default() })?.scratch_beside(&path);
+    store.each_input(|record| builder.add(&record))?;
+    builder.finish_file(&path)?;
     let store = Store::open(&path)?;
     Ok(Some(Resized { store, path }))
 }

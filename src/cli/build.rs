@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::output;
 use super::progress::Terminal;
+use super::store_file::{self, Care};
 use super::{Outcome, exit};
-use crate::catalog::{self, Catalog, OnError, Options, SourceSpec};
+use crate::catalog::{self, Known, OnError, Options, Rejected, SourceSpec};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::store::{self, Parameters, Store};
+use crate::store::{Builder, Parameters, Store};
 
 /// Build a store from folders of rasters, globs, or bounds.csv files, in the order of priority.
 ///
@@ -16,7 +17,7 @@ use crate::store::{self, Parameters, Store};
 /// taken as it is, without opening a raster.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml"
+    after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --update"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -36,6 +37,10 @@ pub struct Args {
     /// Replace an existing store.
     #[arg(long)]
     overwrite: bool,
+    /// Take what an existing store holds of files that have not changed (path, size, time), and look only into the
+    /// others; the result is the same as a new build's.
+    #[arg(long, conflicts_with = "overwrite")]
+    update: bool,
 }
 
 /// Where the records come from.
@@ -59,10 +64,15 @@ pub struct CatalogArgs {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    if args.output.exists() && !args.overwrite {
+    if args.output.exists() && !args.overwrite && !args.update {
         return Err(Error::Exists { path: args.output.clone() }.into());
     }
-    let (specs, catalog) = build(&args.catalog, &args.output, args.tile_size)?;
+    let known = if args.update && args.output.exists() {
+        Some(Known::new(store_file::open(&args.output, Care::Thorough)?)?)
+    } else {
+        None
+    };
+    let (specs, store) = build(&args.catalog, &args.output, args.tile_size, known.as_ref())?;
     if let Some(path) = &args.write_config {
         catalog::config::write(path, &specs)?;
         super::say(&format!(
@@ -71,11 +81,17 @@ pub fn run(args: &Args) -> Outcome {
         ));
     }
     if let Some(path) = &args.write_bounds {
-        if catalog.sources.len() != 1 {
+        if store.sources().len() != 1 {
             return super::usage("--write-bounds", "works with one source; a bounds.csv has no column for it");
         }
-        catalog::bounds_csv::write(path, &catalog.records)?;
-        super::say(&format!("{}: {} footprints written", path.display(), catalog.records.len()));
+        let mut records = Vec::new();
+        store.each_input(|record| {
+            records.push(record);
+            Ok(())
+        })?;
+        records.sort_by(|a, b| a.path.cmp(&b.path));
+        catalog::bounds_csv::write(path, &records)?;
+        super::say(&format!("{}: {} footprints written", path.display(), output::count(u64::from(store.len()))));
     }
     super::say(&format!(
         "next: hypso info {0}, or hypso aggregate {0} -o {1}",
@@ -86,7 +102,12 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 /// Scans the sources and writes the store; says what was found and what was left out.
-pub fn build(args: &CatalogArgs, output: &Path, tile_size: u32) -> Result<(Vec<SourceSpec>, Catalog)> {
+pub fn build(
+    args: &CatalogArgs,
+    output: &Path,
+    tile_size: u32,
+    known: Option<&Known>,
+) -> Result<(Vec<SourceSpec>, Store)> {
     let started = std::time::Instant::now();
     let on_error = match args.on_error.as_str() {
         "fail" => OnError::Fail,
@@ -99,23 +120,29 @@ pub fn build(args: &CatalogArgs, output: &Path, tile_size: u32) -> Result<(Vec<S
     super::progress::catch_interrupts();
     let progress = Terminal::default();
     let options = Options { threads: args.threads, on_error: OnError::Skip, assume_crs: args.assume_crs.clone() };
-    let catalog = catalog::build_catalog(&specs, &options, &progress)?;
+    let sources = catalog::sources(&specs)?;
+    let parameters = Parameters { tile_size, metadata: assumed(&specs, args.assume_crs.as_deref()) };
+    let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(output).progress(&progress);
+    let scanned =
+        catalog::each_record(&specs, &sources, &options, known, &progress, &mut |record| builder.add(&record));
     progress.end();
-    if !catalog.rejected.is_empty() {
-        super::say(rejected(&catalog, &specs).trim_end());
+    let scanned = scanned?;
+    if !scanned.rejected.is_empty() {
+        super::say(rejected(&scanned.rejected, &specs).trim_end());
         if matches!(on_error, OnError::Fail) {
             let problem = format!(
                 "{} of {} files can't be used (see above); mend or move them, or say --on-error skip",
-                catalog.rejected.len(),
-                catalog.rejected.len() + catalog.records.len()
+                scanned.rejected.len(),
+                scanned.rejected.len() as u64 + scanned.records
             );
             return Err(Error::Other(problem));
         }
     }
-    if catalog.records.is_empty() {
+    if scanned.records == 0 {
         return Err(Error::Other("no file can be used; nothing is written".into()));
     }
-    store::write_file(output, &catalog.sources, &catalog.records, &Parameters { tile_size })?;
+    builder.finish_file(output)?;
+    progress.end();
     let store = Store::open(output)?;
     let mut rows = vec![["priority", "source", "records", "native zooms"].map(String::from).to_vec()];
     for source in store.sources().iter() {
@@ -136,16 +163,22 @@ pub fn build(args: &CatalogArgs, output: &Path, tile_size: u32) -> Result<(Vec<S
         ]);
     }
     super::say(output::table(&rows, &[0, 2]).trim_end());
-    let skipped =
-        if catalog.rejected.is_empty() { String::new() } else { format!(", {} files skipped", catalog.rejected.len()) };
+    let mut notes = String::new();
+    if known.is_some() {
+        let read = scanned.records - scanned.reused;
+        notes = format!(", {} unchanged, {} read", output::count(scanned.reused), output::count(read));
+    }
+    if !scanned.rejected.is_empty() {
+        notes += &format!(", {} files skipped", scanned.rejected.len());
+    }
     super::say(&format!(
-        "{}: {} records, {}{skipped}, {}",
+        "{}: {} records{notes}, {}, {}",
         output.display(),
         output::count(u64::from(store.len())),
         output::bytes(store.bytes().len() as u64),
         output::duration(started.elapsed()),
     ));
-    Ok((specs, catalog))
+    Ok((specs, store))
 }
 
 fn specs(args: &CatalogArgs) -> Result<Vec<SourceSpec>> {
@@ -184,9 +217,22 @@ fn complete(spec: &mut SourceSpec) -> Result<()> {
     Ok(())
 }
 
-fn rejected(catalog: &Catalog, specs: &[SourceSpec]) -> String {
+/// Notes which coordinate systems were assumed: a later `--update` must not take footprints that were made with others.
+fn assumed(specs: &[SourceSpec], otherwise: Option<&str>) -> Vec<(String, String)> {
+    let of_source = |spec: &SourceSpec| {
+        let crs = spec.assume_crs.as_deref().or(otherwise)?;
+        Some((spec.name.clone(), serde_json::Value::from(crs)))
+    };
+    let assumed: serde_json::Map<_, _> = specs.iter().filter_map(of_source).collect();
+    if assumed.is_empty() {
+        return Vec::new();
+    }
+    vec![(catalog::ASSUMED.to_string(), serde_json::Value::Object(assumed).to_string())]
+}
+
+fn rejected(files: &[Rejected], specs: &[SourceSpec]) -> String {
     let mut rows = vec![["source", "file", "reason", "what to do"].map(String::from).to_vec()];
-    for r in &catalog.rejected {
+    for r in files {
         let name = specs.get(r.source).map_or(String::new(), |s| s.name.clone());
         rows.push(vec![name, r.path.clone(), r.reason.name().into(), r.reason.remedy().into()]);
     }

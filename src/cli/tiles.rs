@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Outcome {
     let path = args.output.with_extension("hypso");
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
     // built again, and comes out the same where they did not.
-    build::build(&args.catalog, &path, args.tiles.tile_size.unwrap_or(512))?;
+    build::build(&args.catalog, &path, args.tiles.tile_size.unwrap_or(512), None)?;
     let store = store_file::open(&path, Care::Thorough)?;
     let zooms = Zooms { min: args.min_zoom, max: args.max_zoom, pattern: args.split.parse()?, finer: None };
     make(&store, &args.output, zooms, &args.tiles, &args.run)

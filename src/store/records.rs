@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use super::{DataType, SourceRef, Store};
-use crate::error::Result;
+use super::{DataType, RecordInput, SourceInput, SourceRef, Store};
+use crate::error::{Error, Result};
 use crate::tile::Bounds;
 
 /// The position of a record in its store: rows lie in Hilbert order of their footprints' centres.
@@ -76,6 +76,66 @@ impl<'a> Records<'a> {
     }
 }
 
+impl Store {
+    /// The distinct coordinate systems of all records: `EPSG:n`, WKT, or empty where it was not known.
+    ///
+    /// # Errors
+    /// Where the section is damaged.
+    pub fn crs_names(&self) -> Result<Vec<String>> {
+        let column = self.inner.layout.crs_name.over(self.bytes());
+        (0..column.len()).map(|i| column.text(i).map(Cow::into_owned)).collect()
+    }
+
+    /// Calls `each` with every record as it was given to the writer, in row order. Decodes each block of paths once:
+    /// this is the way to read many paths.
+    ///
+    /// # Errors
+    /// Where a section is damaged, or `each` fails.
+    pub fn each_input(&self, mut each: impl FnMut(RecordInput) -> Result<()>) -> Result<()> {
+        let crs = self.crs_names()?;
+        let damaged = |row| {
+            Error::invalid(
+                format!("record {row}"),
+                "has a path or a coordinate system that is damaged",
+                "build it again",
+            )
+        };
+        self.inner.layout.path.over(self.bytes()).for_each(|row, path| {
+            let r = self.record(row as u32).ok_or_else(|| damaged(row))?;
+            each(RecordInput {
+                source: usize::from(r.source_index()),
+                path: String::from_utf8(path.to_vec()).map_err(|_| damaged(row))?,
+                bounds: r.bounds(),
+                pixel_size: r.pixel_size(),
+                width: r.width(),
+                height: r.height(),
+                crs: crs.get(r.crs_index() as usize).cloned().ok_or_else(|| damaged(row))?,
+                nodata: r.nodata(),
+                data_type: r.data_type(),
+                file_size: r.file_size(),
+                modified_ns: r.modified_ns(),
+            })
+        })
+    }
+
+    /// All sources as they were given to the writer.
+    ///
+    /// # Errors
+    /// Where a section is damaged.
+    pub fn source_inputs(&self) -> Result<Vec<SourceInput>> {
+        let input = |s: SourceRef<'_>| {
+            Ok(SourceInput {
+                name: s.name()?.into_owned(),
+                root: PathBuf::from(&*s.root()?),
+                attribution: s.attribution()?.into_owned(),
+                licence: s.licence()?.into_owned(),
+                vertical_datum: s.vertical_datum()?.into_owned(),
+            })
+        };
+        self.sources().iter().map(input).collect()
+    }
+}
+
 /// One record. Reading an attribute reads one number of its column.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRef<'a> {
@@ -119,6 +179,10 @@ impl<'a> RecordRef<'a> {
     attribute!(
         /// The smallest zoom whose pixels are no larger than the record's.
         native_zoom: u8 = native_zoom
+    );
+    attribute!(
+        /// The number of the record's coordinate system in [`Store::crs_names`].
+        crs_index: u32 = crs
     );
     attribute!(
         /// The position of the record's source.

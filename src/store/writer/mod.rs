@@ -21,11 +21,13 @@ pub use builder::Builder;
 pub struct Parameters {
     /// Pixels along a tile's side: 256, 512 or 1024. Native zooms and the tile index depend on it.
     pub tile_size: u32,
+    /// Members that are added to the metadata document: a name, and JSON. Nothing in a store depends on them.
+    pub metadata: Vec<(String, String)>,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { tile_size: 512 }
+        Self { tile_size: 512, metadata: Vec::new() }
     }
 }
 

@@ -46,8 +46,12 @@ pub(super) fn write<W: Write + Seek>(out: W, input: Input<'_>) -> Result<W> {
     let o = &mut out;
     let (sources, tile_size, progress) = (input.sources, input.parameters.tile_size, input.progress);
     write_column(o, names::PARAMETERS, &[tile_size])?;
-    let metadata =
-        format!("{{\"format\":\"hypso store\",\"tile_size\":{tile_size},\"crs\":\"EPSG:3857\",\"scheme\":\"xyz\"}}");
+    let mut metadata =
+        format!("{{\"format\":\"hypso store\",\"tile_size\":{tile_size},\"crs\":\"EPSG:3857\",\"scheme\":\"xyz\"");
+    for (name, value) in &input.parameters.metadata {
+        metadata += &format!(",{name:?}:{value}");
+    }
+    metadata.push('}');
     o.raw(names::METADATA, Kind::Json, ElementType::U8, 0, metadata.as_bytes())?;
     let n = input.ranks.len();
     // What queries touch lies first and together.

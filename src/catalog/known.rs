@@ -1,0 +1,71 @@
+//! What an earlier build knew, so that unchanged files need not be opened again.
+
+use crate::error::Result;
+use crate::store::{DataType, RecordInput, Store, record_id};
+
+/// The records of an earlier store.
+#[derive(Debug)]
+pub struct Known {
+    store: Store,
+    /// Texts of coordinate systems by number.
+    crs: Vec<String>,
+    /// The CRS that each source's files without one were given.
+    assumed: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The records of one source of an earlier store.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownSource<'a> {
+    known: &'a Known,
+    name: &'a str,
+}
+
+/// The key in the store's metadata under which a build notes the coordinate systems that it assumed, by source.
+pub const ASSUMED: &str = "assume_crs";
+
+impl Known {
+    /// Takes a store as what is known.
+    ///
+    /// # Errors
+    /// Where the texts of its coordinate systems are damaged.
+    pub fn new(store: Store) -> Result<Self> {
+        let crs = store.crs_names()?;
+        let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
+        let assumed = metadata.get(ASSUMED).and_then(|v| v.as_object()).cloned().unwrap_or_default();
+        Ok(Self { store, crs, assumed })
+    }
+
+    /// What is known of a source; nothing where its files without a CRS were given another one than `assume_crs`, since
+    /// their footprints then are others.
+    #[must_use]
+    pub fn source<'a>(&'a self, name: &'a str, assume_crs: Option<&str>) -> Option<KnownSource<'a>> {
+        let before = self.assumed.get(name).and_then(|v| v.as_str());
+        (before == assume_crs).then_some(KnownSource { known: self, name })
+    }
+}
+
+impl KnownSource<'_> {
+    /// The record of a file that has not changed: same path, size and modification time. Records that came from a
+    /// `bounds.csv` do not count; nobody has looked into their files.
+    #[must_use]
+    pub fn record(&self, source: usize, path: &str, (file_size, modified_ns): (u64, i64)) -> Option<RecordInput> {
+        let record = self.known.store.by_id(record_id(self.name, path))?;
+        let same = (record.file_size(), record.modified_ns()) == (file_size, modified_ns);
+        if !same || record.data_type() == DataType::Unknown {
+            return None;
+        }
+        Some(RecordInput {
+            source,
+            path: path.to_string(),
+            bounds: record.bounds(),
+            pixel_size: record.pixel_size(),
+            width: record.width(),
+            height: record.height(),
+            crs: self.known.crs.get(record.crs_index() as usize)?.clone(),
+            nodata: record.nodata(),
+            data_type: record.data_type(),
+            file_size,
+            modified_ns,
+        })
+    }
+}
