@@ -43,7 +43,10 @@ if [ ! -x "$folder/rustc" ]; then
     printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$libraries" "$folder/root/usr/bin/rustc" >"$folder/rustc"
     chmod +x "$folder/rustc"
 fi
-"$folder/rustc" --version >&2 || skip "Debian's compiler does not start; $remedy"
+version=$("$folder/rustc" --version) || skip "Debian's compiler does not start; $remedy"
+needed=$(sed -n 's/^rust-version = "1\.\([0-9]*\)".*/\1/p' Cargo.toml)
+[ "$(echo "$version" | cut -d. -f2)" -ge "$needed" ] || skip "Debian has $version, 1.$needed is needed; $remedy"
+echo "$version with its own standard library" >&2
 # Building the standard library is for nightly compilers; Debian's takes it with this variable. Optimised code takes
 # minutes more, and would only be thrown away.
 RUSTC="$folder/rustc" RUSTC_BOOTSTRAP=1 cargo build -Zbuild-std=std,panic_abort \
