@@ -355,7 +355,9 @@ fn an_update_reads_what_changed_and_equals_a_new_build() {
     files.retain(|name| name.ends_with(".tif"));
     assert!(files.len() > 2, "{files:?}");
     let copy = |name: &str| std::fs::copy(Path::new(&w.path("s/aw30")).join(name), Path::new(&dem).join(name)).unwrap();
-    files[1..].iter().for_each(|name| drop(copy(name)));
+    for name in &files[1..] {
+        copy(name);
+    }
     let (store, fresh) = (path("a.hypso"), path("b.hypso"));
     let update = |extra: &[&str]| {
         let arguments = [&["build", "-o", &store, &dem, "--update"], extra].concat();

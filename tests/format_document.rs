@@ -5,11 +5,13 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 
 use common::{catalogue, store_bytes, two_records};
 use hypso::format::{Codec, ElementType, Kind, Sections, checksum::checksum, layout};
 use hypso::index::rtree;
-use hypso::store::{DataType, SCHEMA, Store};
+use hypso::store::{Container, ContainerBuilder, DataType, SCHEMA, Store};
+use hypso::tile::Bounds;
 
 const DOCUMENT: &str = include_str!("../store-format.md");
 const EXAMPLE: &[u8] = include_bytes!("fixtures/two-records.hypso");
@@ -112,6 +114,7 @@ fn header(document: &str, file: &[u8]) -> Check {
     same!(bytes("magic")?, &layout::MAGIC[..], "magic");
     same!(hex(&fields["magic"].2)?, layout::MAGIC.to_vec(), "magic");
     same!(bytes("reserved")?.iter().all(|&b| b == 0), true, "reserved");
+    same!(fields["schema"].1, layout::SCHEMA_LENGTH, "length of schema");
     same!(bytes("schema")?, &padded(SCHEMA, 16)[..], "schema");
     same!(fields["schema"].2, format!("`{SCHEMA}`"), "schema");
     same!(bytes("producer")?, &padded(&sections.header().producer(), 32)[..], "producer");
@@ -277,6 +280,59 @@ fn sections(document: &str, file: &[u8]) -> Check {
     Ok(())
 }
 
+/// The list of general parts against a container that has one of each, in both directions and in order.
+fn general_parts(document: &str) -> Check {
+    let file = parts().map_err(|e| e.to_string())?;
+    let sections = file.sections();
+    let count = |name: &str, kind: Kind| sections.find(name, kind).map_or(0, |e| e.count());
+    let n = 600;
+    let mut listed = Vec::new();
+    for row in table(document, &["part", "section", "kind", "type", "count"])? {
+        let name = row[1].trim_matches('`').replacen('P', &row[0], 1);
+        let &(_, kind) = KINDS.iter().find(|(k, _)| *k == row[2]).ok_or(format!("{name}: kind {:?}", row[2]))?;
+        let entry = sections.find(&name, kind).ok_or(format!("{name}, {}: no such section", row[2]))?;
+        listed.push((entry.name(), entry.kind_number()));
+        if row[3] != "any" {
+            same!(row[3], entry.element().map_or("?", |e| e.name()), "type of {name}");
+        }
+        let blocks = count("bitmap ids.ranks", Kind::Column) - 1;
+        let expected = match row[4].as_str() {
+            "any" => entry.count(),
+            "n" => n,
+            "n + 1" => n + 1,
+            "d + 1" => 3 + 1,
+            "range" => 2 * n - 1,
+            "b + 1" => (2 * n - 1).div_ceil(512) + 1,
+            "8 × b" => 8 * blocks,
+            "64 × nodes" => rtree::length(n as usize) as u64,
+            "2^bits + 1" => (1 << (n / 8).ilog2()) + 1,
+            other => number(other)?,
+        };
+        same!(entry.count(), expected, "count of {name}");
+    }
+    let real: Vec<_> = sections.entries().iter().map(|e| (e.name(), e.kind_number())).collect();
+    same!(listed, real, "general parts");
+    Ok(())
+}
+
+/// 600 rows with every second id of a range, as every general part.
+fn parts() -> hypso::Result<Container> {
+    let ids: Vec<u64> = (0..600).map(|i| 1000 + 2 * i).collect();
+    let texts: Vec<String> = ids.iter().map(|id| format!("{}", id % 3)).collect();
+    let point = |&id: &u64| Bounds::new(id as f64, 0.0, id as f64, 0.0);
+    let mut out = ContainerBuilder::new(Cursor::new(Vec::new()), "parts")?;
+    out.column("column", &ids)?;
+    out.ragged("ragged column", &texts, false)?;
+    out.list("list", ids.iter().map(|id| vec![1u16; (id % 5) as usize]))?;
+    out.dictionary("dictionary", &texts)?;
+    out.boxes("boxes", &ids.iter().map(point).collect::<Vec<_>>())?;
+    out.ids("ids", &ids)?;
+    out.direct_ids("direct ids", &ids)?;
+    out.bitmap_ids("bitmap ids", &ids)?;
+    out.json("document", "{}")?;
+    Container::from_bytes(out.finish()?.into_inner())
+}
+
 /// Every line `offset  bytes  text` of the worked example against the file, and that it shows what it promises.
 fn example(document: &str) -> Check {
     let (_, text) = document.split_once("## A worked example").ok_or("no example")?;
@@ -307,6 +363,7 @@ fn check(document: &str, files: &[Vec<u8>]) -> Check {
     constants(document)?;
     numbers(document)?;
     tree_sizes(document)?;
+    general_parts(document)?;
     for file in files {
         header(document, file)?;
         entries(document, file)?;
@@ -333,8 +390,16 @@ fn the_document_says_what_the_code_does() {
 #[test]
 fn every_altered_number_is_noticed() {
     let files = vec![EXAMPLE.to_vec()];
-    let compared =
-        ["| header field", "| entry field", "| constant", "| element type", "| cell type", "| kind", "| codec"];
+    let compared = [
+        "| header field",
+        "| entry field",
+        "| constant",
+        "| element type",
+        "| cell type",
+        "| kind",
+        "| codec",
+        "| part |",
+    ];
     let mut tried = 0;
     let mut within = false;
     let mut at = 0;
@@ -374,6 +439,9 @@ fn altered_names_types_and_bytes_are_noticed() {
         ("`89 48 59 50", "`89 48 59 51"),
         ("00000000  89", "00000000  88"),
         ("| `terrain-records` |", "| `terrain-record` |"),
+        ("| `P.ranks` | column | u32 | b + 1 |", "| `P.ranks` | column | u32 | b |"),
+        ("| list | `P` | offsets | u64 |", "| list | `P` | offsets | u32 |"),
+        ("| boxes | `P.tree` | tree |", "| boxes | `P.tree` | column |"),
     ] {
         assert!(DOCUMENT.contains(old), "{old}");
         assert!(check(&DOCUMENT.replacen(old, new, 1), &files).is_err(), "not noticed: {old} -> {new}");

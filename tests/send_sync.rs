@@ -4,7 +4,7 @@ mod common;
 
 use common::Random;
 use hypso::query::Order;
-use hypso::store::{RecordRef, Records, Store};
+use hypso::store::{Boxes, Container, RecordRef, Records, Store};
 use hypso::tile::{Bounds, TileCoord};
 
 const fn shareable<T: Send + Sync + Clone>() {}
@@ -12,6 +12,8 @@ const _: () = {
     shareable::<Store>();
     shareable::<Records<'static>>();
     shareable::<RecordRef<'static>>();
+    shareable::<Boxes<'static>>();
+    shareable::<std::sync::Arc<Container>>();
 };
 
 #[test]

@@ -277,6 +277,23 @@ fn use_store(store: &Store, random: &mut Random) {
         let _ = column.check_offsets();
         let _ = column.for_each(|_, _| Ok(()));
     }
+    let file = store.container();
+    for prefix in ["record", "id", "tile"] {
+        let id = random.next();
+        let _ = file.ids(prefix).map(|ids| ids.row(id));
+        let _ = file.direct_ids(prefix).map(|ids| ids.row(id % 1000));
+        let _ = file.bitmap_ids(prefix).map(|ids| (ids.row(id % 1000), ids.id(id as u32), ids.verify()));
+        if let Ok(boxes) = file.boxes(prefix) {
+            boxes.search(&some, |row| assert!((row as usize) < boxes.len()));
+        }
+    }
+    for name in ["tile.list", "crs.name", "record.crs", "record.path"] {
+        let row = random.below(store.len() as usize);
+        let _ = file.list::<u32>(name).map(|list| list.get(row).map(<[u32]>::len));
+        let _ = file.dictionary(name).map(|texts| (texts.text(row).is_ok(), texts.code("EPSG:3857").is_ok()));
+        let _ = file.ragged(name).map(|texts| texts.text(row).is_ok());
+    }
+    let _ = file.verify_checksums();
     let _ = (store.metadata(), store.fingerprint(), store.sections().header().producer(), store::report(store));
     let _ = store::verify_checksums(store);
     for problem in store::verify(store) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::store::{self, Store};
+use crate::store::{self, Advice, Store};
 
 /// Stores up to this size have their checksums checked by every command; it takes some hundredths of a second.
 const ALWAYS_CHECKED: usize = 256 << 20;
@@ -20,6 +20,8 @@ pub enum Care {
 /// Opens a store and checks it.
 pub fn open(path: &Path, care: Care) -> Result<Store> {
     let store = Store::open(path)?;
+    // Commands read whole columns, and checksums read everything; opening expects single queries.
+    store.advise(Advice::Normal)?;
     let checked = care == Care::Thorough || store.bytes().len() <= ALWAYS_CHECKED;
     let problems = if checked { store::verify_checksums(&store) } else { Vec::new() };
     if let Some(problem) = problems.into_iter().next() {

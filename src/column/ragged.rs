@@ -14,19 +14,21 @@ const REBUILD: &str = "run `hypso verify` on the file, and build it again from i
 #[derive(Debug, Clone)]
 pub struct RaggedLayout {
     name: &'static str,
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
     offsets: Range<usize>,
     bytes: Range<usize>,
     raw_length: u64,
     blocks: Option<Range<usize>>,
 }
 
-impl RaggedLayout {
-    /// Finds a ragged column of `rows` rows.
-    ///
-    /// # Errors
-    /// Where a section is missing, of another type, or of another length.
-    pub fn find(sections: &Sections, name: &'static str, rows: u64) -> Result<Self> {
-        let offsets = sections.raw(name, Kind::Offsets, ElementType::U64, Some(rows.saturating_add(1)))?;
+impl Place {
+    fn find(sections: &Sections, name: &str, rows: Option<u64>) -> Result<Self> {
+        let numbers = rows.map(|rows| rows.saturating_add(1));
+        let offsets = sections.raw(name, Kind::Offsets, ElementType::U64, numbers)?;
         let missing = || Error::invalid(format!("section {name:?}"), "has no bytes", REBUILD);
         let entry = sections.find(name, Kind::Bytes).ok_or_else(missing)?;
         let raw_length = entry.count();
@@ -38,31 +40,56 @@ impl RaggedLayout {
             let blocks = sections.raw(name, Kind::Blocks, ElementType::U64, Some(count + 1))?;
             (crate::format::byte_range(entry), Some(blocks))
         };
-        Ok(Self { name, offsets, bytes, raw_length, blocks })
+        Ok(Self { offsets, bytes, raw_length, blocks })
+    }
+
+    fn over<'a>(&self, name: &'a str, file: &'a [u8]) -> Ragged<'a> {
+        Ragged {
+            name,
+            offsets: view(file, &self.offsets),
+            bytes: file.get(self.bytes.clone()).unwrap_or(&[]),
+            raw_length: self.raw_length,
+            blocks: self.blocks.as_ref().map(|b| view(file, b)),
+        }
+    }
+}
+
+impl RaggedLayout {
+    /// Finds a ragged column of `rows` rows.
+    ///
+    /// # Errors
+    /// Where a section is missing, of another type, or of another length.
+    pub fn find(sections: &Sections, name: &'static str, rows: u64) -> Result<Self> {
+        Ok(Self { name, place: Place::find(sections, name, Some(rows))? })
     }
 
     /// The column over the bytes of its file.
     #[must_use]
-    pub fn over<'a>(&'a self, file: &'a [u8]) -> Ragged<'a> {
-        Ragged {
-            layout: self,
-            offsets: view(file, &self.offsets),
-            bytes: file.get(self.bytes.clone()).unwrap_or(&[]),
-            blocks: self.blocks.as_ref().map(|b| view(file, b)),
-        }
+    pub fn over<'a>(&self, file: &'a [u8]) -> Ragged<'a> {
+        self.place.over(self.name, file)
     }
 }
 
 /// A ragged column of bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Ragged<'a> {
-    layout: &'a RaggedLayout,
+    name: &'a str,
     offsets: &'a [u64],
     bytes: &'a [u8],
+    raw_length: u64,
     blocks: Option<&'a [u64]>,
 }
 
 impl<'a> Ragged<'a> {
+    /// Finds a ragged column of any number of rows in a file.
+    ///
+    /// # Errors
+    /// Where a section is missing or of another type.
+    pub fn find(sections: &'a Sections, file: &'a [u8], name: &str) -> Result<Self> {
+        let place = Place::find(sections, name, None)?;
+        Ok(place.over(sections.find(name, Kind::Offsets).map_or("?", |e| e.label()), file))
+    }
+
     /// How many rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -81,12 +108,11 @@ impl<'a> Ragged<'a> {
     /// # Errors
     /// Where the row does not exist, or its offsets or blocks are damaged.
     pub fn get(&self, row: usize) -> Result<Cow<'a, [u8]>> {
-        let bad =
-            |problem: &str| Error::invalid(format!("section {:?}, row {row}", self.layout.name), problem, REBUILD);
+        let bad = |problem: &str| Error::invalid(format!("section {:?}, row {row}", self.name), problem, REBUILD);
         let (Some(&start), Some(&end)) = (self.offsets.get(row), self.offsets.get(row.wrapping_add(1))) else {
             return Err(bad(&format!("there are {} rows", self.len())));
         };
-        if start > end || end > self.layout.raw_length {
+        if start > end || end > self.raw_length {
             return Err(bad("its offsets are damaged"));
         }
         if self.blocks.is_none() {
@@ -114,7 +140,7 @@ impl<'a> Ragged<'a> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn text(&self, row: usize) -> Result<Cow<'a, str>> {
-        let bad = |_| Error::invalid(format!("section {:?}, row {row}", self.layout.name), "is not UTF-8", REBUILD);
+        let bad = |_| Error::invalid(format!("section {:?}, row {row}", self.name), "is not UTF-8", REBUILD);
         match self.get(row)? {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| bad(())),
             Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| bad(())),
@@ -122,13 +148,8 @@ impl<'a> Ragged<'a> {
     }
 
     fn block(&self, number: usize) -> Result<Vec<u8>> {
-        let bad = || {
-            Error::invalid(
-                format!("section {:?}, block {number}", self.layout.name),
-                "lies outside its section",
-                REBUILD,
-            )
-        };
+        let bad =
+            || Error::invalid(format!("section {:?}, block {number}", self.name), "lies outside its section", REBUILD);
         let starts = self.blocks.unwrap_or(&[]);
         let (Some(&from), Some(&to)) = (starts.get(number), starts.get(number + 1)) else { return Err(bad()) };
         let frame = usize::try_from(from)
@@ -137,7 +158,7 @@ impl<'a> Ragged<'a> {
             .and_then(|(a, b)| self.bytes.get(a..b))
             .ok_or_else(bad)?;
         let block = u64::from(layout::BLOCK_LENGTH);
-        let raw = (self.layout.raw_length - number as u64 * block).min(block);
+        let raw = (self.raw_length - number as u64 * block).min(block);
         codec::decompress(frame, raw as usize)
     }
 
@@ -147,11 +168,11 @@ impl<'a> Ragged<'a> {
     /// Where they do not. Reads all of them.
     pub fn check_offsets(&self) -> Result<()> {
         let ends = (self.offsets.first().copied(), self.offsets.last().copied());
-        if ends == (Some(0), Some(self.layout.raw_length)) && self.offsets.is_sorted() {
+        if ends == (Some(0), Some(self.raw_length)) && self.offsets.is_sorted() {
             return Ok(());
         }
-        let problem = format!("its offsets do not rise from 0 to {}", self.layout.raw_length);
-        Err(Error::invalid(format!("section {:?}", self.layout.name), problem, REBUILD))
+        let problem = format!("its offsets do not rise from 0 to {}", self.raw_length);
+        Err(Error::invalid(format!("section {:?}", self.name), problem, REBUILD))
     }
 
     /// Calls `each` with every row in order, decoding each block once.
@@ -162,15 +183,14 @@ impl<'a> Ragged<'a> {
         let Some(blocks) = self.blocks else {
             return (0..self.len()).try_for_each(|row| each(row, &self.get(row)?));
         };
-        let bad = |row| {
-            Error::invalid(format!("section {:?}, row {row}", self.layout.name), "its offsets are damaged", REBUILD)
-        };
+        let bad =
+            |row| Error::invalid(format!("section {:?}, row {row}", self.name), "its offsets are damaged", REBUILD);
         let mut window: Vec<u8> = Vec::new();
         let mut window_start = 0u64;
         let mut next_block = 0;
         for (row, pair) in self.offsets.windows(2).enumerate() {
             let (start, end) = (pair[0], pair[1]);
-            if start > end || end > self.layout.raw_length || start < window_start {
+            if start > end || end > self.raw_length || start < window_start {
                 return Err(bad(row));
             }
             while window_start + (window.len() as u64) < end {

@@ -19,7 +19,7 @@ pub struct Header {
     entry_length: U32,
     table_offset: U64,
     table_checksum: U64,
-    schema: [u8; 16],
+    schema: [u8; layout::SCHEMA_LENGTH],
     producer: [u8; 32],
     reserved: [u8; 24],
     header_checksum: U64,

@@ -12,6 +12,8 @@ pub const HEADER_LENGTH: usize = 128;
 pub const ENTRY_LENGTH: usize = 64;
 /// Bytes of a section's name, padded with zeros.
 pub const NAME_LENGTH: usize = 24;
+/// Bytes of the schema's name, padded with zeros.
+pub const SCHEMA_LENGTH: usize = 16;
 /// The section table follows the header.
 pub const TABLE_OFFSET: usize = HEADER_LENGTH;
 /// Sections start at multiples of this.

@@ -141,6 +141,12 @@ impl SectionEntry {
         unpadded(&self.name)
     }
 
+    /// The name as it lies in the table; a placeholder where it is not UTF-8.
+    pub(crate) fn label(&self) -> &str {
+        let end = self.name.iter().position(|&b| b == 0).unwrap_or(self.name.len());
+        std::str::from_utf8(&self.name[..end]).unwrap_or("?")
+    }
+
     /// True where name and kind are these.
     #[must_use]
     pub fn is(&self, name: &str, kind: Kind) -> bool {

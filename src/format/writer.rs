@@ -66,8 +66,12 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// Starts a container with room for `capacity` sections in its table.
     ///
     /// # Errors
-    /// Where the output can't be written.
+    /// Where that is more than a reader accepts, or the output can't be written.
     pub fn new(mut out: W, capacity: usize) -> Result<Self> {
+        if capacity > layout::MAX_SECTIONS as usize {
+            let problem = format!("{capacity} sections asked for, at most {} are possible", layout::MAX_SECTIONS);
+            return Err(Error::argument("section table", problem));
+        }
         let table_end = (layout::TABLE_OFFSET + capacity * layout::ENTRY_LENGTH) as u64;
         let start = table_end.next_multiple_of(layout::PAGE);
         out.seek(SeekFrom::Start(0)).map_err(failed)?;
@@ -243,10 +247,16 @@ impl<W: Write + Seek> ContainerWriter<W> {
     }
 
     fn begin(&mut self, name: &str, kind: Kind, element: ElementType, codec: Codec, parameter: u32) -> Result<usize> {
-        if name.is_empty() || name.len() > layout::NAME_LENGTH {
+        if name.is_empty() || name.len() > layout::NAME_LENGTH || name.contains('\0') {
             return Err(Error::argument(
                 "section name",
-                format!("{name:?} must have 1 to {} bytes", layout::NAME_LENGTH),
+                format!("{name:?} must have 1 to {} bytes, none of them zero", layout::NAME_LENGTH),
+            ));
+        }
+        if self.entries.iter().any(|e| e.is(name, kind)) {
+            return Err(Error::argument(
+                "section name",
+                format!("{name:?} is used twice for the same kind of section"),
             ));
         }
         if self.entries.len() == self.capacity {
@@ -282,10 +292,15 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// Writes table and header and gives the output back.
     ///
     /// # Errors
-    /// Where a section was begun and not ended, or the output can't be written.
+    /// Where a section was begun and not ended, the schema's name is empty or longer than 16 bytes, or the output can't
+    /// be written.
     pub fn finish(mut self, schema: &str) -> Result<W> {
         if self.open > 0 {
             return Err(Error::argument("container", "has sections that were begun and not ended"));
+        }
+        if schema.is_empty() || schema.len() > layout::SCHEMA_LENGTH || schema.contains('\0') {
+            let problem = format!("{schema:?} must have 1 to {} bytes, none of them zero", layout::SCHEMA_LENGTH);
+            return Err(Error::argument("schema", problem));
         }
         let start = encode_start(schema, self.position, &self.entries);
         self.out.seek(SeekFrom::Start(0)).map_err(failed)?;

@@ -1,8 +1,9 @@
-//! Indices as flat arrays: id -> row, box -> rows, tile -> rows.
+//! Indices as flat arrays: id -> row (hashed or dense), box -> rows, tile -> rows.
 //!
 //! Each index has a function that builds its arrays and a view that answers from them. Views never trust the arrays:
 //! what a damaged file contains can make an answer wrong, but never a panic, a loop or a read outside the file.
 
+pub mod dense;
 pub mod grid;
 pub mod id;
 pub mod rtree;

@@ -1,5 +1,9 @@
 //! What holds the bytes of a store: a map, or a buffer of the caller.
 
+use std::ops::Range;
+
+use super::advice::Advice;
+use super::identity::FileIdentity;
 use super::mmap::Map;
 
 /// The bytes behind a store.
@@ -8,13 +12,65 @@ pub(super) enum Backing {
     Buffer(Box<dyn AsRef<[u8]> + Send + Sync>),
 }
 
+/// How many bytes are asked for before any of them is touched: enough to keep a disk busy, little enough that the
+/// system has not dropped the first when the last arrive.
+pub(super) const PRELOAD: usize = 8 << 20;
+/// How many bytes one call asks for. Linux cuts a longer one off at its read-ahead, which is 128 KiB unless somebody
+/// changed it.
+const ONE_CALL: usize = 128 << 10;
+/// The smallest page that systems have.
+const PAGE: usize = 4096;
+
 impl Backing {
+    /// A caller's buffer; copied once where it does not start at a multiple of eight.
+    pub(super) fn buffer(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        let mut buffer: Box<dyn AsRef<[u8]> + Send + Sync> = Box::new(bytes);
+        // Only now: a value that holds its bytes itself, such as an array, has just moved.
+        if !(*buffer).as_ref().as_ptr().cast::<u64>().is_aligned() {
+            buffer = Box::new(AlignedBytes::copy_of((*buffer).as_ref()));
+        }
+        Self::Buffer(buffer)
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Self::Map(map) => map.as_ref(),
             Self::Buffer(buffer) => (**buffer).as_ref(),
         }
     }
+
+    /// Which file is mapped; `None` for a buffer.
+    pub(super) fn identity(&self) -> Option<FileIdentity> {
+        match self {
+            Self::Map(map) => Some(map.identity()),
+            Self::Buffer(_) => None,
+        }
+    }
+
+    /// Gives advice about a range of bytes. Nothing happens for buffers.
+    pub(super) fn advise(&self, advice: Advice, range: Range<usize>) -> std::io::Result<()> {
+        let Self::Map(map) = self else { return Ok(()) };
+        match advice {
+            Advice::WillNeed => pieces(&range, ONE_CALL).try_for_each(|piece| map.advise(advice, piece)),
+            Advice::Preload => {
+                for window in pieces(&range, PRELOAD) {
+                    // Only makes the touching faster: a system that refuses still reads the pages that are touched.
+                    let _ = pieces(&window, ONE_CALL).try_for_each(|piece| map.advise(Advice::WillNeed, piece));
+                    let bytes = map.as_ref().get(window).unwrap_or(&[]);
+                    let sum = bytes.iter().step_by(PAGE).chain(bytes.last()).fold(0u8, |sum, byte| sum ^ byte);
+                    std::hint::black_box(sum);
+                }
+                Ok(())
+            }
+            _ => map.advise(advice, range),
+        }
+    }
+}
+
+/// A range in pieces of `length` bytes, the last one shorter.
+pub(super) fn pieces(range: &Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+    let end = range.end;
+    range.clone().step_by(length).map(move |from| from..end.min(from.saturating_add(length)))
 }
 
 /// A copy of bytes that starts at a multiple of eight, as stores have to.

@@ -2,16 +2,27 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
+use super::advice::Advice;
+use super::identity::FileIdentity;
 use crate::error::{Error, Result};
 
 /// A whole file, mapped for reading.
-pub(super) struct Map(memmap2::Mmap);
+pub(super) struct Map {
+    map: memmap2::Mmap,
+    identity: FileIdentity,
+}
 
 impl Map {
-    /// Maps a file.
+    /// Maps a file. The system reads nothing ahead until [`advise`](Self::advise) says otherwise.
     pub(super) fn open(path: &Path) -> Result<Self> {
+        if cfg!(target_family = "wasm") {
+            let problem = "can't be mapped on this platform";
+            let remedy = "read the file yourself and give its bytes to `from_bytes`";
+            return Err(Error::invalid("store", problem, remedy).with_path(path));
+        }
         let file = File::open(path).map_err(Error::io("open", path))?;
         let facts = file.metadata().map_err(Error::io("look at", path))?;
         if facts.is_dir() {
@@ -31,12 +42,43 @@ impl Map {
         // callers not to write into it or cut it. All bytes are read as plain integers and floats, for which every
         // bit pattern is valid, and every offset is checked before it is used.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io("map", path))?;
-        Ok(Self(map))
+        let map = Self { map, identity: FileIdentity::of(&facts) };
+        // Before the first touch: a page that is read with read-ahead brings its neighbours along.
+        map.advise(Advice::Random, 0..facts.len() as usize).map_err(Error::io("advise about", path))?;
+        Ok(map)
+    }
+
+    /// Which file this is; of the open file itself, whatever has its name by now.
+    pub(super) fn identity(&self) -> FileIdentity {
+        self.identity
+    }
+
+    /// Passes advice about a range of bytes on to the system, in whole pages. Does nothing where the system takes no
+    /// advice. `Preload` is no advice; it is passed on as `WillNeed`.
+    pub(super) fn advise(&self, advice: Advice, range: Range<usize>) -> std::io::Result<()> {
+        if range.is_empty() || range.end > self.map.len() {
+            return Ok(());
+        }
+        #[cfg(unix)]
+        {
+            let advice = match advice {
+                Advice::Normal => memmap2::Advice::Normal,
+                Advice::Random => memmap2::Advice::Random,
+                Advice::Sequential => memmap2::Advice::Sequential,
+                Advice::WillNeed | Advice::Preload => memmap2::Advice::WillNeed,
+            };
+            self.map.advise_range(advice, range.start, range.len())
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = advice;
+            Ok(())
+        }
     }
 }
 
 impl AsRef<[u8]> for Map {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.map
     }
 }

@@ -29,24 +29,42 @@
 //! assert_eq!(store.record(0).unwrap().path()?, "a.tif");
 //! # Ok::<(), hypso::Error>(())
 //! ```
+//!
+//! The file knows nothing of rasters: [`Container`] and [`ContainerBuilder`] read and write the same kind of file with a schema
+//! of one's own, made of columns, texts, dictionaries, lists, boxes and ids. `Store` is such a container with the schema
+//! [`SCHEMA`].
+//!
+//! What a service needs: [`Advice`] says how a file will be read (and loads it beforehand), [`StoreHandle`] follows a file that
+//! is replaced.
 
+mod advice;
 mod backing;
+mod boxes;
+mod container;
+mod container_builder;
+mod identity;
 mod mmap;
 mod model;
 mod names;
 mod open;
 mod records;
+mod reload;
 mod report;
 mod sources;
 mod tile_lists;
 mod verify;
 mod writer;
 
+pub use advice::{Advice, Part};
 pub use backing::AlignedBytes;
+pub use boxes::Boxes;
+pub use container::Container;
+pub use container_builder::{ContainerBuilder, write_container};
 pub use model::{DataType, RecordInput, SourceInput};
 pub use names::SCHEMA;
 pub use open::Store;
 pub use records::{RecordRef, Records, RowId};
+pub use reload::{ReloadEvent, StoreGuard, StoreHandle, Watcher};
 pub use report::{SectionReport, report};
 pub use sources::{SourceRef, Sources};
 pub use verify::{Problem, verify, verify_checksums};

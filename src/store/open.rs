@@ -1,12 +1,10 @@
 //! Opening a store and finding its parts.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::backing::{AlignedBytes, Backing};
-use super::mmap::Map;
-use super::{RecordRef, Records, RowId, SourceRef, Sources, names};
+use super::{Container, RecordRef, Records, RowId, SourceRef, Sources, names};
 use crate::column::{Element, RaggedLayout, view};
 use crate::error::{Error, Result};
 use crate::format::{ElementType, Kind, Sections};
@@ -19,9 +17,7 @@ pub struct Store {
 }
 
 pub(super) struct Inner {
-    backing: Backing,
-    pub(super) sections: Sections,
-    pub(super) path: Option<PathBuf>,
+    pub(super) container: Container,
     pub(super) layout: Layout,
 }
 
@@ -57,6 +53,14 @@ impl Store {
     /// Opens a store file by mapping it. Reads the first page or two; memory is shared with every other process that
     /// maps the file.
     ///
+    /// The file is opened for queries: the system reads the pages that are touched and no others ([`Advice::Random`]),
+    /// so that the first query on a cold file takes a millisecond or two. Before a scan of a cold file call
+    /// [`advise`](Self::advise) with [`Advice::Normal`]; to have everything in memory first, with [`Advice::Preload`].
+    ///
+    /// [`Advice::Random`]: super::Advice::Random
+    /// [`Advice::Normal`]: super::Advice::Normal
+    /// [`Advice::Preload`]: super::Advice::Preload
+    ///
     /// While a store is open its file must not be written into or cut. hypso itself only ever replaces it by rename,
     /// which leaves open stores as they are.
     ///
@@ -65,7 +69,7 @@ impl Store {
     /// or table. Damage elsewhere is found by [`verify`](super::verify).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::new(Backing::Map(Map::open(path)?), Some(path.to_path_buf())).map_err(|e| e.with_path(path))
+        Self::new(Container::open(path)?).map_err(|e| e.with_path(path))
     }
 
     /// Opens a store that lies in memory. Bytes that do not start at a multiple of eight are copied once.
@@ -73,23 +77,17 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
-        let mut buffer: Box<dyn AsRef<[u8]> + Send + Sync> = Box::new(bytes);
-        // Only now: a value that holds its bytes itself, such as an array, has just moved.
-        if !(*buffer).as_ref().as_ptr().cast::<u64>().is_aligned() {
-            buffer = Box::new(AlignedBytes::copy_of((*buffer).as_ref()));
-        }
-        Self::new(Backing::Buffer(buffer), None)
+        Self::new(Container::from_bytes(bytes)?)
     }
 
-    fn new(backing: Backing, path: Option<PathBuf>) -> Result<Self> {
-        let bytes = backing.bytes();
-        let sections = Sections::parse(bytes)?;
-        if sections.header().schema() != names::SCHEMA {
-            let problem = format!("holds {:?}, {:?} was expected", sections.header().schema(), names::SCHEMA);
+    fn new(container: Container) -> Result<Self> {
+        let schema = container.schema();
+        if schema != names::SCHEMA {
+            let problem = format!("holds {schema:?}, {:?} was expected", names::SCHEMA);
             return Err(Error::invalid("header", problem, "give a store made by `hypso build`"));
         }
-        let layout = Layout::find(&sections, bytes)?;
-        let store = Self { inner: Arc::new(Inner { backing, sections, path, layout }) };
+        let layout = Layout::find(container.sections(), container.bytes())?;
+        let store = Self { inner: Arc::new(Inner { container, layout }) };
         // The indices check how their lengths fit; that reads no page of theirs.
         store.try_tree()?;
         store.try_ids()?;
@@ -115,37 +113,41 @@ impl Store {
         self.inner.layout.tile_size
     }
 
+    /// The file with its sections, for parts that the store has no method for.
+    #[must_use]
+    pub fn container(&self) -> &Container {
+        &self.inner.container
+    }
+
     /// The file that was opened; `None` for a store in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.inner.path.as_deref()
+        self.inner.container.path()
     }
 
     /// A number that identifies the store's whole content: two stores with the same one hold the same bytes, up to
     /// hash collisions. Reads nothing.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        self.inner.sections.header().table_checksum()
+        self.inner.container.fingerprint()
     }
 
     /// Header and section table.
     #[must_use]
     pub fn sections(&self) -> &Sections {
-        &self.inner.sections
+        self.inner.container.sections()
     }
 
     /// The whole file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.inner.backing.bytes()
+        self.inner.container.bytes()
     }
 
     /// The metadata document, JSON.
     #[must_use]
     pub fn metadata(&self) -> &str {
-        let entry = self.inner.sections.find(names::METADATA, Kind::Json);
-        let bytes = entry.and_then(|e| self.bytes().get(crate::format::byte_range(e))).unwrap_or(b"{}");
-        std::str::from_utf8(bytes).unwrap_or("{}")
+        self.inner.container.json(names::METADATA).unwrap_or("{}")
     }
 
     /// The values of any raw section of numbers, by name: `store.column::<f64>("record.min_x")`.
@@ -153,8 +155,7 @@ impl Store {
     /// # Errors
     /// Where there is no such column, or it holds another type.
     pub fn column<T: Element>(&self, name: &str) -> Result<&[T]> {
-        let range = self.inner.sections.raw(name, Kind::Column, T::TYPE, None)?;
-        Ok(view(self.bytes(), &range))
+        self.inner.container.column(name)
     }
 
     /// All records as columns.
@@ -227,7 +228,7 @@ impl Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("path", &self.inner.path).field("records", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Store").field("path", &self.path()).field("records", &self.len()).finish_non_exhaustive()
     }
 }
 

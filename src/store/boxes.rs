@@ -1,0 +1,85 @@
+//! A box for each row and a tree over them, in a container of any schema.
+
+use super::{Container, RowId};
+use crate::error::{Error, Result};
+use crate::format::{ElementType, Kind};
+use crate::index::rtree::{self, Found, RTree};
+use crate::tile::Bounds;
+
+/// Boxes of rows in EPSG:3857 metres, which may be points, and a packed R-tree over them.
+#[derive(Debug, Clone, Copy)]
+pub struct Boxes<'a> {
+    tree: RTree<'a>,
+    edges: [&'a [f64]; 4],
+}
+
+/// The columns of the edges, behind the prefix.
+pub(super) const EDGES: [&str; 4] = ["min_x", "min_y", "max_x", "max_y"];
+
+impl<'a> Boxes<'a> {
+    pub(super) fn find(container: &'a Container, prefix: &str) -> Result<Self> {
+        let mut edges = [&[][..]; 4];
+        for (place, edge) in edges.iter_mut().zip(EDGES) {
+            *place = container.column::<f64>(&format!("{prefix}.{edge}"))?;
+        }
+        let rows = edges[0].len();
+        let name = format!("{prefix}.tree");
+        let bad = |problem: String| {
+            Error::invalid(format!("section {name:?}"), problem, "build the file again from its sources")
+        };
+        if edges.iter().any(|edge| edge.len() != rows) || rows >= u32::MAX as usize {
+            return Err(bad("belongs to columns of different lengths, or of too many rows".into()));
+        }
+        let values = container.sections().raw(&name, Kind::Tree, ElementType::U32, Some(rtree::length(rows) as u64))?;
+        let fan_out = container.sections().find(&name, Kind::Tree).map_or(0, |e| e.parameter());
+        if fan_out as usize != rtree::FAN_OUT {
+            return Err(bad(format!("has nodes of {fan_out} boxes; {} expected", rtree::FAN_OUT)));
+        }
+        Ok(Self { tree: RTree::new(crate::column::view(container.bytes(), &values), rows)?, edges })
+    }
+
+    /// How many rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.edges[0].len()
+    }
+
+    /// True without rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The box of a row.
+    #[must_use]
+    pub fn get(&self, row: RowId) -> Option<Bounds> {
+        let at = |edge: usize| self.edges[edge].get(row as usize).copied();
+        Some(Bounds::new(at(0)?, at(1)?, at(2)?, at(3)?))
+    }
+
+    /// Calls `each` with every row whose box has a point in common with `query`, edges included, in row order; so
+    /// points are found too. O(log n + answer) where rows lie in Hilbert order, see
+    /// [`ContainerBuilder::boxes`](super::ContainerBuilder::boxes).
+    pub fn search(&self, query: &Bounds, mut each: impl FnMut(RowId)) {
+        let q = query;
+        if [q.min_x, q.min_y, q.max_x, q.max_y].iter().any(|edge| edge.is_nan()) {
+            return;
+        }
+        self.tree.search(q, |found| match found {
+            Found::Rows(rows) => rows.for_each(&mut each),
+            Found::Maybe(row) => {
+                let touches =
+                    |b: Bounds| b.min_x <= q.max_x && b.max_x >= q.min_x && b.min_y <= q.max_y && b.max_y >= q.min_y;
+                if self.get(row).is_some_and(touches) {
+                    each(row);
+                }
+            }
+        });
+    }
+
+    /// The tree, for searches of one's own.
+    #[must_use]
+    pub fn tree(&self) -> RTree<'a> {
+        self.tree
+    }
+}

@@ -1,0 +1,246 @@
+//! Any file of the format, whatever its schema.
+
+use std::path::{Path, PathBuf};
+
+use super::backing::{Backing, PRELOAD, pieces};
+use super::identity::FileIdentity;
+use super::mmap::Map;
+use super::{Advice, Boxes, Problem};
+use crate::column::{Dictionary, Element, List, Ragged, view};
+use crate::error::{Error, Result};
+use crate::format::checksum::Checksum;
+use crate::format::{Kind, Sections, byte_range};
+use crate::index::dense::{Bitmap, Direct};
+use crate::index::id::Ids;
+
+/// An open file of the store format with the sections of any schema; [`write_container`](super::write_container) makes
+/// one. `Send + Sync`, without locks; share it by putting it into an `Arc`.
+///
+/// Opening reads the header and the section table. A part is found by name when it is asked for, which compares its type
+/// and length with the table, costs well under a microsecond and reads nothing else; keep the view for many reads. Views
+/// use the bytes where they lie and trust none of them: a damaged file gives wrong answers or errors, nothing worse.
+///
+/// ```
+/// # use std::io::Cursor;
+/// use hypso::store::{Container, ContainerBuilder};
+///
+/// let mut out = ContainerBuilder::new(Cursor::new(Vec::new()), "weather-stations")?;
+/// out.column("station.height", &[12.5f64, 640.0])?;
+/// out.dictionary("station.class", &["coast", "mountain"])?;
+/// out.list("station.near", &[vec![1u32], vec![0]])?;
+/// let file = Container::from_bytes(out.finish()?.into_inner())?;
+///
+/// file.expect_schema("weather-stations")?;
+/// assert_eq!(file.column::<f64>("station.height")?, [12.5, 640.0]);
+/// assert_eq!(file.dictionary("station.class")?.text(1)?, "mountain");
+/// assert_eq!(file.list::<u32>("station.near")?.get(0)?, [1]);
+/// # Ok::<(), hypso::Error>(())
+/// ```
+///
+/// Sections that belong together have one name and several kinds, or one prefix: `boxes("station")` uses `station.tree`,
+/// `station.min_x` and so on. `store-format.md` lists them under *General parts*. A [`Store`](super::Store) is a container
+/// of the schema `terrain-records`, and what this type reads of other schemas it reads of that one too.
+pub struct Container {
+    backing: Backing,
+    sections: Sections,
+    path: Option<PathBuf>,
+}
+
+impl Container {
+    /// Opens a file by mapping it. Reads the first page or two; memory is shared with every other process that maps
+    /// the file. While it is open the file must not be written into or cut; see [`Store::open`](super::Store::open).
+    ///
+    /// # Errors
+    /// Where the file can't be opened or mapped, is not of this format, of a newer major version, cut off or altered
+    /// in header or table. Damage elsewhere is found by checksums.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::new(Backing::Map(Map::open(path)?), Some(path.to_path_buf())).map_err(|e| e.with_path(path))
+    }
+
+    /// Opens bytes in memory. Bytes that do not start at a multiple of eight are copied once.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
+        Self::new(Backing::buffer(bytes), None)
+    }
+
+    fn new(backing: Backing, path: Option<PathBuf>) -> Result<Self> {
+        let sections = Sections::parse(backing.bytes())?;
+        Ok(Self { backing, sections, path })
+    }
+
+    /// What the sections mean, from the header: `terrain-records` for a [`Store`](super::Store).
+    #[must_use]
+    pub fn schema(&self) -> String {
+        self.sections.header().schema()
+    }
+
+    /// Refuses a file of another schema.
+    ///
+    /// # Errors
+    /// Where the header names another one.
+    pub fn expect_schema(&self, schema: &str) -> Result<()> {
+        let found = self.schema();
+        if found == schema {
+            return Ok(());
+        }
+        let error = Error::invalid("header", format!("holds {found:?}, {schema:?} was expected"), "give another file");
+        Err(match &self.path {
+            Some(path) => error.with_path(path),
+            None => error,
+        })
+    }
+
+    /// The file that was opened; `None` for bytes in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// A number that identifies the whole content: two files with the same one hold the same bytes, up to hash
+    /// collisions. Reads nothing.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.sections.header().table_checksum()
+    }
+
+    /// Header and section table.
+    #[must_use]
+    pub fn sections(&self) -> &Sections {
+        &self.sections
+    }
+
+    /// The whole file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.backing.bytes()
+    }
+
+    pub(super) fn backing(&self) -> &Backing {
+        &self.backing
+    }
+
+    pub(super) fn identity(&self) -> Option<FileIdentity> {
+        self.backing.identity()
+    }
+
+    /// The numbers of a column: `container.column::<f64>("station.height")`.
+    ///
+    /// # Errors
+    /// Where there is no such column, or it holds another type.
+    pub fn column<T: Element>(&self, name: &str) -> Result<&[T]> {
+        Ok(view(self.bytes(), &self.sections.raw(name, Kind::Column, T::TYPE, None)?))
+    }
+
+    /// A column of bytes or texts of any length.
+    ///
+    /// # Errors
+    /// Where there is no such column.
+    pub fn ragged(&self, name: &str) -> Result<Ragged<'_>> {
+        Ragged::find(&self.sections, self.bytes(), name)
+    }
+
+    /// A column of lists of numbers, such as the neighbours of each row.
+    ///
+    /// # Errors
+    /// Where there is no such column, or it holds another type.
+    pub fn list<T: Element>(&self, name: &str) -> Result<List<'_, T>> {
+        List::find(&self.sections, self.bytes(), name)
+    }
+
+    /// A column of texts that repeat.
+    ///
+    /// # Errors
+    /// Where there is no such column.
+    pub fn dictionary(&self, name: &str) -> Result<Dictionary<'_>> {
+        Dictionary::find(&self.sections, self.bytes(), name)
+    }
+
+    /// A box for each row, with a tree over them: the sections `prefix.tree` and `prefix.min_x` to `prefix.max_y`.
+    ///
+    /// # Errors
+    /// Where a section is missing, or their lengths do not fit one another.
+    pub fn boxes(&self, prefix: &str) -> Result<Boxes<'_>> {
+        Boxes::find(self, prefix)
+    }
+
+    /// A table from any 64-bit ids to rows: `prefix.keys`, `prefix.rows` and `prefix.directory`.
+    ///
+    /// # Errors
+    /// Where a section is missing, or their lengths do not fit one another.
+    pub fn ids(&self, prefix: &str) -> Result<Ids<'_>> {
+        let part = |part: &str| format!("{prefix}.{part}");
+        Ids::new(self.column(&part("keys"))?, self.column(&part("rows"))?, self.column(&part("directory"))?)
+    }
+
+    /// An array from dense ids to rows: `prefix.first` and `prefix.rows`.
+    ///
+    /// # Errors
+    /// Where a section is missing.
+    pub fn direct_ids(&self, prefix: &str) -> Result<Direct<'_>> {
+        Ok(Direct::new(self.first(prefix)?, self.column(&format!("{prefix}.rows"))?))
+    }
+
+    /// A bitmap from dense ids to rows in the order of their ids: `prefix.first`, `prefix.bits` and `prefix.ranks`.
+    ///
+    /// # Errors
+    /// Where a section is missing, or their lengths do not fit one another.
+    pub fn bitmap_ids(&self, prefix: &str) -> Result<Bitmap<'_>> {
+        let part = |part: &str| format!("{prefix}.{part}");
+        Bitmap::new(self.first(prefix)?, self.column(&part("bits"))?, self.column(&part("ranks"))?)
+    }
+
+    fn first(&self, prefix: &str) -> Result<u64> {
+        let name = format!("{prefix}.first");
+        match self.column::<u64>(&name)? {
+            &[first] => Ok(first),
+            values => {
+                let problem = format!("has {} numbers, 1 expected", values.len());
+                Err(Error::invalid(format!("section {name:?}"), problem, "build the file again from its sources"))
+            }
+        }
+    }
+
+    /// Checks the checksum of every section: 0.1 s a GiB and the time to read the file, in order and ahead, whatever
+    /// [`advise`](Self::advise) said.
+    #[must_use]
+    pub fn verify_checksums(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for entry in self.sections.entries() {
+            let mut sum = Checksum::default();
+            let range = byte_range(entry);
+            let mut ahead = pieces(&range, PRELOAD);
+            let mut ask = || ahead.next().map(|piece| self.backing.advise(Advice::WillNeed, piece));
+            let _ = ask();
+            for piece in pieces(&range, PRELOAD) {
+                let _ = ask();
+                sum.update(self.bytes().get(piece).unwrap_or(&[]));
+            }
+            let (computed, expected) = (sum.digest(), entry.checksum());
+            if computed != expected {
+                let problem = format!("checksum is {computed:016x}, the table says {expected:016x}: it was altered");
+                problems.push(Problem { section: entry.name(), problem });
+            }
+        }
+        problems
+    }
+
+    /// A JSON document.
+    ///
+    /// # Errors
+    /// Where there is none of this name, or it is not UTF-8.
+    pub fn json(&self, name: &str) -> Result<&str> {
+        let range = self.sections.raw(name, Kind::Json, u8::TYPE, None)?;
+        std::str::from_utf8(view(self.bytes(), &range)).map_err(|_| {
+            Error::invalid(format!("section {name:?}"), "is not UTF-8", "build the file again from its sources")
+        })
+    }
+}
+
+impl std::fmt::Debug for Container {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Container").field("path", &self.path).field("schema", &self.schema()).finish_non_exhaustive()
+    }
+}
