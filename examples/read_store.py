@@ -165,10 +165,35 @@ def row_of(store, key):
     return None
 
 
+def last_not_above(keys, directory, key):
+    """The position of the last key that is not above `key`, or -1, by the directory of 16 keys a node."""
+    sizes, count = [], len(keys)
+    while count > 16:
+        count = -(-count // 16)
+        sizes.insert(0, count)
+    need(sum(sizes) == len(directory), "tile.directory has another length")
+    if key < 0:
+        return -1
+    at, first = 0, 0
+    for size in sizes + [len(keys)]:
+        level = keys if size == len(keys) and first == len(directory) else directory[first:first + size]
+        node = level[16 * at:16 * at + 16]
+        at = 16 * at + int((node <= np.uint64(key)).sum()) - 1
+        if at < 0:
+            return -1
+        first += size
+    return at
+
+
 def tile_runs(store):
     zooms, start = store.column("tile.zoom_runs"), store.column("tile.run_start")
     rank, lists = store.column("tile.run_rank"), store.column("tile.run_list")
     offsets, rows = store.column("tile.list", "offsets"), store.column("tile.list")
+    if store.header["version"][1] >= 1:
+        directory = store.column("tile.directory")
+        for run in range(0, len(start), max(1, len(start) // 500)):
+            found = [last_not_above(start, directory, int(start[run]) + more) for more in (0, -1)]
+            need(found == [run, run - 1], f"tile.directory does not find run {run}: {found}")
     need(len(zooms) == 24 and int(zooms[23]) == len(start) == len(lists) == len(rank) - 1, "tile index")
     for z in range(23):
         for run in range(int(zooms[z]), int(zooms[z + 1])):

@@ -9,7 +9,7 @@ use std::io::Cursor;
 
 use common::{catalogue, store_bytes, two_records};
 use hypso::format::{Codec, ElementType, Kind, Sections, checksum::checksum, layout};
-use hypso::index::rtree;
+use hypso::index::{rtree, sorted};
 use hypso::store::{Container, ContainerBuilder, DataType, SCHEMA, Store};
 use hypso::tile::Bounds;
 
@@ -269,6 +269,7 @@ fn sections(document: &str, file: &[u8]) -> Check {
             "r + 1" => r + 1,
             "l + 1" => l + 1,
             "64 × nodes" => rtree::length(n as usize) as u64,
+            "keys(r)" => sorted::length(r as usize) as u64,
             "blocks + 1" => count(name, Kind::Bytes).div_ceil(u64::from(layout::BLOCK_LENGTH)) + 1,
             "2^bits + 1" => (n / 8).checked_ilog2().map_or(1, |bits| 1 << bits.min(26)) + 1,
             other => number(other)?,

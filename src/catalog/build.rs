@@ -176,6 +176,7 @@ pub fn build_catalog(specs: &[SourceSpec], options: &Options, progress: &dyn Pro
 }
 
 /// The files of a folder or a pattern.
+#[cfg_attr(not(feature = "gdal"), allow(dead_code, reason = "nothing is scanned without GDAL"))]
 struct Files<'a> {
     source: usize,
     name: &'a str,
@@ -221,11 +222,8 @@ fn scan_source(
     _: &mut Scanned,
     _: &mut dyn FnMut(RecordInput) -> Result<()>,
 ) -> Result<()> {
-    let Files { source: _, name: _, root, paths: _, assume_crs: _ } = files;
-    Err(Error::argument(
-        root.display().to_string(),
-        "can't be scanned: this program was built without GDAL; give a bounds.csv instead, or build it with the feature gdal",
-    ))
+    let problem = "was built without GDAL; give a bounds.csv instead, or build hypso with the feature gdal";
+    Err(Error::argument(files.root.display().to_string(), format!("can't be scanned: this program {problem}")))
 }
 
 fn no_rasters(spec: &SourceSpec) -> Error {

@@ -58,7 +58,7 @@ impl<'a> Ids<'a> {
     /// Where their lengths do not fit one another.
     pub fn new(keys: &'a [u64], rows: &'a [u32], directory: &'a [u32]) -> Result<Self> {
         let buckets = directory.len().wrapping_sub(1);
-        if keys.len() == rows.len() && buckets.is_power_of_two() && buckets <= 1 << 32 {
+        if keys.len() == rows.len() && buckets.is_power_of_two() && buckets as u64 <= 1 << 32 {
             return Ok(Self { keys, rows, directory });
         }
         Err(Error::invalid("id table", "its sections do not fit one another", "build the store again"))

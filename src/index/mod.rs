@@ -7,4 +7,5 @@ pub mod dense;
 pub mod grid;
 pub mod id;
 pub mod rtree;
+pub mod sorted;
 pub mod tiles;

@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use super::sorted::Sorted;
 use crate::error::{Error, Result};
 use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
@@ -19,7 +20,7 @@ pub const ZOOM_RUNS: usize = MAX_ZOOM as usize + 2;
 #[derive(Debug, Clone, Copy)]
 pub struct Tiles<'a> {
     zoom_runs: &'a [u32],
-    run_start: &'a [u64],
+    run_start: Sorted<'a>,
     run_rank: &'a [u64],
     run_list: &'a [u32],
     list_offsets: &'a [u64],
@@ -27,19 +28,19 @@ pub struct Tiles<'a> {
 }
 
 impl<'a> Tiles<'a> {
-    /// A view over the six sections.
+    /// A view over the sections; `run_start` with its directory, where the file has one.
     ///
     /// # Errors
     /// Where their lengths do not fit one another.
     pub fn new(
         zoom_runs: &'a [u32],
-        run_start: &'a [u64],
+        run_start: Sorted<'a>,
         run_rank: &'a [u64],
         run_list: &'a [u32],
         list_offsets: &'a [u64],
         list_rows: &'a [u32],
     ) -> Result<Self> {
-        let runs = run_start.len();
+        let runs = run_start.keys().len();
         if zoom_runs.len() == ZOOM_RUNS
             && run_rank.len() == runs + 1
             && run_list.len() == runs
@@ -51,7 +52,7 @@ impl<'a> Tiles<'a> {
     }
 
     fn runs(&self, z: u8) -> Range<usize> {
-        let at = |i: usize| self.zoom_runs.get(i).map_or(0, |&r| (r as usize).min(self.run_start.len()));
+        let at = |i: usize| self.zoom_runs.get(i).map_or(0, |&r| (r as usize).min(self.run_start.keys().len()));
         let (from, to) = (at(usize::from(z)), at(usize::from(z) + 1));
         from..to.max(from)
     }
@@ -61,17 +62,17 @@ impl<'a> Tiles<'a> {
             return None;
         }
         let id = TileId::from(tile).0;
-        let runs = self.runs(tile.z());
-        let starts = &self.run_start[runs.clone()];
-        let run = runs.start + starts.partition_point(|&s| s <= id).checked_sub(1)?;
-        (id - self.run_start[run] < self.run_length(run)).then_some(run)
+        // Identifiers of a zoom are above those of all smaller zooms, so that one search serves all.
+        let run = self.run_start.last_not_above(id)?;
+        let start = *self.run_start.keys().get(run)?;
+        (id.wrapping_sub(start) < self.run_length(run)).then_some(run)
     }
 
     fn run_length(&self, run: usize) -> u64 {
         self.run_rank[run + 1].saturating_sub(self.run_rank[run])
     }
 
-    /// True where the tile exists. A binary search in the runs of its zoom.
+    /// True where the tile exists. Reads a few cache lines.
     #[must_use]
     pub fn contains(&self, tile: TileCoord) -> bool {
         self.run_of(tile).is_some()
@@ -104,10 +105,10 @@ impl<'a> Tiles<'a> {
         let this = *self;
         // Beyond the deepest zoom there are neither tiles nor identifiers.
         let (wanted, runs) = if z > MAX_ZOOM { (0..0, 0..0) } else { (TileId::subtree(ancestor, z), self.runs(z)) };
-        let first = self.run_start[runs.clone()].partition_point(|&s| s <= wanted.start).saturating_sub(1);
-        (runs.start + first..runs.end)
+        let first = self.run_start.last_not_above(wanted.start).unwrap_or(0).clamp(runs.start, runs.end);
+        (first..runs.end)
             .map(move |run| {
-                let start = this.run_start[run];
+                let start = this.run_start.keys()[run];
                 start.max(wanted.start)..start.saturating_add(this.run_length(run)).min(wanted.end)
             })
             .take_while(move |r| r.start < wanted.end)
@@ -129,6 +130,6 @@ impl<'a> Tiles<'a> {
     /// How many distinct lists and runs the index holds.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {
-        (self.list_offsets.len() - 1, self.run_start.len())
+        (self.list_offsets.len() - 1, self.run_start.keys().len())
     }
 }

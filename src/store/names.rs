@@ -40,6 +40,7 @@ names! {
     SOURCE_RECORDS = "source.records",
     CRS_NAME = "crs.name",
     ZOOM_RUNS = "tile.zoom_runs",
+    TILE_DIRECTORY = "tile.directory",
     RUN_START = "tile.run_start",
     RUN_RANK = "tile.run_rank",
     RUN_LIST = "tile.run_list",

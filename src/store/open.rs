@@ -8,7 +8,7 @@ use super::{Container, RecordRef, Records, RowId, SourceRef, Sources, names};
 use crate::column::{Element, RaggedLayout, view};
 use crate::error::{Error, Result};
 use crate::format::{ElementType, Kind, Sections};
-use crate::index::{id::Ids, rtree::RTree, tiles::Tiles};
+use crate::index::{id::Ids, rtree::RTree, sorted::Sorted, tiles::Tiles};
 
 /// An open store. Cheap to clone, `Send + Sync`, without locks; all clones share one map.
 #[derive(Clone)]
@@ -47,6 +47,8 @@ pub(super) struct Layout {
     tree: Range<usize>,
     ids: [Range<usize>; 3],
     tiles: [Range<usize>; 6],
+    /// Since version 1.1.
+    tile_directory: Option<Range<usize>>,
 }
 
 impl Store {
@@ -215,14 +217,11 @@ impl Store {
 
     fn try_tiles(&self) -> Result<Tiles<'_>> {
         let [zooms, start, rank, list, offsets, rows] = &self.inner.layout.tiles;
-        Tiles::new(
-            self.slice(zooms),
-            self.slice(start),
-            self.slice(rank),
-            self.slice(list),
-            self.slice(offsets),
-            self.slice(rows),
-        )
+        let start = match &self.inner.layout.tile_directory {
+            Some(directory) => Sorted::new(self.slice(start), self.slice(directory))?,
+            None => Sorted::plain(self.slice(start)),
+        };
+        Tiles::new(self.slice(zooms), start, self.slice(rank), self.slice(list), self.slice(offsets), self.slice(rows))
     }
 }
 
@@ -305,6 +304,10 @@ impl Layout {
                 s.raw(names::ID_ROWS, Kind::Column, U32, Some(rows))?,
                 any(names::ID_DIRECTORY, Kind::Column, U32)?,
             ],
+            tile_directory: match s.find(names::TILE_DIRECTORY, Kind::Column) {
+                Some(_) => Some(any(names::TILE_DIRECTORY, Kind::Column, U64)?),
+                None => None,
+            },
             tiles: [
                 any(names::ZOOM_RUNS, Kind::Column, U32)?,
                 any(names::RUN_START, Kind::Column, U64)?,

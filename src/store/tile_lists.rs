@@ -7,9 +7,10 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::names;
-use crate::column::Element;
+use crate::column::{Element, write_column};
 use crate::error::Result;
 use crate::format::{ContainerWriter, Kind};
+use crate::index::sorted;
 use crate::tile::{Bounds, MAX_ZOOM, TileCoord, TileId};
 
 /// What the walk knows of each row.
@@ -105,6 +106,11 @@ impl TileLists {
         })
     }
 
+    /// The directory over the starts of all runs.
+    pub(super) fn directory(&self) -> Vec<u64> {
+        sorted::build(self.run_start().collect::<Vec<_>>().into_iter())
+    }
+
     pub(super) fn run_start(&self) -> impl Iterator<Item = u64> + '_ {
         self.levels.iter().flatten().map(|(ids, _)| ids.start)
     }
@@ -136,10 +142,11 @@ impl TileLists {
         self.order.iter().flat_map(|&list| self.lists.get(list)).copied()
     }
 
-    /// Writes the six sections.
+    /// Writes the sections.
     pub(super) fn write<W: Write + Seek>(&self, o: &mut ContainerWriter<W>) -> Result<()> {
         let runs = self.levels.iter().map(Vec::len).sum::<usize>() as u64;
         put(o, names::ZOOM_RUNS, Kind::Column, self.levels.len() as u64 + 1, self.zoom_runs())?;
+        write_column(o, names::TILE_DIRECTORY, &self.directory())?;
         put(o, names::RUN_START, Kind::Column, runs, self.run_start())?;
         put(o, names::RUN_RANK, Kind::Column, runs + 1, self.run_rank())?;
         put(o, names::RUN_LIST, Kind::Column, runs, self.run_list())?;

@@ -12,6 +12,7 @@ pub(super) type Node = [[u32; FAN_OUT]; 4];
 /// What is done with a node; one implementation for each set of instructions. Bit `i` of a result is box `i`.
 pub(super) trait Engine {
     /// Runs `work` as code for this engine's instructions, so that the tests below become part of it.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "others need no detection"))]
     fn run<R>(work: impl FnOnce() -> R) -> R;
     /// Boxes that overlap or touch the query, and of those the ones strictly inside it, with their edges clear of it.
     fn inner(node: &Node, q: &Steps) -> (u32, u32);
