@@ -20,6 +20,7 @@ use catalogue::Random;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use geo_index::rtree::sort::HilbertSort;
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex};
+use hypso::index::{grid, rtree};
 use hypso::query::{Answers, Order};
 use hypso::store::{self, Builder, Parameters, Store};
 use hypso::tile::{Bounds, TileCoord};
@@ -231,6 +232,12 @@ fn tile_lists(c: &mut Criterion, engines: &Engines) {
         let queries = queries(&engines.store, 20_000, tile(z));
         let tiles: Vec<TileCoord> = queries.iter().map(|q| TileCoord::at(q.center().0, q.center().1, z)).collect();
         let mut at = 0;
+        group.bench_function(format!("z{z}, a hundred tiles again and again"), |b| {
+            b.iter(|| {
+                at = (at + 1) % 100;
+                black_box(engines.store.tiles().rows(tiles[at]).map(<[u32]>::len))
+            });
+        });
         group.bench_function(format!("z{z}"), |b| {
             b.iter(|| {
                 at = (at + 1) % tiles.len();
@@ -288,6 +295,40 @@ fn opening(c: &mut Criterion, path: &std::path::Path) {
     group.finish();
 }
 
+/// From boxes in no order to a tree in a file, as one would without a store.
+fn building(c: &mut Criterion, engines: &Engines) {
+    let records = engines.store.records();
+    let mut boxes: Vec<Bounds> = (0..engines.store.len()).map(|row| records.bounds(row)).collect();
+    let mut random = Random(4);
+    for i in (1..boxes.len()).rev() {
+        boxes.swap(i, (random.next() % (i as u64 + 1)) as usize);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut group = c.benchmark_group("build a tree and write it");
+    group.sample_size(10);
+    group.bench_function("hypso", |b| {
+        b.iter(|| {
+            let mut order: Vec<(u64, u32)> = boxes.iter().map(grid::hilbert_of).zip(0..).collect();
+            order.sort_unstable();
+            let tree = rtree::build(order.iter().map(|&(_, i)| boxes[i as usize]));
+            let rows: Vec<u32> = order.iter().map(|&(_, i)| i).collect();
+            std::fs::write(folder.path().join("a"), bytemuck::cast_slice(&tree)).expect("the tree is written");
+            std::fs::write(folder.path().join("rows"), bytemuck::cast_slice(&rows)).expect("the rows are written");
+        });
+    });
+    group.bench_function("geo-index", |b| {
+        b.iter(|| {
+            let mut builder = RTreeBuilder::<f64>::new(boxes.len() as u32);
+            for b in &boxes {
+                builder.add(b.min_x, b.min_y, b.max_x, b.max_y);
+            }
+            let tree = builder.finish::<HilbertSort>();
+            std::fs::write(folder.path().join("b"), tree.as_ref()).expect("the tree is written");
+        });
+    });
+    group.finish();
+}
+
 /// The store, and how long building it took.
 fn made(path: &std::path::Path) -> Store {
     let count = std::env::var("HYPSO_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
@@ -324,6 +365,7 @@ fn all(c: &mut Criterion) {
     ids(c, &engines);
     tile_lists(c, &engines);
     boxes(c, &engines);
+    building(c, &engines);
 }
 
 criterion_group! {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hypso::column::RaggedLayout;
 use hypso::format::{ElementType, Kind, Sections, checksum::checksum, layout};
-use hypso::query::Order;
+use hypso::query::{Answers, Order};
 use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
 use hypso::tile::{Bounds, TileCoord, TileId};
 
@@ -218,6 +218,16 @@ fn use_store(store: &Store, random: &mut Random) {
         let side = random.unit() * 3e6;
         boxes.push(Bounds::new(x, y, x + side, y + side));
     }
+    let mut answers = Answers::new();
+    for order in [Order::Row, Order::Candidate] {
+        store.rows_in_bounds_batch(&boxes, order, &mut answers);
+        let points: Vec<(f64, f64)> = boxes.iter().map(|b| (b.min_x, b.max_y)).collect();
+        store.rows_at_points_batch(&points, order, &mut answers);
+    }
+    let mut found = Vec::new();
+    store.rows_by_id_batch(&[0, 1, random.next(), u64::MAX], &mut found);
+    store.by_distance(some.min_x, some.min_y).take(50).for_each(drop);
+    let _ = store.each_input(|_| Ok(()));
     for b in boxes {
         store.rows_in_bounds(&b, Order::Row, &mut rows);
         store.rows_in_bounds(&b, Order::Candidate, &mut rows);
