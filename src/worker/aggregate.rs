@@ -1,5 +1,6 @@
 //! A whole run: plan in, archives out.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::plan::{Group, Plan, Step, Unit};
 use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions, UnitReport};
 use crate::store::Store;
+use crate::tile::TileCoord;
 
 /// A run.
 #[derive(Debug)]
@@ -67,8 +69,8 @@ pub struct Summary {
 /// Runs a plan to the end. Run again after an interruption, it goes on where it stopped; the result is the same.
 ///
 /// # Errors
-/// Where an output is in the way, another process makes it, a unit keeps failing (all of these are listed), the disk
-/// is full, or the user interrupts. What was made so far stays in `<output>.work` then.
+/// Where an output is in the way, another process makes it, units keep failing (all others that do not depend on them
+/// are made, and the failed ones are listed), the disk is full, or the user interrupts. What was made so far stays in `<output>.work` then.
 pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
     let started = Instant::now();
     let Some(store_path) = job.store.path() else {
@@ -141,6 +143,12 @@ struct Totals {
     made: u64,
     found: u64,
     retried: u64,
+    /// Units that kept failing, of all steps so far.
+    set_aside: Vec<SetAside>,
+    /// Units that were not tried, because they are made from tiles of one that failed.
+    blocked: u64,
+    /// The blocks of the last step's units that are missing.
+    lost: HashSet<TileCoord>,
 }
 
 impl Run<'_> {
@@ -162,10 +170,15 @@ impl Run<'_> {
                 continue;
             }
             finer = self.group(group, finer, &mut totals)?;
-            // The group before was only kept for this one.
-            if let Some(step) = number.checked_sub(1).and_then(|n| groups[n].steps.last()) {
+            // The group before was only kept for this one. What is missing now is made from it later.
+            if totals.set_aside.is_empty()
+                && let Some(step) = number.checked_sub(1).and_then(|n| groups[n].steps.last())
+            {
                 self.journal.drop_step(step)?;
             }
+        }
+        if !totals.set_aside.is_empty() {
+            return Err(Self::set_aside(&totals));
         }
         let kept: Vec<&Group> = self.job.plan.groups.iter().filter(|g| g.kept).collect();
         let mut archives = Vec::new();
@@ -236,6 +249,10 @@ impl Run<'_> {
             }
             finer = Self::packs_of(Some(step), finer);
         }
+        if !totals.set_aside.is_empty() {
+            // Nothing is written that would lack a part, and nothing goes that a missing part is made from.
+            return Ok(finer);
+        }
         if group.kept && !done {
             for (layer, output) in self.outputs() {
                 let path = self.group_path(layer, group);
@@ -256,12 +273,18 @@ impl Run<'_> {
         Ok(finer)
     }
 
+    /// Makes the units of a step that are not there. Where some keep failing, all others are made all the same; what
+    /// depends on the failed ones waits for the next start.
     fn step(&self, step: &Step, finer: &Finer, totals: &mut Totals) -> Result<()> {
+        let blocked: HashSet<TileCoord> = totals.lost.drain().filter_map(|b| b.ancestor(step.block_zoom)).collect();
         let mut missing: Vec<Unit> = Vec::new();
         for unit in &step.units {
             if let Some(report) = self.journal.is_done(unit) {
                 totals.found += 1;
                 totals.report.add(&report);
+            } else if blocked.contains(&unit.block) {
+                totals.blocked += 1;
+                totals.lost.insert(unit.block);
             } else {
                 missing.push(*unit);
             }
@@ -276,13 +299,17 @@ impl Run<'_> {
         totals.report.add(&outcome.report);
         totals.made += outcome.made;
         totals.retried += outcome.retried;
-        if !outcome.set_aside.is_empty() {
-            return Err(Self::set_aside(&outcome.set_aside));
+        totals.lost.extend(outcome.set_aside.iter().map(|s| s.unit.block));
+        totals.set_aside.extend(outcome.set_aside);
+        if outcome.interrupted {
+            return Err(Error::Interrupted);
         }
-        if outcome.interrupted { Err(Error::Interrupted) } else { Ok(()) }
+        // Where nothing works any more, the rest would fail as well.
+        if outcome.hopeless { Err(Self::set_aside(totals)) } else { Ok(()) }
     }
 
-    fn set_aside(units: &[SetAside]) -> Error {
+    fn set_aside(totals: &Totals) -> Error {
+        let units = &totals.set_aside;
         let mut text = format!("{} units could not be made:", units.len());
         for aside in units.iter().take(20) {
             text += &format!("\n  {} ({} tiles): {}", aside.unit.id(), aside.unit.tiles, aside.reason);
@@ -290,7 +317,13 @@ impl Run<'_> {
         if units.len() > 20 {
             text += &format!("\n  and {} more", units.len() - 20);
         }
-        text += "\nwhat was made so far is kept; mend the cause and run the same command again";
+        if totals.blocked > 0 {
+            text += &format!("\n{} coarser units wait for them", totals.blocked);
+        }
+        text += &format!(
+            "\n{} units are made and kept, and no archive is written; mend the cause and run the same command again",
+            totals.made + totals.found
+        );
         Error::Other(text)
     }
 }

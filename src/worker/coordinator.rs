@@ -20,6 +20,8 @@ use crate::render::UnitReport;
 const ATTEMPTS: u32 = 3;
 /// The pause before the second try; it doubles.
 const BACKOFF: Duration = Duration::from_millis(200);
+/// Units in a row that are set aside before the step is given up: the cause is then not in the units.
+const HOPELESS: u32 = 10;
 /// How often memory is looked at.
 const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 
@@ -47,6 +49,8 @@ pub(super) struct StepOutcome {
     pub(super) retried: u64,
     pub(super) set_aside: Vec<SetAside>,
     pub(super) interrupted: bool,
+    /// So many units in a row failed that the others were not tried.
+    pub(super) hopeless: bool,
 }
 
 /// The workers of a run; they live as long as it does.
@@ -74,6 +78,8 @@ struct Queue {
     waiting: VecDeque<(Unit, u32)>,
     /// Units that a worker has now; while there are some, a retry may still come.
     running: usize,
+    /// Units set aside since the last one that was made.
+    failed_in_a_row: u32,
 }
 
 impl<'a> Crew<'a> {
@@ -84,7 +90,8 @@ impl<'a> Crew<'a> {
 
     /// Makes all units, on all seats at once.
     pub(super) fn step(&self, units: Vec<Unit>, finer: &Finer, progress: &dyn Progress) -> StepOutcome {
-        let queue = Mutex::new(Queue { waiting: units.into_iter().map(|u| (u, 1)).collect(), running: 0 });
+        let queue =
+            Mutex::new(Queue { waiting: units.into_iter().map(|u| (u, 1)).collect(), running: 0, failed_in_a_row: 0 });
         let outcome = Mutex::new(StepOutcome::default());
         let retried = AtomicU64::new(0);
         let over = AtomicBool::new(false);
@@ -140,6 +147,7 @@ impl<'a> Crew<'a> {
             queue.running -= 1;
             match result {
                 Ok(report) => {
+                    queue.failed_in_a_row = 0;
                     let mut outcome = lock(outcome);
                     outcome.report.add(&report);
                     outcome.made += 1;
@@ -155,7 +163,13 @@ impl<'a> Crew<'a> {
                 }
                 Err(reason) => {
                     progress.note(&format!("unit {}: {reason}; set aside", unit.id()));
-                    lock(outcome).set_aside.push(SetAside { unit, reason });
+                    queue.failed_in_a_row += 1;
+                    let mut outcome = lock(outcome);
+                    outcome.set_aside.push(SetAside { unit, reason });
+                    if queue.failed_in_a_row >= HOPELESS && !queue.waiting.is_empty() {
+                        queue.waiting.clear();
+                        outcome.hopeless = true;
+                    }
                 }
             }
         }
