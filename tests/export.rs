@@ -1,63 +1,23 @@
-//! Indices for other programs: what we export, read by GDAL; and stores built from indices.
+//! Indices for other programs: what we export, read by GDAL.
 //!
-//! GDAL's programs (`scripts/install-gdal.sh --tests`) are skipped where they are missing; under CI that is a failure.
+//! Readers that are not installed (`scripts/install-gdal.sh --tests`, the Python package `rasterio`) are skipped; under CI
+//! that is a failure. `HYPSO_PYTHON` names the interpreter, else `python3` is tried.
 #![cfg(all(feature = "cli", feature = "gdal"))]
 
 mod common;
+#[path = "common/program.rs"]
+mod program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use hypso::Store;
-use hypso::tile::Bounds;
+use hypso::raster::GeoTransform;
+use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::tile::{Bounds, web_mercator};
+use program::{fails, gdal, ok, run, scratch};
 use serde_json::Value;
-use tempfile::TempDir;
-
-const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");
-
-fn hypso(arguments: &[&str]) -> Output {
-    Command::new(HYPSO).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null()).output().unwrap()
-}
-
-/// Runs what must work; gives stderr.
-fn ok(arguments: &[&str]) -> String {
-    let output = hypso(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    said
-}
-
-/// Runs what must fail: with this exit code, and all of these words in the message.
-fn fails(code: i32, words: &[&str], arguments: &[&str]) {
-    let output = hypso(arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    for word in words {
-        assert!(said.contains(word), "{arguments:?}: no {word:?} in: {said}");
-    }
-}
-
-/// True where GDAL's programs are there; where not, under CI, a failure.
-fn gdal() -> bool {
-    let found = ["ogrinfo", "ogr2ogr", "gdaltindex"]
-        .iter()
-        .all(|program| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success()));
-    assert!(found || std::env::var_os("CI").is_none(), "GDAL's programs are not installed");
-    if !found {
-        eprintln!("skipped: GDAL's programs are not installed; run scripts/install-gdal.sh --tests");
-    }
-    found
-}
-
-/// What a program of GDAL's prints.
-fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {arguments:?}: {said}");
-    assert!(!said.contains("Warning") && !said.contains("ERROR"), "{program} {arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// The features of a file as GDAL reads them, those in a box of the file's coordinates if there is one, by their ids.
 fn features(file: &str, inside: Option<[f64; 4]>) -> BTreeMap<String, Value> {
@@ -85,12 +45,6 @@ fn extent(feature: &Value) -> [f64; 4] {
         found = [found[0].min(x), found[1].min(y), found[2].max(x), found[3].max(y)];
     }
     found
-}
-
-fn scratch() -> (TempDir, impl Fn(&str) -> String) {
-    let folder = tempfile::tempdir().unwrap();
-    let base = folder.path().canonicalize().unwrap();
-    (folder, move |name: &str| base.join(name).display().to_string())
 }
 
 /// A store of 600 records of three sources; none of its rasters exists.
@@ -217,6 +171,66 @@ fn a_mosaic_says_what_gdal_asks_for() {
         asked += usize::from(over.len() > 1);
     }
     assert!(asked > 20, "{asked} places with several records");
+}
+
+/// How often each value stands in the first band, as `value count` lines, by a GDAL of its own.
+const VALUES: &str = "import sys, rasterio, numpy
+with rasterio.open(sys.argv[1]) as d:
+    assert d.driver == 'GTI' and d.crs == 'EPSG:3857' and d.dtypes == ('float32',) and d.nodata == -9999, d.profile
+    for v, n in zip(*numpy.unique(d.read(1), return_counts=True)): print(int(v), n)";
+
+#[test]
+fn a_mosaic_opens_as_one_raster_with_the_first_source_on_top() {
+    let python = std::env::var_os("HYPSO_PYTHON").unwrap_or_else(|| "python3".into());
+    let has_gti = "import rasterio; assert tuple(map(int, rasterio.__gdal_version__.split('.')[:2])) >= (3, 9)";
+    let found = Command::new(&python).args(["-c", has_gti]).output().is_ok_and(|o| o.status.success());
+    assert!(found || std::env::var_os("CI").is_none(), "rasterio with GDAL 3.9 or later is not installed");
+    if !found {
+        eprintln!("skipped: rasterio with GDAL 3.9 or later is not installed");
+        return;
+    }
+    let (_folder, path) = scratch();
+    let (x, y) = web_mercator::from_lon_lat(138.8, 34.4);
+    let metres = (GeoTransform::north_up(x, y, 10.0, 10.0), "EPSG:3857");
+    let degrees = (GeoTransform::north_up(138.79, 34.4, 1e-4, 1e-4), "EPSG:6668");
+    for (name, value, (transform, crs)) in [("one", 1.0, metres), ("two", 2.0, degrees)] {
+        std::fs::create_dir(path(name)).unwrap();
+        let spec = GeoTiffSpec {
+            width: 300,
+            height: 300,
+            transform,
+            crs: crs.into(),
+            data_type: GeoTiffType::F32,
+            nodata: Some(-9999.0),
+            tiled: None,
+            compress: GeoTiffCompression::None,
+        };
+        write_geotiff(path(&format!("{name}/x.tif")), &spec, &vec![value; 300 * 300]).unwrap();
+    }
+    for (first, options) in [("one", &[][..]), ("two", &["--relative"][..])] {
+        let other = if first == "one" { "two" } else { "one" };
+        ok(&["build", "-o", &path("s.hypso"), "--overwrite", &path(first), &path(other)]);
+        let store = Store::open(path("s.hypso")).unwrap();
+        let mosaic = path(&format!("{first}.gti.gpkg"));
+        ok(&[&["export", &path("s.hypso"), "-o", &mosaic], options].concat());
+        let read = run(&python.to_string_lossy(), &["-c", VALUES, &mosaic]);
+        let count = |value: &str| -> f64 {
+            read.lines().filter_map(|l| l.split_once(' ')).find(|(v, _)| *v == value).unwrap().1.parse().unwrap()
+        };
+        // Cells of 10 m: all of the first raster, and of the other one what lies beside it.
+        let cells: Vec<f64> = ["one", "two"]
+            .map(|n| store.records().iter().find(|r| r.source().unwrap().name().unwrap() == n).unwrap())
+            .map(|r| r.bounds().width() * r.bounds().height() / 100.0)
+            .to_vec();
+        let mut boxes = store.records().iter().map(|r| r.bounds());
+        let both = boxes.next().unwrap().intersection(&boxes.next().unwrap());
+        let both = both.width() * both.height() / 100.0;
+        assert!(both > 10_000.0);
+        let expected = if first == "one" { [cells[0], cells[1] - both] } else { [cells[0] - both, cells[1]] };
+        for (value, expected) in ["1", "2"].into_iter().zip(expected) {
+            assert!((count(value) / expected - 1.0).abs() < 0.02, "{first}: {value}: {} {expected}", count(value));
+        }
+    }
 }
 
 #[test]

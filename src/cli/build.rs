@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 use super::output;
 use super::progress::Terminal;
 use super::{Outcome, exit};
-use crate::catalog::{self, Catalog, OnError, Options, SourceSpec};
+use crate::catalog::{self, Catalog, Location, OnError, Options, SourceSpec};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{self, Parameters, Store};
 
-/// Build a store from folders of rasters, globs, or bounds.csv files, in the order of priority.
+/// Build a store from folders of rasters, globs, bounds.csv files or tile indices, in the order of priority.
 ///
 /// Reads the headers of rasters only. A bounds.csv (filename,left,bottom,right,top,width,height in EPSG:3857 metres) is
-/// taken as it is, without opening a raster.
+/// taken as it is, without opening a raster. So is a tile index (.gpkg, .fgb) that `hypso export` made, with all its
+/// sources; of any other tile index (.gpkg, .fgb, .shp, .geojson with a field `location`) the rasters are read.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml"
+    after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso japan.gti.gpkg\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -41,7 +42,7 @@ pub struct Args {
 /// Where the records come from.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CatalogArgs {
-    /// [NAME=]FOLDER, [NAME=]GLOB or [NAME=]bounds.csv; the first one wins wherever it has data.
+    /// [NAME=]FOLDER, [NAME=]GLOB, [NAME=]bounds.csv or [NAME=]INDEX; the first one wins wherever it has data.
     #[arg(value_name = "SOURCE", required_unless_present = "config")]
     sources: Vec<String>,
     /// A TOML file that lists sources with attribution, licence and vertical datum.
@@ -102,7 +103,7 @@ pub fn build(args: &CatalogArgs, output: &Path, tile_size: u32) -> Result<(Vec<S
     let catalog = catalog::build_catalog(&specs, &options, &progress)?;
     progress.end();
     if !catalog.rejected.is_empty() {
-        super::say(rejected(&catalog, &specs).trim_end());
+        super::say(rejected(&catalog).trim_end());
         if matches!(on_error, OnError::Fail) {
             let problem = format!(
                 "{} of {} files can't be used (see above); mend or move them, or say --on-error skip",
@@ -161,8 +162,11 @@ fn specs(args: &CatalogArgs) -> Result<Vec<SourceSpec>> {
 }
 
 /// Takes attribution, licence and datum from a `hypso.toml` in the source's folder or the one above, where it names the
-/// same place.
+/// same place. A tile index may hold the rasters of other folders, and says itself what it knows of them.
 fn complete(spec: &mut SourceSpec) -> Result<()> {
+    if matches!(spec.location, Location::Index(_)) {
+        return Ok(());
+    }
     let root = spec.location.root();
     let Ok(root) = root.canonicalize() else { return Ok(()) };
     let above = root.parent().map(Path::to_path_buf);
@@ -184,10 +188,10 @@ fn complete(spec: &mut SourceSpec) -> Result<()> {
     Ok(())
 }
 
-fn rejected(catalog: &Catalog, specs: &[SourceSpec]) -> String {
+fn rejected(catalog: &Catalog) -> String {
     let mut rows = vec![["source", "file", "reason", "what to do"].map(String::from).to_vec()];
     for r in &catalog.rejected {
-        let name = specs.get(r.source).map_or(String::new(), |s| s.name.clone());
+        let name = catalog.sources.get(r.source).map_or(String::new(), |s| s.name.clone());
         rows.push(vec![name, r.path.clone(), r.reason.name().into(), r.reason.remedy().into()]);
     }
     output::table(&rows, &[])

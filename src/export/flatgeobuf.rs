@@ -56,7 +56,7 @@ pub(super) fn write(rows: &Rows, out: impl Write, target: &Path) -> Result<()> {
         });
         added.and(outcome).map_err(|e| failed(target, e))
     })?;
-    file.write(out).map_err(|e| failed(target, e))
+    rows.finish("sorting and indexing", || file.write(out)).map_err(|e| failed(target, e))
 }
 
 fn failed(target: &Path, error: impl std::fmt::Display) -> Error {

@@ -57,8 +57,8 @@ pub(super) fn write(rows: &Rows, path: &Path, target: &Path) -> Result<()> {
         feature.set_geometry(polygon(&row.record.bounds()).map_err(refused())?).map_err(refused())?;
         feature.create(&layer).map_err(refused())
     })?;
-    transaction.commit().map_err(refused())?;
-    dataset.close().map_err(refused())
+    rows.finish("committing", || transaction.commit()).map_err(refused())?;
+    rows.finish("indexing", || dataset.close()).map_err(refused())
 }
 
 /// A footprint as a polygon of its corners, to the last bit.

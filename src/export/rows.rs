@@ -105,6 +105,15 @@ impl<'a> Rows<'a> {
         outcome
     }
 
+    /// What comes after the last record, for all of them at once: indexing, putting in order.
+    pub(super) fn finish<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        self.progress.begin(what, None, "records");
+        let outcome = work();
+        self.progress.advance(self.records().count() as u64);
+        self.progress.end();
+        outcome
+    }
+
     fn location(&self, source: &SourceTexts, path: &str) -> String {
         let file = Path::new(&source.root).join(path);
         let file = match &self.folder {
