@@ -30,6 +30,24 @@ impl AtomicFile {
         Ok(Self { file, temporary, target: target.to_path_buf(), committed: false })
     }
 
+    /// Starts a file for `target` that a library makes by name. `make` gets the temporary name, under which there is no
+    /// file yet and which ends with `extension`, and has to close what it made before it returns.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and those of `make`.
+    pub fn made_by(target: impl AsRef<Path>, extension: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        let target = target.as_ref();
+        let mut temporary = temporary_beside(target)?.into_os_string();
+        temporary.push(format!(".{extension}"));
+        let temporary = PathBuf::from(temporary);
+        if let Err(error) = make(&temporary) {
+            let _ = fs::remove_file(&temporary);
+            return Err(error);
+        }
+        let file = OpenOptions::new().read(true).write(true).open(&temporary).map_err(Error::io("write", target))?;
+        Ok(Self { file, temporary, target: target.to_path_buf(), committed: false })
+    }
+
     /// The file, open for reading and writing.
     pub fn file(&mut self) -> &mut File {
         &mut self.file

@@ -22,6 +22,8 @@ pub mod archive;
 #[cfg(feature = "engine")]
 pub mod catalog;
 #[cfg(feature = "engine")]
+pub mod export;
+#[cfg(feature = "engine")]
 pub mod plan;
 #[cfg(feature = "engine")]
 pub mod raster;

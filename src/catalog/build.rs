@@ -1,6 +1,8 @@
 //! From specs to sources and records.
 
-use super::{Known, Location, Rejected, SourceSpec, bounds_csv, check_names, list};
+use std::path::{Path, PathBuf};
+
+use super::{Known, Location, Reason, Rejected, SourceSpec, bounds_csv, check_names, list};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{RecordInput, SourceInput};
@@ -37,23 +39,25 @@ pub struct Catalog {
     pub rejected: Vec<Rejected>,
 }
 
-/// The sources of a store, in order of priority.
-///
-/// # Errors
-/// Where two sources have one name or a location can't be read.
-pub fn sources(specs: &[SourceSpec]) -> Result<Vec<SourceInput>> {
-    check_names(specs)?;
-    let source = |spec: &SourceSpec| {
-        let root = spec.location.root();
-        Ok(SourceInput {
-            name: spec.name.clone(),
-            root: root.canonicalize().map_err(Error::io("open", &root))?,
-            attribution: spec.attribution.clone(),
-            licence: spec.licence.clone(),
-            vertical_datum: spec.vertical_datum.clone(),
-        })
-    };
-    specs.iter().map(source).collect()
+/// What all sources hold, before any raster is opened.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Survey {
+    /// In order of priority. A tile index may bring several.
+    pub sources: Vec<SourceInput>,
+    contents: Vec<Contents>,
+    rejected: Vec<Rejected>,
+}
+
+/// Where the records of a source come from.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Contents {
+    bounds_csv: Option<PathBuf>,
+    /// What a tile index describes.
+    records: Vec<RecordInput>,
+    /// Paths below the source's root of rasters to open.
+    paths: Vec<String>,
+    /// The CRS of rasters that have none.
+    assume_crs: Option<String>,
 }
 
 /// What became of the files of all sources.
@@ -67,75 +71,156 @@ pub struct Scanned {
     pub rejected: Vec<Rejected>,
 }
 
-/// Lists and scans the sources, in order of their priority, and gives every record to `keep`: by source, those of a folder
-/// or a pattern by path, those of a `bounds.csv` in its order. What is given depends neither on the number of threads nor
-/// on the order in which the file system lists files.
-///
-/// Memory: the paths of the files of a folder; a `bounds.csv` is read line by line. Files that `known` holds with the same
-/// size and time are not opened.
-///
-/// # Errors
-/// Where a location can't be read, a `bounds.csv` is wrong, a source holds no raster at all, `keep` fails, the user
-/// interrupts, or (with [`OnError::Fail`]) any file can't be used.
-pub fn each_record(
-    specs: &[SourceSpec],
-    sources: &[SourceInput],
-    options: &Options,
-    known: Option<&Known>,
-    progress: &dyn Progress,
-    keep: &mut dyn FnMut(RecordInput) -> Result<()>,
-) -> Result<Scanned> {
-    let mut scanned = Scanned::default();
-    // All locations are looked at before the first file is opened: what is wrong there shows at once.
-    let mut lists = Vec::new();
-    for spec in specs {
-        lists.push(match &spec.location {
-            Location::BoundsCsv(_) => Vec::new(),
-            location => {
-                let found = list(location)?;
-                if found.paths.is_empty() && found.rejected.is_empty() {
-                    return Err(no_rasters(spec));
+impl Survey {
+    /// Lists the sources, in order of their priority. The result does not depend on the order in which the file system
+    /// lists files.
+    ///
+    /// Memory: the paths of the files of folders, and what tile indices hold; a `bounds.csv` waits.
+    ///
+    /// # Errors
+    /// Where two sources have one name, a location or a tile index can't be read, or a source holds no raster at all.
+    pub fn new(specs: &[SourceSpec], options: &Options, progress: &dyn Progress) -> Result<Self> {
+        check_names(specs)?;
+        let mut survey = Self::default();
+        for spec in specs {
+            let root = spec.location.root();
+            let root = root.canonicalize().map_err(Error::io("open", &root))?;
+            let assume_crs = spec.assume_crs.clone().or_else(|| options.assume_crs.clone());
+            let number = survey.sources.len();
+            let mut contents = Contents { assume_crs, ..Contents::default() };
+            match &spec.location {
+                Location::Index(path) => {
+                    survey.index(path, spec, &contents, progress)?;
+                    continue;
                 }
-                let rejected = found.rejected.into_iter();
-                scanned.rejected.extend(rejected.map(|(path, reason, detail)| Rejected {
-                    source: lists.len(),
-                    path,
-                    reason,
-                    detail,
-                }));
-                found.paths
-            }
-        });
-    }
-    for ((source, spec), paths) in specs.iter().enumerate().zip(lists) {
-        if let Location::BoundsCsv(path) = &spec.location {
-            let before = (scanned.records, scanned.rejected.len());
-            progress.begin("reading footprints", None, "lines");
-            bounds_csv::each(path, source, progress, &mut |line| {
-                match line {
-                    Ok(record) => {
-                        scanned.records += 1;
-                        keep(record)?;
+                Location::BoundsCsv(path) => contents.bounds_csv = Some(path.clone()),
+                location => {
+                    let found = list(location)?;
+                    if found.paths.is_empty() && found.rejected.is_empty() {
+                        return Err(no_rasters(spec));
                     }
-                    Err(rejected) => scanned.rejected.push(rejected),
+                    survey.reject(number, found.rejected);
+                    contents.paths = found.paths;
                 }
-                Ok(())
-            })?;
-            progress.end();
-            if (scanned.records, scanned.rejected.len()) == before {
+            }
+            survey.contents.push(contents);
+            survey.sources.push(SourceInput {
+                name: spec.name.clone(),
+                root,
+                attribution: spec.attribution.clone(),
+                licence: spec.licence.clone(),
+                vertical_datum: spec.vertical_datum.clone(),
+            });
+        }
+        check_distinct(&survey.sources)?;
+        Ok(survey)
+    }
+
+    fn reject(&mut self, source: usize, files: Vec<(String, Reason, String)>) {
+        let rejected = |(path, reason, detail)| Rejected { source, path, reason, detail };
+        self.rejected.extend(files.into_iter().map(rejected));
+    }
+
+    /// Adds the sources of a tile index and what it knows of their rasters.
+    #[cfg(feature = "gdal")]
+    fn index(&mut self, path: &Path, spec: &SourceSpec, like: &Contents, progress: &dyn Progress) -> Result<()> {
+        for part in super::tile_index::read(path, spec, self.sources.len(), progress)? {
+            if part.records.is_empty() && part.to_scan.is_empty() && part.rejected.is_empty() {
                 return Err(no_rasters(spec));
             }
-        } else {
-            let assume_crs = spec.assume_crs.as_deref().or(options.assume_crs.as_deref());
-            let files = Files { source, name: &spec.name, root: &sources[source].root, paths: &paths, assume_crs };
-            scan_source(&files, known, options.threads, progress, &mut scanned, keep)?;
+            self.reject(self.sources.len(), part.rejected);
+            self.contents.push(Contents { records: part.records, paths: part.to_scan, ..like.clone() });
+            self.sources.push(part.source);
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "gdal"))]
+    fn index(&mut self, path: &Path, _: &SourceSpec, _: &Contents, _: &dyn Progress) -> Result<()> {
+        Err(without_gdal(path, "read"))
+    }
+
+    /// The coordinate systems that files without one are given, by the names of their sources.
+    pub fn assumed(&self) -> impl Iterator<Item = (&str, &str)> {
+        let both = self.sources.iter().zip(&self.contents);
+        both.filter_map(|(source, contents)| Some((source.name.as_str(), contents.assume_crs.as_deref()?)))
+    }
+
+    /// Gives every record to `keep`, opening rasters where that is needed: by source, those of a folder or a pattern by
+    /// path, those of a `bounds.csv` in its order. What is given does not depend on the number of threads.
+    ///
+    /// A `bounds.csv` is read line by line. Files that `known` holds with the same size and time are not opened.
+    ///
+    /// # Errors
+    /// Where a `bounds.csv` is wrong or empty, `keep` fails, the user interrupts, or (with [`OnError::Fail`]) any file
+    /// can't be used.
+    pub fn each_record(
+        self,
+        options: &Options,
+        known: Option<&Known>,
+        progress: &dyn Progress,
+        keep: &mut dyn FnMut(RecordInput) -> Result<()>,
+    ) -> Result<Scanned> {
+        let mut scanned = Scanned { rejected: self.rejected, ..Scanned::default() };
+        for (number, (source, contents)) in self.sources.iter().zip(self.contents).enumerate() {
+            if let Some(path) = &contents.bounds_csv {
+                each_line(path, number, progress, &mut scanned, keep)?;
+            }
+            for record in contents.records {
+                scanned.records += 1;
+                keep(record)?;
+            }
+            if !contents.paths.is_empty() {
+                let (root, assume_crs) = (source.root.as_path(), contents.assume_crs.as_deref());
+                let files = Files { source: number, name: &source.name, root, paths: &contents.paths, assume_crs };
+                scan_source(&files, known, options.threads, progress, &mut scanned, keep)?;
+            }
+        }
+        scanned.rejected.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
+        if options.on_error == OnError::Fail {
+            refuse(&scanned.rejected, &self.sources)?;
+        }
+        Ok(scanned)
+    }
+}
+
+fn each_line(
+    path: &Path,
+    source: usize,
+    progress: &dyn Progress,
+    scanned: &mut Scanned,
+    keep: &mut dyn FnMut(RecordInput) -> Result<()>,
+) -> Result<()> {
+    let before = (scanned.records, scanned.rejected.len());
+    progress.begin("reading footprints", None, "lines");
+    bounds_csv::each(path, source, progress, &mut |line| {
+        match line {
+            Ok(record) => {
+                scanned.records += 1;
+                keep(record)?;
+            }
+            Err(rejected) => scanned.rejected.push(rejected),
+        }
+        Ok(())
+    })?;
+    progress.end();
+    if (scanned.records, scanned.rejected.len()) == before {
+        let problem = "lists no file; write its lines, or give the folder itself";
+        return Err(Error::Other(format!("{}: {problem}", path.display())));
+    }
+    Ok(())
+}
+
+/// Refuses two sources of one name, which tile indices may bring.
+fn check_distinct(sources: &[SourceInput]) -> Result<()> {
+    for (i, source) in sources.iter().enumerate() {
+        if let Some(first) = sources[..i].iter().find(|s| s.name == source.name) {
+            let places = format!("{} and {}", first.root.display(), source.root.display());
+            let problem = format!("names both {places}; give one of them another name with NAME=PATH");
+            return Err(Error::argument(format!("source {:?}", source.name), problem));
         }
     }
-    scanned.rejected.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
-    if options.on_error == OnError::Fail {
-        refuse(&scanned.rejected, sources)?;
-    }
-    Ok(scanned)
+    Ok(())
 }
 
 /// The first file that can't be used, as an error.
@@ -151,18 +236,19 @@ fn refuse(rejected: &[Rejected], sources: &[SourceInput]) -> Result<()> {
     Err(Error::raster(path, problem))
 }
 
-/// [`each_record`] with all records in memory, by source, then by path.
+/// A [`Survey`] and its records, all in memory, by source, then by path.
 ///
 /// # Errors
-/// As [`sources`] and [`each_record`], where a file is listed twice, and where no file can be used.
+/// As [`Survey::new`] and [`Survey::each_record`], where a file is listed twice, and where no file can be used.
 pub fn build_catalog(specs: &[SourceSpec], options: &Options, progress: &dyn Progress) -> Result<Catalog> {
-    let sources = sources(specs)?;
+    let survey = Survey::new(specs, options, progress)?;
+    let sources = survey.sources.clone();
     let mut records = Vec::new();
     let mut keep = |record| {
         records.push(record);
         Ok(())
     };
-    let Scanned { rejected, .. } = each_record(specs, &sources, options, None, progress, &mut keep)?;
+    let Scanned { rejected, .. } = survey.each_record(options, None, progress, &mut keep)?;
     if records.is_empty() {
         refuse(&rejected, &sources)?;
     }
@@ -180,7 +266,7 @@ pub fn build_catalog(specs: &[SourceSpec], options: &Options, progress: &dyn Pro
 struct Files<'a> {
     source: usize,
     name: &'a str,
-    root: &'a std::path::Path,
+    root: &'a Path,
     /// Below the root.
     paths: &'a [String],
     assume_crs: Option<&'a str>,
@@ -222,8 +308,17 @@ fn scan_source(
     _: &mut Scanned,
     _: &mut dyn FnMut(RecordInput) -> Result<()>,
 ) -> Result<()> {
-    let problem = "was built without GDAL; give a bounds.csv instead, or build hypso with the feature gdal";
-    Err(Error::argument(files.root.display().to_string(), format!("can't be scanned: this program {problem}")))
+    Err(without_gdal(files.root, "scanned"))
+}
+
+/// Why something can't be done in this build.
+#[cfg(not(feature = "gdal"))]
+fn without_gdal(path: &Path, what: &str) -> Error {
+    let remedy = "give a bounds.csv instead, or build it with the feature gdal";
+    Error::argument(
+        path.display().to_string(),
+        format!("can't be {what}: this program was built without GDAL; {remedy}"),
+    )
 }
 
 fn no_rasters(spec: &SourceSpec) -> Error {
@@ -235,7 +330,7 @@ fn no_rasters(spec: &SourceSpec) -> Error {
         Location::Glob(_) => Error::Other(format!(
             "{part}: matches no file; check the pattern, and quote it so that the shell leaves it alone"
         )),
-        Location::BoundsCsv(_) => {
+        Location::BoundsCsv(_) | Location::Index(_) => {
             Error::Other(format!("{part}: lists no file; write its lines, or give the folder itself"))
         }
     }

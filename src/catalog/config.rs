@@ -3,7 +3,7 @@
 //! ```toml
 //! [[source]]
 //! name = "dem5a"
-//! path = "source-store/dem5a"        # a folder, a pattern, a raster or a bounds.csv, relative to this file
+//! path = "source-store/dem5a"        # a folder, a pattern, a raster, a bounds.csv or a tile index, relative to this file
 //! attribution = "© 国土地理院"
 //! licence = "CC BY 4.0"
 //! vertical_datum = "EPSG:6695"
@@ -71,6 +71,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
         let part = || format!("source {}", number + 1);
         let location =
             Location::parse(&Location::text_in(&entry.path, folder)).map_err(|e| wrong(part(), e.to_string()))?;
+        let named = entry.name.is_some();
         let name = entry.name.unwrap_or_else(|| name_of(&location));
         if name != sanitised(&name) {
             let problem =
@@ -79,6 +80,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
         }
         specs.push(SourceSpec {
             name,
+            named,
             location,
             attribution: entry.attribution,
             licence: entry.licence,
@@ -102,7 +104,7 @@ pub fn write(path: impl AsRef<Path>, specs: &[SourceSpec]) -> Result<()> {
         let below = Path::new(&text).strip_prefix(folder).ok().filter(|_| !folder.as_os_str().is_empty());
         let below = below.map(|p| p.to_string_lossy().into_owned()).map(|p| if p.is_empty() { ".".into() } else { p });
         Entry {
-            name: Some(spec.name.clone()),
+            name: (spec.named || !matches!(spec.location, Location::Index(_))).then(|| spec.name.clone()),
             path: below.unwrap_or(text),
             attribution: spec.attribution.clone(),
             licence: spec.licence.clone(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::spec::extension;
 use super::{Location, Reason};
 use crate::error::{Error, Result};
 
@@ -15,8 +16,10 @@ pub const EXTENSIONS: [&str; 19] = [
 const ARCHIVES: [&str; 7] = ["zip", "gz", "tgz", "tar", "bz2", "xz", "7z"];
 
 /// Files that belong to a raster, or to people, and that a pattern such as `dem/*` need not report.
-const COMPANIONS: [&str; 16] =
-    ["xml", "ovr", "msk", "prj", "hdr", "tfw", "tifw", "wld", "stx", "clr", "qml", "csv", "txt", "md", "json", "toml"];
+const COMPANIONS: [&str; 19] = [
+    "xml", "ovr", "msk", "prj", "hdr", "tfw", "tifw", "wld", "stx", "clr", "qml", "csv", "txt", "md", "json", "toml",
+    "fgb", "geojson", "geojsonl",
+];
 
 /// What a location holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,7 +36,7 @@ pub struct Found {
 /// such as `.aux.xml`). Hidden files and folders are left out. Both lists are sorted by bytes.
 ///
 /// # Errors
-/// Where the root can't be read, or for a `bounds.csv`, which lists its files itself.
+/// Where the root can't be read, or for a `bounds.csv` or a tile index, which list their files themselves.
 pub fn list(location: &Location) -> Result<Found> {
     let root = location.root();
     let root = root.canonicalize().map_err(Error::io("open", &root))?;
@@ -41,8 +44,11 @@ pub fn list(location: &Location) -> Result<Found> {
     match location {
         Location::Folder(_) => list_folder(&mut found),
         Location::Glob(pattern) => list_pattern(&mut found, pattern)?,
-        Location::BoundsCsv(path) => {
-            return Err(Error::argument(path.display().to_string(), "lists its files itself; read it as a bounds.csv"));
+        Location::BoundsCsv(path) | Location::Index(path) => {
+            return Err(Error::argument(
+                path.display().to_string(),
+                "lists its files itself; build a catalogue from it",
+            ));
         }
     }
     found.paths.sort_unstable();
@@ -100,11 +106,6 @@ fn list_pattern(found: &mut Found, pattern: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The extension in lower case.
-fn extension(path: &Path) -> String {
-    path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
 }
 
 fn add(found: &mut Found, path: &Path) {

@@ -1,4 +1,4 @@
-//! Sources and records from what lies on disk: rasters, `bounds.csv`, a configuration file.
+//! Sources and records from what lies on disk: rasters, `bounds.csv`, tile indices, a configuration file.
 //!
 //! A [`SourceSpec`] says where a source lies and what is known of it; [`build_catalog`] turns specs, in order of their
 //! priority, into the sources and records that a store is written from, and names every file that can't be used and why.
@@ -25,8 +25,10 @@ mod rejected;
 #[cfg(feature = "gdal")]
 mod scan;
 mod spec;
+#[cfg(feature = "gdal")]
+mod tile_index;
 
-pub use build::{Catalog, OnError, Options, Scanned, build_catalog, each_record, sources};
+pub use build::{Catalog, OnError, Options, Scanned, Survey, build_catalog};
 pub use files::{EXTENSIONS, Found, list};
 pub use known::{ASSUMED, Known, KnownSource};
 pub use rejected::{Reason, Rejected};

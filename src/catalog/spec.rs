@@ -1,4 +1,4 @@
-//! What the user says of a source: `[NAME=]FOLDER|GLOB|FILE|bounds.csv`.
+//! What the user says of a source: `[NAME=]FOLDER|GLOB|FILE|bounds.csv|INDEX`.
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -14,7 +14,12 @@ pub enum Location {
     Glob(String),
     /// A list with footprints, beside the rasters.
     BoundsCsv(PathBuf),
+    /// A vector file whose features name rasters: a tile index of GDAL's, or what `hypso export` wrote.
+    Index(PathBuf),
 }
+
+/// The extensions of tile indices, in lower case.
+const INDICES: [&str; 5] = ["gpkg", "fgb", "shp", "geojson", "geojsonl"];
 
 impl Location {
     /// Reads a location; a path to a single raster becomes the pattern that matches just it.
@@ -25,8 +30,10 @@ impl Location {
         let path = Path::new(text);
         if path.is_dir() {
             Ok(Self::Folder(path.to_path_buf()))
-        } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) && path.is_file() {
+        } else if extension(path) == "csv" && path.is_file() {
             Ok(Self::BoundsCsv(path.to_path_buf()))
+        } else if path.is_file() && INDICES.contains(&extension(path).as_str()) {
+            Ok(Self::Index(path.to_path_buf()))
         } else if path.is_file() {
             Ok(Self::Glob(glob::Pattern::escape(text)))
         } else if text.contains(['*', '?', '[']) {
@@ -38,19 +45,20 @@ impl Location {
             })?;
             Ok(Self::Glob(text.to_string()))
         } else {
-            let problem = "is neither a folder, a raster, a bounds.csv nor a pattern such as 'dem/**/*.tif'";
+            let problem =
+                "is neither a folder, a raster, a bounds.csv, a tile index nor a pattern such as 'dem/**/*.tif'";
             Err(Error::invalid("source", problem, "check the path").with_path(path))
         }
     }
 
     /// The folder that record paths are relative to: the folder itself, the longest folder of a pattern without
-    /// wildcards, or the folder of the `bounds.csv`.
+    /// wildcards, or the folder of the `bounds.csv` or the index (whose rasters may lie elsewhere).
     #[must_use]
     pub fn root(&self) -> PathBuf {
         let root = match self {
             Self::Folder(path) => path.clone(),
             Self::Glob(pattern) => literal_prefix(pattern),
-            Self::BoundsCsv(path) => path.parent().map(Path::to_path_buf).unwrap_or_default(),
+            Self::BoundsCsv(path) | Self::Index(path) => path.parent().map(Path::to_path_buf).unwrap_or_default(),
         };
         if root.as_os_str().is_empty() { PathBuf::from(".") } else { root }
     }
@@ -65,10 +73,15 @@ impl Location {
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Folder(path) | Self::BoundsCsv(path) => write!(f, "{}", path.display()),
+            Self::Folder(path) | Self::BoundsCsv(path) | Self::Index(path) => write!(f, "{}", path.display()),
             Self::Glob(pattern) => f.write_str(pattern),
         }
     }
+}
+
+/// The extension in lower case.
+pub(super) fn extension(path: &Path) -> String {
+    path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// The folders before the first component with a wildcard; the last component is a file in any case.
@@ -111,6 +124,8 @@ fn unescape(component: &str) -> Option<String> {
 pub struct SourceSpec {
     /// Unique among the sources.
     pub name: String,
+    /// True where the user chose the name. A tile index that knows the names of its sources keeps them otherwise.
+    pub named: bool,
     /// Where its rasters are.
     pub location: Location,
     /// Who must be named wherever the data are shown; may be empty.
@@ -129,6 +144,7 @@ impl SourceSpec {
     pub fn new(name: impl Into<String>, location: Location) -> Self {
         Self {
             name: name.into(),
+            named: true,
             location,
             attribution: String::new(),
             licence: String::new(),
@@ -137,8 +153,8 @@ impl SourceSpec {
         }
     }
 
-    /// Reads `[NAME=]FOLDER|GLOB|FILE|bounds.csv`. Without a name the source is called after its folder, with everything
-    /// but letters, digits, `.`, `_` and `-` replaced by `_`.
+    /// Reads `[NAME=]FOLDER|GLOB|FILE|bounds.csv|INDEX`. Without a name the source is called after its folder, or after
+    /// the file of an index that does not name its sources, with everything but letters, digits, `.`, `_` and `-` replaced by `_`.
     ///
     /// A path that has a `=` in it and exists is taken as it stands.
     ///
@@ -149,7 +165,7 @@ impl SourceSpec {
             text.split_once('=').filter(|(name, _)| !Path::new(text).exists() && !name.contains(['/', '\\', '*']));
         let Some((name, place)) = named else {
             let location = Location::parse(text)?;
-            return Ok(Self::new(name_of(&location), location));
+            return Ok(Self { named: false, ..Self::new(name_of(&location), location) });
         };
         if name != sanitised(name) {
             return Err(Error::argument(
@@ -164,8 +180,12 @@ impl SourceSpec {
     }
 }
 
-/// The name of a location: that of its folder.
+/// The name of a location: that of its folder, or of an index without its extensions.
 pub(super) fn name_of(location: &Location) -> String {
+    if let Location::Index(path) = location {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        return sanitised(stem.strip_suffix(".gti").unwrap_or(&stem));
+    }
     let root = location.root();
     let root = root.canonicalize().unwrap_or(root);
     sanitised(&root.file_name().unwrap_or_default().to_string_lossy())
@@ -179,13 +199,16 @@ pub(super) fn sanitised(name: &str) -> String {
     if text.is_empty() { "source".to_string() } else { text.to_string() }
 }
 
-/// Refuses two sources of one name.
+/// Refuses two sources of one name. A tile index that the user gave no name may bring others; [`build_catalog`] looks at
+/// those.
+///
+/// [`build_catalog`]: super::build_catalog
 ///
 /// # Errors
 /// Naming both locations.
 pub fn check_names(specs: &[SourceSpec]) -> Result<()> {
     let mut seen: HashMap<&str, &Location> = HashMap::new();
-    for spec in specs {
+    for spec in specs.iter().filter(|s| s.named || !matches!(s.location, Location::Index(_))) {
         if let Some(first) = seen.insert(&spec.name, &spec.location) {
             return Err(Error::argument(
                 format!("source {:?}", spec.name),

@@ -6,18 +6,19 @@ use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
-use crate::catalog::{self, Known, OnError, Options, Rejected, SourceSpec};
+use crate::catalog::{self, Known, Location, OnError, Options, Rejected, SourceSpec, Survey};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::store::{Builder, Parameters, Store};
+use crate::store::{Builder, Parameters, SourceInput, Store};
 
-/// Build a store from folders of rasters, globs, or bounds.csv files, in the order of priority.
+/// Build a store from folders of rasters, globs, bounds.csv files or tile indices, in the order of priority.
 ///
 /// Reads the headers of rasters only. A bounds.csv (filename,left,bottom,right,top,width,height in EPSG:3857 metres) is
-/// taken as it is, without opening a raster.
+/// taken as it is, without opening a raster. So is a tile index (.gpkg, .fgb) that `hypso export` made, with all its
+/// sources; of any other tile index (.gpkg, .fgb, .shp, .geojson with a field `location`) the rasters are read.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --update"
+    after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso japan.gti.gpkg\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --update"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -46,7 +47,7 @@ pub struct Args {
 /// Where the records come from.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CatalogArgs {
-    /// [NAME=]FOLDER, [NAME=]GLOB or [NAME=]bounds.csv; the first one wins wherever it has data.
+    /// [NAME=]FOLDER, [NAME=]GLOB, [NAME=]bounds.csv or [NAME=]INDEX; the first one wins wherever it has data.
     #[arg(value_name = "SOURCE", required_unless_present = "config")]
     sources: Vec<String>,
     /// A TOML file that lists sources with attribution, licence and vertical datum.
@@ -120,15 +121,15 @@ pub fn build(
     super::progress::catch_interrupts();
     let progress = Terminal::default();
     let options = Options { threads: args.threads, on_error: OnError::Skip, assume_crs: args.assume_crs.clone() };
-    let sources = catalog::sources(&specs)?;
-    let parameters = Parameters { tile_size, metadata: assumed(&specs, args.assume_crs.as_deref()) };
+    let survey = Survey::new(&specs, &options, &progress)?;
+    let sources = survey.sources.clone();
+    let parameters = Parameters { tile_size, metadata: assumed(&survey) };
     let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(output).progress(&progress);
-    let scanned =
-        catalog::each_record(&specs, &sources, &options, known, &progress, &mut |record| builder.add(&record));
+    let scanned = survey.each_record(&options, known, &progress, &mut |record| builder.add(&record));
     progress.end();
     let scanned = scanned?;
     if !scanned.rejected.is_empty() {
-        super::say(rejected(&scanned.rejected, &specs).trim_end());
+        super::say(rejected(&scanned.rejected, &sources).trim_end());
         if matches!(on_error, OnError::Fail) {
             let problem = format!(
                 "{} of {} files can't be used (see above); mend or move them, or say --on-error skip",
@@ -194,8 +195,11 @@ fn specs(args: &CatalogArgs) -> Result<Vec<SourceSpec>> {
 }
 
 /// Takes attribution, licence and datum from a `hypso.toml` in the source's folder or the one above, where it names the
-/// same place.
+/// same place. A tile index may hold the rasters of other folders, and says itself what it knows of them.
 fn complete(spec: &mut SourceSpec) -> Result<()> {
+    if matches!(spec.location, Location::Index(_)) {
+        return Ok(());
+    }
     let root = spec.location.root();
     let Ok(root) = root.canonicalize() else { return Ok(()) };
     let above = root.parent().map(Path::to_path_buf);
@@ -218,22 +222,18 @@ fn complete(spec: &mut SourceSpec) -> Result<()> {
 }
 
 /// Notes which coordinate systems were assumed: a later `--update` must not take footprints that were made with others.
-fn assumed(specs: &[SourceSpec], otherwise: Option<&str>) -> Vec<(String, String)> {
-    let of_source = |spec: &SourceSpec| {
-        let crs = spec.assume_crs.as_deref().or(otherwise)?;
-        Some((spec.name.clone(), serde_json::Value::from(crs)))
-    };
-    let assumed: serde_json::Map<_, _> = specs.iter().filter_map(of_source).collect();
+fn assumed(survey: &Survey) -> Vec<(String, String)> {
+    let assumed: serde_json::Map<_, _> = survey.assumed().map(|(name, crs)| (name.to_string(), crs.into())).collect();
     if assumed.is_empty() {
         return Vec::new();
     }
     vec![(catalog::ASSUMED.to_string(), serde_json::Value::Object(assumed).to_string())]
 }
 
-fn rejected(files: &[Rejected], specs: &[SourceSpec]) -> String {
+fn rejected(files: &[Rejected], sources: &[SourceInput]) -> String {
     let mut rows = vec![["source", "file", "reason", "what to do"].map(String::from).to_vec()];
     for r in files {
-        let name = specs.get(r.source).map_or(String::new(), |s| s.name.clone());
+        let name = sources.get(r.source).map_or(String::new(), |s| s.name.clone());
         rows.push(vec![name, r.path.clone(), r.reason.name().into(), r.reason.remedy().into()]);
     }
     output::table(&rows, &[])

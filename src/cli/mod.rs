@@ -8,6 +8,7 @@ mod aggregate;
 mod build;
 mod completions;
 mod convert;
+mod export;
 mod info;
 mod inspect;
 mod merge;
@@ -65,6 +66,7 @@ enum Command {
     Build(build::Args),
     Info(info::Args),
     Query(query::Args),
+    Export(export::Args),
     #[cfg(feature = "gdal")]
     Aggregate(aggregate::Args),
     #[cfg(feature = "gdal")]
@@ -103,6 +105,7 @@ fn run(command: Command) -> Outcome {
         Command::Build(args) => build::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Query(args) => query::run(&args),
+        Command::Export(args) => export::run(&args),
         #[cfg(feature = "gdal")]
         Command::Aggregate(args) => aggregate::run(&args),
         #[cfg(feature = "gdal")]

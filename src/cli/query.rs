@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::output::{self, Format};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::error::Error;
+use crate::export::geojson::{self, Feature};
 use crate::store::{RecordRef, Store};
 use crate::tile::{Bounds, TileCoord, web_mercator};
 
@@ -57,7 +58,7 @@ pub fn run(args: &Args) -> Outcome {
             output::line(serde_json::to_string_pretty(&found.iter().map(facts).collect::<anyhow::Result<Vec<_>>>()?)?)?
         }
         Format::Csv => csv(&found)?,
-        Format::Geojson => geojson(&found)?,
+        Format::Geojson => collection(&found)?,
     }
     if found.len() < all {
         super::say(&format!("{} of {all} records shown; --limit cut the rest", found.len()));
@@ -139,14 +140,14 @@ fn name(record: &RecordRef<'_>) -> anyhow::Result<String> {
     })
 }
 
-fn facts(r: &RecordRef<'_>) -> anyhow::Result<serde_json::Value> {
+/// The properties that an export has as well, and what only this store knows.
+fn facts(r: &RecordRef<'_>) -> anyhow::Result<Map<String, Value>> {
     let b = r.bounds();
-    Ok(json!({
-        "id": format!("{:016x}", r.id()), "row": r.row(), "source": name(r)?, "priority": r.priority(), "rank": r.rank(),
-        "path": r.path()?, "file": r.full_path()?, "bounds_3857": [b.min_x, b.min_y, b.max_x, b.max_y], "bounds": b.to_lon_lat(),
-        "pixel_size": r.pixel_size(), "width": r.width(), "height": r.height(), "native_zoom": r.native_zoom(),
-        "crs": r.crs()?, "nodata": r.nodata(), "data_type": r.data_type().name(), "file_size": r.file_size(), "modified_ns": r.modified_ns(),
-    }))
+    let mut facts = geojson::properties(r)?;
+    facts.insert("row".into(), r.row().into());
+    facts.insert("bounds_3857".into(), json!([b.min_x, b.min_y, b.max_x, b.max_y]));
+    facts.insert("bounds".into(), json!(b.to_lon_lat()));
+    Ok(facts)
 }
 
 fn csv(found: &[RecordRef<'_>]) -> anyhow::Result<()> {
@@ -194,16 +195,9 @@ fn csv(found: &[RecordRef<'_>]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn geojson(found: &[RecordRef<'_>]) -> anyhow::Result<()> {
-    let mut features = Vec::new();
-    for r in found {
-        let [w, s, e, n] = r.bounds().to_lon_lat();
-        features.push(json!({
-            "type": "Feature",
-            "geometry": {"type": "Polygon", "coordinates": [[[w, s], [e, s], [e, n], [w, n], [w, s]]]},
-            "properties": facts(r)?,
-        }));
-    }
+fn collection(found: &[RecordRef<'_>]) -> anyhow::Result<()> {
+    let features =
+        found.iter().map(|r| Ok(Feature::new(&r.bounds(), facts(r)?))).collect::<anyhow::Result<Vec<_>>>()?;
     output::line(json!({"type": "FeatureCollection", "features": features}))?;
     Ok(())
 }

@@ -24,7 +24,7 @@ thread_local! {
 }
 
 /// Sets GDAL up: its messages are kept for our errors. Every entry of this file calls it.
-fn prepare() {
+pub(crate) fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         ::gdal::config::set_error_handler(|_class, _number, message| {
@@ -73,7 +73,7 @@ fn said() -> String {
 }
 
 /// An error of the crate as one of ours, with GDAL's own words where it had any.
-fn failed(path: &Path, what: &str) -> impl FnOnce(::gdal::errors::GdalError) -> Error {
+pub(crate) fn failed(path: &Path, what: &str) -> impl FnOnce(::gdal::errors::GdalError) -> Error {
     move |error| {
         let words = said();
         let words = if words.is_empty() { error.to_string() } else { words };
@@ -82,7 +82,7 @@ fn failed(path: &Path, what: &str) -> impl FnOnce(::gdal::errors::GdalError) -> 
 }
 
 /// A CRS from `EPSG:n`, WKT, PROJJSON or a PROJ string, with axes in the order x, y.
-fn spatial_ref(definition: &str) -> Result<SpatialRef> {
+pub(crate) fn spatial_ref(definition: &str) -> Result<SpatialRef> {
     let mut crs = SpatialRef::from_definition(definition).map_err(|_| {
         let words = said();
         Error::argument(format!("CRS {:?}", shorten(definition)), format!("is not known to PROJ; {words}"))

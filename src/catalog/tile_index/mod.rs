@@ -1,0 +1,297 @@
+//! Tile indices: vector files whose features name rasters, as `hypso export`, `gdaltindex` and GDAL's GTI write them.
+//!
+//! Every feature names a raster in its field `location`; relative ones start at the folder of the index. An index that
+//! `hypso export` made brings its sources along, with their names, folders and priorities; from any other one comes a
+//! single source. Its root is the folder of the index where all rasters lie below that, else the deepest folder that
+//! holds them all.
+//!
+//! Where the index carries what a header says, in EPSG:3857, and the file still has the size and time that the index
+//! knows, the raster is not opened. All others are scanned as those of a folder are.
+
+mod ogr;
+mod places;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use places::{canonical, common, is_remote, resolve};
+
+use super::fingerprint::fingerprint;
+use super::{Reason, SourceSpec};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::store::{DataType, RecordInput, SourceInput};
+use crate::tile::Bounds;
+
+/// What an index holds.
+#[derive(Debug, Default)]
+struct Index {
+    /// The sources that it names.
+    sources: Vec<Named>,
+    entries: Vec<Entry>,
+}
+
+/// A source that an index names.
+#[derive(Debug, Default)]
+struct Named {
+    name: String,
+    priority: i64,
+    attribution: String,
+    licence: String,
+    vertical_datum: String,
+}
+
+/// A feature of an index.
+#[derive(Debug)]
+struct Entry {
+    location: String,
+    /// The position of its source and the path below that source's root.
+    identity: Option<(usize, String)>,
+    header: Option<Header>,
+}
+
+/// What the header of a raster said when the index was made.
+#[derive(Debug)]
+struct Header {
+    bounds: Bounds,
+    pixel_size: f64,
+    width: u32,
+    height: u32,
+    crs: String,
+    nodata: Option<f64>,
+    data_type: DataType,
+    file_size: u64,
+    modified_ns: i64,
+}
+
+/// One source of an index.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// The source.
+    pub(super) source: SourceInput,
+    /// The records that the index describes, with the number of their source.
+    pub(super) records: Vec<RecordInput>,
+    /// Paths below the root of rasters to open.
+    pub(super) to_scan: Vec<String>,
+    /// Path, why, and what the system said.
+    pub(super) rejected: Vec<(String, Reason, String)>,
+}
+
+/// Reads the sources of an index in the order of their priority; the first one gets the number `first`. Every file is
+/// looked at (size and time) but not opened.
+///
+/// # Errors
+/// Where GDAL can't read the index, it has no field that names rasters, a raster is listed twice, or the name of the spec
+/// would stand for several sources.
+pub(super) fn read(path: &Path, spec: &SourceSpec, first: usize, progress: &dyn Progress) -> Result<Vec<Part>> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().map_err(Error::io("open", folder))?;
+    let index = ogr::read(path, progress)?;
+    let known = with_sources(&index, &folder).map_err(|e| e.with_path(path))?;
+    let mut parts = match known {
+        Some(parts) => parts,
+        None => vec![Placed::alone(&index, &folder)],
+    };
+    if spec.named && parts.len() > 1 {
+        let problem = format!("holds {} sources with names of their own; leave out {}=", parts.len(), spec.name);
+        return Err(Error::argument(path.display().to_string(), problem));
+    }
+    if let [only] = parts.as_mut_slice()
+        && (spec.named || only.source.name.is_empty())
+    {
+        only.source.name.clone_from(&spec.name);
+    }
+    parts.into_iter().enumerate().map(|(i, part)| part.records(first + i, spec, path)).collect()
+}
+
+/// A source whose rasters have their places.
+#[derive(Debug, Default)]
+struct Placed<'a> {
+    source: SourceInput,
+    files: Vec<(String, Option<&'a Header>)>,
+    rejected: Vec<(String, Reason, String)>,
+}
+
+impl<'a> Placed<'a> {
+    /// All rasters of an index as one source without a name.
+    fn alone(index: &'a Index, folder: &Path) -> Self {
+        let mut placed = Self::default();
+        let mut folders = HashMap::new();
+        let mut files = Vec::new();
+        for entry in &index.entries {
+            if is_remote(&entry.location) {
+                let detail = "is not a file on this machine".to_string();
+                placed.rejected.push((entry.location.clone(), Reason::Missing, detail));
+            } else {
+                files.push((canonical(&resolve(folder, &entry.location), &mut folders), entry));
+            }
+        }
+        let mut root = folder.to_path_buf();
+        if !files.iter().all(|(file, _)| file.starts_with(folder)) {
+            let parents = files.iter().filter_map(|(file, _)| file.parent().map(Path::to_path_buf));
+            root = parents.reduce(|a, b| common(&a, &b)).unwrap_or(root);
+        }
+        for (file, entry) in files {
+            let below = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().into_owned();
+            placed.files.push((below, entry.header.as_ref()));
+        }
+        placed.source.root = root;
+        placed
+    }
+
+    /// Takes records from the index where their files are as the index knows them.
+    fn records(self, number: usize, spec: &SourceSpec, index: &Path) -> Result<Part> {
+        let choose = |own: String, given: &str| if given.is_empty() { own } else { given.to_string() };
+        let source = SourceInput {
+            attribution: choose(self.source.attribution, &spec.attribution),
+            licence: choose(self.source.licence, &spec.licence),
+            vertical_datum: choose(self.source.vertical_datum, &spec.vertical_datum),
+            ..self.source
+        };
+        let mut part = Part { source, rejected: self.rejected, ..Part::default() };
+        let mut seen = HashSet::new();
+        for (path, header) in self.files {
+            if !seen.insert(path.clone()) {
+                let problem = format!("names {path:?} twice");
+                return Err(Error::invalid(
+                    "index",
+                    problem,
+                    "take one of the two out, and run the same command again",
+                )
+                .with_path(index));
+            }
+            match fingerprint(&part.source.root.join(&path)) {
+                Err((reason, detail)) => part.rejected.push((path, reason, detail)),
+                Ok(now) => match header.filter(|h| (h.file_size, h.modified_ns) == now) {
+                    Some(header) => part.records.push(header.record(number, path)),
+                    None => part.to_scan.push(path),
+                },
+            }
+        }
+        Ok(part)
+    }
+}
+
+impl Header {
+    fn record(&self, source: usize, path: String) -> RecordInput {
+        RecordInput {
+            source,
+            path,
+            bounds: self.bounds,
+            pixel_size: self.pixel_size,
+            width: self.width,
+            height: self.height,
+            crs: self.crs.clone(),
+            nodata: self.nodata,
+            data_type: self.data_type,
+            file_size: self.file_size,
+            modified_ns: self.modified_ns,
+        }
+    }
+}
+
+/// The sources of an index that says of every raster which record it is; `None` for any other index.
+///
+/// # Errors
+/// Where a source lies in two folders.
+fn with_sources<'a>(index: &'a Index, folder: &Path) -> Result<Option<Vec<Placed<'a>>>> {
+    let mut roots: Vec<Option<PathBuf>> = vec![None; index.sources.len()];
+    let mut parts: Vec<Placed> =
+        index.sources.iter().map(|s| Placed { source: s.input(), ..Placed::default() }).collect();
+    for entry in &index.entries {
+        let Some((source, path)) = &entry.identity else { return Ok(None) };
+        let place = resolve(folder, &entry.location);
+        let Some(root) = place.to_str().and_then(|p| p.strip_suffix(path.as_str())).and_then(|p| p.strip_suffix('/'))
+        else {
+            return Ok(None);
+        };
+        let root = Path::new(if root.is_empty() { "/" } else { root });
+        match &roots[*source] {
+            None => roots[*source] = Some(root.to_path_buf()),
+            Some(known) if known == root => {}
+            Some(known) => {
+                let problem = format!("lies in two folders, {} and {}", known.display(), root.display());
+                return Err(Error::invalid(
+                    format!("source {:?}", parts[*source].source.name),
+                    problem,
+                    "export the index again",
+                ));
+            }
+        }
+        parts[*source].files.push((path.clone(), entry.header.as_ref()));
+    }
+    for (part, root) in parts.iter_mut().zip(roots) {
+        let root = root.unwrap_or_default();
+        part.source.root = root.canonicalize().map_err(Error::io("open", &root))?;
+    }
+    let mut order: Vec<(i64, Placed)> = index.sources.iter().map(|s| s.priority).zip(parts).collect();
+    order.sort_by_key(|(priority, _)| *priority);
+    Ok(Some(order.into_iter().map(|(_, part)| part).collect()).filter(|parts: &Vec<_>| !parts.is_empty()))
+}
+
+impl Named {
+    fn input(&self) -> SourceInput {
+        SourceInput {
+            name: self.name.clone(),
+            root: PathBuf::new(),
+            attribution: self.attribution.clone(),
+            licence: self.licence.clone(),
+            vertical_datum: self.vertical_datum.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(location: &str, identity: Option<(usize, &str)>) -> Entry {
+        Entry { location: location.into(), identity: identity.map(|(s, p)| (s, p.to_string())), header: None }
+    }
+
+    fn paths(placed: &Placed) -> Vec<String> {
+        placed.files.iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    #[test]
+    fn the_root_is_the_folder_of_the_index_or_the_deepest_one_that_holds_all() {
+        let index = |locations: &[&str]| Index {
+            entries: locations.iter().map(|l| entry(l, None)).collect(),
+            ..Index::default()
+        };
+        let folder = Path::new("/none/dem");
+        let inside = index(&["a.tif", "./x/../b/c.tif", "/none/dem/d.tif"]);
+        let placed = Placed::alone(&inside, folder);
+        assert_eq!(
+            (placed.source.root.as_path(), paths(&placed)),
+            (folder, vec!["a.tif".into(), "b/c.tif".into(), "d.tif".into()])
+        );
+        let outside = index(&["a.tif", "/none/other/b.tif", "https://x/y.tif", "/vsizip/z.zip/z.tif"]);
+        let placed = Placed::alone(&outside, folder);
+        assert_eq!(placed.source.root, Path::new("/none"));
+        assert_eq!(paths(&placed), ["dem/a.tif", "other/b.tif"]);
+        assert_eq!(placed.rejected.len(), 2);
+    }
+
+    #[test]
+    fn sources_are_known_where_every_location_ends_with_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(base.join("fine")).unwrap();
+        std::fs::create_dir_all(base.join("coarse")).unwrap();
+        let named = |name: &str, priority| Named { name: name.into(), priority, ..Named::default() };
+        let mut index = Index {
+            sources: vec![named("coarse", 1), named("fine", 0)],
+            entries: vec![entry("../coarse/x/a.tif", Some((0, "x/a.tif"))), entry("../fine/a.tif", Some((1, "a.tif")))],
+        };
+        let from = base.join("index");
+        let parts = with_sources(&index, &from).unwrap().unwrap();
+        let found: Vec<_> = parts.iter().map(|p| (p.source.name.as_str(), p.source.root.clone())).collect();
+        assert_eq!(found, [("fine", base.join("fine")), ("coarse", base.join("coarse"))]);
+        index.entries.push(entry("../fine/b.tif", Some((0, "b.tif"))));
+        assert!(with_sources(&index, &from).unwrap_err().to_string().contains("two folders"));
+        index.entries.push(entry("../fine/b.tif", Some((0, "other.tif"))));
+        index.entries.swap(2, 3);
+        assert!(with_sources(&index, &from).unwrap().is_none());
+    }
+}

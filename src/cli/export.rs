@@ -1,0 +1,113 @@
+//! `hypso export`: the records of a store as an index that other programs read.
+
+use std::path::{Path, PathBuf};
+
+use super::progress::{self, Terminal};
+use super::store_file::{self, Care};
+use super::{Outcome, exit, output};
+use crate::error::{Error, Result};
+use crate::export::{self, Options};
+
+/// Export the footprints of a store as GeoJSON, FlatGeobuf, or a GeoPackage that GDAL opens as a mosaic (GTI).
+///
+/// All formats carry the attributes of records. FlatGeobuf and GeoPackage keep footprints in EPSG:3857 to the last bit;
+/// `hypso build` reads them back without opening a raster. GDAL 3.9 and later open them as one raster where the name ends
+/// with .gti.gpkg or .gti.fgb.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hypso export japan.hypso -o japan.geojson\n  hypso export japan.hypso -o japan.gti.gpkg && gdalinfo japan.gti.gpkg\n  hypso export japan.hypso -o fuji.fgb --bbox 138.6 35.2 138.9 35.5 --source dem5a\n  hypso export japan.hypso -o /data/dem/japan.gti.fgb --relative"
+)]
+pub struct Args {
+    /// The store.
+    store: PathBuf,
+    /// The file to write; its extension says the format: .geojson, .geojsonl, .fgb, .gpkg.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// The format, where the extension does not say it.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Take the records of this source; may be given several times [default: all].
+    #[arg(long, value_name = "NAME")]
+    source: Vec<String>,
+    /// Take the records that share area with this box: west, south, east, north, degrees.
+    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
+    bbox: Option<Vec<f64>>,
+    /// Name rasters relative to the folder of the output, so that both can be moved together.
+    #[arg(long)]
+    relative: bool,
+    /// Replace an existing file.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// The formats, as the command line names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// One GeoJSON feature collection (RFC 7946, longitude and latitude).
+    Geojson,
+    /// One GeoJSON feature a line.
+    Geojsonseq,
+    /// FlatGeobuf with a spatial index, EPSG:3857.
+    Flatgeobuf,
+    /// A GeoPackage for GDAL's raster tile index, EPSG:3857.
+    Gti,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    let started = std::time::Instant::now();
+    let format = format(args)?;
+    let store = store_file::open(&args.store, Care::Quick)?;
+    if args.output.canonicalize().is_ok_and(|o| args.store.canonicalize().is_ok_and(|s| s == o)) {
+        return super::usage("--output", "is the store itself; choose another name");
+    }
+    progress::catch_interrupts();
+    let bounds = args.bbox.as_deref().map(super::query::bbox).transpose()?;
+    let options = Options {
+        sources: args.source.clone(),
+        bounds,
+        relative: args.relative,
+        overwrite: args.overwrite,
+        ..Options::new(format)
+    };
+    let summary = export::export(&store, &args.output, &options, &Terminal::default())?;
+    output::line(format!(
+        "{}: {} records, {}, {}",
+        args.output.display(),
+        output::count(summary.records),
+        output::bytes(summary.file_size),
+        output::duration(started.elapsed()),
+    ))?;
+    super::say(&next(&args.output, format));
+    Ok(exit::OK)
+}
+
+fn format(args: &Args) -> Result<export::Format> {
+    let by_name = args.format.map(|format| match format {
+        Format::Geojson => export::Format::GeoJson,
+        Format::Geojsonseq => export::Format::GeoJsonSeq,
+        Format::Flatgeobuf => export::Format::FlatGeobuf,
+        Format::Gti => export::Format::Gti,
+    });
+    by_name.or_else(|| export::Format::from_path(&args.output)).ok_or_else(|| {
+        let problem = format!(
+            "{} has none of the extensions .geojson, .geojsonl, .fgb and .gpkg; rename it, or say --format",
+            args.output.display()
+        );
+        Error::argument("--output", problem)
+    })
+}
+
+/// What the user may want to do with the file.
+fn next(output: &Path, format: export::Format) -> String {
+    let (file, name) = (output.display(), output.to_string_lossy().to_lowercase());
+    let opens = name.ends_with(".gti.gpkg") || name.ends_with(".gti.fgb");
+    match format {
+        export::Format::FlatGeobuf | export::Format::Gti if opens => {
+            format!("next: gdalinfo {file} (GDAL 3.9 or later), or hypso build -o again.hypso {file}")
+        }
+        export::Format::FlatGeobuf | export::Format::Gti => {
+            format!("next: ogrinfo -so -al {file}, or hypso build -o again.hypso {file}")
+        }
+        _ => format!("next: ogrinfo -so -al {file}"),
+    }
+}

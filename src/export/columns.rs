@@ -1,0 +1,184 @@
+//! The attributes of a record as an index carries them: one list for all formats, and for reading them back.
+
+use std::borrow::Cow;
+
+use crate::error::Result;
+use crate::store::{RecordRef, SourceRef};
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8.
+    Text,
+    /// A signed integer of 64 bits.
+    Integer,
+    /// A float of 64 bits.
+    Real,
+}
+
+/// The column that names the raster: an absolute path, or one relative to the folder of the index.
+pub const LOCATION: &str = "location";
+/// The column that says who wins: 0 first. GDAL draws in its descending order.
+pub const RANK: &str = "rank";
+
+/// Names and types of the columns, in the order of [`values`].
+///
+/// `nodata` is text in tables, since GeoPackages know no NaN; sizes are bytes, times nanoseconds since 1970 (UTC), and
+/// `pixel_size` is in EPSG:3857 metres.
+pub const COLUMNS: [(&str, Kind); 18] = [
+    ("id", Kind::Text),
+    (LOCATION, Kind::Text),
+    ("source", Kind::Text),
+    ("path", Kind::Text),
+    ("priority", Kind::Integer),
+    (RANK, Kind::Integer),
+    ("native_zoom", Kind::Integer),
+    ("pixel_size", Kind::Real),
+    ("width", Kind::Integer),
+    ("height", Kind::Integer),
+    ("crs", Kind::Text),
+    ("nodata", Kind::Text),
+    ("data_type", Kind::Text),
+    ("file_size", Kind::Integer),
+    ("modified_ns", Kind::Integer),
+    ("attribution", Kind::Text),
+    ("licence", Kind::Text),
+    ("vertical_datum", Kind::Text),
+];
+
+/// What a column holds for one record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// Nothing.
+    Missing,
+    /// A text, never empty.
+    Text(Cow<'a, str>),
+    /// A number without a fraction.
+    Integer(i64),
+    /// A finite number.
+    Real(f64),
+    /// A nodata value, which may be NaN or infinite.
+    Nodata(f64),
+}
+
+impl Value<'_> {
+    /// The text of a column of texts; `None` for numbers and for nothing.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Nodata(value) => Some(Cow::Owned(nodata_text(*value))),
+            _ => None,
+        }
+    }
+
+    /// The value in JSON; nodata that JSON has no number for is the text `nan`, `inf` or `-inf`.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Missing => serde_json::Value::Null,
+            Self::Text(text) => text.as_ref().into(),
+            Self::Integer(number) => (*number).into(),
+            Self::Real(number) => (*number).into(),
+            Self::Nodata(number) if number.is_finite() => (*number).into(),
+            Self::Nodata(number) => nodata_text(*number).into(),
+        }
+    }
+}
+
+/// A nodata value as text that parses back to the same value.
+fn nodata_text(value: f64) -> String {
+    if value.is_finite() && value.abs() >= 1e16 { format!("{value:e}") } else { value.to_string().to_lowercase() }
+}
+
+/// What is the same for all records of a source.
+#[derive(Debug, Clone, Default)]
+pub struct SourceTexts {
+    /// Its name.
+    pub name: String,
+    /// The folder that the paths of its records are relative to.
+    pub root: String,
+    /// Who must be named; may be empty.
+    pub attribution: String,
+    /// The licence; may be empty.
+    pub licence: String,
+    /// The vertical datum; may be empty.
+    pub vertical_datum: String,
+}
+
+impl SourceTexts {
+    /// The texts of a source.
+    ///
+    /// # Errors
+    /// Where a section is damaged.
+    pub fn of(source: &SourceRef) -> Result<Self> {
+        Ok(Self {
+            name: source.name()?.into_owned(),
+            root: source.root()?.into_owned(),
+            attribution: source.attribution()?.into_owned(),
+            licence: source.licence()?.into_owned(),
+            vertical_datum: source.vertical_datum()?.into_owned(),
+        })
+    }
+}
+
+/// One record and the texts that the store keeps apart from it.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The record.
+    pub record: RecordRef<'a>,
+    /// Its source.
+    pub source: &'a SourceTexts,
+    /// Its path below the source's root.
+    pub path: &'a str,
+    /// Its CRS; empty where it is not known.
+    pub crs: &'a str,
+    /// What the index names the raster by.
+    pub location: &'a str,
+}
+
+/// The values of a record, one for each of [`COLUMNS`].
+#[must_use]
+pub fn values<'a>(row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
+    fn text(text: &str) -> Value<'_> {
+        if text.is_empty() { Value::Missing } else { Value::Text(Cow::Borrowed(text)) }
+    }
+    let r = row.record;
+    [
+        Value::Text(Cow::Owned(format!("{:016x}", r.id()))),
+        text(row.location),
+        text(&row.source.name),
+        text(row.path),
+        Value::Integer(i64::from(r.priority())),
+        Value::Integer(i64::from(r.rank())),
+        Value::Integer(i64::from(r.native_zoom())),
+        Value::Real(r.pixel_size()),
+        Value::Integer(i64::from(r.width())),
+        Value::Integer(i64::from(r.height())),
+        text(row.crs),
+        r.nodata().map_or(Value::Missing, Value::Nodata),
+        Value::Text(Cow::Borrowed(r.data_type().name())),
+        Value::Integer(i64::try_from(r.file_size()).unwrap_or(i64::MAX)),
+        Value::Integer(r.modified_ns()),
+        text(&row.source.attribution),
+        text(&row.source.licence),
+        text(&row.source.vertical_datum),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodata_survives_as_text_and_as_json() {
+        for value in [-9999.0, 0.0, 1e300, f64::from(f32::MIN), 0.1, f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            let text = nodata_text(value);
+            assert!(text.parse::<f64>().unwrap().to_bits() == value.to_bits(), "{text}");
+            assert!(text.len() < 30, "{text}");
+        }
+        assert_eq!(Value::Nodata(-9999.0).json(), serde_json::json!(-9999.0));
+        assert_eq!(Value::Nodata(f64::NAN).json(), serde_json::json!("nan"));
+        assert_eq!(Value::Nodata(f64::NAN).text().unwrap(), "nan");
+    }
+}

@@ -1,0 +1,165 @@
+//! Indices of a store's records for other programs: GeoJSON, FlatGeobuf, and GeoPackages that GDAL opens as a mosaic.
+//!
+//! All formats carry the same [columns](columns::COLUMNS). FlatGeobuf and GeoPackage keep footprints in EPSG:3857 to the
+//! last bit, and [`catalog`](crate::catalog) reads both back; a store built from them holds the same records.
+//!
+//! ```
+//! # use std::io::Cursor;
+//! # use hypso::store::{self, DataType, RecordInput, SourceInput, Store};
+//! # use hypso::tile::Bounds;
+//! use hypso::export::{self, Format, Options};
+//! # let sources = [SourceInput { name: "a".into(), ..Default::default() }];
+//! # let records = [RecordInput {
+//! #     source: 0, path: "a.tif".into(), bounds: Bounds::from_lon_lat(138.0, 35.0, 139.0, 36.0), pixel_size: 5.0,
+//! #     width: 10, height: 10, crs: String::new(), nodata: None, data_type: DataType::F32, file_size: 0, modified_ns: 0,
+//! # }];
+//! # let store = Store::from_bytes(store::write(Cursor::new(Vec::new()), &sources, &records, &Default::default())?.into_inner())?;
+//! # let folder = tempfile::tempdir().unwrap();
+//! let output = folder.path().join("footprints.geojson");
+//! let summary = export::export(&store, &output, &Options::new(Format::GeoJson), &hypso::progress::Silent)?;
+//! assert_eq!(summary.records, 1);
+//! # Ok::<(), hypso::Error>(())
+//! ```
+
+pub mod columns;
+mod flatgeobuf;
+pub mod geojson;
+#[cfg(feature = "gdal")]
+mod gti;
+mod mosaic;
+mod rows;
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use rows::Rows;
+
+use crate::atomic::AtomicFile;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::store::Store;
+use crate::tile::Bounds;
+
+/// The name of the layer in formats that name layers.
+const LAYER: &str = "footprints";
+
+/// The format of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// One GeoJSON feature collection, longitude and latitude.
+    GeoJson,
+    /// One GeoJSON feature a line.
+    GeoJsonSeq,
+    /// FlatGeobuf with a spatial index, EPSG:3857.
+    FlatGeobuf,
+    /// A GeoPackage for GDAL's raster tile index, EPSG:3857. Needs the feature `gdal`.
+    Gti,
+}
+
+impl Format {
+    /// The format that a file name asks for by its extension; `None` for other extensions.
+    #[must_use]
+    pub fn from_path(path: &Path) -> Option<Self> {
+        match path.extension()?.to_string_lossy().to_ascii_lowercase().as_str() {
+            "geojson" | "json" => Some(Self::GeoJson),
+            "geojsonl" | "geojsons" | "ndjson" => Some(Self::GeoJsonSeq),
+            "fgb" => Some(Self::FlatGeobuf),
+            "gpkg" => Some(Self::Gti),
+            _ => None,
+        }
+    }
+}
+
+/// What to export, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// The format.
+    pub format: Format,
+    /// The names of the sources to take; empty: all.
+    pub sources: Vec<String>,
+    /// Take the records that share area with this box, EPSG:3857 metres.
+    pub bounds: Option<Bounds>,
+    /// Write locations relative to the folder of the output.
+    pub relative: bool,
+    /// Replace an existing file.
+    pub overwrite: bool,
+}
+
+impl Options {
+    /// All records with absolute locations.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        Self { format, sources: Vec::new(), bounds: None, relative: false, overwrite: false }
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Records, one feature each.
+    pub records: u64,
+    /// The size of the file, bytes.
+    pub file_size: u64,
+}
+
+/// Writes records of a store to `output`, which appears whole or not at all.
+///
+/// Ranks and priorities are those of the whole store, whatever is taken out of it. Memory holds no records, but a row
+/// number for each one inside [`Options::bounds`].
+///
+/// # Errors
+/// Where no record is chosen, the output exists or can't be written, the store is damaged, the format needs GDAL and
+/// this build has none, or the user interrupts.
+pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Progress) -> Result<Summary> {
+    if !options.overwrite && !output.is_dir() && output.symlink_metadata().is_ok() {
+        return Err(Error::Exists { path: output.to_path_buf() });
+    }
+    let mut rows = Rows::choose(store, &options.sources, options.bounds.as_ref(), progress)?;
+    let records = rows.records().count() as u64;
+    if records == 0 {
+        let problem = "no record lies inside the box and the sources asked for; nothing is written";
+        return Err(Error::Other(problem.into()));
+    }
+    if options.relative {
+        let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        rows.relative_to(folder.canonicalize().map_err(Error::io("open", folder))?);
+    }
+    let mut file = match options.format {
+        Format::Gti => geopackage(&rows, output)?,
+        format => {
+            let mut file = AtomicFile::create(output)?;
+            let mut out = BufWriter::new(file.file());
+            if format == Format::FlatGeobuf {
+                flatgeobuf::write(&rows, &mut out, output)?;
+            } else {
+                geojson::write(&rows, &mut out, output, format == Format::GeoJsonSeq)?;
+            }
+            out.flush().map_err(Error::io("write", output))?;
+            drop(out);
+            file
+        }
+    };
+    let file_size = file.file().metadata().map_err(Error::io("read the size of", output))?.len();
+    file.commit()?;
+    Ok(Summary { records, file_size })
+}
+
+#[cfg(feature = "gdal")]
+fn geopackage(rows: &Rows, output: &Path) -> Result<AtomicFile> {
+    AtomicFile::made_by(output, "gpkg", |path| gti::write(rows, path, output))
+}
+
+#[cfg(not(feature = "gdal"))]
+fn geopackage(_: &Rows, output: &Path) -> Result<AtomicFile> {
+    Err(Error::argument(
+        output.display().to_string(),
+        "can't be written: this program was built without GDAL; write FlatGeobuf instead (.gti.fgb, which GDAL opens as \
+         GTI too), or build it with the feature gdal",
+    ))
+}
+
+/// The corners of a footprint, counterclockwise and closed.
+fn corners(b: &Bounds) -> [(f64, f64); 5] {
+    [(b.min_x, b.min_y), (b.max_x, b.min_y), (b.max_x, b.max_y), (b.min_x, b.max_y), (b.min_x, b.min_y)]
+}

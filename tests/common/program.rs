@@ -1,0 +1,75 @@
+//! The real program, and GDAL's, as tests run them.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use hypso::progress::Silent;
+use hypso::sample::{self, Size};
+use tempfile::TempDir;
+
+pub const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");
+
+pub fn hypso(arguments: &[&str]) -> Output {
+    Command::new(HYPSO).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs what must work; gives stderr.
+pub fn ok(arguments: &[&str]) -> String {
+    let output = hypso(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    said
+}
+
+/// Runs what must fail: with this exit code, and all of these words in the message.
+pub fn fails(code: i32, words: &[&str], arguments: &[&str]) {
+    let output = hypso(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    for word in words {
+        assert!(said.contains(word), "{arguments:?}: no {word:?} in: {said}");
+    }
+}
+
+/// True where GDAL's programs are there; where not, under CI, a failure.
+pub fn gdal() -> bool {
+    let found = ["ogrinfo", "ogr2ogr", "gdaltindex"]
+        .iter()
+        .all(|program| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success()));
+    assert!(found || std::env::var_os("CI").is_none(), "GDAL's programs are not installed");
+    if !found {
+        eprintln!("skipped: GDAL's programs are not installed; run scripts/install-gdal.sh --tests");
+    }
+    found
+}
+
+/// What a program of GDAL's prints.
+pub fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {said}");
+    assert!(!said.contains("Warning") && !said.contains("ERROR"), "{program} {arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub fn scratch() -> (TempDir, impl Fn(&str) -> String) {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().canonicalize().unwrap();
+    (folder, move |name: &str| base.join(name).display().to_string())
+}
+
+/// A copy of a small sample (`s`, three sources) with times of its own, and its store `s.hypso`.
+pub fn surveyed(folder: &Path) -> Vec<u8> {
+    static SAMPLE: OnceLock<TempDir> = OnceLock::new();
+    let sample = SAMPLE.get_or_init(|| {
+        let sample = tempfile::tempdir().unwrap();
+        sample::write(&sample.path().join("s"), Size::Small, 1, false, &Silent).unwrap();
+        sample
+    });
+    run("cp", &["-r", &sample.path().join("s").display().to_string(), &folder.display().to_string()]);
+    let store = folder.join("s.hypso").display().to_string();
+    ok(&["build", "-o", &store, "--config", &folder.join("s/hypso.toml").display().to_string()]);
+    std::fs::read(store).unwrap()
+}
