@@ -136,7 +136,9 @@ mod tests {
         first.assume_crs = Some("EPSG:6668".into());
         let mut second = SourceSpec::new("dem5a", Location::parse(&at("store/dem5a/**/*.tif")).unwrap());
         second.licence = "CC BY 4.0".into();
-        let specs = vec![first, second];
+        std::fs::write(folder.path().join("dem10.fgb"), "").unwrap();
+        let third = SourceSpec::parse(&at("dem10.fgb")).unwrap();
+        let specs = vec![first, second, third];
         write(&config, &specs).unwrap();
         assert_eq!(read(&config).unwrap(), specs);
         assert!(std::fs::read_to_string(&config).unwrap().contains("path = \"store/dem1a\""));

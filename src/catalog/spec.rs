@@ -242,6 +242,13 @@ mod tests {
             (csv.location.clone(), csv.location.root()),
             (Location::BoundsCsv(place.join("bounds.csv")), place.clone())
         );
+        std::fs::write(place.join("all.gti.gpkg"), "").unwrap();
+        let index = parse(format!("{text}/all.gti.gpkg"));
+        assert_eq!((index.name.as_str(), index.named, index.location.root()), ("all", false, place.clone()));
+        assert!(matches!(index.location, Location::Index(_)));
+        assert!(parse(format!("one={text}/all.gti.gpkg")).named);
+        // A name that the index may replace is no reason to refuse it.
+        assert!(check_names(&[index.clone(), index]).is_ok());
         let file = parse(format!("one={text}/a [1].tif"));
         assert_eq!(file.location.root(), place);
         let Location::Glob(pattern) = &file.location else { panic!() };

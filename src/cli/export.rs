@@ -101,13 +101,14 @@ fn format(args: &Args) -> Result<export::Format> {
 fn next(output: &Path, format: export::Format) -> String {
     let (file, name) = (output.display(), output.to_string_lossy().to_lowercase());
     let opens = name.ends_with(".gti.gpkg") || name.ends_with(".gti.fgb");
-    match format {
-        export::Format::FlatGeobuf | export::Format::Gti if opens => {
-            format!("next: gdalinfo {file} (GDAL 3.9 or later), or hypso build -o again.hypso {file}")
-        }
-        export::Format::FlatGeobuf | export::Format::Gti => {
-            format!("next: ogrinfo -so -al {file}, or hypso build -o again.hypso {file}")
-        }
-        _ => format!("next: ogrinfo -so -al {file}"),
+    let look = if opens {
+        format!("next: gdalinfo {file} (GDAL 3.9 or later)")
+    } else {
+        format!("next: ogrinfo -so -al {file}")
+    };
+    // Without GDAL there is no such command.
+    if cfg!(feature = "gdal") && matches!(format, export::Format::FlatGeobuf | export::Format::Gti) {
+        return format!("{look}, or hypso build -o again.hypso {file}");
     }
+    look
 }
