@@ -256,6 +256,47 @@ fn a_raster_that_vanished_or_changed_stops_the_run_by_name() {
 }
 
 #[test]
+fn a_plan_is_exact_and_its_units_can_be_made_by_hand() {
+    let w = World::get();
+    let (_folder, path) = scratch();
+    let (store, out, plan) = (w.path("s.hypso"), path("o.pmtiles"), path("plan.json"));
+    let json = |arguments: &[&str]| -> serde_json::Value { serde_json::from_str(&ok(arguments)).unwrap() };
+    let shown = json(&["plan", &store, "--print", "json"]);
+    let made = tiles(w.path("s.pmtiles"));
+    assert_eq!(shown["tiles"].as_u64().unwrap(), made.len() as u64);
+    for zoom in shown["zooms"].as_array().unwrap() {
+        let z = zoom["zoom"].as_u64().unwrap() as u8;
+        assert_eq!(zoom["tiles"].as_u64().unwrap(), made.keys().filter(|t| t.z() == z).count() as u64, "zoom {z}");
+    }
+    assert_eq!(json(&["plan", &store, "--print", "json"]), shown, "plans are pure");
+    let dynamic = json(&["plan", &store, "--print", "json", "--split", "dynamic:5"]);
+    assert!(dynamic["groups"].as_array().unwrap().len() > shown["groups"].as_array().unwrap().len());
+    assert_eq!(dynamic["tiles"], shown["tiles"]);
+
+    let options = ["--lineage", "--split", "dynamic:5"];
+    ok(&[&["plan", &store, "-o", &out, "--export", &plan][..], &options].concat());
+    let text: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&plan).unwrap()).unwrap();
+    let ids: Vec<&str> = text["units"].as_array().unwrap().iter().map(|u| u["id"].as_str().unwrap()).collect();
+    let last = ids.len() - 1;
+    fails(1, &["make that one first", ids[last - 1]], &["work", "--plan", &plan, "--unit", &last.to_string()]);
+    fails(2, &["--unit", "there is no unit"], &["work", "--plan", &plan, "--unit", "z99"]);
+    // The first half one by one, then the rest at once, half of it again.
+    for id in &ids[..ids.len() / 2] {
+        ok(&["work", "--plan", &plan, "--unit", id]);
+    }
+    let mut arguments = vec!["work", "--plan", &plan];
+    ids.iter().for_each(|id| arguments.extend(["--unit", id]));
+    let said = stderr(&hypso(&arguments));
+    assert_eq!((said.matches("was there").count(), said.matches("made,").count()), (ids.len() / 2, ids.len().div_ceil(2)));
+    let run = hypso(&[&["aggregate", &store, "-o", &out][..], &options].concat());
+    assert!(run.status.success() && stderr(&run).contains("0 made"), "{}", stderr(&run));
+    assert!(tiles(&out) == made);
+    assert!(tiles(path("o-lineage.pmtiles")) == tiles(w.path("s-lineage.pmtiles")));
+    std::fs::write(&plan, "{}").unwrap();
+    fails(1, &["plan.json", "hypso plan --export"], &["work", "--plan", &plan, "--unit", "0"]);
+}
+
+#[test]
 fn what_does_not_depend_on_a_failed_unit_is_made() {
     let (_folder, path) = scratch();
     sample::write(Path::new(&path("s")), Size::Small, 1, false, &Silent).unwrap();

@@ -33,7 +33,7 @@ pub struct Args {
     /// The finest zoom [default: the finest native zoom of the records].
     #[arg(long, value_name = "ZOOM")]
     max_zoom: Option<u8>,
-    /// How zooms are cut into groups: single, balanced, safe, fast, incremental, or ranges such as 0-9,10-12,13.
+    /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
     #[arg(long, default_value = "balanced", value_name = "PATTERN", alias = "groups")]
     split: String,
     #[command(flatten)]
@@ -120,6 +120,19 @@ pub struct RunArgs {
     block_cache: u64,
 }
 
+impl RunArgs {
+    /// Worker processes.
+    pub fn jobs(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.unwrap_or(processors).clamp(1, 256)
+    }
+
+    /// Bytes of decoded raster blocks in each worker.
+    pub fn block_cache(&self) -> u64 {
+        self.block_cache.clamp(1, 1 << 20) << 20
+    }
+}
+
 pub fn run(args: &Args) -> Outcome {
     let store = store_file::open(&args.store, Care::Thorough)?;
     let zooms = Zooms { min: args.min_zoom, max: args.max_zoom, pattern: args.split.parse()?, finer: None };
@@ -145,6 +158,32 @@ pub struct Zooms {
 pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &RunArgs) -> Outcome {
     let resized = resized(store, output, tiles.tile_size)?;
     let store = resized.as_ref().map_or(store, |r| &r.store);
+    let (plan, options) = prepare(store, &zooms, tiles)?;
+    check_finer(zooms.finer.as_ref(), &plan, &options)?;
+    super::progress::catch_interrupts();
+    let progress = Terminal::default();
+    announce(store, &plan, output);
+    let launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
+    let job = Job {
+        store,
+        plan: &plan,
+        options: &options,
+        output,
+        jobs: run.jobs(),
+        launcher: &launcher,
+        overwrite: run.overwrite,
+        keep_intermediates: run.keep_intermediates,
+        block_cache: run.block_cache(),
+        finer: zooms.finer,
+    };
+    let summary = aggregate(&job, &progress)?;
+    drop(resized);
+    report(&summary)?;
+    Ok(exit::OK)
+}
+
+/// The plan of a run and how its tiles are made.
+pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, RenderOptions)> {
     let bounds = tiles.bbox.as_deref().map(super::query::bbox).transpose()?;
     let coverage: Coverage = tiles.coverage.parse()?;
     let plan_options = PlanOptions {
@@ -152,33 +191,12 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
         max_zoom: zooms.max,
         bounds,
         coverage,
-        pattern: zooms.pattern,
+        pattern: zooms.pattern.clone(),
         finer_given: zooms.finer.is_some(),
     };
     let plan = Plan::new(store, &plan_options)?;
     let options = render_options(tiles, &plan)?;
-    check_finer(zooms.finer.as_ref(), &plan, &options)?;
-    super::progress::catch_interrupts();
-    let progress = Terminal::default();
-    announce(store, &plan, output);
-    let launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let job = Job {
-        store,
-        plan: &plan,
-        options: &options,
-        output,
-        jobs: run.jobs.unwrap_or(processors).clamp(1, 256),
-        launcher: &launcher,
-        overwrite: run.overwrite,
-        keep_intermediates: run.keep_intermediates,
-        block_cache: run.block_cache.max(1) << 20,
-        finer: zooms.finer,
-    };
-    let summary = aggregate(&job, &progress)?;
-    drop(resized);
-    report(&summary)?;
-    Ok(exit::OK)
+    Ok((plan, options))
 }
 
 fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {

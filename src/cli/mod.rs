@@ -13,6 +13,8 @@ mod info;
 mod inspect;
 mod merge;
 mod output;
+#[cfg(feature = "gdal")]
+mod plan;
 mod preview;
 mod progress;
 mod query;
@@ -68,6 +70,10 @@ enum Command {
     Query(query::Args),
     Export(export::Args),
     #[cfg(feature = "gdal")]
+    Plan(plan::Args),
+    #[cfg(feature = "gdal")]
+    Work(plan::WorkArgs),
+    #[cfg(feature = "gdal")]
     Aggregate(aggregate::Args),
     #[cfg(feature = "gdal")]
     AggregateZoom(aggregate::ZoomArgs),
@@ -106,6 +112,10 @@ fn run(command: Command) -> Outcome {
         Command::Info(args) => info::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Export(args) => export::run(&args),
+        #[cfg(feature = "gdal")]
+        Command::Plan(args) => plan::run(&args),
+        #[cfg(feature = "gdal")]
+        Command::Work(args) => plan::run_work(&args),
         #[cfg(feature = "gdal")]
         Command::Aggregate(args) => aggregate::run(&args),
         #[cfg(feature = "gdal")]

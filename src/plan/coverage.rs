@@ -88,6 +88,17 @@ impl Extent {
         out
     }
 
+    /// How many tiles at zoom `z` below `block` exist and are needed. Without a box, and where the tile index knows them
+    /// all, this reads a few numbers.
+    #[must_use]
+    pub fn count(&self, store: &Store, block: TileCoord, z: u8) -> u64 {
+        let in_the_index = self.coverage == Coverage::Native || !self.zooms.contains(z);
+        if in_the_index && self.bounds.is_none() && z >= self.zooms.min {
+            return store.tiles().count_subtree(block, z);
+        }
+        self.tiles(store, block, z).len() as u64
+    }
+
     fn descend(&self, store: &Store, tile: TileCoord, z: u8, out: &mut Vec<TileCoord>) {
         let mut rows = Vec::new();
         store.rows_in_bounds(&tile.bounds(), Order::Row, &mut rows);

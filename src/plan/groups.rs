@@ -72,23 +72,33 @@ pub enum Pattern {
     Fast,
     /// 0-6, 7-9, then each zoom alone.
     Incremental,
+    /// By the store: from the finest zoom on, as many zooms to a group as have at most this many tiles together; a zoom
+    /// with more is a group of its own.
+    Dynamic(u64),
     /// Ranges of the user's own, such as `0-9,10-12,13`.
     Custom(Vec<ZoomRange>),
 }
 
+/// Tiles in a group of the dynamic pattern, where nothing else is said: some tens of gigabytes.
+const DYNAMIC_TILES: u64 = 500_000;
+
 impl Pattern {
-    /// The groups that cover `zooms`, finest first. Zooms beyond a named pattern are groups of their own.
+    /// The groups that cover `zooms`, finest first. Zooms beyond a named pattern are groups of their own. `tiles` says how
+    /// many tiles a zoom has, for the dynamic pattern.
     ///
     /// # Errors
     /// Where custom ranges overlap, or leave out a zoom of `zooms`; the message says which.
-    pub fn groups(&self, zooms: ZoomRange) -> Result<Vec<ZoomRange>> {
+    pub fn groups(&self, zooms: ZoomRange, tiles: &dyn Fn(u8) -> u64) -> Result<Vec<ZoomRange>> {
+        if let Self::Dynamic(limit) = self {
+            return Ok(by_count(zooms, *limit, tiles));
+        }
         let named: &[(u8, u8)] = match self {
             Self::Single => &[(0, MAX_ZOOM)],
             Self::Balanced => &[(0, 10), (11, 12), (13, 14), (15, 16)],
             Self::Safe => &[(0, 9), (10, 11), (12, 12), (13, 13), (14, 14), (15, 16)],
             Self::Fast => &[(0, 11), (12, 13), (14, 16)],
             Self::Incremental => &[(0, 6), (7, 9)],
-            Self::Custom(_) => &[],
+            Self::Custom(_) | Self::Dynamic(_) => &[],
         };
         let mut ranges: Vec<ZoomRange> = named.iter().map(|&(min, max)| ZoomRange { min, max }).collect();
         if let Self::Custom(own) = self {
@@ -102,6 +112,21 @@ impl Pattern {
         let clipped = ranges.into_iter().rev().map(|r| (r.min.max(zooms.min), r.max.min(zooms.max)));
         Ok(clipped.filter(|(min, max)| min <= max).map(|(min, max)| ZoomRange { min, max }).collect())
     }
+}
+
+fn by_count(zooms: ZoomRange, limit: u64, tiles: &dyn Fn(u8) -> u64) -> Vec<ZoomRange> {
+    let mut groups: Vec<(ZoomRange, u64)> = Vec::new();
+    for z in zooms.iter().rev() {
+        let count = tiles(z);
+        match groups.last_mut() {
+            Some((group, sum)) if sum.saturating_add(count) <= limit => {
+                group.min = z;
+                *sum += count;
+            }
+            _ => groups.push((ZoomRange { min: z, max: z }, count)),
+        }
+    }
+    groups.into_iter().map(|(group, _)| group).collect()
 }
 
 fn check_contiguous(ranges: &[ZoomRange], zooms: ZoomRange) -> Result<()> {
@@ -134,11 +159,20 @@ impl FromStr for Pattern {
             "safe" => Self::Safe,
             "fast" => Self::Fast,
             "incremental" => Self::Incremental,
+            "dynamic" => Self::Dynamic(DYNAMIC_TILES),
+            _ if text.starts_with("dynamic:") => {
+                let limit = text["dynamic:".len()..].parse().ok().filter(|&n| n > 0);
+                let wrong = || {
+                    Error::argument("split pattern", format!("{text:?}: give dynamic:TILES, such as dynamic:200000"))
+                };
+                Self::Dynamic(limit.ok_or_else(wrong)?)
+            }
             _ if text.starts_with(|c: char| c.is_ascii_digit()) => {
                 Self::Custom(text.split(',').map(str::parse).collect::<Result<_>>()?)
             }
             _ => {
-                let names = "single, balanced, safe, fast, incremental, or ranges such as 0-9,10-12,13";
+                let names =
+                    "single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13";
                 return Err(Error::argument("split pattern", format!("{text:?} is not one of {names}")));
             }
         })
@@ -150,7 +184,7 @@ mod tests {
     use super::*;
 
     fn texts(pattern: &str, zooms: &str) -> Result<Vec<String>> {
-        let groups = pattern.parse::<Pattern>()?.groups(zooms.parse()?)?;
+        let groups = pattern.parse::<Pattern>()?.groups(zooms.parse()?, &|z| 1 << (2 * z))?;
         Ok(groups.iter().map(ToString::to_string).collect())
     }
 
@@ -160,9 +194,13 @@ mod tests {
         assert_eq!(texts("safe", "0-16").unwrap(), ["15-16", "14-14", "13-13", "12-12", "10-11", "0-9"]);
         assert_eq!(texts("fast", "2-13").unwrap(), ["12-13", "2-11"]);
         assert_eq!(texts("incremental", "0-11").unwrap(), ["11-11", "10-10", "7-9", "0-6"]);
-        for name in ["single", "balanced", "safe", "fast", "incremental"] {
+        // 4^z tiles at zoom z: 65536 + 16384 + ... + 1 = 87381 fit into one group, with zoom 9 they do not.
+        assert_eq!(texts("dynamic:90000", "0-10").unwrap(), ["10-10", "9-9", "0-8"]);
+        assert_eq!(texts("dynamic", "0-9").unwrap(), ["0-9"]);
+        assert!(texts("dynamic:0", "0-9").unwrap_err().to_string().contains("dynamic:TILES"));
+        for name in ["single", "balanced", "safe", "fast", "incremental", "dynamic", "dynamic:2"] {
             for (min, max) in [(0, 22), (3, 17), (5, 5), (16, 18)] {
-                let groups = name.parse::<Pattern>().unwrap().groups(ZoomRange { min, max }).unwrap();
+                let groups = name.parse::<Pattern>().unwrap().groups(ZoomRange { min, max }, &|_| 1).unwrap();
                 let zooms: Vec<u8> = groups.iter().rev().flat_map(ZoomRange::iter).collect();
                 assert_eq!(zooms, (min..=max).collect::<Vec<_>>(), "{name}");
             }

@@ -13,9 +13,11 @@
 //! `--min-zoom` and `--max-zoom` only remove tiles, they change no pixel.
 
 mod coverage;
+mod estimate;
 mod groups;
 mod units;
 
 pub use coverage::{Coverage, Extent};
+pub use estimate::Estimate;
 pub use groups::{Pattern, ZoomRange};
 pub use units::{Group, Plan, PlanOptions, Step, Unit};

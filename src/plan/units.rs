@@ -114,7 +114,8 @@ impl Plan {
         if native_max > top && !options.finer_given {
             groups.push(Group { zooms: ZoomRange { min: top + 1, max: native_max }, kept: false, steps: Vec::new() });
         }
-        let kept = options.pattern.groups(ZoomRange { min, max: top })?;
+        let count = |z| TileCoord::new(0, 0, 0).map_or(0, |world| extent.count(store, world, z));
+        let kept = options.pattern.groups(ZoomRange { min, max: top }, &count)?;
         groups.extend(kept.into_iter().map(|zooms| Group { zooms, kept: true, steps: Vec::new() }));
         for group in &mut groups {
             group.steps = steps(store, &extent, group.zooms);
@@ -139,6 +140,13 @@ impl Plan {
     #[must_use]
     pub fn units(&self) -> usize {
         self.groups.iter().flat_map(|g| &g.steps).map(|s| s.units.len()).sum()
+    }
+
+    /// How many tiles the run makes at each zoom, coarsest first.
+    #[must_use]
+    pub fn tiles_by_zoom(&self, store: &Store) -> Vec<(u8, u64)> {
+        let zooms = self.groups.iter().rev().flat_map(|g| g.zooms.iter());
+        zooms.map(|z| (z, TileCoord::new(0, 0, 0).map_or(0, |world| self.extent.count(store, world, z)))).collect()
     }
 
     /// How many of the tiles are made but not kept, because they lie outside the wanted zooms or box.
@@ -183,11 +191,8 @@ fn step(store: &Store, extent: &Extent, zooms: ZoomRange) -> Step {
         blocks.sort_unstable();
         blocks.dedup();
     }
-    let unit = |block: TileCoord| Unit {
-        block,
-        zooms,
-        tiles: zooms.iter().map(|z| extent.tiles(store, block, z).len() as u64).sum(),
-    };
+    let unit =
+        |block: TileCoord| Unit { block, zooms, tiles: zooms.iter().map(|z| extent.count(store, block, z)).sum() };
     let units = blocks.iter().filter_map(|&id| TileId(id).coord()).map(unit).filter(|u| u.tiles > 0).collect();
     Step { zooms, block_zoom, units }
 }

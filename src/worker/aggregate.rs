@@ -73,21 +73,35 @@ pub struct Summary {
 /// are made, and the failed ones are listed), the disk is full, or the user interrupts. What was made so far stays in `<output>.work` then.
 pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
     let started = Instant::now();
+    let (message, identity) = message(job)?;
+    let run = message.run;
+    check_outputs(job, Journal::holds(job.output, run, &identity))?;
+    let journal = Journal::open(job.output, run, &identity, job.overwrite)?;
+    let run = Run { job, crew: Crew::new(job.launcher, &message, job.jobs)?, journal, progress };
+    run.all(started)
+}
+
+/// What workers are told, and everything that decides the bytes of tiles.
+pub(super) fn message(job: &Job<'_>) -> Result<(JobMessage, String)> {
     let Some(store_path) = job.store.path() else {
         return Err(Error::argument("store", "lies in memory; workers need a file to map"));
     };
     let absolute = |p: &Path| std::path::absolute(p).map_err(Error::io("find", p));
     let work = absolute(&Journal::folder_of(job.output))?;
-    let message =
+    let mut message =
         JobMessage::new(absolute(store_path)?, job.store.fingerprint(), work, 0, job.block_cache, job.options);
     let identity = identity(job, &message)?;
-    let run = checksum(identity.as_bytes());
-    check_outputs(job, Journal::holds(job.output, run, &identity))?;
-    let mut message = message;
-    message.run = run;
-    let journal = Journal::open(job.output, run, &identity, job.overwrite)?;
-    let run = Run { job, crew: Crew::new(job.launcher, &message, job.jobs)?, journal, progress };
-    run.all(started)
+    message.run = checksum(identity.as_bytes());
+    Ok((message, identity))
+}
+
+/// What the finest step of a job is made from.
+pub(super) fn first_finer(job: &Job<'_>) -> Result<Finer> {
+    let Some((elevation, lineage)) = &job.finer else { return Ok(Finer::Nothing) };
+    Ok(Finer::Archives {
+        elevation: std::path::absolute(elevation).map_err(Error::io("find", elevation))?,
+        lineage: lineage.as_ref().map(std::path::absolute).transpose().map_err(Error::io("find", elevation))?,
+    })
 }
 
 /// Everything that decides the bytes of tiles, as JSON.
@@ -154,13 +168,7 @@ struct Totals {
 impl Run<'_> {
     fn all(self, started: Instant) -> Result<Summary> {
         let mut totals = Totals::default();
-        let mut finer = match &self.job.finer {
-            None => Finer::Nothing,
-            Some((elevation, lineage)) => Finer::Archives {
-                elevation: std::path::absolute(elevation).map_err(Error::io("find", elevation))?,
-                lineage: lineage.as_ref().map(std::path::absolute).transpose().map_err(Error::io("find", elevation))?,
-            },
-        };
+        let mut finer = first_finer(self.job)?;
         let groups = &self.job.plan.groups;
         for (number, group) in groups.iter().enumerate() {
             // What a finished group was made from is gone, and is not needed.

@@ -62,7 +62,7 @@ pub fn serve(
     Ok(())
 }
 
-fn make(
+pub(super) fn make(
     job: &JobMessage,
     renderer: &mut Renderer<'_>,
     request: &Request,
@@ -78,7 +78,7 @@ fn make(
     Ok(report)
 }
 
-fn open_finer(job: &JobMessage, finer: &Finer) -> Result<Box<dyn FinerTiles>> {
+pub(super) fn open_finer(job: &JobMessage, finer: &Finer) -> Result<Box<dyn FinerTiles>> {
     Ok(match finer {
         Finer::Nothing => Box::new(NoFinerTiles),
         Finer::Packs { min, max } => Box::new(FinerPacks::new(&job.work, job.run, ZoomRange::new(*min, *max)?)),

@@ -58,25 +58,25 @@ impl Journal {
             .is_ok_and(|found| found == note(run, identity))
     }
 
-    fn claim(&self, identity: &str, discard: bool) -> Result<()> {
-        let path = self.folder.join("run.json");
-        let mine = note(self.run, identity);
-        match std::fs::read_to_string(&path) {
-            Ok(found) if found == mine => return Ok(()),
-            Ok(_) if discard => self.clear_packs()?,
-            Ok(_) => {
-                let problem = "holds an unfinished run of another store, other options or another version; finish that one, or say --overwrite to drop it";
-                return Err(Error::Other(format!("{}: {problem}", self.folder.display())));
-            }
-            // Without the note, packs of whatever run are told apart by the fingerprint they carry.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Error::io("read", &path)(e)),
-        }
-        let mut file = crate::atomic::AtomicFile::create(&path)?;
-        file.file().write_all(mine.as_bytes()).map_err(Error::io("write", &path))?;
-        file.commit()
+    /// Makes the work folder for single units, without holding it: packs appear whole, so that any number of
+    /// processes may write some.
+    ///
+    /// # Errors
+    /// Where it belongs to another run.
+    pub(super) fn prepare(output: &Path, run: u64, identity: &str) -> Result<()> {
+        let folder = Self::folder_of(output);
+        std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
+        claim(&folder, run, identity, || Ok(false))
     }
 
+    fn claim(&self, identity: &str, discard: bool) -> Result<()> {
+        claim(&self.folder, self.run, identity, || {
+            if discard {
+                self.clear_packs()?;
+            }
+            Ok(discard)
+        })
+    }
     fn clear_packs(&self) -> Result<()> {
         let packs = self.folder.join("packs");
         if packs.exists() { std::fs::remove_dir_all(&packs).map_err(Error::io("remove", &packs)) } else { Ok(()) }
@@ -106,6 +106,27 @@ impl Journal {
         let _ = std::fs::remove_dir(&self.folder);
         Ok(())
     }
+}
+
+/// Enters a run into a work folder. `discard` drops what another run left there, and says whether it did.
+fn claim(folder: &Path, run: u64, identity: &str, discard: impl FnOnce() -> Result<bool>) -> Result<()> {
+    let path = folder.join("run.json");
+    let mine = note(run, identity);
+    match std::fs::read_to_string(&path) {
+        Ok(found) if found == mine => return Ok(()),
+        Ok(_) => {
+            if !discard()? {
+                let problem = "holds an unfinished run of another store, other options or another version; finish that one, or say --overwrite to drop it";
+                return Err(Error::Other(format!("{}: {problem}", folder.display())));
+            }
+        }
+        // Without the note, packs of whatever run are told apart by the fingerprint they carry.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(Error::io("read", &path)(e)),
+    }
+    let mut file = crate::atomic::AtomicFile::create(&path)?;
+    file.file().write_all(mine.as_bytes()).map_err(Error::io("write", &path))?;
+    file.commit()
 }
 
 /// What `run.json` says.

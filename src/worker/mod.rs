@@ -10,6 +10,7 @@
 
 mod aggregate;
 mod assemble;
+mod by_hand;
 mod child;
 mod coordinator;
 mod journal;
@@ -18,6 +19,7 @@ mod pack;
 mod protocol;
 
 pub use aggregate::{Job, Summary, aggregate};
+pub use by_hand::{Made, PlanFile, PlannedUnit};
 pub use child::serve;
 pub use coordinator::Launcher;
 pub use memory::{MemoryPeak, private_and_proportional};

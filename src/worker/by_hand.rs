@@ -1,0 +1,176 @@
+//! A plan as a file, and single units of it, made by hand or by any scheduler.
+//!
+//! The file holds all that a unit needs but the store and the rasters. Units can be made in any order that puts finer
+//! ones first, by any number of processes and machines that share the folder of the output; a unit that is there already
+//! is not made again. `aggregate` with the same options then finds them all done and puts the archive together.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::aggregate::{Job, message};
+use super::child;
+use super::journal::Journal;
+use super::pack::Pack;
+use super::protocol::{Finer, JobMessage, Request};
+use crate::error::{Error, Result};
+use crate::plan::{Step, Unit, ZoomRange};
+use crate::render::{RasterOpener, Renderer, UnitReport};
+use crate::store::Store;
+
+/// What the first member of a plan file says.
+const FORMAT: &str = "hypso plan 1";
+
+/// A plan as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PlanFile {
+    format: String,
+    output: PathBuf,
+    identity: String,
+    job: JobMessage,
+    units: Vec<PlannedUnit>,
+}
+
+/// A unit of a plan file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlannedUnit {
+    /// Its name, such as `z11-14_11_1814_808`.
+    pub id: String,
+    /// How many tiles it has at most.
+    pub tiles: u64,
+    request: Request,
+}
+
+/// What became of a unit.
+#[derive(Debug)]
+pub enum Made {
+    /// It was made now.
+    Now(UnitReport),
+    /// It was there, whole, and of this run.
+    Before(UnitReport),
+}
+
+impl PlanFile {
+    /// The plan of a job, units in an order in which they can be made.
+    ///
+    /// # Errors
+    /// Where the store has no file.
+    pub fn new(job: &Job<'_>) -> Result<Self> {
+        let (message, identity) = message(job)?;
+        let mut finer = super::aggregate::first_finer(job)?;
+        let mut units = Vec::new();
+        for step in job.plan.groups.iter().flat_map(|g| &g.steps) {
+            units.extend(step.units.iter().map(|unit| PlannedUnit {
+                id: unit.id(),
+                tiles: unit.tiles,
+                request: Request::new(unit, finer.clone()),
+            }));
+            finer = Finer::Packs { min: step.zooms.min, max: step.zooms.max };
+        }
+        let output = std::path::absolute(job.output).map_err(Error::io("find", job.output))?;
+        Ok(Self { format: FORMAT.into(), output, identity, job: message, units })
+    }
+
+    /// The file's text, JSON.
+    ///
+    /// # Errors
+    /// Where a path is not UTF-8.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).map_err(|e| Error::Other(format!("the plan can't be written: {e}")))
+    }
+
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// Where it can't be read or is none.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let remedy = "write it again with `hypso plan --export`";
+        let plan: Self = serde_json::from_str(&text)
+            .map_err(|e| Error::invalid("plan", format!("can't be read: {e}"), remedy).with_path(path))?;
+        if plan.format == FORMAT {
+            return Ok(plan);
+        }
+        Err(Error::invalid("plan", format!("says {:?}, {FORMAT:?} was expected", plan.format), remedy).with_path(path))
+    }
+
+    /// All units, finer ones first.
+    #[must_use]
+    pub fn units(&self) -> &[PlannedUnit] {
+        &self.units
+    }
+
+    /// The bytes that GDAL may keep of decoded blocks.
+    #[must_use]
+    pub fn block_cache(&self) -> u64 {
+        self.job.block_cache
+    }
+
+    /// A unit by its name, or by its number in the file, from 0 on.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn unit(&self, name: &str) -> Result<&PlannedUnit> {
+        let by_number = name.parse::<usize>().ok().and_then(|n| self.units.get(n));
+        by_number.or_else(|| self.units.iter().find(|u| u.id == name)).ok_or_else(|| {
+            let last = self.units.len().saturating_sub(1);
+            Error::argument(
+                "--unit",
+                format!("there is no unit {name:?}; give a number from 0 to {last}, or a name of the plan"),
+            )
+        })
+    }
+
+    /// Makes units, one after another, and tells what became of each.
+    ///
+    /// # Errors
+    /// Where the store is missing or another one, the work folder belongs to another run, a unit that this one is made
+    /// from is not there yet (it is named), or a unit fails.
+    pub fn work(
+        &self,
+        names: &[String],
+        opener: &dyn RasterOpener,
+        mut told: impl FnMut(&PlannedUnit, Made),
+    ) -> Result<()> {
+        let wanted = names.iter().map(|name| self.unit(name)).collect::<Result<Vec<_>>>()?;
+        let store = Store::open(&self.job.store)?;
+        if store.fingerprint() != self.job.store_fingerprint {
+            let problem = "is not the one that the plan was made for";
+            return Err(Error::invalid("store", problem, "write the plan again with `hypso plan --export`")
+                .with_path(&self.job.store));
+        }
+        Journal::prepare(&self.output, self.job.run, &self.identity)?;
+        let options = self.job.options()?;
+        let mut renderer = Renderer::new(&store, &options, opener)?;
+        for planned in wanted {
+            let unit = planned.request.unit()?;
+            if let Some(report) = Pack::is_whole(&Pack::path_of(&self.job.work, &unit), self.job.run) {
+                told(planned, Made::Before(report));
+                continue;
+            }
+            self.check_finer(&unit, &planned.request.finer)?;
+            let finer = child::open_finer(&self.job, &planned.request.finer)?;
+            let report = child::make(&self.job, &mut renderer, &planned.request, finer.as_ref())?;
+            told(planned, Made::Now(report));
+        }
+        Ok(())
+    }
+
+    /// Refuses a unit whose finer tiles are not made yet.
+    fn check_finer(&self, unit: &Unit, finer: &Finer) -> Result<()> {
+        let Finer::Packs { min, max } = finer else { return Ok(()) };
+        let zooms = ZoomRange::new(*min, *max)?;
+        let block_zoom = Step::block_zoom(zooms);
+        for other in self.units.iter().filter(|u| (u.request.min, u.request.max) == (*min, *max)) {
+            let other_unit = other.request.unit()?;
+            let below =
+                other_unit.block.z() == block_zoom && other_unit.block.ancestor(unit.block.z()) == Some(unit.block);
+            if below && Pack::open(&Pack::path_of(&self.job.work, &other_unit), self.job.run).is_err() {
+                let problem =
+                    format!("unit {} is made from {}, which is not there; make that one first", unit.id(), other.id);
+                return Err(Error::Other(problem));
+            }
+        }
+        Ok(())
+    }
+}
