@@ -287,7 +287,10 @@ fn a_plan_is_exact_and_its_units_can_be_made_by_hand() {
     let mut arguments = vec!["work", "--plan", &plan];
     ids.iter().for_each(|id| arguments.extend(["--unit", id]));
     let said = stderr(&hypso(&arguments));
-    assert_eq!((said.matches("was there").count(), said.matches("made,").count()), (ids.len() / 2, ids.len().div_ceil(2)));
+    assert_eq!(
+        (said.matches("was there").count(), said.matches("made,").count()),
+        (ids.len() / 2, ids.len().div_ceil(2))
+    );
     let run = hypso(&[&["aggregate", &store, "-o", &out][..], &options].concat());
     assert!(run.status.success() && stderr(&run).contains("0 made"), "{}", stderr(&run));
     assert!(tiles(&out) == made);

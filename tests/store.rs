@@ -6,7 +6,7 @@ use common::{Random, catalogue, store, store_bytes};
 use hypso::Error;
 use hypso::query::{Answers, Order};
 use hypso::store::{Builder, RecordInput, Store, verify};
-use hypso::tile::{Bounds, MAX_ZOOM, TileCoord, TileRange};
+use hypso::tile::{Bounds, MAX_ZOOM, TileCoord, TileId, TileRange};
 
 #[test]
 fn holds_every_attribute_of_every_record() {
@@ -66,6 +66,33 @@ fn answers_equal_a_scan_in_both_orders() {
     }
     store.rows_at_point(f64::NAN, 0.0, Order::Row, &mut rows);
     assert!(rows.is_empty());
+}
+
+#[test]
+fn tiles_of_a_box_are_those_that_share_area_with_it() {
+    let store = store(400, 14);
+    let tiles = store.tiles();
+    let mut random = Random(8);
+    for n in 0..40 {
+        let some = store.records().bounds((random.next() % 400) as u32);
+        let side = [500.0, 20_000.0, 1e6, 1e8][n % 4];
+        let q =
+            Bounds::new(some.min_x - side * random.unit(), some.min_y, some.max_x, some.max_y + side * random.unit());
+        // Edges that are those of tiles as well.
+        let q = if n % 3 == 0 { TileCoord::at(some.min_x, some.max_y, 11).bounds() } else { q };
+        for z in [0, 5, 9, 12, 14] {
+            let expected: Vec<u64> = tiles
+                .iter_subtree(TileCoord::new(0, 0, 0).unwrap(), z)
+                .filter(|t| t.bounds().overlaps(&q))
+                .map(|t| TileId::from(t).0)
+                .collect();
+            let mut found = Vec::new();
+            tiles.runs_in_bounds(&q, z, |run| found.extend(run));
+            assert_eq!(found, expected, "zoom {z}, {q:?}");
+            assert_eq!(tiles.count_in_bounds(&q, z), expected.len() as u64);
+        }
+    }
+    assert_eq!(tiles.count_in_bounds(&Bounds::new(-1e9, -1e9, 1e9, 1e9), 200), 0);
 }
 
 #[test]

@@ -31,8 +31,8 @@ pub fn sources() -> Vec<SourceInput> {
 pub fn records(count: usize) -> impl Iterator<Item = RecordInput> {
     const ISLANDS: usize = 40;
     // Of ten cells, six are fine, three middle and one coarse.
-    let kinds = [(0, 0.6, 450.0, 1.2), (1, 0.3, 1100.0, 6.0), (2, 0.1, 4500.0, 12.0)];
-    let length = 2.4e6 * (count as f64 / 1e6).sqrt();
+    let kinds = [(0, 0.6, 225.0, 1.2), (1, 0.3, 550.0, 6.0), (2, 0.1, 2250.0, 12.0)];
+    let length = 1.2e6 * (count as f64 / 1e6).sqrt();
     let mut random = Random(1);
     kinds.into_iter().flat_map(move |(source, share, cell, pixel)| {
         let mut random = Random(random.next());

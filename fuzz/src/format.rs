@@ -229,6 +229,7 @@ fn use_store(store: &Store, random: &mut Random) {
     store.by_distance(some.min_x, some.min_y).take(50).for_each(drop);
     let _ = store.each_input(|_| Ok(()));
     for b in boxes {
+        let _ = store.tiles().count_in_bounds(&b, random.below(24) as u8);
         store.rows_in_bounds(&b, Order::Row, &mut rows);
         store.rows_in_bounds(&b, Order::Candidate, &mut rows);
         for &row in rows.iter().take(20) {

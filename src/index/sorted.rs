@@ -14,13 +14,15 @@ const MAX_DEPTH: usize = 8;
 
 /// Where each level starts in the directory and how many keys it has, the top first.
 #[derive(Debug, Clone, Copy)]
-struct Levels {
+pub struct Levels {
     depth: usize,
     sizes: [usize; MAX_DEPTH],
 }
 
 impl Levels {
-    fn of(keys: usize) -> Self {
+    /// The levels over this many keys.
+    #[must_use]
+    pub fn of(keys: usize) -> Self {
         let (mut depth, mut sizes, mut keys) = (0, [0; MAX_DEPTH], keys);
         while keys > FAN_OUT && depth < MAX_DEPTH {
             keys = keys.div_ceil(FAN_OUT);
@@ -71,7 +73,15 @@ impl<'a> Sorted<'a> {
     /// # Errors
     /// Where the directory has not the length that belongs to the keys.
     pub fn new(keys: &'a [u64], directory: &'a [u64]) -> Result<Self> {
-        let levels = Levels::of(keys.len());
+        Self::shaped(keys, directory, &Levels::of(keys.len()))
+    }
+
+    /// Keys and their directory of these levels, worked out before.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn shaped(keys: &'a [u64], directory: &'a [u64], levels: &Levels) -> Result<Self> {
+        let levels = *levels;
         let expected = levels.sizes.iter().sum::<usize>();
         if directory.len() == expected {
             return Ok(Self { keys, directory, levels });

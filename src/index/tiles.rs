@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::sorted::Sorted;
 use crate::error::{Error, Result};
-use crate::tile::{MAX_ZOOM, TileCoord, TileId};
+use crate::tile::{Bounds, MAX_ZOOM, TileCoord, TileId};
 
 /// Numbers in `tile.zoom_runs`: where the runs of each zoom start, and their total.
 pub const ZOOM_RUNS: usize = MAX_ZOOM as usize + 2;
@@ -125,6 +125,38 @@ impl<'a> Tiles<'a> {
     /// The tiles that exist at zoom `z` below `ancestor`, in Hilbert order.
     pub fn iter_subtree(&self, ancestor: TileCoord, z: u8) -> impl Iterator<Item = TileCoord> + use<'a> {
         self.subtree(ancestor, z).flatten().filter_map(|id| TileId(id).coord())
+    }
+
+    /// Calls `each` with runs of consecutive identifiers that exist at zoom `z` and share area with a box, in Hilbert order.
+    /// Touches only those runs, and for each tile along the box's edge a search.
+    pub fn runs_in_bounds(&self, bounds: &Bounds, z: u8, mut each: impl FnMut(Range<u64>)) {
+        if let Some(world) = TileCoord::new(0, 0, 0)
+            && z <= MAX_ZOOM
+        {
+            self.descend(world, bounds, z, &mut each);
+        }
+    }
+
+    fn descend(&self, tile: TileCoord, bounds: &Bounds, z: u8, each: &mut impl FnMut(Range<u64>)) {
+        let own = tile.bounds();
+        // What holds no tile of the zoom is left out before it is cut further.
+        if !own.overlaps(bounds) || self.subtree(tile, z).next().is_none() {
+            return;
+        }
+        if tile.z() == z || bounds.contains(&own) {
+            return self.subtree(tile, z).for_each(each);
+        }
+        let mut children = tile.children();
+        children.sort_unstable_by_key(|&c| TileId::from(c));
+        children.into_iter().for_each(|child| self.descend(child, bounds, z, each));
+    }
+
+    /// How many tiles at zoom `z` exist and share area with a box (EPSG:3857 metres).
+    #[must_use]
+    pub fn count_in_bounds(&self, bounds: &Bounds, z: u8) -> u64 {
+        let mut count = 0u64;
+        self.runs_in_bounds(bounds, z, |run| count = count.saturating_add(run.end - run.start));
+        count
     }
 
     /// How many distinct lists and runs the index holds.

@@ -1,7 +1,7 @@
 //! Which records cover a point, a box or a tile.
 
 use super::Answers;
-use crate::index::rtree::{BATCH, Found};
+use crate::index::rtree::BATCH;
 use crate::store::{RecordRef, Records, RowId, Store};
 use crate::tile::{Bounds, TileCoord, web_mercator};
 
@@ -91,14 +91,7 @@ impl Store {
             return;
         }
         let records = self.records();
-        self.tree().search(bounds, |found| match found {
-            Found::Rows(range) => extend(rows, range),
-            Found::Maybe(row) => {
-                if exact(&records.bounds(row)) {
-                    rows.push(row);
-                }
-            }
-        });
+        self.tree().search(bounds, |found| found.add_to(rows, |row| exact(&records.bounds(row))));
         if order == Order::Candidate {
             sort_by_rank(&records, rows);
         }
@@ -141,14 +134,7 @@ impl Store {
             }
             tree.search_batch(&boxes[..length], |i, found| {
                 answers.close_until(first + i);
-                match found {
-                    Found::Rows(range) => extend(&mut answers.rows, range),
-                    Found::Maybe(row) => {
-                        if exact(first + i, &records.bounds(row)) {
-                            answers.rows.push(row);
-                        }
-                    }
-                }
+                found.add_to(&mut answers.rows, |row| exact(first + i, &records.bounds(row)));
             });
             answers.close_until(first + length);
         }
@@ -167,15 +153,6 @@ impl Store {
 
 fn is_nan(b: &Bounds) -> bool {
     b.min_x.is_nan() || b.min_y.is_nan() || b.max_x.is_nan() || b.max_y.is_nan()
-}
-
-#[inline]
-fn extend(rows: &mut Vec<RowId>, range: std::ops::Range<RowId>) {
-    if range.len() == 1 {
-        rows.push(range.start);
-    } else {
-        rows.extend(range);
-    }
 }
 
 /// Sorts rows into candidate order. Long answers read each rank once.

@@ -53,6 +53,7 @@ impl Backing {
         match advice {
             Advice::WillNeed => pieces(&range, ONE_CALL).try_for_each(|piece| map.advise(advice, piece)),
             Advice::Preload => {
+                map.ask_for_large_pages(range.clone());
                 for window in pieces(&range, PRELOAD) {
                     // Only makes the touching faster: a system that refuses still reads the pages that are touched.
                     let _ = pieces(&window, ONE_CALL).try_for_each(|piece| map.advise(Advice::WillNeed, piece));

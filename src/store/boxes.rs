@@ -3,7 +3,7 @@
 use super::{Container, RowId};
 use crate::error::{Error, Result};
 use crate::format::{ElementType, Kind};
-use crate::index::rtree::{self, Found, RTree};
+use crate::index::rtree::{self, RTree};
 use crate::tile::Bounds;
 
 /// Boxes of rows in EPSG:3857 metres, which may be points, and a packed R-tree over them.
@@ -65,15 +65,12 @@ impl<'a> Boxes<'a> {
         if [q.min_x, q.min_y, q.max_x, q.max_y].iter().any(|edge| edge.is_nan()) {
             return;
         }
-        self.tree.search(q, |found| match found {
-            Found::Rows(rows) => rows.for_each(&mut each),
-            Found::Maybe(row) => {
-                let touches =
-                    |b: Bounds| b.min_x <= q.max_x && b.max_x >= q.min_x && b.min_y <= q.max_y && b.max_y >= q.min_y;
-                if self.get(row).is_some_and(touches) {
-                    each(row);
-                }
-            }
+        let touches = |b: Bounds| b.min_x <= q.max_x && b.max_x >= q.min_x && b.min_y <= q.max_y && b.max_y >= q.min_y;
+        let mut rows = Vec::new();
+        self.tree.search(q, |found| {
+            rows.clear();
+            found.add_to(&mut rows, |row| self.get(row).is_some_and(touches));
+            rows.iter().copied().for_each(&mut each);
         });
     }
 

@@ -48,6 +48,17 @@ impl Map {
         Ok(map)
     }
 
+    /// Asks the system to read a range into large pages, where it has such pages for files (Linux); random reads then wait
+    /// less for address translation. A system that has none takes no notice.
+    pub(super) fn ask_for_large_pages(&self, range: Range<usize>) {
+        #[cfg(target_os = "linux")]
+        if !range.is_empty() && range.end <= self.map.len() {
+            let _ = self.map.advise_range(memmap2::Advice::HugePage, range.start, range.len());
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = range;
+    }
+
     /// Which file this is; of the open file itself, whatever has its name by now.
     pub(super) fn identity(&self) -> FileIdentity {
         self.identity

@@ -8,7 +8,7 @@ use super::{Container, RecordRef, Records, RowId, SourceRef, Sources, names};
 use crate::column::{Element, RaggedLayout, view};
 use crate::error::{Error, Result};
 use crate::format::{ElementType, Kind, Sections};
-use crate::index::{id::Ids, rtree::RTree, sorted::Sorted, tiles::Tiles};
+use crate::index::{id::Ids, rtree, rtree::RTree, sorted, sorted::Sorted, tiles::Tiles};
 
 /// An open store. Cheap to clone, `Send + Sync`, without locks; all clones share one map.
 #[derive(Clone)]
@@ -48,7 +48,8 @@ pub(super) struct Layout {
     ids: [Range<usize>; 3],
     tiles: [Range<usize>; 6],
     /// Since version 1.1.
-    tile_directory: Option<Range<usize>>,
+    tile_directory: Option<(Range<usize>, sorted::Levels)>,
+    tree_shape: rtree::Shape,
 }
 
 impl Store {
@@ -207,7 +208,7 @@ impl Store {
     }
 
     fn try_tree(&self) -> Result<RTree<'_>> {
-        RTree::new(self.slice(&self.inner.layout.tree), self.len() as usize)
+        RTree::shaped(self.slice(&self.inner.layout.tree), &self.inner.layout.tree_shape)
     }
 
     fn try_ids(&self) -> Result<Ids<'_>> {
@@ -218,7 +219,7 @@ impl Store {
     fn try_tiles(&self) -> Result<Tiles<'_>> {
         let [zooms, start, rank, list, offsets, rows] = &self.inner.layout.tiles;
         let start = match &self.inner.layout.tile_directory {
-            Some(directory) => Sorted::new(self.slice(start), self.slice(directory))?,
+            Some((directory, levels)) => Sorted::shaped(self.slice(start), self.slice(directory), levels)?,
             None => Sorted::plain(self.slice(start)),
         };
         Tiles::new(self.slice(zooms), start, self.slice(rank), self.slice(list), self.slice(offsets), self.slice(rows))
@@ -305,9 +306,13 @@ impl Layout {
                 any(names::ID_DIRECTORY, Kind::Column, U32)?,
             ],
             tile_directory: match s.find(names::TILE_DIRECTORY, Kind::Column) {
-                Some(_) => Some(any(names::TILE_DIRECTORY, Kind::Column, U64)?),
+                Some(_) => {
+                    let runs = any(names::RUN_START, Kind::Column, U64)?.len() / 8;
+                    Some((any(names::TILE_DIRECTORY, Kind::Column, U64)?, sorted::Levels::of(runs)))
+                }
                 None => None,
             },
+            tree_shape: rtree::Shape::new(rows as usize),
             tiles: [
                 any(names::ZOOM_RUNS, Kind::Column, U32)?,
                 any(names::RUN_START, Kind::Column, U64)?,

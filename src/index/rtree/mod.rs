@@ -37,13 +37,36 @@ pub struct RTree<'a> {
     levels: Levels,
 }
 
+/// The levels of the tree over a number of rows: worked out once where a tree is looked at often.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    rows: usize,
+    levels: Levels,
+}
+
+impl Shape {
+    /// The shape of the tree over this many rows.
+    #[must_use]
+    pub fn new(rows: usize) -> Self {
+        Self { rows, levels: Levels::of(rows) }
+    }
+}
+
 impl<'a> RTree<'a> {
     /// A view of the tree over `rows` rows.
     ///
     /// # Errors
     /// Where the number of values is not the one that belongs to the rows.
     pub fn new(values: &'a [u32], rows: usize) -> Result<Self> {
-        let levels = Levels::of(rows);
+        Self::shaped(values, &Shape::new(rows))
+    }
+
+    /// A view of the tree of this shape.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn shaped(values: &'a [u32], shape: &Shape) -> Result<Self> {
+        let Shape { rows, levels } = *shape;
         if values.len() == levels.total * NODE {
             return Ok(Self { values, nodes: bytemuck::cast_slice(values), rows, levels });
         }

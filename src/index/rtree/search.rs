@@ -13,9 +13,64 @@ use crate::tile::Bounds;
 pub enum Found {
     /// All of these rows overlap the query.
     Rows(Range<u32>),
-    /// This row overlaps the query or only touches it, within one step; the exact columns decide.
-    Maybe(u32),
+    /// Some of 16 consecutive rows.
+    Node {
+        /// The first of the 16.
+        first: u32,
+        /// Bit `i` is set where row `first + i` overlaps the query.
+        sure: u32,
+        /// Bit `i` is set where row `first + i` overlaps the query or only touches it, within one step; the exact columns
+        /// decide.
+        maybe: u32,
+    },
 }
+
+impl Found {
+    /// Puts the rows behind those that are there, asking `exact` about the ones that are not sure.
+    #[inline]
+    pub fn add_to(self, rows: &mut Vec<u32>, exact: impl Fn(u32) -> bool) {
+        match self {
+            Self::Rows(range) => rows.extend(range),
+            Self::Node { first, sure, maybe: 0 } => {
+                for (half, bits) in [(first, sure & 0xff), (first + 8, sure >> 8)] {
+                    // Eight rows are written, and as many kept as there are bits: no branch for a bit.
+                    let places = &PLACES[bits as usize];
+                    let length = rows.len() + bits.count_ones() as usize;
+                    rows.extend_from_slice(&places.map(|place| half + u32::from(place)));
+                    rows.truncate(length);
+                }
+            }
+            Self::Node { first, sure, maybe } => {
+                let mut bits = sure | maybe;
+                while bits != 0 {
+                    let i = bits.trailing_zeros();
+                    bits &= bits - 1;
+                    if sure >> i & 1 == 1 || exact(first + i) {
+                        rows.push(first + i);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The positions of the bits of each byte, lowest first.
+const PLACES: [[u8; 8]; 256] = {
+    let mut places = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut bit, mut next) = (0, 0);
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                places[byte][next] = bit as u8;
+                next += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    places
+};
 
 /// Nodes of a level that are looked at together: as many as have their lines asked for before the first is needed.
 const FRONT: usize = 64;
@@ -172,14 +227,9 @@ impl RTree<'_> {
         if self.rows - first < FAN_OUT {
             touch &= (1 << (self.rows - first)) - 1;
         }
-        if sure & touch == 0xffff {
-            return found(tag, Found::Rows(first as u32..(first + FAN_OUT) as u32));
-        }
-        while touch != 0 {
-            let slot = touch.trailing_zeros();
-            touch &= touch - 1;
-            let row = first as u32 + slot;
-            found(tag, if sure >> slot & 1 == 1 { Found::Rows(row..row + 1) } else { Found::Maybe(row) });
+        let sure = sure & touch;
+        if touch != 0 {
+            found(tag, Found::Node { first: first as u32, sure, maybe: touch & !sure });
         }
     }
 }

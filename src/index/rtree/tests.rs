@@ -15,10 +15,7 @@ fn search<E: Engine>(tree: &RTree<'_>, boxes: &[Bounds], q: &Bounds) -> Vec<u32>
 }
 
 fn take(rows: &mut Vec<u32>, boxes: &[Bounds], q: &Bounds, found: Found) {
-    match found {
-        Found::Rows(r) => rows.extend(r),
-        Found::Maybe(r) => rows.extend(boxes[r as usize].overlaps(q).then_some(r)),
-    }
+    found.add_to(rows, |row| boxes[row as usize].overlaps(q));
 }
 
 prop_compose! {
@@ -134,10 +131,9 @@ fn survives_values_that_are_noise() {
     let values: Vec<u32> = (0..length(5000) as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
     let tree = RTree::new(&values, 5000).unwrap();
     let everywhere = Bounds::new(-1e7, -1e7, 1e7, 1e7);
-    tree.search(&everywhere, |f| match f {
-        Found::Rows(r) => assert!(r.end <= 5000),
-        Found::Maybe(r) => assert!(r < 5000),
-    });
+    let mut rows = Vec::new();
+    tree.search(&everywhere, |f| f.add_to(&mut rows, |row| row < 5000));
+    assert!(rows.iter().all(|&row| row < 5000));
     assert_eq!(tree.nearest(0.0, 0.0, |_| (f64::NAN, 0)).count(), 5000);
     assert_eq!(tree.nearest(f64::NAN, 0.0, |_| (0.0, 0)).count(), 0);
     assert!(RTree::new(&values[1..], 5000).is_err());
