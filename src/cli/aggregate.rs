@@ -27,15 +27,8 @@ pub struct Args {
     /// The archive to write, .pmtiles or .mbtiles.
     #[arg(short, long)]
     output: PathBuf,
-    /// The coarsest zoom.
-    #[arg(long, value_name = "ZOOM")]
-    min_zoom: Option<u8>,
-    /// The finest zoom [default: the finest native zoom of the records].
-    #[arg(long, value_name = "ZOOM")]
-    max_zoom: Option<u8>,
-    /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
-    #[arg(long, default_value = "balanced", value_name = "PATTERN", alias = "groups")]
-    split: String,
+    #[command(flatten)]
+    zooms: ZoomOptions,
     #[command(flatten)]
     tiles: TileArgs,
     #[command(flatten)]
@@ -69,6 +62,27 @@ pub struct ZoomArgs {
     tiles: TileArgs,
     #[command(flatten)]
     run: RunArgs,
+}
+
+/// Which zooms, and how they are cut.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ZoomOptions {
+    /// The coarsest zoom.
+    #[arg(long, value_name = "ZOOM")]
+    min_zoom: Option<u8>,
+    /// The finest zoom [default: the finest native zoom of the records].
+    #[arg(long, value_name = "ZOOM")]
+    max_zoom: Option<u8>,
+    /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
+    #[arg(long, default_value = "balanced", value_name = "PATTERN", alias = "groups")]
+    split: String,
+}
+
+impl ZoomOptions {
+    /// The zooms of a run that makes all its finer tiles itself.
+    pub fn zooms(&self) -> Result<Zooms> {
+        Ok(Zooms { min: self.min_zoom, max: self.max_zoom, pattern: self.split.parse()?, finer: None })
+    }
 }
 
 /// What decides the pixels.
@@ -135,8 +149,7 @@ impl RunArgs {
 
 pub fn run(args: &Args) -> Outcome {
     let store = store_file::open(&args.store, Care::Thorough)?;
-    let zooms = Zooms { min: args.min_zoom, max: args.max_zoom, pattern: args.split.parse()?, finer: None };
-    make(&store, &args.output, zooms, &args.tiles, &args.run)
+    make(&store, &args.output, args.zooms.zooms()?, &args.tiles, &args.run)
 }
 
 pub fn run_zoom(args: &ZoomArgs) -> Outcome {

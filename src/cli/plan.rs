@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::aggregate::{RunArgs, TileArgs, Zooms, prepare};
+use super::aggregate::{RunArgs, TileArgs, ZoomOptions, prepare};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
@@ -27,15 +27,8 @@ pub struct Args {
     /// The archive that the run would write; needed with --export.
     #[arg(short, long, default_value = "out.pmtiles", hide_default_value = true)]
     output: PathBuf,
-    /// The coarsest zoom.
-    #[arg(long, value_name = "ZOOM")]
-    min_zoom: Option<u8>,
-    /// The finest zoom [default: the finest native zoom of the records].
-    #[arg(long, value_name = "ZOOM")]
-    max_zoom: Option<u8>,
-    /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
-    #[arg(long, default_value = "balanced", value_name = "PATTERN", alias = "groups")]
-    split: String,
+    #[command(flatten)]
+    zooms: ZoomOptions,
     #[command(flatten)]
     tiles: TileArgs,
     #[command(flatten)]
@@ -70,7 +63,7 @@ pub fn run(args: &Args) -> Outcome {
     if args.tiles.tile_size.is_some_and(|t| t != store.tile_size()) {
         return super::usage("--tile-size", "can't be planned; build the store for that tile size");
     }
-    let zooms = Zooms { min: args.min_zoom, max: args.max_zoom, pattern: args.split.parse()?, finer: None };
+    let zooms = args.zooms.zooms()?;
     let (plan, options) = prepare(&store, &zooms, &args.tiles)?;
     let estimate = Estimate::new(&plan, &store, args.run.jobs(), args.run.block_cache());
     match args.print {

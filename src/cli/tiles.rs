@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use super::Outcome;
-use super::aggregate::{RunArgs, TileArgs, Zooms, make};
+use super::aggregate::{RunArgs, TileArgs, ZoomOptions, make};
 use super::build::{self, CatalogArgs};
 use super::store_file::{self, Care};
+use crate::catalog::Known;
 
 /// Make terrain tiles from folders of rasters, in one go.
 ///
@@ -20,15 +21,8 @@ pub struct Args {
     /// The archive to write, .pmtiles or .mbtiles.
     #[arg(short, long)]
     output: PathBuf,
-    /// The coarsest zoom.
-    #[arg(long, value_name = "ZOOM")]
-    min_zoom: Option<u8>,
-    /// The finest zoom [default: the finest native zoom of the records].
-    #[arg(long, value_name = "ZOOM")]
-    max_zoom: Option<u8>,
-    /// How zooms are cut into groups: single, balanced, safe, fast, incremental, or ranges such as 0-9,10-12,13.
-    #[arg(long, default_value = "balanced", value_name = "PATTERN", alias = "groups")]
-    split: String,
+    #[command(flatten)]
+    zooms: ZoomOptions,
     #[command(flatten)]
     tiles: TileArgs,
     #[command(flatten)]
@@ -38,9 +32,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome {
     let path = args.output.with_extension("hypso");
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
-    // built again, and comes out the same where they did not.
-    build::build(&args.catalog, &path, args.tiles.tile_size.unwrap_or(512), None)?;
+    // built again, without opening what did not change, and then comes out the same.
+    let known = store_file::open(&path, Care::Thorough).ok().and_then(|store| Known::new(store).ok());
+    build::build(&args.catalog, &path, args.tiles.tile_size.unwrap_or(512), known.as_ref())?;
     let store = store_file::open(&path, Care::Thorough)?;
-    let zooms = Zooms { min: args.min_zoom, max: args.max_zoom, pattern: args.split.parse()?, finer: None };
+    let zooms = args.zooms.zooms()?;
     make(&store, &args.output, zooms, &args.tiles, &args.run)
 }
