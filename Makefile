@@ -1,5 +1,5 @@
 # hypso: `make demo` shows everything, `make test` checks everything.
-.PHONY: demo test lint doc bench fuzz clean
+.PHONY: demo test lint doc bench fuzz memcheck clean
 
 demo: ## build, make a sample, and turn it into a PMTiles and a picture in demo/
 	@scripts/demo.sh
@@ -21,6 +21,9 @@ bench: ## criterion benches; figures go into benches/RESULTS.md
 
 fuzz: ## a short fuzz of the store format
 	cargo run --release --manifest-path fuzz/Cargo.toml -- --seconds 20
+
+memcheck: ## the indices' unsafe code under valgrind, where that is installed
+	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=9" PROPTEST_CASES=6 cargo test --no-default-features --lib index::
 
 clean:
 	rm -rf demo target fuzz/target

@@ -55,23 +55,7 @@ impl From<&Bounds> for Steps {
 #[must_use]
 pub fn hilbert(x: u32, y: u32) -> u64 {
     // Rows of tiles run southwards.
-    let (mut x, mut y) = (x, !y);
-    let mut d = 0u64;
-    for level in (0..32).rev() {
-        let (rx, ry) = ((x >> level) & 1, (y >> level) & 1);
-        d = (d << 2) | u64::from((3 * rx) ^ ry);
-        let low = if level == 0 { 0 } else { u32::MAX >> (32 - level) };
-        x &= low;
-        y &= low;
-        if ry == 0 {
-            if rx == 1 {
-                x = low - x;
-                y = low - y;
-            }
-            std::mem::swap(&mut x, &mut y);
-        }
-    }
-    d
+    crate::tile::hilbert::position(x, !y, 32)
 }
 
 /// The Hilbert position of a box's centre.

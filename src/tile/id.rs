@@ -1,6 +1,6 @@
 //! One number for a tile: the Hilbert identifier of the PMTiles specification, version 3.
 
-use super::TileCoord;
+use super::{TileCoord, hilbert};
 
 /// A tile as one `u64`: the number of tiles at all lower zooms, plus the position on the zoom's Hilbert curve.
 ///
@@ -67,23 +67,7 @@ impl TileId {
 
 impl From<TileCoord> for TileId {
     fn from(tile: TileCoord) -> Self {
-        let (mut x, mut y) = (u64::from(tile.x()), u64::from(tile.y()));
-        let mut d = 0u64;
-        for level in (0..tile.z()).rev() {
-            let s = 1u64 << level;
-            let rx = u64::from(x & s > 0);
-            let ry = u64::from(y & s > 0);
-            d += s * s * ((3 * rx) ^ ry);
-            x &= s - 1;
-            y &= s - 1;
-            if ry == 0 {
-                if rx == 1 {
-                    x = s - 1 - x;
-                    y = s - 1 - y;
-                }
-                std::mem::swap(&mut x, &mut y);
-            }
-        }
+        let d = hilbert::position(tile.x(), tile.y(), u32::from(tile.z()));
         Self(Self::first(tile.z()).0 + d)
     }
 }

@@ -13,6 +13,7 @@
 
 mod bounds;
 mod coord;
+pub(crate) mod hilbert;
 mod id;
 mod range;
 pub mod web_mercator;
