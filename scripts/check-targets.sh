@@ -1,30 +1,36 @@
 #!/bin/sh
-# Checks that the library without features builds for wasm32-unknown-unknown: stores from bytes, queries, containers.
+# Checks that the library without features builds for other processors: stores from bytes, queries, containers on
+# wasm32-unknown-unknown, and the vector instructions of 64-bit ARM. Nothing is run.
 #
-# Takes the wasm32 target of the installed toolchain where it has one. Else, where there is apt-get, Debian's rustc-web and
+# Takes a target of the installed toolchain where it has it. Else, where there is apt-get, Debian's rustc-web and
 # its sources of the standard library, which is built along: the packages are unpacked below target/, nothing is
 # installed. Else it says that the check was skipped; with --must that is a failure.
 set -eu
 cd "$(dirname "$0")/.."
-target=wasm32-unknown-unknown
+targets="wasm32-unknown-unknown aarch64-unknown-linux-gnu"
 
 skip() {
-    echo "SKIPPED: the library was not built for $target: $1" >&2
+    echo "SKIPPED: the library was not built for$missing: $1" >&2
     [ "$must" != --must ] || exit 1
     exit 0
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 must=${1:-}
-set -- --target "$target" --target-dir target/wasm --no-default-features --lib
+set -- --target-dir target/others --no-default-features --lib
 
-if [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
-    cargo build "$@"
-    exit 0
-fi
+missing=""
+for target in $targets; do
+    if [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
+        cargo build --target "$target" "$@"
+    else
+        missing="$missing $target"
+    fi
+done
+[ -n "$missing" ] || exit 0
 
-remedy="run \`rustup target add $target\`"
+remedy="run \`rustup target add$missing\`"
 { have apt-get && have apt-cache && have dpkg; } || skip "$remedy"
-folder=$PWD/target/wasm-toolchain
+folder=$PWD/target/other-toolchain
 if [ ! -x "$folder/rustc" ]; then
     rm -rf "$folder"
     mkdir -p "$folder/packages" "$folder/root"
@@ -49,5 +55,7 @@ needed=$(sed -n 's/^rust-version = "1\.\([0-9]*\)".*/\1/p' Cargo.toml)
 echo "$version with its own standard library" >&2
 # Building the standard library is for nightly compilers; Debian's takes it with this variable. Optimised code takes
 # minutes more, and would only be thrown away.
-RUSTC="$folder/rustc" RUSTC_BOOTSTRAP=1 cargo build -Zbuild-std=std,panic_abort \
-    --config 'profile.dev.package."*".opt-level=0' "$@"
+for target in $missing; do
+    RUSTC="$folder/rustc" RUSTC_BOOTSTRAP=1 cargo build --target "$target" -Zbuild-std=std,panic_abort \
+        --config 'profile.dev.package."*".opt-level=0' "$@"
+done
