@@ -19,8 +19,9 @@ doc: ## the documentation, warnings denied
 bench: ## criterion benches; figures go into benches/RESULTS.md
 	cargo bench
 
-fuzz: ## a short fuzz of the store format
+fuzz: ## a short fuzz of the store format and of the WebP encoder
 	cargo run --release --manifest-path fuzz/Cargo.toml -- --seconds 20
+	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin webp -- --seconds 20
 
 clean:
 	rm -rf demo target fuzz/target
