@@ -1,8 +1,10 @@
 //! Lossless images of tiles, and the chunks in their files.
 
+use std::cell::RefCell;
 use std::io::Cursor;
 
 use super::mask;
+use super::webp::{Encoder, Level};
 use crate::error::{Error, Result};
 
 /// The image format of tiles.
@@ -56,10 +58,12 @@ pub fn image_size(bytes: &[u8]) -> Result<(u32, u32)> {
     }
 }
 
+thread_local! {
+    /// About 15 MB of scratch for a tile of 512 pixels, kept by each thread that encodes.
+    static ENCODER: RefCell<Encoder> = RefCell::default();
+}
+
 /// Encodes RGB pixels. The same pixels give the same bytes.
-///
-/// libwebp's method 1 at quality 28 is its best trade for terrain: higher methods take several times as long for the
-/// same bytes.
 pub(super) fn encode_rgb(format: ImageFormat, size: u32, rgb: &[u8]) -> Result<Vec<u8>> {
     match format {
         ImageFormat::Png => {
@@ -71,12 +75,7 @@ pub(super) fn encode_rgb(format: ImageFormat, size: u32, rgb: &[u8]) -> Result<V
             encoder.write_header().and_then(|mut w| w.write_image_data(rgb)).map_err(bad)?;
             Ok(out)
         }
-        ImageFormat::Webp => {
-            let mut config = webp::WebPConfig::new().map_err(|()| bad("libwebp gives no configuration"))?;
-            (config.lossless, config.method, config.quality, config.exact) = (1, 1, 28.0, 1);
-            let encoded = webp::Encoder::from_rgb(rgb, size, size).encode_advanced(&config);
-            Ok(encoded.map_err(|e| bad(format!("libwebp refuses: {e:?}")))?.to_vec())
-        }
+        ImageFormat::Webp => ENCODER.with_borrow_mut(|encoder| encoder.encode_rgb(Level::Default, size, size, rgb)),
     }
 }
 

@@ -25,6 +25,7 @@ mod lineage;
 pub mod mask;
 pub mod relief;
 mod tile;
+pub mod webp;
 
 pub use codec::TileCodec;
 pub use downsample::{downsample_into, downsample_lineage_into};

@@ -1,0 +1,309 @@
+//! From pixels to a file.
+
+use super::bits::BitWriter;
+use super::cost;
+use super::groups::{self, Groups};
+use super::huffman::{Builder, Code};
+use super::modes::{self, Chooser, Search};
+use super::palette::Palette;
+use super::parse::{self, Parser};
+use super::predict::subtract;
+use super::refs::{self, CACHED, KIND, LITERAL, copy_parts, prefix};
+use crate::error::{Error, Result};
+
+/// The longest side of an image, pixels.
+const MAX_SIDE: u32 = 1 << 14;
+
+/// How much time an image is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Level {
+    /// The least time.
+    Fast,
+    /// Few bytes in little time.
+    #[default]
+    Default,
+    /// The fewest bytes.
+    Small,
+}
+
+/// What a level does.
+struct Settings {
+    search: Search,
+    /// Slots of the colour cache, as a power of two.
+    cache_bits: u32,
+    /// The side of the blocks that share codes, as a power of two.
+    group_bits: u32,
+    groups: usize,
+    /// How often blocks are put into the best group, and by every which row.
+    regroupings: usize,
+    regroup_step: usize,
+    /// How often the cheapest copies are searched for, in images with at least so many repeats in a thousand residuals, in blocks whose
+    /// residuals take at most so many bits each, with so many earlier places looked at.
+    parses: usize,
+    repeats: u32,
+    most_bits: u32,
+    probes: usize,
+}
+
+impl Level {
+    fn settings(self) -> Settings {
+        let search =
+            Search { starts: &[12, 11], candidates: &[12, 11, 1, 2, 4], bits: 4, count_step: 8, step: 4, rounds: 1 };
+        let default = Settings {
+            search,
+            cache_bits: 10,
+            group_bits: 4,
+            groups: 4,
+            regroupings: 1,
+            regroup_step: 4,
+            parses: 1,
+            repeats: 60,
+            most_bits: 4,
+            probes: 2,
+        };
+        match self {
+            Self::Fast => Settings {
+                search: Search { starts: &[12], candidates: &[12, 11, 1, 2], ..search },
+                groups: 4,
+                regroupings: 0,
+                parses: 0,
+                ..default
+            },
+            Self::Default => default,
+            Self::Small => Settings {
+                search: Search { candidates: &[12, 11, 1, 2, 3, 4], step: 2, ..search },
+                groups: 8,
+                regroupings: 2,
+                parses: 2,
+                regroup_step: 2,
+                repeats: 0,
+                most_bits: 64,
+                probes: 32,
+                ..default
+            },
+        }
+    }
+}
+
+/// Encodes images one after the other; keeps its scratch, so that nothing but the files is allocated once it is warm.
+#[derive(Default)]
+pub struct Encoder {
+    argb: Vec<u32>,
+    palette: Palette,
+    chooser: Chooser,
+    residuals: Vec<u32>,
+    cache: Vec<u32>,
+    symbols: Vec<u32>,
+    tokens: Vec<u32>,
+    parsed: Vec<u32>,
+    measure: Vec<u32>,
+    wanted: Vec<bool>,
+    groups: Groups,
+    groups_before: Vec<u8>,
+    parser: Parser,
+    codes: Vec<[Code; 5]>,
+    builder: Builder,
+    small: Vec<u32>,
+    small_codes: [Code; 5],
+}
+
+impl Encoder {
+    /// Encodes RGB pixels, 3 bytes each, row by row. The same pixels give the same bytes, whatever was encoded before.
+    ///
+    /// # Errors
+    /// Where a side is 0 or above 16384 pixels, or `rgb` has not `width * height * 3` bytes.
+    pub fn encode_rgb(&mut self, level: Level, width: u32, height: u32, rgb: &[u8]) -> Result<Vec<u8>> {
+        let sides = 1..=MAX_SIDE;
+        if !sides.contains(&width) || !sides.contains(&height) {
+            return Err(Error::argument("image", format!("of {width} x {height} pixels; sides are 1 to {MAX_SIDE}")));
+        }
+        if rgb.len() != width as usize * height as usize * 3 {
+            return Err(Error::argument("image", format!("should have {width} x {height} pixels of 3 bytes")));
+        }
+        self.argb.clear();
+        self.argb.extend(rgb.chunks_exact(3).map(|p| u32::from_be_bytes([255, p[0], p[1], p[2]])));
+        // The container and the chunk get their lengths at the end.
+        let mut file = Vec::with_capacity(rgb.len() / 8 + 64);
+        file.extend_from_slice(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f");
+        let mut writer = BitWriter::start(file);
+        writer.put(width - 1, 14);
+        writer.put(height - 1, 14);
+        // No alpha; version 0.
+        writer.put(0, 4);
+        self.image(&level.settings(), width as usize, &mut writer);
+        let mut file = writer.finish();
+        let chunk = file.len() - 20;
+        file.resize(file.len().next_multiple_of(2), 0);
+        let all = file.len() - 8;
+        file[4..8].copy_from_slice(&(all as u32).to_le_bytes());
+        file[16..20].copy_from_slice(&(chunk as u32).to_le_bytes());
+        Ok(file)
+    }
+
+    /// Writes the transforms and the image.
+    fn image(&mut self, settings: &Settings, mut width: usize, writer: &mut BitWriter) {
+        let search = &settings.search;
+        let mut cache_bits = settings.cache_bits;
+        let mut predicted = true;
+        let indexed = self.palette.collect(&self.argb);
+        if indexed {
+            writer.put(1, 1);
+            writer.put(3, 2);
+            self.colors(writer);
+            width = self.palette.index(&self.argb, width);
+            // An index is a symbol already; several in a pixel have no neighbours to be predicted from.
+            cache_bits = 0;
+            predicted = self.palette.bundle_bits() == 0;
+        }
+        let pixels: &[u32] = if indexed { &self.palette.indices } else { &self.argb };
+        if predicted {
+            self.chooser.choose(search, pixels, width);
+            modes::predict(pixels, width, search.bits, &self.chooser.best.modes, &mut self.residuals);
+            writer.put(1, 1);
+            writer.put(0, 2);
+            writer.put(search.bits - 2, 3);
+            self.small.clear();
+            self.small.extend(self.chooser.best.modes.iter().map(|&mode| u32::from(mode) << 8));
+            small_image(&self.small, &mut self.builder, &mut self.small_codes, writer);
+        } else {
+            self.chooser.leave(search, pixels, width);
+            self.residuals.clear();
+            self.residuals.extend_from_slice(pixels);
+        }
+        writer.put(0, 1);
+        self.tokens(settings, width, cache_bits);
+        self.write(width, cache_bits, writer);
+    }
+
+    /// Writes the table of colours, each as its difference from the one before.
+    fn colors(&mut self, writer: &mut BitWriter) {
+        let colors = &self.palette.colors;
+        writer.put(colors.len() as u32 - 1, 8);
+        self.small.clear();
+        let mut before = 0;
+        self.small.extend(colors.iter().map(|&color| subtract(color, std::mem::replace(&mut before, color))));
+        small_image(&self.small, &mut self.builder, &mut self.small_codes, writer);
+    }
+
+    /// Makes the tokens of the residuals, and the groups.
+    fn tokens(&mut self, settings: &Settings, width: usize, cache_bits: u32) {
+        let (residuals, choice) = (&self.residuals[..], &self.chooser.best);
+        refs::symbols(residuals, cache_bits, &mut self.cache, &mut self.symbols);
+        parse::runs(residuals, &self.symbols, width, choice, &mut self.tokens);
+        let (bits, step) = (settings.group_bits, settings.regroup_step);
+        let blocks = (width, residuals.len() / width, settings.search.bits, bits);
+        block_measure(&choice.measure, blocks, &mut self.measure);
+        self.groups.start(&self.measure, bits, settings.groups, cache_bits);
+        self.groups.count(&self.tokens, width);
+        self.groups.improve(&self.tokens, width, step, settings.regroupings);
+        if settings.parses > 0 && choice.repeats >= settings.repeats {
+            let pixels_measured = (1u32 << (2 * bits)) / settings.search.step as u32;
+            let most = pixels_measured * settings.most_bits * cost::BIT;
+            self.wanted.clear();
+            self.wanted.extend(self.measure.iter().map(|&measure| measure <= most));
+            self.parser.find(residuals, width, bits, &self.wanted, settings.probes);
+            for _ in 0..settings.parses {
+                let before = self.groups.bits();
+                self.groups.price();
+                self.parser.cheapest(&self.symbols, width, &self.groups, &mut self.parsed);
+                self.groups_before.clone_from(&self.groups.of);
+                self.groups.count(&self.parsed, width);
+                self.groups.improve(&self.parsed, width, step, settings.regroupings);
+                if self.groups.bits() >= before {
+                    // No gain: what was before stays.
+                    self.groups.of.clone_from(&self.groups_before);
+                    self.groups.count(&self.tokens, width);
+                    break;
+                }
+                std::mem::swap(&mut self.tokens, &mut self.parsed);
+            }
+        }
+        self.groups.join();
+    }
+
+    /// Writes the cache's size, the groups, their codes, and the tokens.
+    fn write(&mut self, width: usize, cache_bits: u32, writer: &mut BitWriter) {
+        writer.put(u32::from(cache_bits > 0), 1);
+        if cache_bits > 0 {
+            writer.put(cache_bits, 4);
+        }
+        let number = self.groups.number;
+        writer.put(u32::from(number > 1), 1);
+        if number > 1 {
+            writer.put(self.groups.block_bits - 2, 3);
+            self.small.clear();
+            self.small.extend(self.groups.of.iter().map(|&g| u32::from(g) << 8));
+            small_image(&self.small, &mut self.builder, &mut self.small_codes, writer);
+        }
+        self.codes.resize_with(number.max(self.codes.len()), Default::default);
+        for (codes, counts) in self.codes.iter_mut().zip(&self.groups.counts[..number]) {
+            let [green, red, blue, distance] = counts.parts();
+            let mut alpha = [0; 256];
+            alpha[0] = 1;
+            for (code, counts) in codes.iter_mut().zip([green, red, blue, &alpha, distance]) {
+                self.builder.code(counts, code, writer);
+            }
+        }
+        let (codes, of) = (&self.codes[..number], &self.groups.of);
+        groups::walk(&self.tokens, width, self.groups.block_bits, |block, _, tokens| {
+            let [green, red, blue, _, distance] = &codes[usize::from(of[block])];
+            for &token in tokens {
+                match token >> KIND {
+                    CACHED => green.put(writer, 280 + (token & 0xfff) as usize),
+                    LITERAL => {
+                        green.put(writer, (token >> 8 & 255) as usize);
+                        red.put(writer, (token >> 16 & 255) as usize);
+                        blue.put(writer, (token & 255) as usize);
+                    }
+                    _ => {
+                        let (length, code) = copy_parts(token);
+                        let (symbol, extra, bits) = prefix(length);
+                        green.put(writer, 256 + symbol);
+                        writer.put(extra, bits);
+                        let (symbol, extra, bits) = prefix(code);
+                        distance.put(writer, symbol);
+                        writer.put(extra, bits);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// The measure of the blocks of groups from that of the blocks of predictors; they are no smaller. `blocks` has the image's sides and the
+/// two block sizes.
+fn block_measure(from: &[u32], blocks: (usize, usize, u32, u32), out: &mut Vec<u32>) {
+    let (width, height, from_bits, bits) = blocks;
+    let across = width.div_ceil(1 << bits);
+    out.clear();
+    out.resize(across * height.div_ceil(1 << bits), 0);
+    for (y, line) in from.chunks(width.div_ceil(1 << from_bits)).enumerate() {
+        for (x, &measure) in line.iter().enumerate() {
+            let block = &mut out[(y >> (bits - from_bits)) * across + (x >> (bits - from_bits))];
+            *block = block.saturating_add(measure);
+        }
+    }
+}
+
+/// Writes an image by literals alone: colour tables, and the choices of blocks.
+fn small_image(argb: &[u32], builder: &mut Builder, codes: &mut [Code; 5], writer: &mut BitWriter) {
+    const SHIFTS: [u32; 4] = [8, 16, 0, 24];
+    // No colour cache.
+    writer.put(0, 1);
+    let mut counts = [[0u32; 280]; 4];
+    for &pixel in argb {
+        for (counts, shift) in counts.iter_mut().zip(SHIFTS) {
+            counts[(pixel >> shift & 255) as usize] += 1;
+        }
+    }
+    builder.code(&counts[0], &mut codes[0], writer);
+    for i in 1..4 {
+        builder.code(&counts[i][..256], &mut codes[i], writer);
+    }
+    builder.code(&[0; 40], &mut codes[4], writer);
+    for &pixel in argb {
+        for (code, shift) in codes.iter().zip(SHIFTS) {
+            code.put(writer, (pixel >> shift & 255) as usize);
+        }
+    }
+}
