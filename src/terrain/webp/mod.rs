@@ -3,11 +3,11 @@
 //! Heights in RGB are unlike photographs: a step of the ground changes two channels at once where it carries, and residuals have few
 //! distinct values. So a residual's three colours are weighed, and coded, as one symbol, a slot of the colour cache:
 //!
-//! 1. [`palette`]: an image of 256 colours or fewer becomes indices.
-//! 2. [`modes`]: each block takes the predictor ([`predict`]) whose residuals are the cheapest, by how often they occur in the image.
-//! 3. [`refs`], [`parse`]: residuals become tokens: literals, cache slots, copies. What repeats itself, such as upsampled terrain, is
+//! 1. `palette`: an image of 256 colours or fewer becomes indices.
+//! 2. `modes`: each block takes the predictor (`predict`) whose residuals are the cheapest, by how often they occur in the image.
+//! 3. `refs`, `parse`: residuals become tokens: literals, cache slots, copies. What repeats itself, such as upsampled terrain, is
 //!    parsed for the cheapest copies; elsewhere only runs are copied.
-//! 4. [`groups`]: blocks of like statistics share prefix codes ([`huffman`]).
+//! 4. `groups`: blocks of like statistics share prefix codes (`huffman`).
 //!
 //! All decisions are made in whole numbers: the same pixels give the same bytes on every machine.
 
