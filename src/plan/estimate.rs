@@ -24,7 +24,7 @@ pub struct Estimate {
 
 /// Bytes of an encoded pixel, and CPU seconds for it: rendering and encoding, lossless WebP.
 const BYTES_PER_PIXEL: f64 = 0.31;
-const SECONDS_PER_PIXEL: f64 = 2.8e-7;
+const SECONDS_PER_PIXEL: f64 = 1.0e-7;
 /// Memory of a worker beside its block cache, and of the coordinator: libraries, tiles in work, open rasters.
 const WORKER_BYTES: u64 = 70 << 20;
 const COORDINATOR_BYTES: u64 = 30 << 20;
