@@ -10,6 +10,8 @@ pub trait Progress: Sync {
     fn begin(&self, what: &str, total: Option<u64>, unit: &'static str);
     /// `steps` more are done.
     fn advance(&self, steps: u64);
+    /// Facts to show beside the count, some times a second.
+    fn status(&self, _status: &Status) {}
     /// The stage is over.
     fn end(&self);
     /// Something that the user should read now: a warning, a retry.
@@ -18,6 +20,25 @@ pub trait Progress: Sync {
     fn interrupted(&self) -> bool {
         false
     }
+}
+
+/// How a run stands, beside its count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The time that is left, guessed from what the parts of the work took that are like those left.
+    pub left: Option<std::time::Duration>,
+    /// What all processes take now, bytes.
+    pub memory: u64,
+    /// What they may take together, bytes.
+    pub memory_budget: Option<u64>,
+    /// What is free on the fullest volume in use, bytes.
+    pub disk_free: Option<u64>,
+    /// Bytes made so far.
+    pub bytes: u64,
+    /// Tries that failed and were repeated.
+    pub retried: u64,
+    /// Units that kept failing.
+    pub set_aside: u64,
 }
 
 /// Listens to nothing.

@@ -1,9 +1,11 @@
 //! `hypso aggregate` and `hypso aggregate-zoom`: from a store to terrain tiles.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::output;
 use super::progress::Terminal;
+use super::report;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::error::{Error, Result};
@@ -12,14 +14,14 @@ use crate::raster::Resampling;
 use crate::render::RenderOptions;
 use crate::store::{Builder, Parameters, Store};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
-use crate::worker::{Job, Launcher, Summary, aggregate};
+use crate::worker::{Budget, BudgetOptions, Job, Launcher, Summary, aggregate};
 
 /// Make terrain tiles from a store: each zoom group by worker processes, then one archive of all.
 ///
 /// Run the same command again after an interruption: it goes on where it stopped and gives the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5 35.2 139.0 35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --jobs 4 --keep-intermediates"
+    after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5 35.2 139.0 35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --memory 2G --keep-intermediates\n  hypso build --update -o japan.hypso dem1a/ dem5a/ && hypso aggregate japan.hypso -o japan.pmtiles --update"
 )]
 pub struct Args {
     /// The store.
@@ -120,31 +122,96 @@ pub struct TileArgs {
 /// What decides how the work is done.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
-    /// Worker processes [default: one for each processor].
+    /// Worker processes at most [default: one for each processor].
     #[arg(long, short, value_name = "COUNT")]
     jobs: Option<usize>,
+    /// What all processes may take together, such as 2G or 800M; decides how many workers there are and what they cache.
+    #[arg(long, value_name = "SIZE", value_parser = output::parse_bytes)]
+    memory: Option<u64>,
     /// Replace existing outputs, and drop an unfinished run of other options.
     #[arg(long)]
     pub overwrite: bool,
+    /// Make only the tiles that changed, appeared or vanished since the output was made, and those that are made from them.
+    #[arg(long, conflicts_with = "overwrite")]
+    update: bool,
     /// Keep the archive of each zoom group beside the output.
     #[arg(long)]
     keep_intermediates: bool,
-    /// Megabytes of decoded raster blocks that each worker may keep.
-    #[arg(long, default_value_t = 32, value_name = "MB")]
-    block_cache: u64,
+    /// Begin with this zoom group, 0 being the finest; finer ones must be finished.
+    #[arg(long, value_name = "GROUP")]
+    resume_from: Option<usize>,
+    /// The folder for unfinished work [default: beside the output].
+    #[arg(long, value_name = "FOLDER")]
+    tmpdir: Option<PathBuf>,
+    /// Begin nothing new while a disk has less room than this.
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = output::parse_bytes)]
+    disk_reserve: u64,
+    /// Begin although the disk seems too small.
+    #[arg(long)]
+    ignore_space: bool,
+    /// End a worker that takes more memory, and try its unit once more in parts [default: its share of --memory].
+    #[arg(long, value_name = "SIZE", value_parser = output::parse_bytes)]
+    watchdog_memory: Option<u64>,
+    /// End a worker that takes longer for a unit, and try it once more in parts.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    watchdog_time: Option<Duration>,
+    /// What each worker may keep of decoded raster blocks [default: 32M, or what is left of its share of --memory].
+    #[arg(long, value_name = "SIZE", value_parser = output::parse_bytes)]
+    block_cache: Option<u64>,
+    /// End with exit code 4 where more than this part of the tiles has no data.
+    #[arg(long, value_name = "PERCENT")]
+    alert_empty: Option<f64>,
+    /// End with exit code 4 where more than this part of the records gave no pixel.
+    #[arg(long, value_name = "PERCENT")]
+    alert_unused: Option<f64>,
 }
 
 impl RunArgs {
-    /// Worker processes.
-    pub fn jobs(&self) -> usize {
+    /// Workers, memory and time.
+    pub fn budget(&self, store: &Store) -> Result<Budget> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        self.jobs.unwrap_or(processors).clamp(1, 256)
+        let options = BudgetOptions {
+            jobs: self.jobs.unwrap_or(processors).clamp(1, 256),
+            memory: self.memory,
+            block_cache: self.block_cache,
+            watchdog_memory: self.watchdog_memory,
+            watchdog_time: self.watchdog_time,
+        };
+        Budget::new(&options, Summary::tiles_in_work(store))
     }
 
-    /// Bytes of decoded raster blocks in each worker.
-    pub fn block_cache(&self) -> u64 {
-        self.block_cache.clamp(1, 1 << 20) << 20
+    /// The job that these options, a plan and an output make.
+    pub fn job<'a>(
+        &'a self,
+        store: &'a Store,
+        (plan, options): &'a (Plan, RenderOptions),
+        output: &'a Path,
+        budget: &'a Budget,
+        launcher: &'a Launcher,
+    ) -> Job<'a> {
+        Job {
+            store,
+            plan,
+            options,
+            output,
+            tmpdir: self.tmpdir.as_deref(),
+            budget,
+            launcher,
+            overwrite: self.overwrite,
+            update: self.update,
+            keep_intermediates: self.keep_intermediates,
+            resume_from: self.resume_from,
+            disk_reserve: self.disk_reserve,
+            ignore_space: self.ignore_space,
+            finer: None,
+        }
     }
+}
+
+/// A number of seconds.
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|e| e.to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
 }
 
 pub fn run(args: &Args) -> Outcome {
@@ -171,28 +238,25 @@ pub struct Zooms {
 pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &RunArgs) -> Outcome {
     let resized = resized(store, output, tiles.tile_size)?;
     let store = resized.as_ref().map_or(store, |r| &r.store);
-    let (plan, options) = prepare(store, &zooms, tiles)?;
-    check_finer(zooms.finer.as_ref(), &plan, &options)?;
+    let planned = prepare(store, &zooms, tiles)?;
+    check_finer(zooms.finer.as_ref(), &planned.0, &planned.1)?;
     super::progress::catch_interrupts();
     let progress = Terminal::default();
-    announce(store, &plan, output);
+    let budget = run.budget(store)?;
+    announce(store, &planned.0, output, &budget);
     let launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
-    let job = Job {
-        store,
-        plan: &plan,
-        options: &options,
-        output,
-        jobs: run.jobs(),
-        launcher: &launcher,
-        overwrite: run.overwrite,
-        keep_intermediates: run.keep_intermediates,
-        block_cache: run.block_cache(),
-        finer: zooms.finer,
-    };
+    let job = Job { finer: zooms.finer, ..run.job(store, &planned, output, &budget, &launcher) };
     let summary = aggregate(&job, &progress)?;
-    drop(resized);
-    report(&summary)?;
-    Ok(exit::OK)
+    let alerts = report::alerts(&summary, store, run.alert_empty, run.alert_unused);
+    let told = report::write(&job, &summary, &alerts)?;
+    if let Some(error) = summary.failure() {
+        return Err(error.into());
+    }
+    report::print(&summary, store, &told);
+    for alert in &alerts {
+        super::say(&format!("alert: {alert}"));
+    }
+    Ok(if alerts.is_empty() { exit::OK } else { exit::ALERT })
 }
 
 /// The plan of a run and how its tiles are made.
@@ -287,7 +351,7 @@ fn resized(store: &Store, output: &Path, tile_size: Option<u32>) -> Result<Optio
     Ok(Some(Resized { store, path }))
 }
 
-fn announce(store: &Store, plan: &Plan, output: &Path) {
+fn announce(store: &Store, plan: &Plan, output: &Path, budget: &Budget) {
     let zooms = plan.extent.zooms;
     let groups: Vec<String> = plan.groups.iter().filter(|g| g.kept).map(|g| g.zooms.to_string()).collect();
     super::say(&format!(
@@ -298,6 +362,14 @@ fn announce(store: &Store, plan: &Plan, output: &Path) {
         output::count(plan.units() as u64),
         output::count(u64::from(store.len())),
     ));
+    if let Some(total) = budget.total {
+        super::say(&format!(
+            "{} workers within {}, {} of decoded blocks in each",
+            budget.jobs,
+            output::bytes(total),
+            output::bytes(budget.block_cache)
+        ));
+    }
     let intermediate = plan.intermediate_tiles(store);
     if intermediate > 0 {
         super::say(&format!(
@@ -305,65 +377,4 @@ fn announce(store: &Store, plan: &Plan, output: &Path) {
             output::count(intermediate)
         ));
     }
-}
-
-fn report(summary: &Summary) -> Outcome {
-    let r = &summary.report;
-    let (path, archive) = &summary.output;
-    let rate = archive.tiles as f64 / summary.took.as_secs_f64().max(1e-9);
-    let mut rows = vec![vec!["made".to_string(), path.display().to_string()]];
-    let mut row = |name: &str, value: String| rows.push(vec![name.into(), value]);
-    row(
-        "tiles",
-        format!(
-            "{} ({} distinct), {}",
-            output::count(archive.tiles),
-            output::count(archive.contents),
-            output::bytes(archive.file_size)
-        ),
-    );
-    if let Some((path, archive)) = &summary.lineage {
-        row("lineage", format!("{} ({})", path.display(), output::bytes(archive.file_size)));
-    }
-    for path in &summary.groups {
-        row("group", path.display().to_string());
-    }
-    row(
-        "units",
-        format!(
-            "{} made, {} found from before, {} tries repeated",
-            summary.units_made, summary.units_found, summary.retried
-        ),
-    );
-    if r.intermediate + r.empty + r.clamped > 0 {
-        row(
-            "besides",
-            format!(
-                "{} intermediate tiles, {} tiles without data skipped, {} values clamped",
-                r.intermediate, r.empty, r.clamped
-            ),
-        );
-    }
-    row(
-        "workers",
-        format!(
-            "{:.1} s reading, {:.1} s warping, {:.1} s coding, {} rasters opened",
-            r.reading, r.warping, r.coding, r.opened
-        ),
-    );
-    if summary.memory.total > 0 {
-        row(
-            "memory",
-            format!(
-                "{} at most in all processes (proportional), {} in one",
-                output::bytes(summary.memory.total),
-                output::bytes(summary.memory.process)
-            ),
-        );
-    }
-    row("time", format!("{}, {rate:.1} tiles/s", output::duration(summary.took)));
-    super::say(output::list(&rows).trim_end());
-    let relief = path.with_extension("png");
-    super::say(&format!("next: hypso verify {0} && hypso preview {0} -o {1}", path.display(), relief.display()));
-    Ok(exit::OK)
 }

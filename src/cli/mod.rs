@@ -19,6 +19,8 @@ mod preview;
 mod progress;
 mod query;
 #[cfg(feature = "gdal")]
+mod report;
+#[cfg(feature = "gdal")]
 mod sample;
 mod store_file;
 #[cfg(feature = "gdal")]
@@ -42,6 +44,8 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// `verify` found problems.
     pub const PROBLEMS: u8 = 3;
+    /// The work is done, but a share passed a threshold that the user gave.
+    pub const ALERT: u8 = 4;
     /// The user interrupted the work.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -52,9 +56,11 @@ pub mod exit {
     name = "hypso",
     version,
     max_term_width = 110,
-    after_help = "A first run:\n  hypso sample demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems, 130 interrupted."
+    after_help = "A first run:\n  hypso sample demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems, 4 an alert, 130 interrupted."
 )]
 struct Cli {
+    #[command(flatten)]
+    talk: progress::TalkArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -97,6 +103,7 @@ type Outcome = anyhow::Result<u8>;
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    cli.talk.apply();
     match run(cli.command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => output::report_error(&error),

@@ -116,3 +116,36 @@ pub fn list(rows: &[Vec<String>]) -> String {
     let width = rows.iter().filter_map(|r| r.first()).map(|n| n.chars().count()).max().unwrap_or(0);
     rows.iter().filter_map(|r| Some(format!("  {:width$}  {}\n", r.first()?, r.get(1)?))).collect()
 }
+
+/// A size such as `2G`, `800M`, `64k` or `1048576`: powers of 1024.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim().trim_end_matches(['b', 'B']).trim_end_matches('i');
+    let (number, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        Some((at, 't' | 'T')) => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number: f64 =
+        number.trim().parse().map_err(|_| "a size is a number with k, M, G or T, such as 800M".to_owned())?;
+    let bytes = number * f64::from(shift).exp2();
+    if (0.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err("a size is from 0 to 1e18 bytes".into()) }
+}
+
+#[cfg(test)]
+mod size_tests {
+    use super::parse_bytes;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in
+            [("2G", 2 << 30), ("1.5M", 3 << 19), ("64k", 65536), ("512", 512), ("1GiB", 1 << 30), ("0", 0)]
+        {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "G", "-1M", "two", "1e30T"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
+}

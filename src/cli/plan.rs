@@ -12,7 +12,7 @@ use super::{Outcome, exit};
 use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, Step};
 use crate::store::Store;
-use crate::worker::{Job, Made, PlanFile};
+use crate::worker::{Made, PlanFile, Summary};
 
 /// Show what a run would make and take, without making it.
 ///
@@ -64,27 +64,19 @@ pub fn run(args: &Args) -> Outcome {
         return super::usage("--tile-size", "can't be planned; build the store for that tile size");
     }
     let zooms = args.zooms.zooms()?;
-    let (plan, options) = prepare(&store, &zooms, &args.tiles)?;
-    let estimate = Estimate::new(&plan, &store, args.run.jobs(), args.run.block_cache());
+    let planned = prepare(&store, &zooms, &args.tiles)?;
+    let plan = &planned.0;
+    let budget = args.run.budget(&store)?;
+    let estimate = Estimate::new(plan, &store, budget.jobs);
+    let memory = budget.expected(Summary::tiles_in_work(&store));
     match args.print {
-        Format::Json => output::line(as_json(&store, &plan, &estimate))?,
-        Format::Table => table(&store, &plan, &estimate)?,
+        Format::Json => output::line(as_json(&store, plan, &estimate, memory))?,
+        Format::Table => table(&store, plan, &estimate, memory)?,
         _ => return super::usage("--print", "takes table or json"),
     }
     if let Some(path) = &args.export {
         let launcher = crate::worker::Launcher { program: PathBuf::new(), arguments: Vec::new() };
-        let job = Job {
-            store: &store,
-            plan: &plan,
-            options: &options,
-            output: &args.output,
-            jobs: args.run.jobs(),
-            launcher: &launcher,
-            overwrite: args.run.overwrite,
-            keep_intermediates: false,
-            block_cache: args.run.block_cache(),
-            finer: None,
-        };
+        let job = args.run.job(&store, &planned, &args.output, &budget, &launcher);
         let mut file = crate::atomic::AtomicFile::create(path)?;
         let text = PlanFile::new(&job)?.to_json()?;
         file.file().write_all(text.as_bytes()).map_err(Error::io("write", path))?;
@@ -109,7 +101,7 @@ pub fn run_work(args: &WorkArgs) -> Outcome {
     Ok(exit::OK)
 }
 
-fn table(store: &Store, plan: &Plan, estimate: &Estimate) -> Result<()> {
+fn table(store: &Store, plan: &Plan, estimate: &Estimate, memory: u64) -> Result<()> {
     let mut rows = vec![["group", "step", "units", "tiles", ""].map(String::from).to_vec()];
     for group in &plan.groups {
         for (i, step) in group.steps.iter().enumerate() {
@@ -127,16 +119,19 @@ fn table(store: &Store, plan: &Plan, estimate: &Estimate) -> Result<()> {
     let seconds = |s: f64| output::duration(std::time::Duration::from_secs_f64(s));
     print(output::list(&[
         vec!["output".into(), format!("about {}", output::bytes(estimate.output_bytes))],
-        vec!["disk".into(), format!("about {} at the most, beside the output", output::bytes(estimate.disk_bytes))],
+        vec![
+            "disk".into(),
+            format!("about {} for work, beside the output or in --tmpdir", output::bytes(estimate.work_bytes)),
+        ],
         vec![
             "time".into(),
             format!("about {} ({} of CPU)", seconds(estimate.wall_seconds), seconds(estimate.cpu_seconds)),
         ],
-        vec!["memory".into(), format!("about {} in all processes", output::bytes(estimate.memory_bytes))],
+        vec!["memory".into(), format!("about {} in all processes", output::bytes(memory))],
     ]))
 }
 
-fn as_json(store: &Store, plan: &Plan, estimate: &Estimate) -> serde_json::Value {
+fn as_json(store: &Store, plan: &Plan, estimate: &Estimate, memory: u64) -> serde_json::Value {
     let step = |s: &Step| json!({"zooms": s.zooms.to_string(), "block_zoom": s.block_zoom, "units": s.units.len(), "tiles": s.tiles()});
     let groups = plan.groups.iter().map(|g| {
         json!({"zooms": g.zooms.to_string(), "kept": g.kept, "steps": g.steps.iter().map(step).collect::<Vec<_>>()})
@@ -149,5 +144,6 @@ fn as_json(store: &Store, plan: &Plan, estimate: &Estimate) -> serde_json::Value
         "groups": groups.collect::<Vec<_>>(),
         "zooms": zooms.collect::<Vec<_>>(),
         "estimate": estimate,
+        "memory_bytes": memory,
     })
 }

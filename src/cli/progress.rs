@@ -1,4 +1,4 @@
-//! Draws progress on stderr: a bar on a terminal, a line every few seconds elsewhere.
+//! Draws progress on stderr: a bar on a terminal, a line every few seconds elsewhere, JSON lines on request; and logs.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,12 +6,78 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use super::output;
-use crate::progress::Progress;
+use crate::progress::{Progress, Status};
 
-/// How often a line is written where stderr is not a terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+/// How progress is told, and logs are written; for all commands.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Progress and logs")]
+pub struct TalkArgs {
+    /// How progress is shown.
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "HOW")]
+    progress: Style,
+    /// Seconds between lines of progress.
+    #[arg(long, global = true, default_value_t = 5.0, value_name = "SECONDS")]
+    progress_every: f64,
+    /// What is logged on stderr: off, error, warn, info, debug or trace.
+    #[arg(long, global = true, default_value = "warn", value_name = "LEVEL", env = "HYPSO_LOG")]
+    log_level: tracing::level_filters::LevelFilter,
+    /// How logs are written; with json, notes are written as logs too.
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "HOW")]
+    log_format: LogFormat,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Style {
+    /// A bar on a terminal, lines elsewhere.
+    Auto,
+    /// A line now and then.
+    Lines,
+    /// A JSON document a line.
+    Json,
+    /// Nothing.
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How this process talks.
+#[derive(Debug, Clone, Copy)]
+struct Talk {
+    style: Style,
+    every: Duration,
+    json_logs: bool,
+}
+
+static TALK: OnceLock<Talk> = OnceLock::new();
+
+fn talk() -> Talk {
+    *TALK.get_or_init(|| Talk { style: Style::Auto, every: Duration::from_secs(5), json_logs: false })
+}
+
+impl TalkArgs {
+    /// Sets up progress and logs for this process.
+    pub fn apply(&self) {
+        let every = Duration::try_from_secs_f64(self.progress_every).unwrap_or(Duration::from_secs(5));
+        let json_logs = self.log_format == LogFormat::Json;
+        let _ = TALK.set(Talk { style: self.progress, every, json_logs });
+        let logs =
+            tracing_subscriber::fmt().with_max_level(self.log_level).with_writer(std::io::stderr).with_target(false);
+        let _ = if json_logs {
+            tracing::subscriber::set_global_default(logs.json().flatten_event(true).finish())
+        } else {
+            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            tracing::subscriber::set_global_default(logs.with_ansi(colour).finish())
+        };
+    }
+}
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -43,6 +109,7 @@ struct Stage {
     since: Instant,
     said: Instant,
     bar: Option<ProgressBar>,
+    status: Option<Status>,
 }
 
 impl Stage {
@@ -54,20 +121,67 @@ impl Stage {
             text += &format!(" of {}", output::count(total));
         }
         text += &format!(" {}, {rate:.1}/s", self.unit);
-        if let Some(total) = self.total.filter(|&t| self.done > 0 && t >= self.done) {
-            text += &format!(", {} left", output::duration(Duration::from_secs_f64((total - self.done) as f64 / rate)));
+        if let Some(left) = self.left() {
+            text += &format!(", {} left", output::duration(left));
+        }
+        text + &self.facts()
+    }
+
+    /// The time that is left: as the work knows it, else from the count.
+    fn left(&self) -> Option<Duration> {
+        let total = self.total.filter(|&t| self.done > 0 && t >= self.done)?;
+        let by_count = self.since.elapsed().mul_f64((total - self.done) as f64 / self.done as f64);
+        Some(self.status.and_then(|s| s.left).unwrap_or(by_count))
+    }
+
+    /// Memory, disk and failures, as far as they are known.
+    fn facts(&self) -> String {
+        let Some(s) = self.status else { return String::new() };
+        let mut text = format!(", {} made, memory {}", output::bytes(s.bytes), output::bytes(s.memory));
+        if let Some(budget) = s.memory_budget {
+            text += &format!(" of {}", output::bytes(budget));
+        }
+        if let Some(free) = s.disk_free {
+            text += &format!(", disk {} free", output::bytes(free));
+        }
+        for (count, what) in [(s.retried, "tries repeated"), (s.set_aside, "units set aside")] {
+            if count > 0 {
+                text += &format!(", {count} {what}");
+            }
         }
         text
+    }
+
+    fn json(&self) -> String {
+        let seconds = self.since.elapsed().as_secs_f64();
+        let s = self.status;
+        json!({
+            "stage": self.what, "unit": self.unit, "done": self.done, "total": self.total, "seconds": seconds,
+            "rate": self.done as f64 / seconds.max(1e-9), "seconds_left": self.left().map(|l| l.as_secs_f64()),
+            "bytes": s.map(|s| s.bytes), "memory": s.map(|s| s.memory), "memory_budget": s.and_then(|s| s.memory_budget),
+            "disk_free": s.and_then(|s| s.disk_free), "retried": s.map(|s| s.retried), "set_aside": s.map(|s| s.set_aside),
+        })
+        .to_string()
+    }
+
+    fn tell(&mut self) {
+        self.said = Instant::now();
+        let text = match talk().style {
+            Style::None => return,
+            Style::Json => self.json(),
+            _ => self.line(),
+        };
+        let _ = writeln!(std::io::stderr(), "{text}");
     }
 }
 
 impl Progress for Terminal {
     fn begin(&self, what: &str, total: Option<u64>, unit: &'static str) {
         self.end();
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = (talk().style == Style::Auto && std::io::stderr().is_terminal()).then(|| {
             let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
             let template = if total.is_some() {
-                format!("{{msg}} [{{bar:30}}] {{human_pos}}/{{human_len}} {unit} ({{per_sec}}, {{eta}} left)")
+                format!("{{msg}} [{{bar:30}}] {{human_pos}}/{{human_len}} {unit} ({{per_sec}}{{prefix}})")
             } else {
                 format!("{{msg}} {{spinner}} {{human_pos}} {unit} ({{per_sec}})")
             };
@@ -78,7 +192,7 @@ impl Progress for Terminal {
             bar
         });
         let now = Instant::now();
-        let stage = Stage { what: what.to_owned(), unit, total, done: 0, since: now, said: now, bar };
+        let stage = Stage { what: what.to_owned(), unit, total, done: 0, since: now, said: now, bar, status: None };
         *self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(stage);
     }
 
@@ -86,26 +200,40 @@ impl Progress for Terminal {
         let mut guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(stage) = guard.as_mut() else { return };
         stage.done += steps;
+        let left = stage.left().map_or(String::new(), |left| format!(", {} left", output::duration(left)));
         if let Some(bar) = &stage.bar {
             bar.inc(steps);
-        } else if stage.said.elapsed() >= LINE_EVERY {
-            stage.said = Instant::now();
-            let _ = writeln!(std::io::stderr(), "{}", stage.line());
+            bar.set_prefix(left + &stage.facts());
+        } else if stage.said.elapsed() >= talk().every {
+            stage.tell();
+        }
+    }
+
+    fn status(&self, status: &Status) {
+        let mut guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(stage) = guard.as_mut() else { return };
+        stage.status = Some(*status);
+        if stage.bar.is_none() && stage.said.elapsed() >= talk().every {
+            stage.tell();
         }
     }
 
     fn end(&self) {
         let mut guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(stage) = guard.take() {
+        if let Some(mut stage) = guard.take() {
             if let Some(bar) = &stage.bar {
                 bar.finish_and_clear();
-            } else if stage.since.elapsed() >= Duration::from_secs(2) {
-                let _ = writeln!(std::io::stderr(), "{}", stage.line());
+            } else if stage.since.elapsed() >= Duration::from_secs(2) || talk().style == Style::Json {
+                stage.tell();
             }
         }
     }
 
     fn note(&self, message: &str) {
+        if talk().json_logs {
+            tracing::warn!("{message}");
+            return;
+        }
         let guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match guard.as_ref().and_then(|s| s.bar.as_ref()) {
             Some(bar) => bar.suspend(|| drop(writeln!(std::io::stderr(), "{message}"))),

@@ -12,12 +12,14 @@
 //! Tiles outside the wanted zooms and box are planned too where wanted tiles are means of them: `--bbox`,
 //! `--min-zoom` and `--max-zoom` only remove tiles, they change no pixel.
 
+mod changes;
 mod coverage;
 mod estimate;
 mod groups;
 mod units;
 
+pub use changes::Changes;
 pub use coverage::{Coverage, Extent};
 pub use estimate::Estimate;
 pub use groups::{Pattern, ZoomRange};
-pub use units::{Group, Plan, PlanOptions, Step, Unit};
+pub use units::{Group, Parts, Plan, PlanOptions, Step, Unit};

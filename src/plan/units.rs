@@ -75,6 +75,32 @@ impl Unit {
     }
 }
 
+/// A unit cut up, so that each piece takes less memory and time.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The parts, which are made like units of their own, each of a quarter of the block.
+    pub units: [Unit; 4],
+    /// The unit of what is left, which is made from the parts: the zoom of the block itself.
+    pub rest: Option<Unit>,
+}
+
+impl Unit {
+    /// Cuts the block into its four children. `None` for a unit of a single tile.
+    #[must_use]
+    pub fn parts(&self) -> Option<Parts> {
+        let at_block = self.block.z() == self.zooms.min;
+        if at_block && self.zooms.min == self.zooms.max {
+            return None;
+        }
+        let zooms = ZoomRange { min: self.zooms.min + u8::from(at_block), max: self.zooms.max };
+        let mut blocks = self.block.children();
+        blocks.sort_unstable_by_key(|&b| TileId::from(b));
+        let units = blocks.map(|block| Self { block, zooms, tiles: self.tiles.div_ceil(4) });
+        let top = ZoomRange { min: self.zooms.min, max: self.zooms.min };
+        Some(Parts { units, rest: at_block.then_some(Self { block: self.block, zooms: top, tiles: 1 }) })
+    }
+}
+
 impl Step {
     /// The zoom of the blocks of a step over these zooms.
     #[must_use]

@@ -195,6 +195,26 @@ pub fn resample(
     filled
 }
 
+/// How many of the tile's pixels have no value yet and their centres in the raster: what [`resample`] may fill.
+///
+/// # Panics
+/// Where `valid` is shorter than `size * size`.
+#[must_use]
+pub fn open_pixels(map: &PixelMap, size: u32, info: &RasterInfo, valid: &[u8]) -> usize {
+    let side = size as usize;
+    let open = |at: usize| valid[at] == 0;
+    match map {
+        PixelMap::Separable { cols, rows } => {
+            let cols: Vec<usize> = (0..side).filter(|&x| inside(cols[x], info.width)).collect();
+            let rows = (0..side).filter(|&y| inside(rows[y], info.height));
+            rows.map(|y| cols.iter().filter(|&&x| open(y * side + x)).count()).sum()
+        }
+        PixelMap::Grid { cols, rows } => (0..side * side)
+            .filter(|&at| open(at) && inside(cols[at], info.width) && inside(rows[at], info.height))
+            .count(),
+    }
+}
+
 /// The kernel at one position along an axis.
 struct Tap {
     /// The first cell, counted from the window's edge.

@@ -9,6 +9,7 @@ mod finer;
 mod opener;
 mod pool;
 mod reach;
+mod report;
 mod sampler;
 mod unit;
 
@@ -17,4 +18,5 @@ pub use finer::{FinerTiles, Layer, NoFinerTiles};
 pub use opener::GdalOpener;
 pub use opener::RasterOpener;
 pub use reach::reach;
-pub use unit::{Made, RenderOptions, Renderer, UnitReport};
+pub use report::{SourceReport, UnitReport};
+pub use unit::{Made, RenderOptions, Renderer, Update};

@@ -1,10 +1,12 @@
 //! Samples a tile straight from the records.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::RasterOpener;
 use super::pool::{NEIGHBOURS, Pool};
+use super::report::SourceReport;
 use crate::error::{Error, Result};
 use crate::raster::{Cells, RasterInfo, Resampling, Window, read_neighbour, warp};
 use crate::store::{RecordRef, RowId, Store};
@@ -21,6 +23,8 @@ pub(super) struct Sampler<'a> {
     resampling: Resampling,
     cells: Cells,
     neighbours: Vec<RowId>,
+    sources: BTreeMap<u16, SourceReport>,
+    used: BTreeSet<RowId>,
     pub(super) reading: Duration,
     pub(super) warping: Duration,
 }
@@ -33,6 +37,8 @@ impl<'a> Sampler<'a> {
             resampling,
             cells: Cells::outside(Window { col: 0, row: 0, width: 0, height: 0 }),
             neighbours: Vec::new(),
+            sources: BTreeMap::new(),
+            used: BTreeSet::new(),
             reading: Duration::ZERO,
             warping: Duration::ZERO,
         }
@@ -41,6 +47,11 @@ impl<'a> Sampler<'a> {
     /// How many rasters were opened so far.
     pub(super) fn opened(&self) -> u64 {
         self.pool.opened
+    }
+
+    /// What sources gave, and the rows of the records that gave a pixel, since this was asked last.
+    pub(super) fn take_counts(&mut self) -> (BTreeMap<u16, SourceReport>, Vec<RowId>) {
+        (std::mem::take(&mut self.sources), std::mem::take(&mut self.used).into_iter().collect())
     }
 
     /// Fills the pixels of `out` that are not valid yet from the records of `tile`, the first valid value first.
@@ -88,9 +99,10 @@ impl<'a> Sampler<'a> {
         }
         self.reading += started.elapsed();
         let started = Instant::now();
+        let asked = warp::open_pixels(&map, out.size, &info, &out.valid);
         // Sources beyond the palette are refused before a run with lineage starts.
         let mark = lineage.map(|plane| (plane, record.source_index().min(254) as u8));
-        warp::resample(
+        let filled = warp::resample(
             &map,
             out.size,
             &self.cells,
@@ -101,6 +113,12 @@ impl<'a> Sampler<'a> {
             &mut out.valid,
             mark,
         );
+        let counts = self.sources.entry(record.source_index()).or_default();
+        counts.asked += asked as u64;
+        counts.filled += filled as u64;
+        if filled > 0 {
+            self.used.insert(record.row());
+        }
         self.warping += started.elapsed();
         Ok(())
     }

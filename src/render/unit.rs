@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::sampler::Sampler;
-use super::{FinerTiles, Layer, RasterOpener};
+use super::{FinerTiles, Layer, RasterOpener, UnitReport};
 use crate::error::{Error, Result};
-use crate::plan::{Extent, Unit};
+use crate::plan::{Changes, Extent, Unit};
 use crate::raster::Resampling;
 use crate::store::Store;
 use crate::terrain::{
@@ -25,45 +25,6 @@ pub struct RenderOptions {
     pub lineage: bool,
     /// The wanted zooms and box.
     pub extent: Extent,
-}
-
-/// What a unit took and gave.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
-pub struct UnitReport {
-    /// Tiles that are part of the output.
-    pub tiles: u64,
-    /// Tiles that exist by coverage but have no valid pixel.
-    pub empty: u64,
-    /// Tiles that were made only because others are means of them.
-    pub intermediate: u64,
-    /// Encoded bytes of all layers.
-    pub bytes: u64,
-    /// Values beyond what the encoding can hold.
-    pub clamped: u64,
-    /// Rasters opened.
-    pub opened: u64,
-    /// Seconds spent reading and decoding rasters.
-    pub reading: f64,
-    /// Seconds spent projecting and resampling.
-    pub warping: f64,
-    /// Seconds spent encoding and decoding tiles.
-    pub coding: f64,
-}
-
-impl UnitReport {
-    /// Adds another report.
-    pub fn add(&mut self, other: &Self) {
-        self.tiles += other.tiles;
-        self.empty += other.empty;
-        self.intermediate += other.intermediate;
-        self.bytes += other.bytes;
-        self.clamped += other.clamped;
-        self.opened += other.opened;
-        self.reading += other.reading;
-        self.warping += other.warping;
-        self.coding += other.coding;
-    }
 }
 
 /// A finished tile.
@@ -90,8 +51,17 @@ pub struct Renderer<'a> {
     store: &'a Store,
     options: &'a RenderOptions,
     sampler: Sampler<'a>,
+    update: Option<Update<'a>>,
     coding: Duration,
     report: UnitReport,
+}
+
+/// What is needed to make only the tiles that changed.
+pub struct Update<'a> {
+    /// Which tiles those are.
+    pub changes: &'a Changes,
+    /// The other ones, as they were made before.
+    pub before: &'a dyn FinerTiles,
 }
 
 impl<'a> Renderer<'a> {
@@ -107,7 +77,16 @@ impl<'a> Renderer<'a> {
             ));
         }
         let sampler = Sampler::new(store, opener, options.resampling);
-        Ok(Self { store, options, sampler, coding: Duration::ZERO, report: UnitReport::default() })
+        Ok(Self { store, options, sampler, update: None, coding: Duration::ZERO, report: UnitReport::default() })
+    }
+
+    /// Makes only tiles that changed from here on; the other ones are taken as they were.
+    pub fn set_update(&mut self, update: Update<'a>) {
+        self.update = Some(update);
+    }
+
+    fn is_unchanged(&self, tile: TileCoord) -> bool {
+        self.update.as_ref().is_some_and(|u| !u.changes.touch(&self.options.extent, tile))
     }
 
     /// Makes all tiles of a unit and gives each to `out`. `finer` has the tiles of the zoom below the unit.
@@ -124,13 +103,16 @@ impl<'a> Renderer<'a> {
         self.coding = Duration::ZERO;
         let (reading, warping, opened) = (self.sampler.reading, self.sampler.warping, self.sampler.opened());
         for tile in self.options.extent.tiles(self.store, unit.block, unit.zooms.min) {
-            self.tile(tile, unit, finer, out)?;
+            if !self.is_unchanged(tile) {
+                self.tile(tile, unit, finer, out)?;
+            }
         }
         self.report.reading = (self.sampler.reading - reading).as_secs_f64();
         self.report.warping = (self.sampler.warping - warping).as_secs_f64();
         self.report.coding = self.coding.as_secs_f64();
         self.report.opened = self.sampler.opened() - opened;
-        Ok(self.report)
+        (self.report.sources, self.report.used) = self.sampler.take_counts();
+        Ok(std::mem::take(&mut self.report))
     }
 
     fn tile(
@@ -150,13 +132,18 @@ impl<'a> Renderer<'a> {
             let within = child.z() <= unit.zooms.max;
             if !native {
                 // An overzoomed tile belongs to the output, but is the mean of nothing and nothing is a mean of it.
-                if within && self.options.extent.wants(child) && self.options.extent.exists(self.store, child) {
+                let extent = &self.options.extent;
+                if within && extent.wants(child) && extent.exists(self.store, child) && !self.is_unchanged(child) {
                     self.tile(child, unit, finer, out)?;
                 }
                 continue;
             }
             made_of_finer[quadrant] = true;
-            let below = if within { self.tile(child, unit, finer, out)? } else { self.decode(child, finer)? };
+            let below = match &self.update {
+                Some(update) if self.is_unchanged(child) => self.decode(child, update.before)?,
+                _ if within => self.tile(child, unit, finer, out)?,
+                _ => self.decode(child, finer)?,
+            };
             if let Some(below) = below {
                 downsample_into(&mut heights, quadrant, &below.heights);
                 if let (Some(mine), Some(theirs)) = (&mut lineage, &below.lineage) {
@@ -242,6 +229,8 @@ impl<'a> Renderer<'a> {
         let wanted = self.options.extent.wants(tile);
         if wanted {
             self.report.tiles += 1;
+            self.report.pixels += pixels.heights.valid.len() as u64;
+            self.report.void += pixels.heights.valid.iter().filter(|&&v| v == 0).count() as u64;
         } else {
             self.report.intermediate += 1;
         }

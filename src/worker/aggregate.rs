@@ -4,19 +4,24 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::assemble::{group_is_done, group_path, lineage_path, merge_groups, metadata, write_group};
-use super::coordinator::{Crew, Launcher, SetAside};
+use super::assemble::{Kept, group_path, lineage_path, metadata, run_of, write_archive};
+use super::budget::{Budget, tiles_in_work};
+use super::by_hand::PlanFile;
+use super::crew::{Crew, Launcher, Outcome, SetAside};
+use super::disk::Volumes;
+use super::identity::{Identity, first_finer, work_folder};
+use super::inputs::{self, Difference, Inputs};
 use super::journal::Journal;
-use super::memory::MemoryPeak;
-use super::protocol::{Finer, JobMessage};
-use crate::archive::ArchiveSummary;
+use super::memory::{MemoryPeak, proportional};
+use super::protocol::{Finer, JobMessage, Update};
+use super::schedule::Schedule;
+use super::used::UsedRecords;
+use crate::archive::{self, ArchiveSummary};
 use crate::error::{Error, Result};
-use crate::format::checksum::checksum;
-use crate::plan::{Group, Plan, Step, Unit};
+use crate::plan::{Changes, Estimate, Group, Plan};
 use crate::progress::Progress;
-use crate::render::{Layer, RenderOptions, UnitReport};
+use crate::render::{Layer, RenderOptions, UnitReport, reach};
 use crate::store::Store;
-use crate::tile::TileCoord;
 
 /// A run.
 #[derive(Debug)]
@@ -29,29 +34,39 @@ pub struct Job<'a> {
     pub options: &'a RenderOptions,
     /// The archive to write, `.pmtiles` or `.mbtiles`.
     pub output: &'a Path,
-    /// Worker processes.
-    pub jobs: usize,
+    /// The folder for the work folder, where that is not to be beside the output.
+    pub tmpdir: Option<&'a Path>,
+    /// Workers, memory and time.
+    pub budget: &'a Budget,
     /// How to start a worker.
     pub launcher: &'a Launcher,
     /// True where existing outputs and other unfinished runs are replaced.
     pub overwrite: bool,
+    /// True where the output is brought up to date instead of being made anew.
+    pub update: bool,
     /// True where the archives of groups stay beside the output.
     pub keep_intermediates: bool,
-    /// Bytes that GDAL may keep of decoded blocks in each worker.
-    pub block_cache: u64,
+    /// Begin with this group (0 is the finest); finer ones must be finished.
+    pub resume_from: Option<usize>,
+    /// Below this many free bytes nothing new is begun.
+    pub disk_reserve: u64,
+    /// True where a run begins although the disk seems too small.
+    pub ignore_space: bool,
     /// The archive (and its lineage) with the tiles one zoom below the finest wanted one, instead of making them.
     pub finer: Option<(PathBuf, Option<PathBuf>)>,
 }
 
 /// What a run made and took.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Summary {
-    /// The output and what it holds.
-    pub output: (PathBuf, ArchiveSummary),
+    /// The output and what it holds; nothing where units are missing.
+    pub output: Option<(PathBuf, ArchiveSummary)>,
     /// The lineage archive, where one was made.
     pub lineage: Option<(PathBuf, ArchiveSummary)>,
     /// The archives of groups that stay.
     pub groups: Vec<PathBuf>,
+    /// True where an earlier run had made it all.
+    pub complete_before: bool,
     /// What all units gave, those of an earlier start included.
     pub report: UnitReport,
     /// Units made now.
@@ -60,278 +75,401 @@ pub struct Summary {
     pub units_found: u64,
     /// Tries that failed and were repeated.
     pub retried: u64,
+    /// Units that were made in parts.
+    pub split: u64,
+    /// Workers that the watchdog ended.
+    pub ended: u64,
+    /// How long nothing new was begun because a disk was nearly full.
+    pub paused: Duration,
+    /// Units that kept failing.
+    pub set_aside: Vec<SetAside>,
+    /// Units that wait for those.
+    pub blocked: u64,
+    /// So many units in a row failed that the others were not tried.
+    pub hopeless: bool,
+    /// What an update found: records added, removed, changed.
+    pub update: Option<(u64, u64, u64)>,
+    /// Records that gave at least one pixel, among units whose packs were looked at.
+    pub records_used: u64,
     /// The largest memory seen.
     pub memory: MemoryPeak,
-    /// Wall time of this start.
+    /// Wall time of this start, and of it the writing of archives.
     pub took: Duration,
+    /// Seconds that went into the archives.
+    pub writing: Duration,
+    /// The plan file with the units that were set aside.
+    pub aside: Option<PathBuf>,
 }
 
-/// Runs a plan to the end. Run again after an interruption, it goes on where it stopped; the result is the same.
+/// Runs a plan to the end. Run again after an interruption, it goes on where it stopped; the result is the same. A run
+/// that is complete is not made again.
+///
+/// Where units keep failing, all others that do not depend on them are made, no archive is written, and
+/// [`Summary::failure`] tells.
 ///
 /// # Errors
-/// Where an output is in the way, another process makes it, units keep failing (all others that do not depend on them
-/// are made, and the failed ones are listed), the disk is full, or the user interrupts. What was made so far stays in `<output>.work` then.
+/// Where an output is in the way, another process makes it, the disk is full, or the user interrupts. What was made so far
+/// stays in the work folder then.
 pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
     let started = Instant::now();
-    let (message, identity) = message(job)?;
-    let run = message.run;
-    check_outputs(job, Journal::holds(job.output, run, &identity))?;
-    let journal = Journal::open(job.output, run, &identity, job.overwrite)?;
-    let run = Run { job, crew: Crew::new(job.launcher, &message, job.jobs)?, journal, progress };
-    run.all(started)
-}
-
-/// What workers are told, and everything that decides the bytes of tiles.
-pub(super) fn message(job: &Job<'_>) -> Result<(JobMessage, String)> {
-    let Some(store_path) = job.store.path() else {
-        return Err(Error::argument("store", "lies in memory; workers need a file to map"));
-    };
-    let absolute = |p: &Path| std::path::absolute(p).map_err(Error::io("find", p));
-    let work = absolute(&Journal::folder_of(job.output))?;
-    let mut message =
-        JobMessage::new(absolute(store_path)?, job.store.fingerprint(), work, 0, job.block_cache, job.options);
-    let identity = identity(job, &message)?;
-    message.run = checksum(identity.as_bytes());
-    Ok((message, identity))
-}
-
-/// What the finest step of a job is made from.
-pub(super) fn first_finer(job: &Job<'_>) -> Result<Finer> {
-    let Some((elevation, lineage)) = &job.finer else { return Ok(Finer::Nothing) };
-    Ok(Finer::Archives {
-        elevation: std::path::absolute(elevation).map_err(Error::io("find", elevation))?,
-        lineage: lineage.as_ref().map(std::path::absolute).transpose().map_err(Error::io("find", elevation))?,
-    })
-}
-
-/// Everything that decides the bytes of tiles, as JSON.
-fn identity(job: &Job<'_>, message: &JobMessage) -> Result<String> {
-    let finer = match &job.finer {
-        None => serde_json::Value::Null,
-        Some((path, lineage)) => {
-            let facts = |p: &Path| -> Result<String> {
-                let facts = std::fs::metadata(p).map_err(Error::io("open", p))?;
-                Ok(format!("{} {} {:?}", p.display(), facts.len(), facts.modified().ok()))
-            };
-            serde_json::json!([facts(path)?, lineage.as_deref().map(facts).transpose()?])
-        }
-    };
-    let zooms: Vec<String> = job.plan.groups.iter().map(|g| g.zooms.to_string()).collect();
-    let version = env!("CARGO_PKG_VERSION");
-    Ok(serde_json::json!({"version": version, "job": message.identity(), "finer": finer, "groups": zooms}).to_string())
-}
-
-/// `resumed` says that the run was started before; what exists then was made by it.
-fn check_outputs(job: &Job<'_>, resumed: bool) -> Result<()> {
-    let mut outputs = vec![job.output.to_path_buf()];
-    if job.options.lineage {
-        outputs.push(lineage_path(job.output));
-    }
-    for output in &outputs {
+    check_name(job.output)?;
+    let identity = Identity::new(job)?;
+    let folder = work_folder(job);
+    let outputs = outputs(job);
+    for (_, output) in &outputs {
         // Also says where the folder is missing or the name is one of a folder.
         crate::atomic::temporary_beside(output)?;
-        if output.exists() && !job.overwrite && !resumed {
-            return Err(Error::Exists { path: output.clone() });
+    }
+    if !job.overwrite && outputs.iter().all(|(_, path)| run_of(path).as_ref() == Some(&identity.name())) {
+        return complete(job, &identity, folder, started);
+    }
+    let before = job.update.then(|| Previous::find(job, &identity)).transpose()?;
+    let (run, update) = match &before {
+        Some(previous) => (identity.update_of(&previous.inputs.about.run), Some(previous.update(job, &folder)?)),
+        None => (identity.clone(), None),
+    };
+    if before.is_none() && !job.overwrite && !Journal::holds(&folder, run.run, &run.text) {
+        for (_, output) in &outputs {
+            if output.exists() && run_of(output).as_ref() != Some(&identity.name()) {
+                return Err(Error::Exists { path: output.clone() });
+            }
         }
     }
-    let extension = job.output.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    if !["pmtiles", "mbtiles"].contains(&extension) {
-        return Err(Error::argument(
-            job.output.display().to_string(),
-            "must end in .pmtiles or .mbtiles, which says what to write",
-        ));
+    let beside = job.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let volumes = Volumes::new(vec![beside.to_path_buf(), folder.clone()], job.disk_reserve);
+    if !job.ignore_space && before.is_none() && !Journal::holds(&folder, run.run, &run.text) {
+        check_space(job, job.plan, &volumes)?;
     }
-    Ok(())
+    let journal = Journal::open(folder, job.output, run.run, &run.text, job.overwrite)?;
+    if let Some(previous) = &before {
+        previous.write(job, &journal)?;
+    }
+    let message = run.message(job, update)?;
+    let changes = before.as_ref().map(|_| Changes::open(&journal.folder.join(CHANGES))).transpose()?;
+    let plan = match &changes {
+        Some(changes) => touched(job.plan, changes),
+        None => job.plan.clone(),
+    };
+    if !job.ignore_space && before.is_some() {
+        check_space(job, &plan, &volumes)?;
+    }
+    let run = Run { job, plan, identity, run, journal, volumes, before, changes, progress };
+    run.go(message, started)
+}
+
+/// The name of the file with what changed, in the work folder.
+const CHANGES: &str = "changes.hypso";
+
+fn check_name(output: &Path) -> Result<()> {
+    let extension = output.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    if ["pmtiles", "mbtiles"].contains(&extension) {
+        return Ok(());
+    }
+    Err(Error::argument(output.display().to_string(), "must end in .pmtiles or .mbtiles, which says what to write"))
+}
+
+fn outputs(job: &Job<'_>) -> Vec<(Layer, PathBuf)> {
+    let mut outputs = vec![(Layer::Elevation, job.output.to_path_buf())];
+    if job.options.lineage {
+        outputs.push((Layer::Lineage, lineage_path(job.output)));
+    }
+    outputs
+}
+
+/// The run was finished before, perhaps only just: what is left of its work goes.
+fn complete(job: &Job<'_>, identity: &Identity, folder: PathBuf, started: Instant) -> Result<Summary> {
+    let mut summary = Summary { complete_before: true, ..Summary::default() };
+    let mut layers = Vec::new();
+    for (_, path) in outputs(job) {
+        let tiles = archive::open(&path)?.tile_count()?;
+        let file_size = std::fs::metadata(&path).map_err(Error::io("look at", &path))?.len();
+        layers.push((path, ArchiveSummary { tiles, file_size, contents: tiles, bytes: file_size }));
+    }
+    if !Inputs::open(job.output).is_ok_and(|i| i.about.run == identity.name()) {
+        inputs::write(job.output, job.store, &identity.about(job))?;
+    }
+    if folder.exists() {
+        Journal::open(folder, job.output, identity.run, &identity.text, true)?.finish()?;
+    }
+    let mut layers = layers.into_iter();
+    (summary.output, summary.lineage) = (layers.next(), layers.next());
+    summary.took = started.elapsed();
+    Ok(summary)
+}
+
+/// Refuses a run that will not fit on the disk.
+fn check_space(job: &Job<'_>, plan: &Plan, volumes: &Volumes) -> Result<()> {
+    let estimate = Estimate::new(plan, job.store, job.budget.jobs);
+    let old = if job.update { std::fs::metadata(job.output).map_or(0, |m| m.len()) } else { 0 };
+    let copies = if job.keep_intermediates { 2 } else { 1 };
+    volumes.check(&[old + estimate.output_bytes * copies, estimate.work_bytes])
+}
+
+/// The output that an update starts from.
+struct Previous {
+    inputs: Inputs,
+    difference: Difference,
+}
+
+impl Previous {
+    fn find(job: &Job<'_>, identity: &Identity) -> Result<Self> {
+        if job.keep_intermediates || job.resume_from.is_some() || job.finer.is_some() {
+            let problem = "makes the whole output; it does not go with --keep-intermediates, --resume-from or --finer";
+            return Err(Error::argument("--update", problem));
+        }
+        if !job.output.exists() {
+            let problem = format!("{} is not there; make it once without --update", job.output.display());
+            return Err(Error::argument("--update", problem));
+        }
+        let inputs = Inputs::open(job.output)?;
+        for (_, path) in outputs(job) {
+            // An update that was stopped between its two archives has the new fingerprint on one of them.
+            if run_of(&path).is_none_or(|run| run != inputs.about.run && run != identity.name()) {
+                let problem = format!(
+                    "{} is not the archive that {} tells of; make all tiles once, with --overwrite",
+                    path.display(),
+                    inputs::path_of(job.output).display()
+                );
+                return Err(Error::argument("--update", problem));
+            }
+        }
+        let difference = inputs.compare(job.store, job.plan, job.options, &identity.about(job))?;
+        Ok(Self { inputs, difference })
+    }
+
+    fn update(&self, job: &Job<'_>, folder: &Path) -> Result<Update> {
+        let absolute = |p: PathBuf| std::path::absolute(&p).map_err(Error::io("find", &p));
+        let lineage = job.options.lineage.then(|| absolute(lineage_path(job.output))).transpose()?;
+        Ok(Update { changes: absolute(folder.join(CHANGES))?, elevation: absolute(job.output.to_path_buf())?, lineage })
+    }
+
+    /// Writes down what changed.
+    fn write(&self, job: &Job<'_>, journal: &Journal) -> Result<()> {
+        let mut boxes: Vec<_> =
+            self.difference.boxes.iter().map(|(b, size)| b.buffered(reach(job.options, 0.0, *size))).collect();
+        let own = reach(job.options, 1.0, 0.0);
+        let everything = self.difference.everything.is_some();
+        Changes::write(&journal.folder.join(CHANGES), &mut boxes, own, job.store.tile_size(), everything)
+    }
+}
+
+/// The units of a plan that changes touch.
+fn touched(plan: &Plan, changes: &Changes) -> Plan {
+    let mut plan = plan.clone();
+    let extent = plan.extent.clone();
+    for step in plan.groups.iter_mut().flat_map(|g| &mut g.steps) {
+        step.units.retain(|unit| changes.touch_block(&extent, unit.block));
+    }
+    plan
 }
 
 struct Run<'a> {
     job: &'a Job<'a>,
-    crew: Crew<'a>,
+    plan: Plan,
+    /// What the outputs will carry.
+    identity: Identity,
+    /// What the packs carry.
+    run: Identity,
     journal: Journal,
+    volumes: Volumes,
+    before: Option<Previous>,
+    changes: Option<Changes>,
     progress: &'a dyn Progress,
 }
 
-#[derive(Default)]
-struct Totals {
-    report: UnitReport,
-    made: u64,
-    found: u64,
-    retried: u64,
-    /// Units that kept failing, of all steps so far.
-    set_aside: Vec<SetAside>,
-    /// Units that were not tried, because they are made from tiles of one that failed.
-    blocked: u64,
-    /// The blocks of the last step's units that are missing.
-    lost: HashSet<TileCoord>,
-}
-
 impl Run<'_> {
-    fn all(self, started: Instant) -> Result<Summary> {
-        let mut totals = Totals::default();
-        let mut finer = first_finer(self.job)?;
-        let groups = &self.job.plan.groups;
-        for (number, group) in groups.iter().enumerate() {
-            // What a finished group was made from is gone, and is not needed.
-            if groups.get(number + 1).map_or_else(|| self.is_done(group), |next| self.is_done(next)) {
-                totals.found += group.steps.iter().map(|s| s.units.len() as u64).sum::<u64>();
-                finer = Self::packs_of(group.steps.last(), finer);
-                continue;
+    fn go(self, message: JobMessage, started: Instant) -> Result<Summary> {
+        let job = self.job;
+        let (groups, finer, mut report) = self.resume_from(job.resume_from.unwrap_or(0), first_finer(job)?)?;
+        let mut used = UsedRecords::new(job.store.len());
+        let schedule = Schedule::new(groups, &finer, |group, unit, parent_missing| {
+            if !groups[group].kept && !parent_missing {
+                return true;
             }
-            finer = self.group(group, finer, &mut totals)?;
-            // The group before was only kept for this one. What is missing now is made from it later.
-            if totals.set_aside.is_empty()
-                && let Some(step) = number.checked_sub(1).and_then(|n| groups[n].steps.last())
-            {
-                self.journal.drop_step(step)?;
+            let done = self.journal.is_done(unit);
+            if let Some(done) = &done {
+                report.add(done);
+                used.add(&done.used);
+            }
+            done.is_some()
+        });
+        let found = schedule.found;
+        let tiles = schedule.tiles_left();
+        let (mut outcome, schedule, mut memory) = if tiles > 0 {
+            let crew = Crew::new(job.launcher, &message, job.budget, &self.volumes, job.store.tile_size(), schedule)?;
+            self.progress.begin("rendering", Some(tiles), "tiles");
+            let mut kept_groups = |group: usize| self.group_archives(&groups[group]);
+            let result = crew.run(used, &mut kept_groups, self.progress);
+            self.progress.end();
+            let (outcome, schedule, memory, seen) = result?;
+            used = seen;
+            (outcome, schedule, memory)
+        } else {
+            (Outcome::default(), schedule, MemoryPeak::default())
+        };
+        if self.progress.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        report.add(&outcome.report);
+        let mut summary = Summary {
+            report,
+            units_made: outcome.made,
+            units_found: found,
+            retried: outcome.retried,
+            split: outcome.split,
+            ended: outcome.ended,
+            paused: outcome.paused,
+            set_aside: std::mem::take(&mut outcome.set_aside),
+            blocked: schedule.blocked,
+            hopeless: outcome.hopeless,
+            update: self.before.as_ref().map(|b| (b.difference.added, b.difference.removed, b.difference.changed)),
+            records_used: used.count(),
+            ..Summary::default()
+        };
+        if !summary.set_aside.is_empty() {
+            summary.aside = Some(self.write_aside(&message, &summary.set_aside)?);
+            summary.memory = memory;
+            summary.took = started.elapsed();
+            return Ok(summary);
+        }
+        let writing = Instant::now();
+        let mut layers = Vec::new();
+        for (layer, output) in outputs(job) {
+            layers.push((output.clone(), self.write_output(layer, &output)?));
+            memory.take(&[proportional(std::process::id()).unwrap_or(0)]);
+        }
+        if job.keep_intermediates {
+            for group in self.plan.groups.iter().filter(|g| g.kept) {
+                self.group_archives(group)?;
+                summary.groups.extend(outputs(job).iter().map(|(layer, _)| self.group_path(*layer, group)));
             }
         }
-        if !totals.set_aside.is_empty() {
-            return Err(Self::set_aside(&totals));
-        }
-        let kept: Vec<&Group> = self.job.plan.groups.iter().filter(|g| g.kept).collect();
-        let mut archives = Vec::new();
-        for (layer, output) in self.outputs() {
-            let parts: Vec<PathBuf> = kept.iter().map(|g| self.group_path(layer, g)).collect();
-            let metadata = metadata(self.job.store, self.job.plan, self.job.options, &output, layer)?;
-            let summary = merge_groups(&parts, &output, &metadata, self.progress)?;
-            archives.push((output, summary));
-        }
-        let mut groups = Vec::new();
-        for (layer, _) in self.outputs() {
-            for path in kept.iter().map(|g| self.group_path(layer, g)) {
-                if self.job.keep_intermediates {
-                    groups.push(path);
-                } else {
-                    std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
-                }
-            }
-        }
-        let memory = *self.crew.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        drop(self.crew);
+        inputs::write(job.output, job.store, &self.identity.about(job))?;
+        summary.writing = writing.elapsed();
         self.journal.finish()?;
-        let mut archives = archives.into_iter();
-        let Some(output) = archives.next() else { return Err(Error::Other("the run made no archive".into())) };
-        Ok(Summary {
-            output,
-            lineage: archives.next(),
-            groups,
-            report: totals.report,
-            units_made: totals.made,
-            units_found: totals.found,
-            retried: totals.retried,
-            memory,
-            took: started.elapsed(),
-        })
+        let mut layers = layers.into_iter();
+        (summary.output, summary.lineage) = (layers.next(), layers.next());
+        summary.memory = memory;
+        summary.took = started.elapsed();
+        Ok(summary)
     }
 
-    fn outputs(&self) -> Vec<(Layer, PathBuf)> {
-        let mut outputs = vec![(Layer::Elevation, self.job.output.to_path_buf())];
-        if self.job.options.lineage {
-            outputs.push((Layer::Lineage, lineage_path(self.job.output)));
+    /// Writes an output, unless a start before has.
+    fn write_output(&self, layer: Layer, output: &Path) -> Result<ArchiveSummary> {
+        if run_of(output) == Some(self.identity.name()) && !self.job.overwrite {
+            let archive = archive::open(output)?;
+            let size = std::fs::metadata(output).map_err(Error::io("look at", output))?.len();
+            let tiles = archive.tile_count()?;
+            return Ok(ArchiveSummary { tiles, contents: tiles, bytes: size, file_size: size });
         }
-        outputs
+        let kept: Vec<&Group> = self.plan.groups.iter().filter(|g| g.kept).collect();
+        let before =
+            self.changes.as_ref().map(|changes| Ok::<_, Error>((archive::open(output)?, changes))).transpose()?;
+        let kept_tiles =
+            before.as_ref().map(|(old, changes)| Kept { archive: old.as_ref(), changes, extent: &self.plan.extent });
+        let metadata = metadata(self.job.store, self.job.plan, self.job.options, output, layer)?;
+        let carried = (metadata, self.identity.run);
+        write_archive(output, layer, &kept, kept_tiles.as_ref(), &self.journal, carried, self.progress)
     }
 
     fn group_path(&self, layer: Layer, group: &Group) -> PathBuf {
         let beside = self.job.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = if self.job.keep_intermediates { beside } else { &self.journal.folder };
-        group_path(folder, self.job.output, layer, group)
+        group_path(beside, self.job.output, layer, group)
     }
 
-    fn is_done(&self, group: &Group) -> bool {
-        group.kept
-            && self.outputs().iter().all(|(layer, _)| group_is_done(&self.group_path(*layer, group), self.journal.run))
-    }
-
-    fn packs_of(step: Option<&Step>, otherwise: Finer) -> Finer {
-        step.map_or(otherwise, |s| Finer::Packs { min: s.zooms.min, max: s.zooms.max })
-    }
-
-    /// Makes a group's units and archives, as far as they are not there; gives what the next group is made from.
-    fn group(&self, group: &Group, mut finer: Finer, totals: &mut Totals) -> Result<Finer> {
-        let done = self.is_done(group);
-        for (number, step) in group.steps.iter().enumerate() {
-            // Of a finished group only the packs that feed the next one are looked at.
-            if !done || number + 1 == group.steps.len() {
-                self.step(step, &finer, totals)?;
-            }
-            finer = Self::packs_of(Some(step), finer);
-        }
-        if !totals.set_aside.is_empty() {
-            // Nothing is written that would lack a part, and nothing goes that a missing part is made from.
-            return Ok(finer);
-        }
-        if group.kept && !done {
-            for (layer, output) in self.outputs() {
-                let path = self.group_path(layer, group);
-                if self.job.keep_intermediates
-                    && path.exists()
-                    && !self.job.overwrite
-                    && !group_is_done(&path, self.journal.run)
-                {
-                    return Err(Error::Exists { path });
-                }
-                let metadata = metadata(self.job.store, self.job.plan, self.job.options, &output, layer)?;
-                write_group(&path, group, layer, &self.journal, metadata, self.progress)?;
-            }
-        }
-        for step in group.steps.iter().rev().skip(1) {
-            self.journal.drop_step(step)?;
-        }
-        Ok(finer)
-    }
-
-    /// Makes the units of a step that are not there. Where some keep failing, all others are made all the same; what
-    /// depends on the failed ones waits for the next start.
-    fn step(&self, step: &Step, finer: &Finer, totals: &mut Totals) -> Result<()> {
-        let blocked: HashSet<TileCoord> = totals.lost.drain().filter_map(|b| b.ancestor(step.block_zoom)).collect();
-        let mut missing: Vec<Unit> = Vec::new();
-        for unit in &step.units {
-            if let Some(report) = self.journal.is_done(unit) {
-                totals.found += 1;
-                totals.report.add(&report);
-            } else if blocked.contains(&unit.block) {
-                totals.blocked += 1;
-                totals.lost.insert(unit.block);
-            } else {
-                missing.push(*unit);
-            }
-        }
-        if missing.is_empty() {
+    /// Writes the archives of a group, where they are to be kept and are not there.
+    fn group_archives(&self, group: &Group) -> Result<()> {
+        if !self.job.keep_intermediates || !group.kept {
             return Ok(());
         }
-        let tiles = missing.iter().map(|u| u.tiles).sum();
-        self.progress.begin(&format!("rendering zooms {}", step.zooms), Some(tiles), "tiles");
-        let outcome = self.crew.step(missing, finer, self.progress);
-        self.progress.end();
-        totals.report.add(&outcome.report);
-        totals.made += outcome.made;
-        totals.retried += outcome.retried;
-        totals.lost.extend(outcome.set_aside.iter().map(|s| s.unit.block));
-        totals.set_aside.extend(outcome.set_aside);
-        if outcome.interrupted {
-            return Err(Error::Interrupted);
+        for (layer, output) in outputs(self.job) {
+            let path = self.group_path(layer, group);
+            if run_of(&path) == Some(self.identity.name()) {
+                continue;
+            }
+            if path.exists() && !self.job.overwrite {
+                return Err(Error::Exists { path });
+            }
+            let metadata = metadata(self.job.store, self.job.plan, self.job.options, &output, layer)?;
+            let carried = (metadata, self.identity.run);
+            write_archive(&path, layer, &[group], None, &self.journal, carried, self.progress)?;
         }
-        // Where nothing works any more, the rest would fail as well.
-        if outcome.hopeless { Err(Self::set_aside(totals)) } else { Ok(()) }
+        Ok(())
     }
 
-    fn set_aside(totals: &Totals) -> Error {
-        let units = &totals.set_aside;
-        let mut text = format!("{} units could not be made:", units.len());
-        for aside in units.iter().take(20) {
+    /// The groups from a number on, what the first of them is made from, and what the units before took.
+    fn resume_from(&self, first: usize, finer: Finer) -> Result<(&[Group], Finer, UnitReport)> {
+        let groups = &self.plan.groups;
+        if first >= groups.len() {
+            let last = groups.len() - 1;
+            let problem =
+                format!("there is no group {first}; they are 0 to {last}, the finest first, as `hypso plan` shows");
+            return Err(Error::argument("--resume-from", problem));
+        }
+        let mut report = UnitReport::default();
+        for (number, group) in groups[..first].iter().enumerate().filter(|(_, g)| g.kept) {
+            for unit in group.steps.iter().flat_map(|s| &s.units) {
+                let Some(done) = self.journal.is_done(unit) else {
+                    let problem = format!(
+                        "group {number} (zooms {}) is not finished: unit {} is missing; resume from {number} or an earlier one",
+                        group.zooms,
+                        unit.id()
+                    );
+                    return Err(Error::argument("--resume-from", problem));
+                };
+                report.add(&done);
+            }
+        }
+        let above = first.checked_sub(1).and_then(|n| groups[n].steps.last());
+        Ok((&groups[first..], above.map_or(finer, |s| Finer::packs(s.zooms, s.block_zoom)), report))
+    }
+
+    /// A plan file with the units that were set aside, so that they can be tried by hand.
+    fn write_aside(&self, message: &JobMessage, aside: &[SetAside]) -> Result<PathBuf> {
+        use std::io::Write;
+        let ids: HashSet<String> = aside.iter().map(|a| a.unit.id()).collect();
+        let plan = PlanFile::of(self.job, message.clone(), self.run.text.clone())?.only(&ids);
+        let path = self.journal.folder.join("aside.json");
+        let mut file = crate::atomic::AtomicFile::create(&path)?;
+        file.file().write_all(plan.to_json()?.as_bytes()).map_err(Error::io("write", &path))?;
+        file.commit()?;
+        Ok(path)
+    }
+}
+
+impl Summary {
+    /// What is wrong, where units are missing.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        if self.set_aside.is_empty() {
+            return None;
+        }
+        let mut text = format!("{} units could not be made:", self.set_aside.len());
+        for aside in self.set_aside.iter().take(20) {
             text += &format!("\n  {} ({} tiles): {}", aside.unit.id(), aside.unit.tiles, aside.reason);
         }
-        if units.len() > 20 {
-            text += &format!("\n  and {} more", units.len() - 20);
+        if self.set_aside.len() > 20 {
+            text += &format!("\n  and {} more", self.set_aside.len() - 20);
         }
-        if totals.blocked > 0 {
-            text += &format!("\n{} coarser units wait for them", totals.blocked);
+        if self.hopeless {
+            text += "\nso many in a row failed that the others were not tried";
+        }
+        if self.blocked > 0 {
+            text += &format!("\n{} coarser units wait for them", self.blocked);
+        }
+        if let (Some(path), Some(first)) = (&self.aside, self.set_aside.first()) {
+            text += &format!("\nto try one alone: hypso work --plan {} --unit {}", path.display(), first.unit.id());
         }
         text += &format!(
             "\n{} units are made and kept, and no archive is written; mend the cause and run the same command again",
-            totals.made + totals.found
+            self.units_made + self.units_found
         );
-        Error::Other(text)
+        Some(Error::Other(text))
+    }
+
+    /// What the tiles in work take in a worker of a run, bytes.
+    #[must_use]
+    pub fn tiles_in_work(store: &Store) -> u64 {
+        tiles_in_work(store.tile_size(), 4)
     }
 }

@@ -1,4 +1,4 @@
-//! From packs to an archive for each group, and from those to the output.
+//! From packs to archives.
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 
 use super::journal::Journal;
 use super::pack::Pack;
-use crate::archive::{self, ArchiveMetadata, ArchiveSummary, OnOverlap, TileEncoding, TileFormat, TileSource};
+use crate::archive::{self, ArchiveMetadata, ArchiveSummary, TileEncoding, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
-use crate::plan::{Group, Plan};
+use crate::plan::{Changes, Extent, Group, Plan, Step};
 use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions};
 use crate::store::Store;
 use crate::terrain::{self, ImageFormat};
-use crate::tile::Bounds;
+use crate::tile::{Bounds, TileId};
 
-/// The metadata row by which a group's archive is known as part of a run.
+/// The metadata row by which an archive is known as made by a run.
 const RUN_ROW: &str = "hypso_run";
 
 /// The name of a group's archive: `<stem>_z0-10.mbtiles`, lineage `<stem>-lineage_z0-10.mbtiles`.
@@ -96,56 +96,79 @@ fn bounds(store: &Store, plan: &Plan) -> Option<Bounds> {
     Some(plan.extent.bounds.map_or(all, |wanted| wanted.intersection(&all))).filter(Bounds::has_area)
 }
 
-/// True where a group's archive is there and was made by this run.
-pub(super) fn group_is_done(path: &Path, run: u64) -> bool {
-    let of_run = |source: Box<dyn TileSource>| {
-        source.metadata().other.get(RUN_ROW).and_then(Value::as_str) == Some(&format!("{run:016x}"))
-    };
-    path.exists() && archive::open(path).is_ok_and(of_run)
+/// What an output keeps of the archive that it updates.
+pub(super) struct Kept<'a> {
+    pub(super) archive: &'a dyn TileSource,
+    pub(super) changes: &'a Changes,
+    pub(super) extent: &'a Extent,
 }
 
-/// Writes the archive of a group out of its packs, in the order of units.
-pub(super) fn write_group(
+/// Writes an archive out of the packs of groups, and of what is kept from before, in the order of tile ids. `run` is the
+/// fingerprint that the archive carries.
+pub(super) fn write_archive(
     path: &Path,
-    group: &Group,
     layer: Layer,
+    groups: &[&Group],
+    kept: Option<&Kept<'_>>,
     journal: &Journal,
-    mut metadata: ArchiveMetadata,
+    (mut metadata, run): (ArchiveMetadata, u64),
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
-    metadata.other.insert(RUN_ROW.into(), json!(format!("{:016x}", journal.run)));
+    metadata.other.insert(RUN_ROW.into(), json!(format!("{run:016x}")));
     let mut sink = archive::create(path, &metadata, true)?;
-    let units: usize = group.steps.iter().map(|s| s.units.len()).sum();
-    progress.begin(&format!("writing zooms {}", group.zooms), Some(units as u64), "units");
-    for unit in group.steps.iter().flat_map(|s| &s.units) {
-        if progress.interrupted() {
-            return Err(Error::Interrupted);
+    let mut old = kept.map(Kept::ids).transpose()?.into_iter().flatten();
+    let mut next_old = old.next().transpose()?;
+    let mut put_old = |before: Option<TileId>, sink: &mut dyn TileSink| -> Result<()> {
+        while let (Some(id), Some(kept)) = (next_old.filter(|&id| before.is_none_or(|b| id < b)), kept) {
+            if let Some(tile) = id.coord()
+                && let Some(bytes) = kept.archive.tile(tile)?
+            {
+                sink.put(tile, &bytes)?;
+            }
+            next_old = old.next().transpose()?;
         }
-        let pack = Pack::open(&Pack::path_of(&journal.folder, unit), journal.run)?;
-        for (tile, of, wanted) in pack.tiles() {
-            if wanted && of == layer {
+        Ok(())
+    };
+    // Coarse zooms first: the order of tile ids.
+    let mut steps: Vec<&Step> = groups.iter().flat_map(|g| &g.steps).collect();
+    steps.sort_by_key(|s| s.zooms);
+    let passes: Vec<(&Step, u8)> = steps.iter().flat_map(|&step| step.zooms.iter().map(move |z| (step, z))).collect();
+    let units: usize = passes.iter().map(|(step, _)| step.units.len()).sum();
+    progress.begin(&format!("writing {}", path.display()), Some(units as u64), "units");
+    for (step, z) in passes {
+        for unit in &step.units {
+            if progress.interrupted() {
+                return Err(Error::Interrupted);
+            }
+            let pack = Pack::open(&Pack::path_of(&journal.folder, unit), journal.run)?;
+            for (tile, _, _) in pack.tiles().filter(|(t, of, wanted)| *wanted && *of == layer && t.z() == z) {
                 let bytes = pack
                     .read(tile, layer)?
                     .ok_or_else(|| Error::Other(format!("tile {tile} is missing from its pack")))?;
+                put_old(Some(TileId::from(tile)), sink.as_mut())?;
                 sink.put(tile, &bytes)?;
             }
+            progress.advance(1);
         }
-        progress.advance(1);
     }
+    put_old(None, sink.as_mut())?;
     progress.end();
     sink.finish()
 }
 
-/// Merges the archives of groups into the output; a tile that stands in two of them is an error. An output that is
-/// there was made by this run, or is to be replaced.
-pub(super) fn merge_groups(
-    groups: &[PathBuf],
-    output: &Path,
-    metadata: &ArchiveMetadata,
-    progress: &dyn Progress,
-) -> Result<ArchiveSummary> {
-    let sources = groups.iter().map(|g| archive::open(g)).collect::<Result<Vec<_>>>()?;
-    let sources: Vec<&dyn TileSource> = sources.iter().map(AsRef::as_ref).collect();
-    let sink = archive::create(output, metadata, true)?;
-    archive::merge(&sources, sink, OnOverlap::Error, progress)
+impl<'a> Kept<'a> {
+    /// The tiles that did not change.
+    fn ids(&self) -> Result<impl Iterator<Item = Result<TileId>> + use<'a>> {
+        let (changes, extent) = (self.changes, self.extent);
+        let stays = move |id: &Result<TileId>| {
+            id.as_ref().map_or(true, |id| id.coord().is_some_and(|tile| !changes.touch(extent, tile)))
+        };
+        Ok(self.archive.ids()?.filter(stays))
+    }
+}
+
+/// The fingerprint that an archive carries, if it was made by a run.
+pub(super) fn run_of(path: &Path) -> Option<String> {
+    let archive = archive::open(path).ok()?;
+    archive.metadata().other.get(RUN_ROW).and_then(Value::as_str).map(str::to_owned)
 }

@@ -4,17 +4,19 @@
 //! ones first, by any number of processes and machines that share the folder of the output; a unit that is there already
 //! is not made again. `aggregate` with the same options then finds them all done and puts the archive together.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::{Job, message};
+use super::aggregate::Job;
 use super::child;
+use super::identity::{Identity, first_finer};
 use super::journal::Journal;
 use super::pack::Pack;
 use super::protocol::{Finer, JobMessage, Request};
 use crate::error::{Error, Result};
-use crate::plan::{Step, Unit, ZoomRange};
+use crate::plan::Unit;
 use crate::render::{RasterOpener, Renderer, UnitReport};
 use crate::store::Store;
 
@@ -25,7 +27,6 @@ const FORMAT: &str = "hypso plan 1";
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlanFile {
     format: String,
-    output: PathBuf,
     identity: String,
     job: JobMessage,
     units: Vec<PlannedUnit>,
@@ -56,8 +57,13 @@ impl PlanFile {
     /// # Errors
     /// Where the store has no file.
     pub fn new(job: &Job<'_>) -> Result<Self> {
-        let (message, identity) = message(job)?;
-        let mut finer = super::aggregate::first_finer(job)?;
+        let run = Identity::new(job)?;
+        Self::of(job, run.message(job, None)?, run.text)
+    }
+
+    /// The plan of a run that is told apart by `identity`.
+    pub(super) fn of(job: &Job<'_>, message: JobMessage, identity: String) -> Result<Self> {
+        let mut finer = first_finer(job)?;
         let mut units = Vec::new();
         for step in job.plan.groups.iter().flat_map(|g| &g.steps) {
             units.extend(step.units.iter().map(|unit| PlannedUnit {
@@ -65,10 +71,15 @@ impl PlanFile {
                 tiles: unit.tiles,
                 request: Request::new(unit, finer.clone()),
             }));
-            finer = Finer::Packs { min: step.zooms.min, max: step.zooms.max };
+            finer = Finer::packs(step.zooms, step.block_zoom);
         }
-        let output = std::path::absolute(job.output).map_err(Error::io("find", job.output))?;
-        Ok(Self { format: FORMAT.into(), output, identity, job: message, units })
+        Ok(Self { format: FORMAT.into(), identity, job: message, units })
+    }
+
+    /// The same plan with some of its units only.
+    pub(super) fn only(mut self, wanted: &HashSet<String>) -> Self {
+        self.units.retain(|unit| wanted.contains(&unit.id));
+        self
     }
 
     /// The file's text, JSON.
@@ -139,18 +150,21 @@ impl PlanFile {
             return Err(Error::invalid("store", problem, "write the plan again with `hypso plan --export`")
                 .with_path(&self.job.store));
         }
-        Journal::prepare(&self.output, self.job.run, &self.identity)?;
+        Journal::prepare(&self.job.work, self.job.run, &self.identity)?;
         let options = self.job.options()?;
+        let before = self.job.update.as_ref().map(child::Before::open).transpose()?;
         let mut renderer = Renderer::new(&store, &options, opener)?;
+        if let Some(before) = &before {
+            renderer.set_update(before.as_update());
+        }
         for planned in wanted {
             let unit = planned.request.unit()?;
-            if let Some(report) = Pack::is_whole(&Pack::path_of(&self.job.work, &unit), self.job.run) {
-                told(planned, Made::Before(report));
+            if let Ok(pack) = Pack::open(&Pack::path_of(&self.job.work, &unit), self.job.run) {
+                told(planned, Made::Before(pack.report));
                 continue;
             }
             self.check_finer(&unit, &planned.request.finer)?;
-            let finer = child::open_finer(&self.job, &planned.request.finer)?;
-            let report = child::make(&self.job, &mut renderer, &planned.request, finer.as_ref())?;
+            let report = child::make(&self.job, &mut renderer, &planned.request, before.as_ref(), &options)?;
             told(planned, Made::Now(report));
         }
         Ok(())
@@ -158,13 +172,11 @@ impl PlanFile {
 
     /// Refuses a unit whose finer tiles are not made yet.
     fn check_finer(&self, unit: &Unit, finer: &Finer) -> Result<()> {
-        let Finer::Packs { min, max } = finer else { return Ok(()) };
-        let zooms = ZoomRange::new(*min, *max)?;
-        let block_zoom = Step::block_zoom(zooms);
+        let Finer::Packs { min, max, block_zoom } = finer else { return Ok(()) };
         for other in self.units.iter().filter(|u| (u.request.min, u.request.max) == (*min, *max)) {
             let other_unit = other.request.unit()?;
             let below =
-                other_unit.block.z() == block_zoom && other_unit.block.ancestor(unit.block.z()) == Some(unit.block);
+                other_unit.block.z() == *block_zoom && other_unit.block.ancestor(unit.block.z()) == Some(unit.block);
             if below && Pack::open(&Pack::path_of(&self.job.work, &other_unit), self.job.run).is_err() {
                 let problem =
                     format!("unit {} is made from {}, which is not there; make that one first", unit.id(), other.id);

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::pack::Pack;
 use crate::error::{Error, Result};
-use crate::plan::Step;
+use crate::plan::Unit;
+use crate::render::UnitReport;
 
 /// The work folder beside an output, locked by this process.
 #[derive(Debug)]
@@ -18,19 +19,18 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// The folder for an output: its name with `.work` behind it.
-    pub(super) fn folder_of(output: &Path) -> PathBuf {
-        let mut name = output.as_os_str().to_owned();
+    /// The folder for an output: its name with `.work` behind it, beside it or in another folder.
+    pub(super) fn folder_of(output: &Path, elsewhere: Option<&Path>) -> PathBuf {
+        let mut name = output.file_name().unwrap_or_default().to_owned();
         name.push(".work");
-        name.into()
+        elsewhere.map_or_else(|| output.with_file_name(&name), |folder| folder.join(&name))
     }
 
     /// Takes hold of the work folder, makes it where it is missing, and goes on in it where it belongs to this run.
     ///
     /// # Errors
     /// Where another process holds it, or it belongs to another run and `discard` is not said.
-    pub(super) fn open(output: &Path, run: u64, identity: &str, discard: bool) -> Result<Self> {
-        let folder = Self::folder_of(output);
+    pub(super) fn open(folder: PathBuf, output: &Path, run: u64, identity: &str, discard: bool) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
         let path = folder.join("lock");
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -53,9 +53,8 @@ impl Journal {
     }
 
     /// True where the work folder of an output belongs to this run.
-    pub(super) fn holds(output: &Path, run: u64, identity: &str) -> bool {
-        std::fs::read_to_string(Self::folder_of(output).join("run.json"))
-            .is_ok_and(|found| found == note(run, identity))
+    pub(super) fn holds(folder: &Path, run: u64, identity: &str) -> bool {
+        std::fs::read_to_string(folder.join("run.json")).is_ok_and(|found| found == note(run, identity))
     }
 
     /// Makes the work folder for single units, without holding it: packs appear whole, so that any number of
@@ -63,10 +62,9 @@ impl Journal {
     ///
     /// # Errors
     /// Where it belongs to another run.
-    pub(super) fn prepare(output: &Path, run: u64, identity: &str) -> Result<()> {
-        let folder = Self::folder_of(output);
-        std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
-        claim(&folder, run, identity, || Ok(false))
+    pub(super) fn prepare(folder: &Path, run: u64, identity: &str) -> Result<()> {
+        std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+        claim(folder, run, identity, || Ok(false))
     }
 
     fn claim(&self, identity: &str, discard: bool) -> Result<()> {
@@ -82,21 +80,15 @@ impl Journal {
         if packs.exists() { std::fs::remove_dir_all(&packs).map_err(Error::io("remove", &packs)) } else { Ok(()) }
     }
 
-    /// Removes the packs of a step, which nothing is made from any more.
-    pub(super) fn drop_step(&self, step: &Step) -> Result<()> {
-        let folder = self.folder.join("packs").join(format!("z{}", step.zooms));
-        if folder.exists() { std::fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder)) } else { Ok(()) }
-    }
-
-    /// True where the unit's pack is there, whole, and of this run.
-    pub(super) fn is_done(&self, unit: &crate::plan::Unit) -> Option<crate::render::UnitReport> {
-        Pack::is_whole(&Pack::path_of(&self.folder, unit), self.run)
+    /// What making the unit took, where its pack is there, whole, and of this run.
+    pub(super) fn is_done(&self, unit: &Unit) -> Option<UnitReport> {
+        Pack::open(&Pack::path_of(&self.folder, unit), self.run).ok().map(|pack| pack.report)
     }
 
     /// Removes the work folder after a finished run: only what a run puts there.
     pub(super) fn finish(self) -> Result<()> {
         self.clear_packs()?;
-        for name in ["run.json", "lock"] {
+        for name in ["aside.json", "changes.hypso", "run.json", "lock"] {
             let path = self.folder.join(name);
             if path.exists() {
                 std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;

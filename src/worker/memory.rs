@@ -12,9 +12,7 @@ pub struct MemoryPeak {
 
 impl MemoryPeak {
     /// Takes in one look at all processes.
-    pub(super) fn sample(&mut self, processes: &[u32]) {
-        let sizes: Vec<u64> =
-            processes.iter().filter_map(|&p| private_and_proportional(p)).map(|(_, pss)| pss).collect();
+    pub(super) fn take(&mut self, sizes: &[u64]) {
         self.total = self.total.max(sizes.iter().sum());
         self.process = self.process.max(sizes.iter().copied().max().unwrap_or(0));
     }
@@ -30,4 +28,14 @@ pub fn private_and_proportional(process: u32) -> Option<(u64, u64)> {
         line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb * 1024)
     };
     Some((field("Private_Clean:")? + field("Private_Dirty:")?, field("Pss:")?))
+}
+
+/// The proportional set size of a process, bytes; where the system does not know that, its resident size, which counts
+/// shared pages in every process.
+pub(super) fn proportional(process: u32) -> Option<u64> {
+    if cfg!(target_os = "linux") {
+        return private_and_proportional(process).map(|(_, proportional)| proportional);
+    }
+    let output = std::process::Command::new("ps").args(["-o", "rss=", "-p", &process.to_string()]).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
 }

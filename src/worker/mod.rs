@@ -10,18 +10,27 @@
 
 mod aggregate;
 mod assemble;
+mod budget;
 mod by_hand;
 mod child;
-mod coordinator;
+mod crew;
+mod disk;
+mod identity;
+mod inputs;
 mod journal;
 mod memory;
 mod pack;
 mod protocol;
+mod schedule;
+mod used;
+mod watch;
 
 pub use aggregate::{Job, Summary, aggregate};
+pub use budget::{Budget, BudgetOptions, tiles_in_work};
 pub use by_hand::{Made, PlanFile, PlannedUnit};
 pub use child::serve;
-pub use coordinator::Launcher;
+pub use crew::{Launcher, SetAside};
+pub use disk::free_space;
 pub use memory::{MemoryPeak, private_and_proportional};
-pub use pack::Pack;
+pub use pack::{Pack, PackWriter};
 pub use protocol::JobMessage;

@@ -1,8 +1,9 @@
 //! Packs: the finished tiles of one unit in one file.
 //!
-//! Little-endian: magic, run fingerprint, number of tiles, length of the report, checksum of report and index, checksum
-//! of the data; then the report (JSON), the index (24 bytes a tile), the data. Packs live for the length of a run and
-//! are read by the program that wrote them alone; they are no exchange format.
+//! Little-endian: a head (magic, run fingerprint, number of tiles, where the index begins, length of the report, checksum
+//! of index and report); the tiles as they are made; then the index (32 bytes a tile, in the order of zoom, Hilbert id and
+//! layer, with a checksum of each tile) and the report (JSON). Packs live for the length of a run and are read by the
+//! program that wrote them alone; they are no exchange format.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,11 +17,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
-use crate::plan::{Step, Unit, ZoomRange};
+use crate::plan::{Unit, ZoomRange};
 use crate::render::{FinerTiles, Layer, Made, UnitReport};
-use crate::tile::TileCoord;
+use crate::tile::{TileCoord, TileId};
 
-const MAGIC: [u8; 8] = *b"HYPSOPK1";
+const MAGIC: [u8; 8] = *b"HYPSOPK2";
 const AGAIN: &str = "run the same command again; this unit is made anew";
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -30,21 +31,97 @@ struct Head {
     run: U64,
     tiles: U32,
     report_length: U32,
-    index_checksum: U64,
-    data_checksum: U64,
+    index_at: U64,
+    end_checksum: U64,
 }
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Entry {
-    z: u8,
+    id: U64,
     layer: u8,
     wanted: u8,
-    reserved: u8,
-    x: U32,
-    y: U32,
+    reserved: [u8; 2],
     length: U32,
     offset: U64,
+    checksum: U64,
+}
+
+impl Entry {
+    fn key(&self) -> (u64, u8) {
+        (self.id.get(), self.layer)
+    }
+}
+
+/// A pack in the making; it appears under its name when it is whole.
+#[derive(Debug)]
+pub struct PackWriter {
+    file: AtomicFile,
+    path: PathBuf,
+    run: u64,
+    entries: Vec<Entry>,
+    end: u64,
+}
+
+impl PackWriter {
+    /// Begins a pack.
+    ///
+    /// # Errors
+    /// Where the file can't be written.
+    pub fn create(path: &Path, run: u64) -> Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+        }
+        let mut file = AtomicFile::create(path)?;
+        let end = size_of::<Head>() as u64;
+        file.file().seek(SeekFrom::Start(end)).map_err(Error::io("write", path))?;
+        Ok(Self { file, path: path.to_path_buf(), run, entries: Vec::new(), end })
+    }
+
+    /// Adds a tile.
+    ///
+    /// # Errors
+    /// Where the file can't be written, or the tile has 4 GB.
+    pub fn put(&mut self, made: &Made) -> Result<()> {
+        let length = u32::try_from(made.bytes.len())
+            .map_err(|_| Error::Other(format!("tile {} has {} bytes", made.tile, made.bytes.len())))?;
+        self.file.file().write_all(&made.bytes).map_err(Error::io("write", &self.path))?;
+        self.entries.push(Entry {
+            id: TileId::from(made.tile).0.into(),
+            layer: made.layer as u8,
+            wanted: u8::from(made.wanted),
+            reserved: [0; 2],
+            length: length.into(),
+            offset: self.end.into(),
+            checksum: checksum(&made.bytes).into(),
+        });
+        self.end += u64::from(length);
+        Ok(())
+    }
+
+    /// Writes index and report, and gives the pack its name.
+    ///
+    /// # Errors
+    /// Where the file can't be written.
+    pub fn finish(mut self, report: &UnitReport) -> Result<()> {
+        let report = serde_json::to_vec(report).map_err(|e| Error::Other(format!("unit report: {e}")))?;
+        self.entries.sort_unstable_by_key(Entry::key);
+        let end = [self.entries.as_bytes(), &report].concat();
+        let head = Head {
+            magic: MAGIC,
+            run: self.run.into(),
+            tiles: (self.entries.len() as u32).into(),
+            report_length: (report.len() as u32).into(),
+            index_at: self.end.into(),
+            end_checksum: checksum(&end).into(),
+        };
+        let file = self.file.file();
+        file.write_all(&end)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(head.as_bytes()))
+            .map_err(Error::io("write", &self.path))?;
+        self.file.commit()
+    }
 }
 
 /// An open pack.
@@ -71,48 +148,7 @@ impl Pack {
         Self::path(work, unit.zooms, unit.block)
     }
 
-    /// Writes a pack; it appears whole or not at all.
-    ///
-    /// # Errors
-    /// Where the file can't be written.
-    pub fn write(path: &Path, run: u64, report: &UnitReport, tiles: &[Made]) -> Result<()> {
-        let report = serde_json::to_vec(report).map_err(|e| Error::Other(format!("unit report: {e}")))?;
-        let mut data = Vec::new();
-        let mut index = Vec::new();
-        for made in tiles {
-            let entry = Entry {
-                z: made.tile.z(),
-                layer: made.layer as u8,
-                wanted: u8::from(made.wanted),
-                reserved: 0,
-                x: made.tile.x().into(),
-                y: made.tile.y().into(),
-                length: (made.bytes.len() as u32).into(),
-                offset: (data.len() as u64).into(),
-            };
-            index.extend_from_slice(entry.as_bytes());
-            data.extend_from_slice(&made.bytes);
-        }
-        let front = [report.as_slice(), &index].concat();
-        let head = Head {
-            magic: MAGIC,
-            run: run.into(),
-            tiles: (tiles.len() as u32).into(),
-            report_length: (report.len() as u32).into(),
-            index_checksum: checksum(&front).into(),
-            data_checksum: checksum(&data).into(),
-        };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
-        }
-        let mut file = AtomicFile::create(path)?;
-        for part in [head.as_bytes(), &front, &data] {
-            file.file().write_all(part).map_err(Error::io("write", path))?;
-        }
-        file.commit()
-    }
-
-    /// Opens a pack of this run; checks header and index.
+    /// Opens a pack of this run; checks head, index and length. The tiles themselves are checked as they are read.
     ///
     /// # Errors
     /// Where it is missing, damaged, or of another run.
@@ -122,64 +158,59 @@ impl Pack {
         let length = file.metadata().map_err(Error::io("look at", path))?.len();
         let mut head = [0; size_of::<Head>()];
         file.read_exact(&mut head).map_err(Error::io("read", path))?;
-        let head = Head::read_from_bytes(&head).map_err(|_| bad("has no header"))?;
+        let head = Head::read_from_bytes(&head).map_err(|_| bad("has no head"))?;
         if head.magic != MAGIC || head.run.get() != run {
             return Err(bad("belongs to another run"));
         }
         let index_length = u64::from(head.tiles.get()) * size_of::<Entry>() as u64;
-        let front_length = u64::from(head.report_length.get()) + index_length;
-        let data_start = size_of::<Head>() as u64 + front_length;
-        if data_start > length {
+        let end_length = index_length + u64::from(head.report_length.get());
+        if head.index_at.get().checked_add(end_length) != Some(length) {
             return Err(bad("is cut off"));
         }
-        let mut front = vec![0; front_length as usize];
-        file.read_exact(&mut front).map_err(Error::io("read", path))?;
-        if checksum(&front) != head.index_checksum.get() {
+        let mut end = vec![0; end_length as usize];
+        file.seek(SeekFrom::Start(head.index_at.get()))
+            .and_then(|_| file.read_exact(&mut end))
+            .map_err(Error::io("read", path))?;
+        if checksum(&end) != head.end_checksum.get() {
             return Err(bad("is damaged"));
         }
-        let (report, index) = front.split_at(head.report_length.get() as usize);
+        let (index, report) = end.split_at(index_length as usize);
         let report = serde_json::from_slice(report).map_err(|_| bad("has a damaged report"))?;
-        let mut entries = <[Entry]>::ref_from_bytes(index).map_err(|_| bad("has a damaged index"))?.to_vec();
-        for entry in &mut entries {
-            let start = data_start.checked_add(entry.offset.get()).ok_or_else(|| bad("has a damaged index"))?;
-            if start.checked_add(u64::from(entry.length.get())).is_none_or(|end| end > length) {
-                return Err(bad("is cut off"));
-            }
-            entry.offset = start.into();
+        let entries = <[Entry]>::ref_from_bytes(index).map_err(|_| bad("has a damaged index"))?.to_vec();
+        let fits = |e: &Entry| {
+            e.offset.get().checked_add(u64::from(e.length.get())).is_some_and(|end| end <= head.index_at.get())
+        };
+        if !entries.iter().all(fits) || !entries.is_sorted_by_key(Entry::key) {
+            return Err(bad("has a damaged index"));
         }
         Ok(Self { path: path.to_path_buf(), file, entries, report })
     }
 
-    /// True where the pack is of this run and every byte of it is what was written.
-    #[must_use]
-    pub fn is_whole(path: &Path, run: u64) -> Option<UnitReport> {
-        let pack = Self::open(path, run).ok()?;
-        let bytes = std::fs::read(path).ok()?;
-        let head = Head::read_from_bytes(bytes.get(..size_of::<Head>())?).ok()?;
-        let front = head.report_length.get() as usize + head.tiles.get() as usize * size_of::<Entry>();
-        let data = bytes.get(size_of::<Head>() + front..)?;
-        (checksum(data) == head.data_checksum.get()).then_some(pack.report)
-    }
-
-    /// The tiles of the pack: address, layer, whether they belong to the output.
+    /// The tiles of the pack in the order of ids, then layers: address, layer, whether they belong to the output.
     pub fn tiles(&self) -> impl Iterator<Item = (TileCoord, Layer, bool)> {
-        self.entries.iter().filter_map(|e| {
-            Some((TileCoord::new(e.z, e.x.get(), e.y.get())?, Layer::from_number(e.layer)?, e.wanted == 1))
-        })
+        self.entries
+            .iter()
+            .filter_map(|e| Some((TileId(e.id.get()).coord()?, Layer::from_number(e.layer)?, e.wanted == 1)))
     }
 
     /// The encoded tile, if it is in the pack.
     ///
     /// # Errors
-    /// Where the file can't be read.
+    /// Where the file can't be read, or the bytes are not those that were written; the pack is then removed, so that the
+    /// next start makes it anew.
     pub fn read(&self, tile: TileCoord, layer: Layer) -> Result<Option<Vec<u8>>> {
-        let wanted = |e: &&Entry| (e.z, e.x.get(), e.y.get(), e.layer) == (tile.z(), tile.x(), tile.y(), layer as u8);
-        let Some(entry) = self.entries.iter().find(wanted) else { return Ok(None) };
+        let key = (TileId::from(tile).0, layer as u8);
+        let Ok(at) = self.entries.binary_search_by_key(&key, Entry::key) else { return Ok(None) };
+        let entry = &self.entries[at];
         let mut bytes = vec![0; entry.length.get() as usize];
         let mut file = &self.file;
         file.seek(SeekFrom::Start(entry.offset.get()))
             .and_then(|_| file.read_exact(&mut bytes))
             .map_err(Error::io("read", &self.path))?;
+        if checksum(&bytes) != entry.checksum.get() {
+            let _ = std::fs::remove_file(&self.path);
+            return Err(Error::invalid(format!("tile {tile}"), "is damaged in its pack", AGAIN).with_path(&self.path));
+        }
         Ok(Some(bytes))
     }
 }
@@ -190,6 +221,7 @@ pub struct FinerPacks {
     work: PathBuf,
     run: u64,
     zooms: ZoomRange,
+    block_zoom: u8,
     open: RefCell<VecDeque<(TileCoord, Pack)>>,
 }
 
@@ -197,16 +229,16 @@ pub struct FinerPacks {
 const OPEN_PACKS: usize = 8;
 
 impl FinerPacks {
-    /// The packs of the step over these zooms.
+    /// The packs over these zooms whose blocks are tiles of `block_zoom`.
     #[must_use]
-    pub fn new(work: &Path, run: u64, zooms: ZoomRange) -> Self {
-        Self { work: work.to_path_buf(), run, zooms, open: RefCell::default() }
+    pub fn new(work: &Path, run: u64, zooms: ZoomRange, block_zoom: u8) -> Self {
+        Self { work: work.to_path_buf(), run, zooms, block_zoom, open: RefCell::default() }
     }
 }
 
 impl FinerTiles for FinerPacks {
     fn tile(&self, tile: TileCoord, layer: Layer) -> Result<Option<Vec<u8>>> {
-        let Some(block) = tile.ancestor(Step::block_zoom(self.zooms)) else { return Ok(None) };
+        let Some(block) = tile.ancestor(self.block_zoom) else { return Ok(None) };
         let mut open = self.open.borrow_mut();
         if !open.iter().any(|(b, _)| *b == block) {
             let path = Pack::path(&self.work, self.zooms, block);

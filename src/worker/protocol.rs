@@ -24,6 +24,8 @@ pub struct JobMessage {
     pub run: u64,
     /// Bytes that GDAL may keep of decoded blocks.
     pub block_cache: u64,
+    /// Where only what changed is made: what changed, and the archives that have the rest.
+    pub(super) update: Option<Update>,
     encoding: String,
     png: bool,
     full_resolution: bool,
@@ -53,6 +55,7 @@ impl JobMessage {
             work,
             run,
             block_cache,
+            update: None,
             encoding: codec.encoding.to_string(),
             png: codec.format == ImageFormat::Png,
             full_resolution: codec.vertical == VerticalResolution::Full,
@@ -92,11 +95,22 @@ impl JobMessage {
     }
 
     /// What of the message decides the bytes of tiles; the run's fingerprint is made from it.
-    pub(super) fn identity(&self) -> String {
+    pub(super) fn identity(&self) -> Result<serde_json::Value> {
         let mut same = self.clone();
         (same.store, same.work, same.run, same.block_cache) = (PathBuf::new(), PathBuf::new(), 0, 0);
-        serde_json::to_string(&same).unwrap_or_default()
+        same.update = None;
+        serde_json::to_value(&same).map_err(|e| Error::Other(format!("options: {e}")))
     }
+}
+
+/// What is needed to make only the tiles that changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Update {
+    /// The file that says what changed.
+    pub(super) changes: PathBuf,
+    /// The archive of heights as it was before, and the one of lineage where that is made.
+    pub(super) elevation: PathBuf,
+    pub(super) lineage: Option<PathBuf>,
 }
 
 /// Where the zoom below a unit comes from.
@@ -105,9 +119,16 @@ pub(super) enum Finer {
     /// Nothing is finer.
     Nothing,
     /// The packs of the step over these zooms.
-    Packs { min: u8, max: u8 },
+    Packs { min: u8, max: u8, block_zoom: u8 },
     /// Archives: heights, and lineage where that is made.
     Archives { elevation: PathBuf, lineage: Option<PathBuf> },
+}
+
+impl Finer {
+    /// The packs of units over these zooms.
+    pub(super) fn packs(zooms: ZoomRange, block_zoom: u8) -> Self {
+        Self::Packs { min: zooms.min, max: zooms.max, block_zoom }
+    }
 }
 
 /// A unit to make.
@@ -118,11 +139,21 @@ pub(super) struct Request {
     pub(super) max: u8,
     pub(super) tiles: u64,
     pub(super) finer: Finer,
+    /// True where its parts are made already, and only have to be joined.
+    #[serde(default)]
+    pub(super) joins: bool,
 }
 
 impl Request {
     pub(super) fn new(unit: &Unit, finer: Finer) -> Self {
-        Self { block: unit.block.to_string(), min: unit.zooms.min, max: unit.zooms.max, tiles: unit.tiles, finer }
+        Self {
+            block: unit.block.to_string(),
+            min: unit.zooms.min,
+            max: unit.zooms.max,
+            tiles: unit.tiles,
+            finer,
+            joins: false,
+        }
     }
 
     pub(super) fn unit(&self) -> Result<Unit> {
@@ -134,7 +165,7 @@ impl Request {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Reply {
     /// Its pack is written.
-    Done(UnitReport),
+    Done(Box<UnitReport>),
     /// It failed; the reason names the file.
     Failed(String),
 }

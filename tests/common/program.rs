@@ -1,18 +1,32 @@
 //! The real program, and GDAL's, as tests run them.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use hypso::archive;
 use hypso::progress::Silent;
 use hypso::sample::{self, Size};
+use hypso::tile::TileCoord;
 use tempfile::TempDir;
 
 pub const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");
 
 pub fn hypso(arguments: &[&str]) -> Output {
     Command::new(HYPSO).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null()).output().unwrap()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs what must work; gives stdout.
+pub fn printed(arguments: &[&str]) -> String {
+    let output = hypso(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Runs what must work; gives stderr.
@@ -30,6 +44,46 @@ pub fn fails(code: i32, words: &[&str], arguments: &[&str]) {
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
     for word in words {
         assert!(said.contains(word), "{arguments:?}: no {word:?} in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+/// All tiles of an archive.
+pub fn tiles(path: impl AsRef<Path>) -> BTreeMap<TileCoord, Vec<u8>> {
+    let archive = archive::open(path.as_ref()).unwrap();
+    let ids: Vec<_> = archive.ids().unwrap().map(|id| id.unwrap().coord().unwrap()).collect();
+    ids.into_iter().map(|tile| (tile, archive.tile(tile).unwrap().unwrap())).collect()
+}
+
+/// What lies in a folder.
+pub fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// A sample, its store, and a finished run with lineage; made once for all tests of a program.
+pub struct World {
+    pub folder: TempDir,
+}
+
+impl World {
+    pub fn get() -> &'static Self {
+        static WORLD: OnceLock<World> = OnceLock::new();
+        WORLD.get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            sample::write(&folder.path().join("s"), Size::Small, 1, false, &Silent).unwrap();
+            let world = Self { folder };
+            let config = world.path("s/hypso.toml");
+            ok(&["build", "-o", &world.path("s.hypso"), "--config", &config]);
+            ok(&["aggregate", &world.path("s.hypso"), "-o", &world.path("s.pmtiles"), "--lineage", "--jobs", "2"]);
+            world
+        })
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
     }
 }
 

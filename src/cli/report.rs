@@ -1,0 +1,173 @@
+//! What a run tells at its end: a table, a JSON file beside the output, alerts.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::output;
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::worker::{Job, Summary};
+
+/// Shares that passed their threshold, in words. Thresholds are percentages.
+pub fn alerts(summary: &Summary, store: &Store, empty: Option<f64>, unused: Option<f64>) -> Vec<String> {
+    let mut alerts = Vec::new();
+    let mut check = |what: &str, part: u64, of: u64, limit: Option<f64>| {
+        let percent = part as f64 / of.max(1) as f64 * 100.0;
+        if let Some(limit) = limit.filter(|&limit| percent > limit) {
+            alerts.push(format!("{percent:.2} % of the {what} ({part} of {of}), {limit} % are allowed"));
+        }
+    };
+    let r = &summary.report;
+    check("tiles have no data", r.empty, r.empty + r.tiles + r.intermediate, empty);
+    if summary.update.is_none() && !summary.complete_before {
+        let records = u64::from(store.len());
+        check("records gave no pixel", records.saturating_sub(summary.records_used), records, unused);
+    }
+    alerts
+}
+
+/// The file for the report of a run: `<stem>.report.json` beside the output.
+fn path_of(job: &Job<'_>) -> PathBuf {
+    let stem = job.output.file_stem().unwrap_or_default().to_string_lossy();
+    job.output.with_file_name(format!("{stem}.report.json"))
+}
+
+/// Writes the report of a run; one that had nothing to do leaves the report of the run that did it.
+pub fn write(job: &Job<'_>, summary: &Summary, alerts: &[String]) -> Result<PathBuf> {
+    let path = path_of(job);
+    if summary.complete_before {
+        return Ok(path);
+    }
+    let archive = |archive: &Option<(PathBuf, crate::archive::ArchiveSummary)>| match archive {
+        None => Value::Null,
+        Some((path, a)) => {
+            json!({"path": path, "tiles": a.tiles, "distinct": a.contents, "tile_bytes": a.bytes, "file_bytes": a.file_size})
+        }
+    };
+    let r = &summary.report;
+    let mut sources = Vec::new();
+    for source in job.store.sources().iter() {
+        let counts = r.sources.get(&source.index()).copied().unwrap_or_default();
+        let void = (counts.asked > 0).then(|| 1.0 - counts.filled as f64 / counts.asked as f64);
+        sources.push(json!({
+            "name": source.name()?, "records": source.record_count(), "pixels": counts.filled, "nodata_share": void,
+        }));
+    }
+    let aside = summary.set_aside.iter();
+    let aside = aside.map(|a| json!({"unit": a.unit.id(), "tiles": a.unit.tiles, "reason": a.reason}));
+    let report = json!({
+        "format": "hypso report 1",
+        "version": env!("CARGO_PKG_VERSION"),
+        "complete": summary.output.is_some(),
+        "store": {"path": job.store.path(), "fingerprint": format!("{:016x}", job.store.fingerprint()), "records": job.store.len()},
+        "output": archive(&summary.output),
+        "lineage": archive(&summary.lineage),
+        "groups": summary.groups,
+        "update": summary.update.map(|(added, removed, changed)| json!({"added": added, "removed": removed, "changed": changed})),
+        "tiles": {"made": r.tiles, "intermediate": r.intermediate, "without_data": r.empty, "bytes": r.bytes, "values_clamped": r.clamped,
+            "pixels": r.pixels, "pixels_without_data": r.void},
+        "units": {"made": summary.units_made, "found": summary.units_found, "retried": summary.retried, "split": summary.split,
+            "ended_by_watchdog": summary.ended, "set_aside": aside.collect::<Vec<_>>(), "blocked": summary.blocked},
+        "records": {"used": summary.records_used, "unused": u64::from(job.store.len()).saturating_sub(summary.records_used)},
+        "sources": sources,
+        "worker_seconds": {"read": r.reading, "warp_and_merge": r.warping, "encode_and_decode": r.coding, "write": r.writing},
+        "rasters_opened": r.opened,
+        "memory": {"all_processes": summary.memory.total, "largest_process": summary.memory.process, "budget": job.budget.total},
+        "workers": job.budget.jobs,
+        "seconds": {"all": summary.took.as_secs_f64(), "archives": summary.writing.as_secs_f64(), "paused": summary.paused.as_secs_f64()},
+        "alerts": alerts,
+    });
+    let text = serde_json::to_string_pretty(&report).map_err(|e| Error::Other(format!("report: {e}")))?;
+    let mut file = crate::atomic::AtomicFile::create(&path)?;
+    file.file().write_all(text.as_bytes()).map_err(Error::io("write", &path))?;
+    file.commit()?;
+    Ok(path)
+}
+
+/// Prints the table of a finished run.
+pub fn print(summary: &Summary, store: &Store, report: &std::path::Path) {
+    let Some((path, archive)) = &summary.output else { return };
+    let r = &summary.report;
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push(vec![name.into(), value]);
+    row("made", path.display().to_string());
+    let distinct = if archive.contents < archive.tiles {
+        format!(" ({} distinct)", output::count(archive.contents))
+    } else {
+        String::new()
+    };
+    row("tiles", format!("{}{distinct}, {}", output::count(archive.tiles), output::bytes(archive.file_size)));
+    if let Some((path, archive)) = &summary.lineage {
+        row("lineage", format!("{} ({})", path.display(), output::bytes(archive.file_size)));
+    }
+    for path in &summary.groups {
+        row("group", path.display().to_string());
+    }
+    if summary.complete_before {
+        row("units", "all of an earlier run of the same store and options; nothing to do".into());
+    } else {
+        if let Some((added, removed, changed)) = summary.update {
+            row(
+                "update",
+                format!("{added} records added, {removed} removed, {changed} changed; {} tiles made anew", r.tiles),
+            );
+        }
+        let mut units = format!(
+            "{} made, {} found from before, {} tries repeated",
+            summary.units_made, summary.units_found, summary.retried
+        );
+        if summary.split + summary.ended > 0 {
+            units += &format!(", {} made in parts, {} workers ended by the watchdog", summary.split, summary.ended);
+        }
+        row("units", units);
+        if r.intermediate + r.empty + r.clamped > 0 {
+            row(
+                "besides",
+                format!(
+                    "{} intermediate tiles, {} tiles without data skipped, {} values clamped",
+                    r.intermediate, r.empty, r.clamped
+                ),
+            );
+        }
+        if summary.update.is_none() {
+            row(
+                "records",
+                format!(
+                    "{} of {} gave pixels",
+                    output::count(summary.records_used),
+                    output::count(u64::from(store.len()))
+                ),
+            );
+        }
+        row(
+            "workers",
+            format!(
+                "{:.1} s reading, {:.1} s warping, {:.1} s coding, {:.1} s writing, {} rasters opened",
+                r.reading, r.warping, r.coding, r.writing, r.opened
+            ),
+        );
+        if summary.memory.total > 0 {
+            row(
+                "memory",
+                format!(
+                    "{} at most in all processes (proportional), {} in one",
+                    output::bytes(summary.memory.total),
+                    output::bytes(summary.memory.process)
+                ),
+            );
+        }
+        row("report", report.display().to_string());
+    }
+    let rate = archive.tiles as f64 / summary.took.as_secs_f64().max(1e-9);
+    let rate = if summary.complete_before || summary.update.is_some() {
+        String::new()
+    } else {
+        format!(", {rate:.1} tiles/s")
+    };
+    row("time", format!("{}{rate}", output::duration(summary.took)));
+    super::say(output::list(&rows).trim_end());
+    let relief = path.with_extension("png");
+    super::say(&format!("next: hypso verify {0} && hypso preview {0} -o {1}", path.display(), relief.display()));
+}

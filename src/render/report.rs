@@ -1,0 +1,70 @@
+//! What making tiles took and gave.
+
+use std::collections::BTreeMap;
+
+/// What a unit took and gave; of several units, their sum.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
+pub struct UnitReport {
+    /// Tiles that are part of the output.
+    pub tiles: u64,
+    /// Tiles that exist by coverage but have no valid pixel.
+    pub empty: u64,
+    /// Tiles that were made only because others are means of them.
+    pub intermediate: u64,
+    /// Encoded bytes of all layers.
+    pub bytes: u64,
+    /// Values beyond what the encoding can hold.
+    pub clamped: u64,
+    /// Pixels of the tiles that are part of the output.
+    pub pixels: u64,
+    /// Those of them without data.
+    pub void: u64,
+    /// Rasters opened.
+    pub opened: u64,
+    /// Seconds spent reading and decoding rasters.
+    pub reading: f64,
+    /// Seconds spent projecting, resampling and merging.
+    pub warping: f64,
+    /// Seconds spent encoding and decoding tiles.
+    pub coding: f64,
+    /// Seconds spent writing packs.
+    pub writing: f64,
+    /// By the number of the source.
+    pub sources: BTreeMap<u16, SourceReport>,
+    /// The rows of the records that gave a pixel, in order.
+    pub used: Vec<u32>,
+}
+
+/// What a source gave to tiles that were sampled from records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
+pub struct SourceReport {
+    /// Pixels inside its records that nothing before had filled.
+    pub asked: u64,
+    /// Those of them that it filled; the rest is nodata.
+    pub filled: u64,
+}
+
+impl UnitReport {
+    /// Adds another report. The rows of records stay with the units: the sum of a run would be a list of all records.
+    pub fn add(&mut self, other: &Self) {
+        self.tiles += other.tiles;
+        self.empty += other.empty;
+        self.intermediate += other.intermediate;
+        self.bytes += other.bytes;
+        self.clamped += other.clamped;
+        self.pixels += other.pixels;
+        self.void += other.void;
+        self.opened += other.opened;
+        self.reading += other.reading;
+        self.warping += other.warping;
+        self.coding += other.coding;
+        self.writing += other.writing;
+        for (source, theirs) in &other.sources {
+            let mine = self.sources.entry(*source).or_default();
+            mine.asked += theirs.asked;
+            mine.filled += theirs.filled;
+        }
+    }
+}

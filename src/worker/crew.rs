@@ -1,0 +1,403 @@
+//! Gives units to worker processes; tries failed ones again, splits those that are too large, sets aside what keeps failing.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::budget::{Budget, tiles_in_work};
+use super::disk::Volumes;
+use super::memory::MemoryPeak;
+use super::protocol::{Finer, JobMessage, Reply, Request, encode};
+use super::schedule::{Node, Schedule};
+use super::used::UsedRecords;
+use super::watch;
+use crate::error::{Error, Result};
+use crate::plan::Unit;
+use crate::progress::Progress;
+use crate::render::UnitReport;
+
+/// How often a unit is tried.
+const ATTEMPTS: u32 = 3;
+/// How often one is tried whose worker went over a limit; the second time in parts.
+const ATTEMPTS_OVER_LIMIT: u32 = 2;
+/// The pause before the second try; it doubles.
+const BACKOFF: Duration = Duration::from_millis(200);
+/// Units in a row that are set aside before the run is given up: the cause is then not in the units.
+const HOPELESS: u32 = 10;
+
+/// How to start a worker: the program and its arguments.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    /// The program; the running one, in the command line.
+    pub program: PathBuf,
+    /// What makes it a worker.
+    pub arguments: Vec<OsString>,
+}
+
+/// A unit that failed as often as it was tried.
+#[derive(Debug, Clone)]
+pub struct SetAside {
+    /// The unit.
+    pub unit: Unit,
+    /// Why the last try failed; names the file.
+    pub reason: String,
+}
+
+/// What became of the units of a run.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) report: UnitReport,
+    pub(super) made: u64,
+    pub(super) retried: u64,
+    /// Units that were made in parts.
+    pub(super) split: u64,
+    /// Workers that the watchdog ended.
+    pub(super) ended: u64,
+    /// How long nothing new was begun because a volume was nearly full.
+    pub(super) paused: Duration,
+    pub(super) set_aside: Vec<SetAside>,
+    /// So many units in a row failed that the others were not tried.
+    pub(super) hopeless: bool,
+}
+
+/// The workers of a run.
+pub(super) struct Crew<'a> {
+    launcher: &'a Launcher,
+    job: String,
+    pub(super) budget: &'a Budget,
+    pub(super) volumes: &'a Volumes,
+    tile_size: u32,
+    pub(super) seats: Vec<Seat>,
+    pub(super) state: Mutex<State>,
+    /// Something happened that a waiting thread may care about.
+    bell: Condvar,
+}
+
+/// What all threads of the coordinator share.
+pub(super) struct State {
+    pub(super) schedule: Schedule,
+    pub(super) outcome: Outcome,
+    /// Groups whose last unit was made and that nobody has looked at yet.
+    finished: Vec<usize>,
+    /// Units set aside since the last one that was made.
+    failed_in_a_row: u32,
+    /// Nothing new is begun.
+    pub(super) paused: bool,
+    pub(super) memory: MemoryPeak,
+    used: UsedRecords,
+    /// What the processes take now, bytes.
+    pub(super) memory_now: u64,
+    over: bool,
+}
+
+/// The place of a worker, as the watchdog sees it.
+#[derive(Default)]
+pub(super) struct Seat {
+    pub(super) holder: Mutex<Option<Holder>>,
+}
+
+/// A worker that has a unit, or waits for one.
+pub(super) struct Holder {
+    pub(super) child: Arc<Mutex<Child>>,
+    pub(super) process: u32,
+    /// Since when it has its unit.
+    pub(super) since: Option<Instant>,
+    /// Why it was ended.
+    pub(super) verdict: Option<String>,
+}
+
+struct Worker {
+    child: Arc<Mutex<Child>>,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// Why a try failed.
+struct Failure {
+    reason: String,
+    over_limit: bool,
+}
+
+impl<'a> Crew<'a> {
+    pub(super) fn new(
+        launcher: &'a Launcher,
+        job: &JobMessage,
+        budget: &'a Budget,
+        volumes: &'a Volumes,
+        tile_size: u32,
+        schedule: Schedule,
+    ) -> Result<Self> {
+        let state = State {
+            schedule,
+            outcome: Outcome::default(),
+            finished: Vec::new(),
+            failed_in_a_row: 0,
+            paused: false,
+            memory: MemoryPeak::default(),
+            used: UsedRecords::default(),
+            memory_now: 0,
+            over: false,
+        };
+        Ok(Self {
+            launcher,
+            job: encode(job)?,
+            budget,
+            volumes,
+            tile_size,
+            seats: (0..budget.jobs.max(1)).map(|_| Seat::default()).collect(),
+            state: Mutex::new(state),
+            bell: Condvar::new(),
+        })
+    }
+
+    /// Makes all units, on all seats at once; adds the records that gave a pixel to `used`. `on_group` is called here, while the others work, for every group whose last
+    /// unit was made.
+    ///
+    /// # Errors
+    /// Those of `on_group`; what is in work is finished first.
+    pub(super) fn run(
+        self,
+        used: UsedRecords,
+        on_group: &mut dyn FnMut(usize) -> Result<()>,
+        progress: &dyn Progress,
+    ) -> Result<(Outcome, Schedule, MemoryPeak, UsedRecords)> {
+        lock(&self.state).used = used;
+        let mut result = Ok(());
+        std::thread::scope(|scope| {
+            scope.spawn(|| watch::run(&self, progress));
+            let hands: Vec<_> = self.seats.iter().map(|seat| scope.spawn(|| self.work(seat, progress))).collect();
+            loop {
+                let mut state = lock(&self.state);
+                while state.finished.is_empty() && !hands.iter().all(|h| h.is_finished()) {
+                    state = self.wait(state, Duration::from_millis(100));
+                }
+                let Some(group) = state.finished.pop() else { break };
+                drop(state);
+                result = on_group(group);
+                if result.is_err() {
+                    lock(&self.state).schedule.drop_waiting();
+                    break;
+                }
+            }
+            hands.into_iter().for_each(|h| drop(h.join()));
+            lock(&self.state).over = true;
+            self.bell.notify_all();
+        });
+        result?;
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut outcome = state.outcome;
+        outcome.set_aside.sort_by_key(|s| (s.unit.zooms, crate::tile::TileId::from(s.unit.block)));
+        Ok((outcome, state.schedule, state.memory, state.used))
+    }
+
+    /// Waits for the bell, or so long.
+    pub(super) fn wait<'m>(
+        &self,
+        state: std::sync::MutexGuard<'m, State>,
+        at_most: Duration,
+    ) -> std::sync::MutexGuard<'m, State> {
+        self.bell.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    pub(super) fn is_over(&self, state: &State) -> bool {
+        state.over
+    }
+
+    pub(super) fn ring(&self) {
+        self.bell.notify_all();
+    }
+
+    fn work(&self, seat: &Seat, progress: &dyn Progress) {
+        let mut worker = None;
+        // How often a unit of this seat failed; a unit stays at its seat while it is tried again.
+        while let Some((node, unit, finer)) = self.next(progress) {
+            self.see_through(seat, &mut worker, node, &unit, &finer, progress);
+            self.bell.notify_all();
+        }
+        *lock(&seat.holder) = None;
+    }
+
+    /// The next unit, as soon as there is one; `None` where there will be none.
+    fn next(&self, progress: &dyn Progress) -> Option<(Node, Unit, Finer)> {
+        let mut state = lock(&self.state);
+        loop {
+            if progress.interrupted() {
+                return None;
+            }
+            if !state.paused
+                && let Some(next) = state.schedule.next()
+            {
+                return Some(next);
+            }
+            if state.schedule.is_over() {
+                return None;
+            }
+            state = self.wait(state, Duration::from_millis(200));
+        }
+    }
+
+    /// Tries a unit until it is made or set aside.
+    fn see_through(
+        &self,
+        seat: &Seat,
+        worker: &mut Option<Worker>,
+        node: Node,
+        unit: &Unit,
+        finer: &Finer,
+        progress: &dyn Progress,
+    ) {
+        let started = Instant::now();
+        let tiles = tiles_in_work(self.tile_size, unit.zooms.max - unit.zooms.min + 1);
+        let mut in_parts = !self.budget.fits(tiles) && unit.parts().is_some();
+        let mut attempt = 1;
+        loop {
+            tracing::debug!(unit = unit.id(), tiles = unit.tiles, attempt, in_parts, "unit begins");
+            let result = match unit.parts().filter(|_| in_parts) {
+                Some(parts) => self.attempt_parts(seat, worker, unit, &parts, finer),
+                None => self.attempt(seat, worker, &Request::new(unit, finer.clone())),
+            };
+            let failure = match result {
+                Ok(report) => {
+                    let took = started.elapsed();
+                    tracing::debug!(unit = unit.id(), tiles = report.tiles, seconds = took.as_secs_f64(), "unit made");
+                    let mut state = lock(&self.state);
+                    state.failed_in_a_row = 0;
+                    state.outcome.report.add(&report);
+                    state.used.add(&report.used);
+                    state.outcome.made += 1;
+                    state.outcome.split += u64::from(in_parts);
+                    let group = state.schedule.made(node, took);
+                    state.finished.extend(group);
+                    drop(state);
+                    progress.advance(unit.tiles);
+                    return;
+                }
+                Err(failure) => failure,
+            };
+            if progress.interrupted() {
+                lock(&self.state).schedule.back(node);
+                return;
+            }
+            let limit = if failure.over_limit { ATTEMPTS_OVER_LIMIT } else { ATTEMPTS };
+            let reason = failure.reason;
+            let mut state = lock(&self.state);
+            state.outcome.ended += u64::from(failure.over_limit);
+            if attempt < limit {
+                state.outcome.retried += 1;
+                drop(state);
+                in_parts = in_parts || failure.over_limit && unit.parts().is_some();
+                let how = if in_parts { "trying again in parts" } else { "trying again" };
+                progress.note(&format!("unit {}: {reason}; {how}", unit.id()));
+                std::thread::sleep(BACKOFF * 2u32.pow(attempt - 1));
+                attempt += 1;
+                continue;
+            }
+            progress.note(&format!("unit {}: {reason}; set aside", unit.id()));
+            state.schedule.set_aside(node);
+            state.outcome.set_aside.push(SetAside { unit: *unit, reason });
+            state.failed_in_a_row += 1;
+            if state.failed_in_a_row >= HOPELESS && !state.outcome.hopeless {
+                state.outcome.hopeless = !state.schedule.is_over();
+                state.schedule.drop_waiting();
+            }
+            return;
+        }
+    }
+
+    /// Makes the parts of a unit one after another, and joins them. Parts that are there from an earlier try are found by
+    /// the worker.
+    fn attempt_parts(
+        &self,
+        seat: &Seat,
+        worker: &mut Option<Worker>,
+        unit: &Unit,
+        parts: &crate::plan::Parts,
+        finer: &Finer,
+    ) -> Result<UnitReport, Failure> {
+        for part in &parts.units {
+            self.attempt(seat, worker, &Request::new(part, finer.clone()))?;
+        }
+        self.attempt(seat, worker, &Request { joins: true, ..Request::new(unit, finer.clone()) })
+    }
+
+    /// One try. A worker that died is replaced on the next one.
+    fn attempt(&self, seat: &Seat, worker: &mut Option<Worker>, request: &Request) -> Result<UnitReport, Failure> {
+        let plain = |reason: String| Failure { reason, over_limit: false };
+        let request = encode(request).map_err(|e| plain(e.to_string()))?;
+        if worker.is_none() {
+            *worker = Some(self.hire(seat).map_err(|e| plain(e.to_string()))?);
+        }
+        let Some(hired) = worker.as_mut() else { return Err(plain("no worker".into())) };
+        if let Some(holder) = lock(&seat.holder).as_mut() {
+            holder.since = Some(Instant::now());
+        }
+        let answer = hired.ask(&request);
+        let verdict = lock(&seat.holder).as_mut().and_then(|holder| {
+            holder.since = None;
+            holder.verdict.take()
+        });
+        match answer {
+            Ok(Reply::Done(report)) if verdict.is_none() => Ok(*report),
+            Ok(Reply::Failed(reason)) if verdict.is_none() => Err(plain(reason)),
+            answer => {
+                let status = worker.take().and_then(|w| lock(&w.child).wait().ok());
+                if let Some(reason) = verdict {
+                    return Err(Failure { reason, over_limit: true });
+                }
+                let problem = answer.err().unwrap_or_default();
+                Err(plain(format!(
+                    "the worker ended ({}): {problem}",
+                    status.map_or("unknown".into(), |s| s.to_string())
+                )))
+            }
+        }
+    }
+
+    fn hire(&self, seat: &Seat) -> Result<Worker> {
+        let program = &self.launcher.program;
+        let mut child = Command::new(program)
+            .args(&self.launcher.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(Error::io("start as a worker", program))?;
+        let process = child.id();
+        tracing::debug!(process, "worker starts");
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let child = Arc::new(Mutex::new(child));
+        let (Some(input), Some(output)) = (input, output) else {
+            return Err(Error::Other("a worker has no pipes".into()));
+        };
+        let mut worker = Worker { child: Arc::clone(&child), input, output: BufReader::new(output) };
+        writeln!(worker.input, "{}", self.job).map_err(Error::io("talk to", program))?;
+        *lock(&seat.holder) = Some(Holder { child, process, since: None, verdict: None });
+        Ok(worker)
+    }
+}
+
+impl Worker {
+    fn ask(&mut self, request: &str) -> Result<Reply, String> {
+        writeln!(self.input, "{request}").map_err(|e| e.to_string())?;
+        let mut line = String::new();
+        match self.output.read_line(&mut line) {
+            Ok(0) => Err("it said nothing more".into()),
+            Ok(_) => serde_json::from_str(&line).map_err(|e| format!("its answer can't be read: {e}")),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,231 @@
+//! What an output was made from, in a small file beside it: so that an update knows what changed since.
+//!
+//! `<output>.inputs` is a container (`store-format.md`) of the schema `hypso-inputs`, with a row for each record: `record.id`
+//! (a table), `record.state` (a checksum of all that can change a pixel), `record.min_x` to `record.max_y`,
+//! `record.pixel_size` and `record.source`; `source.name` in the order of priority; `about` is JSON with the fingerprint of the run, its options,
+//! the tile size, and the finest zoom of the output and of the records.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::format::checksum::Checksum;
+use crate::plan::{Coverage, Plan};
+use crate::render::RenderOptions;
+use crate::store::{Container, RecordRef, RowId, Store, write_container};
+use crate::tile::Bounds;
+
+const SCHEMA: &str = "hypso-inputs";
+
+/// What the file says beside the records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct About {
+    /// The fingerprint that the output carries.
+    pub(super) run: String,
+    /// The options of the run, without the store.
+    pub(super) options: serde_json::Value,
+    pub(super) tile_size: u32,
+    /// The finest zoom of the output and of the records.
+    pub(super) top: u8,
+    pub(super) native_top: u8,
+}
+
+/// The file that belongs to an output.
+pub(super) fn path_of(output: &Path) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".inputs");
+    name.into()
+}
+
+/// Writes what an output was made from. 75 bytes a record.
+pub(super) fn write(output: &Path, store: &Store, about: &About) -> Result<()> {
+    let records = store.records();
+    let names = names(store)?;
+    let states = States::new(store)?;
+    let about = serde_json::to_string(about).map_err(|e| Error::Other(format!("inputs: {e}")))?;
+    write_container(path_of(output), SCHEMA, |out| {
+        out.json("about", &about)?;
+        out.ragged("source.name", &names, false)?;
+        out.ids("record.id", &records.iter().map(|r| r.id()).collect::<Vec<_>>())?;
+        out.column("record.state", &records.iter().map(|r| states.of(&r)).collect::<Vec<_>>())?;
+        // A column at a time: ten million records are 80 MB of each.
+        let mut edge = |name: &str, edge: fn(&Bounds) -> f64| {
+            out.column(name, &records.iter().map(|r| edge(&r.bounds())).collect::<Vec<_>>())
+        };
+        edge("record.min_x", |b| b.min_x)?;
+        edge("record.min_y", |b| b.min_y)?;
+        edge("record.max_x", |b| b.max_x)?;
+        edge("record.max_y", |b| b.max_y)?;
+        out.column("record.source", &records.iter().map(|r| r.source_index()).collect::<Vec<_>>())?;
+        out.column("record.pixel_size", &records.iter().map(|r| r.pixel_size()).collect::<Vec<_>>())
+    })
+}
+
+fn names(store: &Store) -> Result<Vec<String>> {
+    store.sources().iter().map(|s| Ok(s.name()?.into_owned())).collect()
+}
+
+/// Checksums of all that of a record can change a pixel, apart from its place in the order of sources.
+struct States {
+    crs: Vec<String>,
+    sources: Vec<String>,
+}
+
+impl States {
+    fn new(store: &Store) -> Result<Self> {
+        Ok(Self { crs: store.crs_names()?, sources: names(store)? })
+    }
+
+    fn of(&self, record: &RecordRef<'_>) -> u64 {
+        let mut sum = Checksum::default();
+        let b = record.bounds();
+        for number in [b.min_x, b.min_y, b.max_x, b.max_y, record.pixel_size(), record.nodata().unwrap_or(f64::NAN)] {
+            sum.update(&number.to_bits().to_le_bytes());
+        }
+        sum.update(&[record.data_type() as u8, u8::from(record.nodata().is_some())]);
+        for number in
+            [u64::from(record.width()), u64::from(record.height()), record.file_size(), record.modified_ns() as u64]
+        {
+            sum.update(&number.to_le_bytes());
+        }
+        let text = |list: &[String], at: usize| list.get(at).map_or(String::new(), Clone::clone);
+        for part in
+            [text(&self.crs, record.crs_index() as usize), text(&self.sources, usize::from(record.source_index()))]
+        {
+            sum.update(part.as_bytes());
+            sum.update(&[0]);
+        }
+        sum.digest()
+    }
+}
+
+/// What changed since an output was made.
+#[derive(Debug, Default)]
+pub(super) struct Difference {
+    /// The places, EPSG:3857 metres, each with the largest pixel size of its source: the coarsest file's kernel reaches
+    /// farthest into the others.
+    pub(super) boxes: Vec<(Bounds, f64)>,
+    pub(super) added: u64,
+    pub(super) removed: u64,
+    pub(super) changed: u64,
+    /// Why everything is to be made anew, whatever the boxes.
+    pub(super) everything: Option<&'static str>,
+}
+
+/// The inputs of an output that is there.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    file: Container,
+    pub(super) about: About,
+}
+
+impl Inputs {
+    /// Opens the file that belongs to an output.
+    pub(super) fn open(output: &Path) -> Result<Self> {
+        let path = path_of(output);
+        let remedy = "without it nothing can be updated; make all tiles once, with --overwrite instead of --update";
+        let bad = |problem: String| Error::invalid("inputs", problem, remedy).with_path(&path);
+        if !path.exists() {
+            return Err(bad("is missing".into()));
+        }
+        let file = Container::open(&path)?;
+        file.expect_schema(SCHEMA)?;
+        let about = serde_json::from_str(file.json("about")?).map_err(|e| bad(format!("can't be read: {e}")))?;
+        Ok(Self { file, about })
+    }
+
+    /// Compares with what a run will be made from. About a microsecond a record.
+    ///
+    /// # Errors
+    /// Where the options are other ones, so that tiles of before and after do not go together; or the file is damaged.
+    pub(super) fn compare(
+        &self,
+        store: &Store,
+        plan: &Plan,
+        options: &RenderOptions,
+        now: &About,
+    ) -> Result<Difference> {
+        let mut theirs = (self.about.options.clone(), self.about.tile_size);
+        let mut mine = (now.options.clone(), now.tile_size);
+        // Where no zoom was cut off, the finest one follows the records.
+        let whole = |a: &About| a.top == a.native_top;
+        if plan.extent.coverage == Coverage::Native && whole(&self.about) && whole(now) {
+            for options in [&mut theirs.0, &mut mine.0] {
+                options["max_zoom"] = serde_json::Value::Null;
+            }
+        }
+        let version = |options: &mut serde_json::Value| options["version"].take();
+        let same_version = version(&mut theirs.0) == version(&mut mine.0);
+        if theirs != mine {
+            return Err(Error::argument(
+                "--update",
+                "needs the options that the output was made with; give the same ones, or make all tiles with --overwrite",
+            ));
+        }
+        let old = self.file.ragged("source.name")?;
+        let old = (0..old.len()).map(|n| Ok(old.text(n)?.into_owned())).collect::<Result<Vec<String>>>()?;
+        let new = names(store)?;
+        let mut difference = self.records(store, &old, &new)?;
+        let common = |a: &[String], b: &[String]| a.iter().filter(|n| b.contains(n)).cloned().collect::<Vec<_>>();
+        if !same_version {
+            difference.everything = Some("the output was made by another version of hypso");
+        } else if common(&old, &new) != common(&new, &old) {
+            difference.everything = Some("the order of the sources changed");
+        } else if options.lineage && !new.starts_with(&old) && !old.starts_with(&new) {
+            difference.everything = Some("the sources have other numbers in the lineage");
+        }
+        Ok(difference)
+    }
+
+    fn records(&self, store: &Store, old_names: &[String], new_names: &[String]) -> Result<Difference> {
+        let ids = self.file.ids("record.id")?;
+        let states = self.file.column::<u64>("record.state")?;
+        let edge = |name: &str| self.file.column::<f64>(name);
+        let (west, south) = (edge("record.min_x")?, edge("record.min_y")?);
+        let (east, north) = (edge("record.max_x")?, edge("record.max_y")?);
+        let (sizes, sources) = (edge("record.pixel_size")?, self.file.column::<u16>("record.source")?);
+        let now = States::new(store)?;
+        let name = |names: &[String], source: u16| names.get(usize::from(source)).map_or(String::new(), String::clone);
+        let mut coarsest: HashMap<String, f64> = HashMap::new();
+        let mut by_source: HashMap<(bool, u16), f64> = HashMap::new();
+        let then = sources.iter().zip(sizes).map(|(&source, &size)| ((false, source), size));
+        let today = store.records().iter().map(|r| ((true, r.source_index()), r.pixel_size()));
+        for (key, size) in then.chain(today) {
+            let largest = by_source.entry(key).or_insert(size);
+            *largest = largest.max(size);
+        }
+        for (&(new, source), &size) in &by_source {
+            let largest = coarsest.entry(name(if new { new_names } else { old_names }, source)).or_insert(size);
+            *largest = largest.max(size);
+        }
+        let coarsest_of = |names: &[String], source: u16| coarsest.get(&name(names, source)).copied().unwrap_or(0.0);
+        let mut out = Difference::default();
+        let mut seen = vec![false; states.len()];
+        let then = |row: usize| -> Option<(Bounds, f64)> {
+            let bounds = Bounds::new(*west.get(row)?, *south.get(row)?, *east.get(row)?, *north.get(row)?);
+            Some((bounds, coarsest_of(old_names, *sources.get(row)?)))
+        };
+        for record in store.records().iter() {
+            let before = ids.row(record.id()).map(|row: RowId| row as usize).filter(|&row| row < states.len());
+            match before {
+                Some(row) => {
+                    seen[row] = true;
+                    if states[row] == now.of(&record) {
+                        continue;
+                    }
+                    out.changed += 1;
+                    out.boxes.extend(then(row));
+                }
+                None => out.added += 1,
+            }
+            out.boxes.push((record.bounds(), coarsest_of(new_names, record.source_index())));
+        }
+        for row in (0..states.len()).filter(|&row| !seen[row]) {
+            out.removed += 1;
+            out.boxes.extend(then(row));
+        }
+        Ok(out)
+    }
+}
