@@ -118,6 +118,7 @@ pub fn list(rows: &[Vec<String>]) -> String {
 }
 
 /// A size such as `2G`, `800M`, `64k` or `1048576`: powers of 1024.
+#[cfg(feature = "gdal")]
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let text = text.trim().trim_end_matches(['b', 'B']).trim_end_matches('i');
     let (number, shift) = match text.char_indices().last() {
@@ -133,7 +134,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     if (0.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err("a size is from 0 to 1e18 bytes".into()) }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gdal"))]
 mod size_tests {
     use super::parse_bytes;
 
