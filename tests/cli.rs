@@ -199,6 +199,18 @@ fn an_update_reads_what_changed_and_equals_a_new_build() {
 }
 
 #[test]
+fn too_many_skipped_files_have_an_exit_code() {
+    let w = World::get();
+    let (_folder, path) = scratch();
+    std::fs::create_dir(path("dem")).unwrap();
+    std::fs::copy(w.path("s/aw30/sheet_ne.tif"), path("dem/good.tif")).unwrap();
+    std::fs::write(path("dem/bad.tif"), "no raster").unwrap();
+    let build = ["build", "-o", &path("a.hypso"), &path("dem"), "--overwrite", "--on-error", "skip", "--alert-skipped"];
+    fails(4, &["bad.tif", "alert: 50.00 %"], &[&build[..], &["49"]].concat());
+    ok(&[&build[..], &["50"]].concat());
+}
+
+#[test]
 fn a_picture_is_made() {
     let w = World::get();
     let (_folder, path) = scratch();

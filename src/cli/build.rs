@@ -56,6 +56,9 @@ pub struct CatalogArgs {
     /// What to do with files that can't be used: fail, or skip them (they are listed either way).
     #[arg(long, default_value = "fail", value_name = "fail|skip")]
     on_error: String,
+    /// With --on-error skip: end with exit code 4 where more than this part of the files was skipped.
+    #[arg(long, value_name = "PERCENT")]
+    alert_skipped: Option<f64>,
     /// The CRS of files that have none, such as EPSG:6668.
     #[arg(long, value_name = "CRS")]
     assume_crs: Option<String>,
@@ -73,7 +76,7 @@ pub fn run(args: &Args) -> Outcome {
     } else {
         None
     };
-    let (specs, store) = build(&args.catalog, &args.output, args.tile_size, known.as_ref())?;
+    let Built { specs, store, alert } = build(&args.catalog, &args.output, args.tile_size, known.as_ref())?;
     if let Some(path) = &args.write_config {
         catalog::config::write(path, &specs)?;
         super::say(&format!(
@@ -99,16 +102,19 @@ pub fn run(args: &Args) -> Outcome {
         args.output.display(),
         args.output.with_extension("pmtiles").display()
     ));
-    Ok(exit::OK)
+    Ok(if alert { exit::ALERT } else { exit::OK })
+}
+
+/// A store that was built.
+pub struct Built {
+    pub specs: Vec<SourceSpec>,
+    pub store: Store,
+    /// More files were skipped than the user allows.
+    pub alert: bool,
 }
 
 /// Scans the sources and writes the store; says what was found and what was left out.
-pub fn build(
-    args: &CatalogArgs,
-    output: &Path,
-    tile_size: u32,
-    known: Option<&Known>,
-) -> Result<(Vec<SourceSpec>, Store)> {
+pub fn build(args: &CatalogArgs, output: &Path, tile_size: u32, known: Option<&Known>) -> Result<Built> {
     let started = std::time::Instant::now();
     let on_error = match args.on_error.as_str() {
         "fail" => OnError::Fail,
@@ -179,7 +185,13 @@ pub fn build(
         output::bytes(store.bytes().len() as u64),
         output::duration(started.elapsed()),
     ));
-    Ok((specs, store))
+    let skipped = scanned.rejected.len() as f64;
+    let percent = skipped / (skipped + scanned.records as f64) * 100.0;
+    let alert = args.alert_skipped.is_some_and(|limit| percent > limit);
+    if alert {
+        super::say(&format!("alert: {percent:.2} % of the files were skipped"));
+    }
+    Ok(Built { specs, store, alert })
 }
 
 fn specs(args: &CatalogArgs) -> Result<Vec<SourceSpec>> {

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::Outcome;
 use super::aggregate::{RunArgs, TileArgs, ZoomOptions, make};
 use super::build::{self, CatalogArgs};
 use super::store_file::{self, Care};
+use super::{Outcome, exit};
 use crate::catalog::Known;
 
 /// Make terrain tiles from folders of rasters, in one go.
@@ -34,8 +34,9 @@ pub fn run(args: &Args) -> Outcome {
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
     // built again, without opening what did not change, and then comes out the same.
     let known = store_file::open(&path, Care::Thorough).ok().and_then(|store| Known::new(store).ok());
-    build::build(&args.catalog, &path, args.tiles.tile_size.unwrap_or(512), known.as_ref())?;
+    let built = build::build(&args.catalog, &path, args.tiles.tile_size.unwrap_or(512), known.as_ref())?;
     let store = store_file::open(&path, Care::Thorough)?;
     let zooms = args.zooms.zooms()?;
-    make(&store, &args.output, zooms, &args.tiles, &args.run)
+    let code = make(&store, &args.output, zooms, &args.tiles, &args.run)?;
+    Ok(if built.alert { exit::ALERT } else { code })
 }

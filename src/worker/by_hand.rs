@@ -10,14 +10,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::aggregate::Job;
-use super::child;
+use super::child::{Before, Maker};
 use super::identity::{Identity, first_finer};
 use super::journal::Journal;
 use super::pack::Pack;
 use super::protocol::{Finer, JobMessage, Request};
 use crate::error::{Error, Result};
 use crate::plan::Unit;
-use crate::render::{RasterOpener, Renderer, UnitReport};
+use crate::render::{RasterOpener, UnitReport};
 use crate::store::Store;
 
 /// What the first member of a plan file says.
@@ -152,11 +152,8 @@ impl PlanFile {
         }
         Journal::prepare(&self.job.work, self.job.run, &self.identity)?;
         let options = self.job.options()?;
-        let before = self.job.update.as_ref().map(child::Before::open).transpose()?;
-        let mut renderer = Renderer::new(&store, &options, opener)?;
-        if let Some(before) = &before {
-            renderer.set_update(before.as_update());
-        }
+        let before = self.job.update.as_ref().map(Before::open).transpose()?;
+        let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), opener)?;
         for planned in wanted {
             let unit = planned.request.unit()?;
             if let Ok(pack) = Pack::open(&Pack::path_of(&self.job.work, &unit), self.job.run) {
@@ -164,7 +161,7 @@ impl PlanFile {
                 continue;
             }
             self.check_finer(&unit, &planned.request.finer)?;
-            let report = child::make(&self.job, &mut renderer, &planned.request, before.as_ref(), &options)?;
+            let report = maker.make(&planned.request)?;
             told(planned, Made::Now(report));
         }
         Ok(())

@@ -47,15 +47,12 @@ pub fn serve(
         return Err(Error::invalid("store", "was replaced while the run was going on", "run the same command again")
             .with_path(&job.store));
     }
-    let update = job.update.as_ref().map(Before::open).transpose()?;
-    let mut renderer = Renderer::new(&store, &options, opener)?;
-    if let Some(before) = &update {
-        renderer.set_update(before.as_update());
-    }
+    let before = job.update.as_ref().map(Before::open).transpose()?;
+    let mut maker = Maker::new(&job, &store, &options, before.as_ref(), opener)?;
     for line in lines {
         let request: Request =
             serde_json::from_str(&line.map_err(pipe)?).map_err(|e| Error::Other(format!("unit message: {e}")))?;
-        let reply = match make(&job, &mut renderer, &request, update.as_ref(), &options) {
+        let reply = match maker.make(&request) {
             Ok(report) => Reply::Done(Box::new(report)),
             Err(error) => Reply::Failed(error.to_string()),
         };
@@ -101,87 +98,102 @@ impl FinerTiles for FinerMixed<'_> {
     }
 }
 
-/// Makes the pack of a unit, if it is not there yet.
-pub(super) fn make(
-    job: &JobMessage,
-    renderer: &mut Renderer<'_>,
-    request: &Request,
-    before: Option<&Before>,
-    options: &RenderOptions,
-) -> Result<UnitReport> {
-    let unit = request.unit()?;
-    let path = Pack::path_of(&job.work, &unit);
-    if let Ok(pack) = Pack::open(&path, job.run) {
-        return Ok(pack.report);
+/// Makes packs; keeps rasters and finer tiles open from unit to unit.
+pub(super) struct Maker<'a> {
+    job: &'a JobMessage,
+    renderer: Renderer<'a>,
+    before: Option<&'a Before>,
+    extent: &'a Extent,
+    finer: Option<(Finer, Box<dyn FinerTiles>)>,
+}
+
+impl<'a> Maker<'a> {
+    pub(super) fn new(
+        job: &'a JobMessage,
+        store: &'a Store,
+        options: &'a RenderOptions,
+        before: Option<&'a Before>,
+        opener: &'a dyn RasterOpener,
+    ) -> Result<Self> {
+        let mut renderer = Renderer::new(store, options, opener)?;
+        if let Some(before) = before {
+            renderer.set_update(before.as_update());
+        }
+        Ok(Self { job, renderer, before, extent: &options.extent, finer: None })
     }
-    let finer = open_finer(job, &request.finer)?;
-    let mixed = before.map(|before| FinerMixed { packs: finer.as_ref(), before, extent: &options.extent });
-    let finer = mixed.as_ref().map_or(finer.as_ref(), |m| m as &dyn FinerTiles);
-    if request.joins {
-        return join(job, renderer, &unit, before, options);
-    }
-    let mut pack = PackWriter::create(&path, job.run)?;
-    let mut writing = Duration::ZERO;
-    let mut report = renderer.unit(&unit, finer, &mut |made| {
+
+    /// Makes the pack of a unit, if it is not there yet.
+    pub(super) fn make(&mut self, request: &Request) -> Result<UnitReport> {
+        let unit = request.unit()?;
+        let path = Pack::path_of(&self.job.work, &unit);
+        if let Ok(pack) = Pack::open(&path, self.job.run) {
+            return Ok(pack.report);
+        }
+        let mut pack = PackWriter::create(&path, self.job.run)?;
         let started = Instant::now();
-        let put = pack.put(&made);
-        writing += started.elapsed();
-        put
-    })?;
-    finish(pack, &mut report, writing)?;
-    Ok(report)
-}
-
-fn finish(pack: PackWriter, report: &mut UnitReport, writing: Duration) -> Result<()> {
-    report.writing = writing.as_secs_f64();
-    let started = Instant::now();
-    pack.finish(report)?;
-    report.writing += started.elapsed().as_secs_f64();
-    Ok(())
-}
-
-/// Makes a unit from its parts, whose packs go.
-fn join(
-    job: &JobMessage,
-    renderer: &mut Renderer<'_>,
-    unit: &Unit,
-    before: Option<&Before>,
-    options: &RenderOptions,
-) -> Result<UnitReport> {
-    let Some(parts) = unit.parts() else { return Err(Error::Other(format!("unit {} has no parts", unit.id()))) };
-    let packs = parts.units.iter().map(|u| Pack::open(&Pack::path_of(&job.work, u), job.run));
-    let packs = packs.collect::<Result<Vec<_>>>()?;
-    let mut pack = PackWriter::create(&Pack::path_of(&job.work, unit), job.run)?;
-    let mut report = UnitReport::default();
-    let mut used: Vec<u32> = Vec::new();
-    if let Some(rest) = &parts.rest {
-        let [first, ..] = &parts.units;
-        let finer = FinerPacks::new(&job.work, job.run, first.zooms, first.block.z());
-        let mixed = before.map(|before| FinerMixed { packs: &finer, before, extent: &options.extent });
-        let finer = mixed.as_ref().map_or(&finer as &dyn FinerTiles, |m| m);
-        let top = renderer.unit(rest, finer, &mut |made| pack.put(&made))?;
-        used.extend(&top.used);
-        report.add(&top);
-    }
-    for part in packs {
-        // What was only kept for the rest has served.
-        for (tile, layer, wanted) in part.tiles().filter(|(t, _, wanted)| *wanted || t.z() == unit.zooms.min) {
-            if let Some(bytes) = part.read(tile, layer)? {
-                pack.put(&Made { tile, layer, wanted, bytes })?;
+        let (mut report, rendering) = if request.joins {
+            self.join(&unit, &mut pack)?
+        } else {
+            let finer = match self.finer.take() {
+                Some((known, tiles)) if known == request.finer => tiles,
+                _ => open_finer(self.job, &request.finer)?,
+            };
+            let report = self.render(&unit, finer.as_ref(), &mut pack);
+            self.finer = Some((request.finer.clone(), finer));
+            report?
+        };
+        pack.finish(&mut report, started.elapsed().saturating_sub(rendering))?;
+        if request.joins {
+            for part in unit.parts().iter().flat_map(|p| &p.units) {
+                let _ = std::fs::remove_file(Pack::path_of(&self.job.work, part));
             }
         }
-        used.extend(&part.report.used);
-        report.add(&part.report);
+        Ok(report)
     }
-    used.sort_unstable();
-    used.dedup();
-    report.used = used;
-    let writing = Duration::from_secs_f64(report.writing);
-    finish(pack, &mut report, writing)?;
-    for part in &parts.units {
-        let _ = std::fs::remove_file(Pack::path_of(&job.work, part));
+
+    /// Renders a unit into a pack; gives the time as well that did not go into writing.
+    fn render(&mut self, unit: &Unit, finer: &dyn FinerTiles, pack: &mut PackWriter) -> Result<(UnitReport, Duration)> {
+        let mixed = self.before.map(|before| FinerMixed { packs: finer, before, extent: self.extent });
+        let finer = mixed.as_ref().map_or(finer, |m| m);
+        let (started, mut writing) = (Instant::now(), Duration::ZERO);
+        let report = self.renderer.unit(unit, finer, &mut |made| {
+            let started = Instant::now();
+            let put = pack.put(&made);
+            writing += started.elapsed();
+            put
+        })?;
+        Ok((report, started.elapsed().saturating_sub(writing)))
     }
-    Ok(report)
+
+    /// Makes a unit from the packs of its parts.
+    fn join(&mut self, unit: &Unit, pack: &mut PackWriter) -> Result<(UnitReport, Duration)> {
+        let Some(parts) = unit.parts() else { return Err(Error::Other(format!("unit {} has no parts", unit.id()))) };
+        let packs = parts.units.iter().map(|u| Pack::open(&Pack::path_of(&self.job.work, u), self.job.run));
+        let packs = packs.collect::<Result<Vec<_>>>()?;
+        let (mut report, mut used, mut rendering) = (UnitReport::default(), Vec::new(), Duration::ZERO);
+        if let Some(rest) = &parts.rest {
+            let [first, ..] = &parts.units;
+            let finer = FinerPacks::new(&self.job.work, self.job.run, first.zooms, first.block.z());
+            let (top, took) = self.render(rest, &finer, pack)?;
+            rendering = took;
+            used.extend(&top.used);
+            report.add(&top);
+        }
+        for part in packs {
+            // What was only kept for the rest has served.
+            for (tile, layer, wanted) in part.tiles().filter(|(t, _, wanted)| *wanted || t.z() == unit.zooms.min) {
+                if let Some(bytes) = part.read(tile, layer)? {
+                    pack.put(&Made { tile, layer, wanted, bytes })?;
+                }
+            }
+            used.extend(&part.report.used);
+            report.add(&part.report);
+        }
+        used.sort_unstable();
+        used.dedup();
+        report.used = used;
+        Ok((report, rendering))
+    }
 }
 
 fn open_finer(job: &JobMessage, finer: &Finer) -> Result<Box<dyn FinerTiles>> {

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -99,11 +100,12 @@ impl PackWriter {
         Ok(())
     }
 
-    /// Writes index and report, and gives the pack its name.
+    /// Writes index and report, and gives the pack its name. `writing` is what writing took so far; the report gets it.
     ///
     /// # Errors
     /// Where the file can't be written.
-    pub fn finish(mut self, report: &UnitReport) -> Result<()> {
+    pub fn finish(mut self, report: &mut UnitReport, writing: Duration) -> Result<()> {
+        report.writing += writing.as_secs_f64();
         let report = serde_json::to_vec(report).map_err(|e| Error::Other(format!("unit report: {e}")))?;
         self.entries.sort_unstable_by_key(Entry::key);
         let end = [self.entries.as_bytes(), &report].concat();
