@@ -1,7 +1,7 @@
 //! What an output was made from, in a small file beside it: so that an update knows what changed since.
 //!
-//! `<output>.inputs` is a container (`store-format.md`) of the schema `hypso-inputs`, with a row for each record: `record.id`
-//! (a table), `record.state` (a checksum of all that can change a pixel), `record.min_x` to `record.max_y`,
+//! `<output>.inputs` is a container (`store-format.md`) of the schema `hypso-inputs`, with a row for each record: `record.id`,
+//! `record.state` (a checksum of all that can change a pixel), `record.min_x` to `record.max_y`,
 //! `record.pixel_size` and `record.source`; `source.name` in the order of priority; `about` is JSON with the fingerprint of the run, its options,
 //! the tile size, and the finest zoom of the output and of the records.
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::format::checksum::Checksum;
 use crate::plan::{Coverage, Plan};
 use crate::render::RenderOptions;
-use crate::store::{Container, RecordRef, RowId, Store, write_container};
+use crate::store::{Container, RecordRef, Store, write_container};
 use crate::tile::Bounds;
 
 const SCHEMA: &str = "hypso-inputs";
@@ -39,7 +39,7 @@ pub(super) fn path_of(output: &Path) -> PathBuf {
     name.into()
 }
 
-/// Writes what an output was made from. 75 bytes a record.
+/// Writes what an output was made from. 58 bytes a record.
 pub(super) fn write(output: &Path, store: &Store, about: &About) -> Result<()> {
     let records = store.records();
     let names = names(store)?;
@@ -48,7 +48,7 @@ pub(super) fn write(output: &Path, store: &Store, about: &About) -> Result<()> {
     write_container(path_of(output), SCHEMA, |out| {
         out.json("about", &about)?;
         out.ragged("source.name", &names, false)?;
-        out.ids("record.id", &records.iter().map(|r| r.id()).collect::<Vec<_>>())?;
+        out.column("record.id", &records.iter().map(|r| r.id()).collect::<Vec<_>>())?;
         out.column("record.state", &records.iter().map(|r| states.of(&r)).collect::<Vec<_>>())?;
         // A column at a time: ten million records are 80 MB of each.
         let mut edge = |name: &str, edge: fn(&Bounds) -> f64| {
@@ -180,7 +180,7 @@ impl Inputs {
     }
 
     fn records(&self, store: &Store, old_names: &[String], new_names: &[String]) -> Result<Difference> {
-        let ids = self.file.ids("record.id")?;
+        let ids = self.file.column::<u64>("record.id")?;
         let states = self.file.column::<u64>("record.state")?;
         let edge = |name: &str| self.file.column::<f64>(name);
         let (west, south) = (edge("record.min_x")?, edge("record.min_y")?);
@@ -201,30 +201,32 @@ impl Inputs {
             *largest = largest.max(size);
         }
         let coarsest_of = |names: &[String], source: u16| coarsest.get(&name(names, source)).copied().unwrap_or(0.0);
-        let mut out = Difference::default();
-        let mut seen = vec![false; states.len()];
         let then = |row: usize| -> Option<(Bounds, f64)> {
             let bounds = Bounds::new(*west.get(row)?, *south.get(row)?, *east.get(row)?, *north.get(row)?);
             Some((bounds, coarsest_of(old_names, *sources.get(row)?)))
         };
-        for record in store.records().iter() {
-            let before = ids.row(record.id()).map(|row: RowId| row as usize).filter(|&row| row < states.len());
-            match before {
-                Some(row) => {
-                    seen[row] = true;
-                    if states[row] == now.of(&record) {
-                        continue;
-                    }
-                    out.changed += 1;
-                    out.boxes.extend(then(row));
-                }
-                None => out.added += 1,
+        let now_at = |record: &RecordRef<'_>| (record.bounds(), coarsest_of(new_names, record.source_index()));
+        let mut out = Difference::default();
+        // The store finds records by id; what nothing of before asked for is new.
+        let mut seen = vec![false; store.len() as usize];
+        for (row, (&id, &state)) in ids.iter().zip(states).enumerate() {
+            let Some(record) = store.by_id(id) else {
+                out.removed += 1;
+                out.boxes.extend(then(row));
+                continue;
+            };
+            if let Some(seen) = seen.get_mut(record.row() as usize) {
+                *seen = true;
             }
-            out.boxes.push((record.bounds(), coarsest_of(new_names, record.source_index())));
+            if state != now.of(&record) {
+                out.changed += 1;
+                out.boxes.extend(then(row));
+                out.boxes.push(now_at(&record));
+            }
         }
-        for row in (0..states.len()).filter(|&row| !seen[row]) {
-            out.removed += 1;
-            out.boxes.extend(then(row));
+        for record in store.records().iter().filter(|r| !seen[r.row() as usize]) {
+            out.added += 1;
+            out.boxes.push(now_at(&record));
         }
         Ok(out)
     }
