@@ -8,6 +8,7 @@
 mod finer;
 mod opener;
 mod pool;
+mod reach;
 mod sampler;
 mod unit;
 
@@ -15,4 +16,5 @@ pub use finer::{FinerTiles, Layer, NoFinerTiles};
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
 pub use opener::RasterOpener;
+pub use reach::reach;
 pub use unit::{Made, RenderOptions, Renderer, UnitReport};

@@ -14,9 +14,6 @@ use crate::tile::TileCoord;
 /// Cells that a window may have at most: 256 MB of heights would mean a raster that no tile can need.
 const MAX_CELLS: usize = 1 << 26;
 
-/// How far beyond a record its neighbours can matter, in its pixels: the widest kernel and the distortion of latitude.
-const REACH: f64 = 16.0;
-
 /// Reads rasters and resamples them into tiles. Buffers are kept from tile to tile.
 pub(super) struct Sampler<'a> {
     store: &'a Store,
@@ -110,8 +107,8 @@ impl<'a> Sampler<'a> {
 
     /// Lets kernels reach across the record's edge: records of the same source and lattice fill what lies beyond it.
     fn read_neighbours(&mut self, tile: TileCoord, record: &RecordRef<'_>, info: &RasterInfo) -> Result<()> {
-        let reach =
-            REACH * record.pixel_size().max(crate::tile::web_mercator::resolution(tile.z(), self.store.tile_size()));
+        let resolution = crate::tile::web_mercator::resolution(tile.z(), self.store.tile_size());
+        let reach = super::reach::kernel_reach(resolution, record.pixel_size());
         let near = tile.bounds().buffered(reach).intersection(&record.bounds().buffered(reach));
         let mut rows = std::mem::take(&mut self.neighbours);
         self.store.rows_in_bounds(&near, NEIGHBOURS, &mut rows);
