@@ -280,7 +280,8 @@ fn resized(store: &Store, output: &Path, tile_size: Option<u32>) -> Result<Optio
     let mut name = output.as_os_str().to_owned();
     name.push(format!(".{tile_size}px.hypso"));
     let path = PathBuf::from(name);
-    let mut builder = Builder::new(&sources, &Parameters { tile_size, ..Parameters::default() })?.scratch_beside(&path);
+    let parameters = Parameters { tile_size, metadata: crate::catalog::notes_of(store) };
+    let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(&path);
     store.each_input(|record| builder.add(&record))?;
     builder.finish_file(&path)?;
     let store = Store::open(&path)?;

@@ -195,6 +195,16 @@ pub fn resample(
     filled
 }
 
+/// The value at one place, in fractional cells of the raster, by kernels across and down; `None` where the valid cells
+/// weigh less than half.
+#[must_use]
+pub fn sample(cells: &Cells, kernels: (&Kernel, &Kernel), (col, row): (f64, f64)) -> Option<f32> {
+    let (mut wx, mut wy) = (Vec::new(), Vec::new());
+    let first_col = kernels.0.taps(col, &mut wx) - cells.window.col;
+    let first_row = kernels.1.taps(row, &mut wy) - cells.window.row;
+    blend(cells, first_col, &wx, first_row, &wy)
+}
+
 /// The kernel at one position along an axis.
 struct Tap {
     /// The first cell, counted from the window's edge.

@@ -6,6 +6,7 @@
 //! the work was split.
 
 mod finer;
+mod mosaic;
 mod opener;
 mod pool;
 mod reach;

@@ -98,7 +98,7 @@ impl<'a> Renderer<'a> {
     /// A renderer.
     ///
     /// # Errors
-    /// Where lineage is wanted and the store has more than 254 sources.
+    /// Where lineage is wanted and the store has more than 254 sources, or its metadata are not of this version.
     pub fn new(store: &'a Store, options: &'a RenderOptions, opener: &'a dyn RasterOpener) -> Result<Self> {
         if options.lineage && store.sources().len() > 254 {
             return Err(Error::argument(
@@ -106,7 +106,7 @@ impl<'a> Renderer<'a> {
                 format!("works with at most 254 sources; the store has {}", store.sources().len()),
             ));
         }
-        let sampler = Sampler::new(store, opener, options.resampling);
+        let sampler = Sampler::new(store, opener, options.resampling)?;
         Ok(Self { store, options, sampler, coding: Duration::ZERO, report: UnitReport::default() })
     }
 
