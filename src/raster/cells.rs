@@ -51,6 +51,8 @@ impl State {
     pub const VALID: u8 = 1;
     /// Beyond the extent of every raster read so far.
     pub const OUTSIDE: u8 = 2;
+    /// With a value that was sampled from a raster of another lattice: it has a part in values, but makes no pixel valid.
+    pub const BORROWED: u8 = 3;
 }
 
 /// A window of cells, row by row. NaN never appears: a cell that is not [`State::VALID`] holds 0.
@@ -91,7 +93,7 @@ impl Cells {
     /// True where every cell has a value.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.state.iter().all(|&s| s == State::VALID)
+        self.state.iter().all(|&s| s == State::VALID || s == State::BORROWED)
     }
 
     /// The cells without a value that have one within `reach` cells across and down, row by row: those that share a

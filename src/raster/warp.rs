@@ -2,7 +2,8 @@
 //!
 //! A pixel is made by the raster that its centre lies in. It is valid where the valid cells have at least half of the
 //! kernel's weight over the cells that lie in some raster; its value is the weighted mean over the valid cells. Cells
-//! beyond every raster do not count, so that the edge of a collection is not eaten away.
+//! beyond every raster do not count, so that the edge of a collection is not eaten away; nor do cells that were borrowed from
+//! a raster of another lattice, which have a part in the value only.
 
 use super::kernel::{Kernel, split};
 pub use super::pixel_map::{PixelMap, pixel_map};
@@ -285,7 +286,7 @@ fn line_pair(cells: &Cells, row: i64) -> Option<(Line<'_>, Line<'_>)> {
 #[inline]
 fn four(north: &Line, south: &Line, col: usize, fx: f64, fy: f64) -> Option<f32> {
     let states = (north.state.get(col..col + 2)?, south.state.get(col..col + 2)?);
-    // 1 is valid, 0 and 2 are not.
+    // 1 is valid, 0 and 2 are not; 3 (borrowed) is good beside one that is valid.
     if states.0[0] & states.0[1] & states.1[0] & states.1[1] != State::VALID {
         return None;
     }
@@ -313,6 +314,10 @@ fn blend(cells: &Cells, col: i64, wx: &[f64], row: i64, wy: &[f64]) -> Option<f3
                     weight += w;
                     sum += w * f64::from(cells.values[at]);
                     total += w.abs();
+                }
+                State::BORROWED => {
+                    weight += w;
+                    sum += w * f64::from(cells.values[at]);
                 }
                 State::NODATA => total += w.abs(),
                 _ => {}

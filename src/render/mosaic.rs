@@ -61,7 +61,7 @@ impl Sampler<'_> {
         }
         let mut gaps = self.gaps(info, cells, margin)?;
         for other in others {
-            gaps.retain(|gap| cells.state[gap.at] != State::VALID);
+            gaps.retain(|gap| cells.state[gap.at] != State::BORROWED);
             self.sample_neighbour(area, record, &other, &gaps, cells, depth)?;
         }
         Ok(())
@@ -145,9 +145,14 @@ impl Sampler<'_> {
         if places.is_empty() {
             return Ok(());
         }
-        // A finer neighbour is averaged over the cell.
-        let how = if self.resampling == Resampling::Nearest { Resampling::Nearest } else { Resampling::Bilinear };
-        let kernel = Kernel::new(how, record.pixel_size() / other.pixel_size());
+        // A finer neighbour is averaged over the cell; a box keeps slopes where it is a whole number of cells wide.
+        let whole = (record.pixel_size() / other.pixel_size()).floor();
+        let how = match self.resampling {
+            Resampling::Nearest => Resampling::Nearest,
+            _ if whole >= 2.0 => Resampling::Average,
+            _ => Resampling::Bilinear,
+        };
+        let kernel = Kernel::new(how, whole.max(1.0));
         let span = |of: fn(&(usize, f64, f64)) -> f64| {
             let low = places.iter().map(of).fold(f64::INFINITY, f64::min);
             let high = places.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
@@ -166,7 +171,7 @@ impl Sampler<'_> {
         }
         for (at, col, row) in places {
             if let Some(value) = warp::sample(&theirs, (&kernel, &kernel), (col, row)) {
-                (cells.values[at], cells.state[at]) = (value, State::VALID);
+                (cells.values[at], cells.state[at]) = (value, State::BORROWED);
             }
         }
         Ok(())
