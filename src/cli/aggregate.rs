@@ -112,6 +112,13 @@ pub struct TileArgs {
     /// The elevation, in metres, that pixels without data are written as.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_name = "METRES")]
     nodata_elevation: f64,
+    /// Let the values of a source go over into those of the next one over this distance inside of its border, in Web
+    /// Mercator metres. Holes that are narrower have no border.
+    #[arg(long, default_value_t = 0.0, value_name = "METRES")]
+    blend: f64,
+    /// Fill voids of up to this many pixels across by interpolation; lineage tiles show them as interpolated.
+    #[arg(long, default_value_t = 0, value_name = "PIXELS")]
+    fill_gaps: u32,
     /// Write the lineage archive too: which source every pixel came from.
     #[arg(long)]
     lineage: bool,
@@ -209,6 +216,7 @@ pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, 
     };
     let plan = Plan::new(store, &plan_options)?;
     let options = render_options(tiles, &plan)?;
+    options.check(store)?;
     Ok((plan, options))
 }
 
@@ -236,6 +244,8 @@ fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {
         resampling: tiles.resampling.parse::<Resampling>()?,
         lineage: tiles.lineage,
         extent: plan.extent.clone(),
+        blend: tiles.blend,
+        fill_gaps: tiles.fill_gaps,
     })
 }
 

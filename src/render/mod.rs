@@ -11,6 +11,7 @@ mod opener;
 mod pool;
 mod reach;
 mod sampler;
+mod surroundings;
 mod unit;
 
 pub use finer::{FinerTiles, Layer, NoFinerTiles};

@@ -81,7 +81,7 @@ impl Sampler<'_> {
     }
 
     /// The records around a box that may reach beyond the world, in candidate order.
-    fn rows_around(&self, near: &Bounds) -> Vec<RowId> {
+    pub(super) fn rows_around(&self, near: &Bounds) -> Vec<RowId> {
         let mut rows = Vec::new();
         self.store.rows_in_bounds(near, NEIGHBOURS, &mut rows);
         let half = web_mercator::HALF_WORLD;

@@ -25,13 +25,16 @@ pub fn palette_color(priority: u8) -> [u8; 3] {
     }
 }
 
-/// The legend for an archive's metadata: priority, name and colour of each source, and the colour of nodata.
+/// The legend for an archive's metadata: priority, name and colour of each source, and the colour of nodata. Where voids were
+/// filled, interpolated pixels have an entry behind the sources.
 #[must_use]
-pub fn legend(names: &[&str]) -> serde_json::Value {
+pub fn legend(names: &[&str], interpolated: bool) -> serde_json::Value {
     let hex = |c: [u8; 3]| format!("#{:02x}{:02x}{:02x}", c[0], c[1], c[2]);
+    let filled = interpolated.then_some((usize::from(super::INTERPOLATED), &"interpolated"));
     let sources: Vec<_> = names
         .iter()
         .enumerate()
+        .chain(filled)
         .map(
             |(i, name)| serde_json::json!({"priority": i, "name": name, "color": hex(palette_color(i.min(254) as u8))}),
         )

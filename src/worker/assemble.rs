@@ -78,13 +78,19 @@ pub(super) fn metadata(
             metadata.other.insert("vertical_resolution".into(), json!(resolution));
             metadata.other.insert("nodata_elevation".into(), json!(options.codec.nodata_elevation));
             metadata.other.insert("resampling".into(), json!(options.resampling.to_string()));
+            if options.blend > 0.0 {
+                metadata.other.insert("blend_metres".into(), json!(options.blend));
+            }
+            if options.fill_gaps > 0 {
+                metadata.other.insert("filled_gaps_pixels".into(), json!(options.fill_gaps));
+            }
             metadata.other.insert("coverage".into(), json!(options.extent.coverage.to_string()));
         }
         Layer::Lineage => {
             metadata.description = "Which source each pixel of the elevation came from".into();
             metadata.encoding = Some(TileEncoding::Lineage);
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            metadata.other.insert("legend".into(), terrain::legend(&names));
+            metadata.other.insert("legend".into(), terrain::legend(&names, options.fill_gaps > 0));
         }
     }
     Ok(metadata)

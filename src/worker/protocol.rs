@@ -34,6 +34,8 @@ pub struct JobMessage {
     min_zoom: u8,
     max_zoom: u8,
     bounds: Option<[f64; 4]>,
+    blend: f64,
+    fill_gaps: u32,
 }
 
 impl JobMessage {
@@ -46,7 +48,7 @@ impl JobMessage {
         block_cache: u64,
         options: &RenderOptions,
     ) -> Self {
-        let RenderOptions { codec, resampling, lineage, extent } = options;
+        let RenderOptions { codec, resampling, lineage, extent, blend, fill_gaps } = options;
         Self {
             store,
             store_fingerprint,
@@ -63,6 +65,8 @@ impl JobMessage {
             min_zoom: extent.zooms.min,
             max_zoom: extent.zooms.max,
             bounds: extent.bounds.map(|b| [b.min_x, b.min_y, b.max_x, b.max_y]),
+            blend: *blend,
+            fill_gaps: *fill_gaps,
         }
     }
 
@@ -88,6 +92,8 @@ impl JobMessage {
                 zooms: ZoomRange::new(self.min_zoom, self.max_zoom)?,
                 bounds: self.bounds.map(|[a, b, c, d]| Bounds::new(a, b, c, d)),
             },
+            blend: self.blend,
+            fill_gaps: self.fill_gaps,
         })
     }
 

@@ -131,7 +131,17 @@ pub fn options_of(store: &Store, zooms: (u8, u8), coverage: Coverage) -> (Plan, 
     };
     let plan = Plan::new(store, &options).unwrap();
     let extent = plan.extent.clone();
-    (plan, RenderOptions { codec: OPTIONS, resampling: Resampling::Bilinear, lineage: true, extent })
+    (
+        plan,
+        RenderOptions {
+            codec: OPTIONS,
+            resampling: Resampling::Bilinear,
+            lineage: true,
+            extent,
+            blend: 0.0,
+            fill_gaps: 0,
+        },
+    )
 }
 
 /// Makes all tiles of a plan, finest first.
