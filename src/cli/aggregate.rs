@@ -1,13 +1,14 @@
 //! `hypso aggregate` and `hypso aggregate-zoom`: from a store to terrain tiles.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::error::{Error, Result};
-use crate::plan::{Coverage, Pattern, Plan, PlanOptions};
+use crate::plan::{ClipArea, Coverage, Pattern, Plan, PlanOptions};
 use crate::raster::Resampling;
 use crate::render::RenderOptions;
 use crate::store::{Builder, Parameters, Store};
@@ -91,6 +92,9 @@ pub struct TileArgs {
     /// Only tiles that share area with this box: west, south, east, north, degrees. Changes no pixel.
     #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
     bbox: Option<Vec<f64>>,
+    /// Only tiles that share area with the polygons of this GeoJSON file. Tiles on the outline are whole: it changes no pixel.
+    #[arg(long, value_name = "FILE.geojson")]
+    clip: Option<PathBuf>,
     /// native: coarse areas stop at their own zoom; full: they are blown up to the finest zoom.
     #[arg(long, default_value = "native", value_name = "RULE")]
     coverage: String,
@@ -119,6 +123,10 @@ pub struct TileArgs {
     /// Fill voids of up to this many pixels across by interpolation; lineage tiles show them as interpolated.
     #[arg(long, default_value_t = 0, value_name = "PIXELS")]
     fill_gaps: u32,
+    /// Bring all heights to this vertical datum (EPSG:n of a vertical CRS, or ellipsoid) with PROJ's grids. Each source must
+    /// declare its own in hypso.toml.
+    #[arg(long, value_name = "DATUM")]
+    vertical_datum: Option<String>,
     /// Write the lineage archive too: which source every pixel came from.
     #[arg(long)]
     lineage: bool,
@@ -210,6 +218,7 @@ pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, 
         min_zoom: zooms.min,
         max_zoom: zooms.max,
         bounds,
+        clip: tiles.clip.as_deref().map(read_clip).transpose()?.map(Arc::new),
         coverage,
         pattern: zooms.pattern.clone(),
         finer_given: zooms.finer.is_some(),
@@ -217,7 +226,13 @@ pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, 
     let plan = Plan::new(store, &plan_options)?;
     let options = render_options(tiles, &plan)?;
     options.check(store)?;
+    super::datum::look(store, tiles.vertical_datum.as_deref())?;
     Ok((plan, options))
+}
+
+fn read_clip(path: &Path) -> Result<ClipArea> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    ClipArea::from_geojson(&text)
 }
 
 fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {
@@ -246,6 +261,7 @@ fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {
         extent: plan.extent.clone(),
         blend: tiles.blend,
         fill_gaps: tiles.fill_gaps,
+        vertical_datum: tiles.vertical_datum.clone(),
     })
 }
 

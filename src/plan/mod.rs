@@ -12,11 +12,13 @@
 //! Tiles outside the wanted zooms and box are planned too where wanted tiles are means of them: `--bbox`,
 //! `--min-zoom` and `--max-zoom` only remove tiles, they change no pixel.
 
+mod clip;
 mod coverage;
 mod estimate;
 mod groups;
 mod units;
 
+pub use clip::ClipArea;
 pub use coverage::{Coverage, Extent};
 pub use estimate::Estimate;
 pub use groups::{Pattern, ZoomRange};

@@ -15,8 +15,10 @@ use super::{Adjustment, Cells, Footprint, GeoTransform, Projector, Raster, Raste
 use crate::error::{Error, Result};
 
 mod geotiff;
+mod vertical;
 
 pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+pub use vertical::GdalVertical;
 
 thread_local! {
     /// What GDAL said on this thread since the last call of [`said`].

@@ -105,6 +105,15 @@ pub trait Projector {
     fn to_mercator(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()>;
 }
 
+/// A map from heights over one vertical datum to heights over another.
+pub trait VerticalShift {
+    /// What must be added to a height at each point, metres; points are in EPSG:3857 metres.
+    ///
+    /// # Errors
+    /// Where the map has no value for a point.
+    fn shifts(&self, xs: &[f64], ys: &[f64]) -> Result<Vec<f64>>;
+}
+
 /// How far a raster's grid may be off another's, in cells, and still count as the same lattice.
 const LATTICE_TOLERANCE: f64 = 1e-3;
 

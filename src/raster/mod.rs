@@ -28,6 +28,6 @@ pub mod gdal;
 pub use cells::{Cells, State, Window};
 pub use footprint::{Footprint, ToMercator, footprint, on_the_lattice, world_parts};
 pub use geotransform::GeoTransform;
-pub use info::{Adjustment, Projector, Raster, RasterInfo, Unusable, lattice_offset, read_neighbour};
+pub use info::{Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_neighbour};
 pub use resampling::Resampling;
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};

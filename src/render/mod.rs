@@ -9,14 +9,17 @@ mod finer;
 mod mosaic;
 mod opener;
 mod pool;
+mod provenance;
 mod reach;
 mod sampler;
 mod surroundings;
 mod unit;
+mod vertical;
 
 pub use finer::{FinerTiles, Layer, NoFinerTiles};
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
 pub use opener::RasterOpener;
+pub use provenance::{Candidate, Share, candidates, shares};
 pub use reach::reach;
 pub use unit::{Made, RenderOptions, Renderer, UnitReport};

@@ -22,7 +22,7 @@ pub(super) struct Open {
 
 /// The pool.
 pub(super) struct Pool<'a> {
-    opener: &'a dyn RasterOpener,
+    pub(super) opener: &'a dyn RasterOpener,
     rasters: HashMap<RowId, Open>,
     projectors: HashMap<String, Rc<dyn Projector>>,
     /// By source.

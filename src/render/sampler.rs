@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::RasterOpener;
 use super::mosaic::DEPTH;
 use super::pool::Pool;
+use super::vertical::Vertical;
 use crate::error::{Error, Result};
 use crate::raster::kernel::Kernel;
 use crate::raster::{Cells, Resampling, Window, warp};
@@ -44,6 +45,8 @@ pub(super) struct Sampler<'a> {
     pub(super) pool: Pool<'a>,
     pub(super) resampling: Resampling,
     cells: Cells,
+    /// Where heights are brought to one vertical datum.
+    pub(super) vertical: Option<Vertical>,
     pub(super) reading: Duration,
     pub(super) warping: Duration,
 }
@@ -55,6 +58,7 @@ impl<'a> Sampler<'a> {
             pool: Pool::new(store, opener)?,
             resampling,
             cells: Cells::outside(Window { col: 0, row: 0, width: 0, height: 0 }),
+            vertical: None,
             reading: Duration::ZERO,
             warping: Duration::ZERO,
         })
@@ -115,11 +119,15 @@ impl<'a> Sampler<'a> {
         }
         self.reading += started.elapsed();
         let started = Instant::now();
+        let before = self.vertical.as_ref().map(|_| out.valid.clone());
         // Sources beyond the palette are refused before a run with lineage starts.
         let mark = lineage.map(|plane| (plane, record.source_index().min(254) as u8));
         let (values, valid) = (&mut out.values, &mut out.valid);
         let filled = warp::resample(&map, area.size, &cells, &info, self.resampling, scale, values, valid, mark);
         self.cells = cells;
+        if let Some(before) = before.filter(|_| filled > 0) {
+            self.shift(area, record, &before, out)?;
+        }
         self.warping += started.elapsed();
         Ok(filled)
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::sampler::Sampler;
+use super::vertical::Vertical;
 use super::{FinerTiles, Layer, RasterOpener};
 use crate::error::{Error, Result};
 use crate::plan::{Extent, Unit};
@@ -30,6 +31,8 @@ pub struct RenderOptions {
     pub blend: f64,
     /// Voids of up to so many pixels across are filled by interpolation; 0 for none.
     pub fill_gaps: u32,
+    /// The vertical datum that all heights are brought to, `EPSG:n` or `ellipsoid`; as they are where `None`.
+    pub vertical_datum: Option<String>,
 }
 
 /// What a unit took and gave.
@@ -112,7 +115,8 @@ impl<'a> Renderer<'a> {
             ));
         }
         options.check(store)?;
-        let sampler = Sampler::new(store, opener, options.resampling)?;
+        let mut sampler = Sampler::new(store, opener, options.resampling)?;
+        sampler.vertical = options.vertical_datum.as_deref().map(Vertical::new);
         Ok(Self { store, options, sampler, coding: Duration::ZERO, report: UnitReport::default() })
     }
 

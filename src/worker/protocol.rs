@@ -1,11 +1,12 @@
 //! What coordinator and workers say to each other: one JSON document a line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::plan::{Coverage, Extent, Unit, ZoomRange};
+use crate::plan::{ClipArea, Coverage, Extent, Unit, ZoomRange};
 use crate::raster::Resampling;
 use crate::render::{RenderOptions, UnitReport};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
@@ -36,6 +37,8 @@ pub struct JobMessage {
     bounds: Option<[f64; 4]>,
     blend: f64,
     fill_gaps: u32,
+    vertical_datum: Option<String>,
+    clip: Option<Vec<Vec<[f64; 2]>>>,
 }
 
 impl JobMessage {
@@ -48,7 +51,7 @@ impl JobMessage {
         block_cache: u64,
         options: &RenderOptions,
     ) -> Self {
-        let RenderOptions { codec, resampling, lineage, extent, blend, fill_gaps } = options;
+        let RenderOptions { codec, resampling, lineage, extent, blend, fill_gaps, vertical_datum } = options;
         Self {
             store,
             store_fingerprint,
@@ -67,6 +70,8 @@ impl JobMessage {
             bounds: extent.bounds.map(|b| [b.min_x, b.min_y, b.max_x, b.max_y]),
             blend: *blend,
             fill_gaps: *fill_gaps,
+            vertical_datum: vertical_datum.clone(),
+            clip: extent.clip.as_ref().map(|c| c.rings().to_vec()),
         }
     }
 
@@ -91,9 +96,11 @@ impl JobMessage {
                 coverage,
                 zooms: ZoomRange::new(self.min_zoom, self.max_zoom)?,
                 bounds: self.bounds.map(|[a, b, c, d]| Bounds::new(a, b, c, d)),
+                clip: self.clip.clone().map(ClipArea::from_rings).transpose()?.map(Arc::new),
             },
             blend: self.blend,
             fill_gaps: self.fill_gaps,
+            vertical_datum: self.vertical_datum.clone(),
         })
     }
 
