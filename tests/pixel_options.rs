@@ -248,3 +248,34 @@ fn blends_too_wide_for_a_worker_are_refused_before_the_run() {
     let alone = tiles(&at.join("d.pmtiles"));
     assert!(!alone.is_empty() && alone.len() < a.len() && alone.iter().all(|(tile, bytes)| a[tile] == *bytes));
 }
+
+#[test]
+fn an_archive_is_compared_with_its_sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sources(at);
+    ok(at, &["build", "-o", "s.hypso", "fine", "coarse", "--tile-size", "256"]);
+    ok(at, &["aggregate", "s.hypso", "-o", "a.pmtiles"]);
+    let against = |args: &[&str]| {
+        let (text, _) = ok(at, &[&["verify", "a.pmtiles", "--format", "json", "--against", "s.hypso"], args].concat());
+        let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+        found["against"].as_array().unwrap().clone()
+    };
+    let zooms = against(&[]);
+    let finest = zooms.last().unwrap();
+    let number = |row: &serde_json::Value, key: &str| row[key].as_f64().unwrap();
+    // Heights were rounded to 2^(19-z)/256 m and nothing else.
+    let step = 2f64.powi(19 - number(finest, "zoom") as i32) / 256.0;
+    assert!(number(finest, "pixels") > 100_000.0 && number(finest, "tiles") > 5.0, "{finest}");
+    assert!(number(finest, "min") >= -step / 2.0 - 1e-4 && number(finest, "max") <= step / 2.0 + 1e-4, "{finest}");
+    assert!(number(finest, "mean").abs() < step / 20.0 && number(finest, "rms") > step / 10.0, "{finest}");
+    assert_eq!((number(finest, "only_archive"), number(finest, "only_sources")), (0.0, 0.0));
+    assert!(number(&against(&["--sample", "3"])[0], "tiles") < number(finest, "tiles"));
+    // A source that is 2 m higher now.
+    let text = "[[source]]\npath = \"fine\"\noffset = 2\n[[source]]\npath = \"coarse\"\noffset = 2\n";
+    std::fs::write(at.join("hypso.toml"), text).unwrap();
+    ok(at, &["build", "-o", "s.hypso", "--config", "hypso.toml", "--overwrite", "--tile-size", "256"]);
+    assert!((number(against(&[]).last().unwrap(), "mean") + 2.0).abs() < step / 20.0);
+    let (table, _) = ok(at, &["verify", "a.pmtiles", "--against", "s.hypso"]);
+    assert!(table.contains("against the sources") && table.contains("-2.0"), "{table}");
+}

@@ -29,6 +29,8 @@ mod store_file;
 mod tiles;
 mod verify;
 #[cfg(feature = "gdal")]
+mod verify_against;
+#[cfg(feature = "gdal")]
 mod worker;
 
 use std::io::Write;

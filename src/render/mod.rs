@@ -20,6 +20,6 @@ pub use finer::{FinerTiles, Layer, NoFinerTiles};
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
 pub use opener::RasterOpener;
-pub use provenance::{Candidate, Share, candidates, shares};
+pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
 pub use unit::{Made, RenderOptions, Renderer, UnitReport};

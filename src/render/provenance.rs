@@ -77,3 +77,27 @@ pub fn candidates(
     }
     Ok(out)
 }
+
+/// The heights that the records give a tile at its own zoom, without blending, filling or rounding: what an archive's tile is
+/// compared with. Where records are finer than the tile, they are averaged over its pixels.
+///
+/// # Errors
+/// As [`shares`].
+pub fn heights(
+    store: &Store,
+    opener: &dyn RasterOpener,
+    resampling: Resampling,
+    tile: TileCoord,
+) -> Result<ElevationTile> {
+    let finer = store.in_tile(tile).any(|r| r.native_zoom() > tile.z());
+    let mut sampler = Sampler::new(store, opener, if finer { Resampling::Average } else { resampling })?;
+    let mut plane = ElevationTile::empty(store.tile_size());
+    let area = Area::of(tile, plane.size);
+    for record in store.in_tile(tile) {
+        if plane.is_full() {
+            break;
+        }
+        sampler.draw(&area, &record, &mut plane, None)?;
+    }
+    Ok(plane)
+}
