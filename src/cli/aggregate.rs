@@ -107,6 +107,9 @@ pub struct TileArgs {
     /// webp (lossless) or png.
     #[arg(long, default_value = "webp")]
     format: String,
+    /// fast, default or small: how much time the images are worth. Changes bytes, and no pixel.
+    #[arg(long, default_value = "default", value_name = "LEVEL")]
+    encoder_level: String,
     /// by-zoom: heights are rounded to 2^(19-z)/256 m; full: to 1/256 m at every zoom.
     #[arg(long, default_value = "by-zoom", value_name = "RULE")]
     vertical_resolution: String,
@@ -255,6 +258,7 @@ fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {
             format,
             vertical,
             nodata_elevation: tiles.nodata_elevation,
+            level: tiles.encoder_level.parse()?,
         },
         resampling: tiles.resampling.parse::<Resampling>()?,
         lineage: tiles.lineage,

@@ -91,7 +91,13 @@ fn decode(metadata: &ArchiveMetadata, bytes: &[u8]) -> Result<()> {
         Some(TileEncoding::Mapbox) => Encoding::Mapbox,
         _ => Encoding::Terrarium,
     };
-    let codec = TileCodec { encoding, format, vertical: VerticalResolution::Full, nodata_elevation: 0.0 };
+    let codec = TileCodec {
+        encoding,
+        format,
+        vertical: VerticalResolution::Full,
+        nodata_elevation: 0.0,
+        level: crate::terrain::webp::Level::Default,
+    };
     check_side(metadata, codec.decode(bytes)?.size)
 }
 

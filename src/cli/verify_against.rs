@@ -69,7 +69,13 @@ pub fn compare(path: &Path, store: &Path, sample: Option<u64>) -> Result<Compari
         }
     };
     let format = ImageFormat::Webp;
-    let codec = TileCodec { encoding, format, vertical: VerticalResolution::Full, nodata_elevation: 0.0 };
+    let codec = TileCodec {
+        encoding,
+        format,
+        vertical: VerticalResolution::Full,
+        nodata_elevation: 0.0,
+        level: crate::terrain::webp::Level::Default,
+    };
     let resampling =
         metadata.other.get("resampling").and_then(Value::as_str).and_then(|r| r.parse::<Resampling>().ok());
     let last = metadata.maxzoom.unwrap_or(crate::tile::MAX_ZOOM);

@@ -7,6 +7,7 @@
 //!     format: ImageFormat::Webp,
 //!     vertical: VerticalResolution::ByZoom,
 //!     nodata_elevation: 0.0,
+//!     level: Default::default(),
 //! };
 //! let mut tile = ElevationTile::empty(256);
 //! tile.values[7] = 3776.24;

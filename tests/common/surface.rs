@@ -84,6 +84,7 @@ pub const OPTIONS: TileCodec = TileCodec {
     format: ImageFormat::Png,
     vertical: VerticalResolution::Full,
     nodata_elevation: 0.0,
+    level: hypso::terrain::webp::Level::Default,
 };
 
 /// A store of sources, the first one wins.
