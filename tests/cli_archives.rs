@@ -23,6 +23,7 @@ fn make(path: &Path) {
         format: ImageFormat::Png,
         vertical: VerticalResolution::Full,
         nodata_elevation: 0.0,
+        level: hypso::terrain::webp::Level::Default,
     };
     let mut tiles = BTreeMap::new();
     for leaf in TileCoord::new(3, 7, 3).unwrap().children() {

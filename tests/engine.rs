@@ -409,10 +409,11 @@ fn an_update_in_a_box_and_below_a_zoom_is_exact_too() {
     let files: Vec<String> = names(Path::new(&path("s/lidar2"))).into_iter().filter(|n| n.ends_with(".tif")).collect();
     let lidar = |n: usize| path(&format!("s/lidar2/{}", files[n]));
     far_raster(&path);
-    let limits: [&[&str]; 3] = [
+    let limits: [&[&str]; 4] = [
         &["--max-zoom", "13", "--min-zoom", "4"],
         &["--bbox", "138.98", "34.2", "139.0", "34.22", "--min-zoom", "9"],
         &["--coverage", "full", "--max-zoom", "14"],
+        &["--blend", "60", "--fill-gaps", "6"],
     ];
     let build = || ok(&["build", "-o", &store, "--config", &config, "--update"]);
     std::fs::rename(lidar(0), path("kept.tif")).unwrap();

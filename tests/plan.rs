@@ -13,6 +13,7 @@ fn options() -> PlanOptions {
         min_zoom: None,
         max_zoom: None,
         bounds: None,
+        clip: None,
         coverage: Coverage::Native,
         pattern: Pattern::Balanced,
         finer_given: false,

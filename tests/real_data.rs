@@ -22,6 +22,7 @@ const CODEC: TileCodec = TileCodec {
     format: ImageFormat::Webp,
     vertical: VerticalResolution::ByZoom,
     nodata_elevation: 0.0,
+    level: hypso::terrain::webp::Level::Default,
 };
 
 const SIDE: usize = 512;

@@ -93,7 +93,8 @@ fn gdals(path: &Path, target: Target, how: &str, scale: Option<f64>, folder: &Pa
 /// The 256-px tile around the raster's centre at its native zoom plus `deeper`.
 fn tile_of(path: &Path, deeper: i8) -> Target {
     let raster = GdalRaster::open(path, None).unwrap();
-    let (bounds, pixel) = source_footprint(raster.info()).unwrap();
+    let footprint = source_footprint(raster.info()).unwrap();
+    let (bounds, pixel) = (footprint.parts[0], footprint.pixel_size);
     let zoom = web_mercator::native_zoom(pixel, 256).saturating_add_signed(deeper);
     let (x, y) = bounds.center();
     Target { bounds: TileCoord::at(x, y, zoom).bounds(), size: 256 }
@@ -102,7 +103,8 @@ fn tile_of(path: &Path, deeper: i8) -> Target {
 /// A square of `size` pixels in the raster's middle, each `cells` cells wide.
 fn middle_of(path: &Path, size: u32, cells: f64) -> Target {
     let raster = GdalRaster::open(path, None).unwrap();
-    let (bounds, pixel) = source_footprint(raster.info()).unwrap();
+    let footprint = source_footprint(raster.info()).unwrap();
+    let (bounds, pixel) = (footprint.parts[0], footprint.pixel_size);
     let (x, y) = bounds.center();
     Target { bounds: Bounds::new(x, y, x, y).buffered(pixel * cells * f64::from(size) / 2.0), size }
 }

@@ -5,18 +5,19 @@
 //! list.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use super::fingerprint::fingerprint;
-use super::{Reason, Rejected};
+use super::{Reason, Rejected, part_path};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Silent};
-use crate::raster::on_the_lattice;
+use crate::raster::{on_the_lattice, world_parts};
 use crate::store::{DataType, RecordInput};
-use crate::tile::Bounds;
+use crate::tile::{Bounds, web_mercator};
 
 /// The columns that must be there.
 const COLUMNS: [&str; 7] = ["filename", "left", "bottom", "right", "top", "width", "height"];
@@ -149,36 +150,40 @@ pub fn each(
                 continue;
             }
         };
-        let Some(inside) = in_the_world(&bounds) else {
+        let cell = (bounds.width() / f64::from(width) * (bounds.height() / f64::from(height))).sqrt();
+        let inside = if in_the_world(&bounds) { world_parts(&bounds, cell * 1e-3) } else { Vec::new() };
+        if inside.is_empty() {
             let detail = "its box does not meet the square world; is it in EPSG:3857 metres?".to_string();
             keep(Err(Rejected { source, path: name, reason: Reason::OutsideWebMercator, detail }))?;
             continue;
-        };
-        let cell = (bounds.width() / f64::from(width) * (bounds.height() / f64::from(height))).sqrt();
-        keep(Ok(RecordInput {
-            source,
-            path: name,
-            bounds: inside,
-            pixel_size: on_the_lattice(cell),
-            width,
-            height,
-            crs: crs.and_then(|c| line.get(c)).unwrap_or_default().to_string(),
-            nodata: None,
-            data_type: DataType::Unknown,
-            file_size,
-            modified_ns,
-        }))?;
+        }
+        for (part, bounds) in inside.into_iter().enumerate() {
+            keep(Ok(RecordInput {
+                source,
+                path: part_path(&name, part),
+                bounds,
+                pixel_size: on_the_lattice(cell),
+                width,
+                height,
+                crs: crs.and_then(|c| line.get(c)).unwrap_or_default().to_string(),
+                nodata: None,
+                data_type: DataType::Unknown,
+                file_size,
+                modified_ns,
+            }))?;
+        }
     }
     Ok(())
 }
 
-/// The part of a box inside the square world.
-fn in_the_world(bounds: &Bounds) -> Option<Bounds> {
-    let half = crate::tile::web_mercator::HALF_WORLD;
-    Some(bounds.intersection(&Bounds::new(-half, -half, half, half))).filter(Bounds::has_area)
+/// True where a box shares area with the square world.
+fn in_the_world(bounds: &Bounds) -> bool {
+    let half = web_mercator::HALF_WORLD;
+    bounds.overlaps(&Bounds::new(-half, -half, half, half))
 }
 
-/// Writes a list of records, in their order, with a `crs` column; read back it gives the same boxes to the last bit.
+/// Writes a list of records, in their order, with a `crs` column; read back it gives the same boxes to the last bit. The two
+/// parts of a file across the 180th meridian become one line again, whose box reaches beyond the world.
 ///
 /// # Errors
 /// Where the file can't be written.
@@ -187,10 +192,17 @@ pub fn write<R: Borrow<RecordInput>>(path: impl AsRef<Path>, records: impl IntoI
     let mut text = csv::Writer::from_writer(Vec::new());
     let broken = |e: csv::Error| Error::Other(format!("can't write CSV: {e}"));
     text.write_record(COLUMNS.iter().copied().chain(["crs"])).map_err(broken)?;
-    for record in records {
-        let record = record.borrow();
+    let records: Vec<R> = records.into_iter().collect();
+    let is_second = |path: &str| path.starts_with("./");
+    let second: HashMap<&str, f64> = records
+        .iter()
+        .map(|r| (r.borrow().path.as_str(), r.borrow().bounds.max_x))
+        .filter(|(path, _)| is_second(path))
+        .collect();
+    for record in records.iter().map(Borrow::borrow).filter(|r| !is_second(&r.path)) {
         let b = &record.bounds;
-        let numbers = [b.min_x, b.min_y, b.max_x, b.max_y].map(|v| v.to_string());
+        let max_x = second.get(part_path(&record.path, 1).as_str()).map_or(b.max_x, |x| x + web_mercator::WORLD);
+        let numbers = [b.min_x, b.min_y, max_x, b.max_y].map(|v| v.to_string());
         let [left, bottom, right, top] = &numbers;
         let (width, height) = (record.width.to_string(), record.height.to_string());
         text.write_record([&record.path, left, bottom, right, top, &width, &height, &record.crs]).map_err(broken)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Known, Location, Reason, Rejected, SourceSpec, bounds_csv, check_names, list};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::raster::Adjustment;
 use crate::store::{RecordInput, SourceInput};
 
 /// What to do with a file that can't be used.
@@ -58,6 +59,8 @@ struct Contents {
     paths: Vec<String>,
     /// The CRS of rasters that have none.
     assume_crs: Option<String>,
+    /// What is done to their values.
+    adjustment: Adjustment,
 }
 
 /// What became of the files of all sources.
@@ -87,7 +90,8 @@ impl Survey {
             let root = root.canonicalize().map_err(Error::io("open", &root))?;
             let assume_crs = spec.assume_crs.clone().or_else(|| options.assume_crs.clone());
             let number = survey.sources.len();
-            let mut contents = Contents { assume_crs, ..Contents::default() };
+            let adjustment = Adjustment { offset: spec.offset, nodata: spec.nodata.clone() };
+            let mut contents = Contents { assume_crs, adjustment, ..Contents::default() };
             match &spec.location {
                 Location::Index(path) => {
                     survey.index(path, spec, &contents, progress)?;
@@ -138,6 +142,13 @@ impl Survey {
     #[cfg(not(feature = "gdal"))]
     fn index(&mut self, path: &Path, _: &SourceSpec, _: &Contents, _: &dyn Progress) -> Result<()> {
         Err(without_gdal(path, "read"))
+    }
+
+    /// What is done to the values of sources, by their names; only those where something is.
+    pub fn adjusted(&self) -> impl Iterator<Item = (&str, &Adjustment)> {
+        let both = self.sources.iter().zip(&self.contents);
+        let named = both.map(|(source, contents)| (source.name.as_str(), &contents.adjustment));
+        named.filter(|(_, adjustment)| **adjustment != Adjustment::default())
     }
 
     /// The coordinate systems that files without one are given, by the names of their sources.
@@ -286,10 +297,12 @@ fn scan_source(
     let to_scan = super::ToScan { source, root, paths, assume_crs, known };
     super::scan(&to_scan, threads, progress, &mut |path, outcome, reused| {
         match outcome {
-            Ok(record) => {
-                scanned.records += 1;
-                scanned.reused += u64::from(reused);
-                keep(record)?;
+            Ok(records) => {
+                for record in records {
+                    scanned.records += 1;
+                    scanned.reused += u64::from(reused);
+                    keep(record)?;
+                }
             }
             Err((reason, detail)) => {
                 scanned.rejected.push(Rejected { source, path: path.to_string(), reason, detail });

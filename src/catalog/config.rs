@@ -8,6 +8,8 @@
 //! licence = "CC BY 4.0"
 //! vertical_datum = "EPSG:6695"
 //! assume_crs = "EPSG:6668"           # for files without a CRS
+//! offset = -0.42                     # metres added to every elevation, such as the difference of two vertical datums
+//! nodata = [-9999, 0]                # cell values that mean no value, besides the one that each file declares
 //! ```
 //!
 //! The order of the sources is their priority. Only `path` must be there. Unknown keys are refused, since a misspelt one
@@ -47,6 +49,15 @@ struct Entry {
     vertical_datum: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     assume_crs: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    offset: f64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    nodata: Vec<f64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// Reads the sources of a configuration file; their relative paths start at the file's folder.
@@ -78,6 +89,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
                 format!("name {name:?} may hold letters, digits, '.', '_' and '-' and must not begin with '.'");
             return Err(wrong(part(), problem));
         }
+        if !entry.offset.is_finite() || entry.nodata.iter().any(|v| v.is_infinite()) {
+            return Err(wrong(part(), "offset and nodata must be finite numbers; NaN is no value in any case".into()));
+        }
         specs.push(SourceSpec {
             name,
             named,
@@ -86,6 +100,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
             licence: entry.licence,
             vertical_datum: entry.vertical_datum,
             assume_crs: entry.assume_crs,
+            offset: entry.offset,
+            nodata: entry.nodata,
         });
     }
     check_names(&specs).map_err(|e| wrong("configuration".into(), e.to_string()))?;
@@ -110,6 +126,8 @@ pub fn write(path: impl AsRef<Path>, specs: &[SourceSpec]) -> Result<()> {
             licence: spec.licence.clone(),
             vertical_datum: spec.vertical_datum.clone(),
             assume_crs: spec.assume_crs.clone(),
+            offset: spec.offset,
+            nodata: spec.nodata.clone(),
         }
     };
     let document = Document { sources: specs.iter().map(entry).collect() };
@@ -134,6 +152,7 @@ mod tests {
         first.attribution = "© \"国土地理院\"\nline".into();
         first.vertical_datum = "EPSG:6695".into();
         first.assume_crs = Some("EPSG:6668".into());
+        (first.offset, first.nodata) = (-0.5, vec![-9999.0, 0.25]);
         let mut second = SourceSpec::new("dem5a", Location::parse(&at("store/dem5a/**/*.tif")).unwrap());
         second.licence = "CC BY 4.0".into();
         std::fs::write(folder.path().join("dem10.fgb"), "").unwrap();
@@ -156,6 +175,7 @@ mod tests {
         assert!(problem("").contains("no [[source]]"));
         assert!(problem("[[source]]\npath = \"a b\"\nlicense = \"x\"\n").contains("license"));
         assert!(problem("[[source]]\nname = \"x\"\n").contains("path"));
+        assert!(problem("[[source]]\npath = \"a b\"\noffset = nan\n").contains("offset"));
         assert!(problem("[[source]]\npath = \"none\"\n").contains("source 1: "));
         assert!(problem("[[source]]\npath = \"a b\"\nname = \"a/b\"\n").contains("may hold"));
         assert!(problem("[[source]]\npath = \"a b\"\n[[source]]\npath = \"a b\"\n").contains("a_b"));

@@ -1,5 +1,6 @@
 //! What an earlier build knew, so that unchanged files need not be opened again.
 
+use super::part_path;
 use crate::error::Result;
 use crate::store::{DataType, RecordInput, Store, record_id};
 
@@ -45,10 +46,16 @@ impl Known {
 }
 
 impl KnownSource<'_> {
-    /// The record of a file that has not changed: same path, size and modification time. Records that came from a
+    /// The records of a file that has not changed: same path, size and modification time. Records that came from a
     /// `bounds.csv` do not count; nobody has looked into their files.
     #[must_use]
-    pub fn record(&self, source: usize, path: &str, (file_size, modified_ns): (u64, i64)) -> Option<RecordInput> {
+    pub fn records(&self, source: usize, path: &str, file: (u64, i64)) -> Option<Vec<RecordInput>> {
+        let mut records = vec![self.record(source, path, file)?];
+        records.extend(self.record(source, &part_path(path, 1), file));
+        Some(records)
+    }
+
+    fn record(&self, source: usize, path: &str, (file_size, modified_ns): (u64, i64)) -> Option<RecordInput> {
         let record = self.known.store.by_id(record_id(self.name, path))?;
         let same = (record.file_size(), record.modified_ns()) == (file_size, modified_ns);
         if !same || record.data_type() == DataType::Unknown {

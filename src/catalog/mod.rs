@@ -21,6 +21,7 @@ pub mod config;
 mod files;
 mod fingerprint;
 mod known;
+mod notes;
 mod rejected;
 #[cfg(feature = "gdal")]
 mod scan;
@@ -31,7 +32,14 @@ mod tile_index;
 pub use build::{Catalog, OnError, Options, Scanned, Survey, build_catalog};
 pub use files::{EXTENSIONS, Found, list};
 pub use known::{ASSUMED, Known, KnownSource};
+pub use notes::{ADJUSTED, notes, notes_of};
 pub use rejected::{Reason, Rejected};
 #[cfg(feature = "gdal")]
 pub use scan::{Outcome, ToScan, scan};
 pub use spec::{Location, SourceSpec, check_names};
+
+/// The path of a record: that of its file; and with `./` before it for the second part of a file that lies across the
+/// 180th meridian, which has a record on each side. So each has an id of its own, and both open the file.
+pub(crate) fn part_path(path: &str, part: usize) -> String {
+    if part == 0 { path.to_string() } else { format!("./{path}") }
+}

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::fingerprint::{fingerprint, reason_of};
-use super::{KnownSource, Reason};
+use super::{KnownSource, Reason, part_path};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::gdal::{GdalProjector, GdalRaster, footprint_by};
 use crate::raster::{Raster, RasterInfo, Unusable};
 use crate::store::{DataType, RecordInput};
+use crate::tile::Bounds;
 
 /// The files of a source.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +30,8 @@ pub struct ToScan<'a> {
     pub known: Option<KnownSource<'a>>,
 }
 
-/// What became of one file.
-pub type Outcome = Result<RecordInput, (Reason, String)>;
+/// What became of one file: a record, or two where it lies across the 180th meridian.
+pub type Outcome = Result<Vec<RecordInput>, (Reason, String)>;
 
 /// What a thread says: which file, what became of it, and whether it was known before.
 type Message = (usize, Result<(Outcome, bool)>);
@@ -104,8 +105,8 @@ fn scan_one(files: &ToScan<'_>, name: &str, projectors: &mut Projectors) -> Resu
         Ok(found) => found,
         Err(why) => return Ok((Err(why), false)),
     };
-    if let Some(record) = files.known.and_then(|known| known.record(files.source, name, fingerprint)) {
-        return Ok((Ok(record), true));
+    if let Some(records) = files.known.and_then(|known| known.records(files.source, name, fingerprint)) {
+        return Ok((Ok(records), true));
     }
     open_one(files, name, &path, fingerprint, projectors).map(|outcome| (outcome, false))
 }
@@ -134,15 +135,15 @@ fn open_one(
         Ok(projector) => footprint_by(info, projector).map_err(words),
         Err(problem) => Err(problem.clone()),
     };
-    let (bounds, pixel_size) = match placed {
+    let footprint = match placed {
         Ok(placed) => placed,
         Err(problem) => return Ok(Err((Reason::OutsideWebMercator, problem))),
     };
-    Ok(Ok(RecordInput {
+    let record = |(part, &bounds): (usize, &Bounds)| RecordInput {
         source: files.source,
-        path: name.to_string(),
+        path: part_path(name, part),
         bounds,
-        pixel_size,
+        pixel_size: footprint.pixel_size,
         width: info.width,
         height: info.height,
         crs: info.crs.clone(),
@@ -150,7 +151,8 @@ fn open_one(
         data_type: data_type(info),
         file_size,
         modified_ns,
-    }))
+    };
+    Ok(Ok(footprint.parts.iter().enumerate().map(record).collect()))
 }
 
 /// The reason for a file that GDAL does not take; a TIFF that it does not take is a damaged one.

@@ -120,7 +120,7 @@ fn unescape(component: &str) -> Option<String> {
 }
 
 /// A source as the user describes it. The order of specs is their priority: the first wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SourceSpec {
     /// Unique among the sources.
     pub name: String,
@@ -136,6 +136,10 @@ pub struct SourceSpec {
     pub vertical_datum: String,
     /// The CRS of files that have none: `EPSG:n`, WKT.
     pub assume_crs: Option<String>,
+    /// Metres added to every elevation, such as the difference of two vertical datums.
+    pub offset: f64,
+    /// Cell values (as stored in the files) that mean no value, besides the one that a file declares.
+    pub nodata: Vec<f64>,
 }
 
 impl SourceSpec {
@@ -150,6 +154,8 @@ impl SourceSpec {
             licence: String::new(),
             vertical_datum: String::new(),
             assume_crs: None,
+            offset: 0.0,
+            nodata: Vec::new(),
         }
     }
 

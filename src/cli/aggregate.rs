@@ -1,6 +1,7 @@
 //! `hypso aggregate` and `hypso aggregate-zoom`: from a store to terrain tiles.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::output;
@@ -9,7 +10,7 @@ use super::report;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::error::{Error, Result};
-use crate::plan::{Coverage, Pattern, Plan, PlanOptions};
+use crate::plan::{ClipArea, Coverage, Pattern, Plan, PlanOptions};
 use crate::raster::Resampling;
 use crate::render::RenderOptions;
 use crate::store::{Builder, Parameters, Store};
@@ -93,6 +94,9 @@ pub struct TileArgs {
     /// Only tiles that share area with this box: west, south, east, north, degrees. Changes no pixel.
     #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
     bbox: Option<Vec<f64>>,
+    /// Only tiles that share area with the polygons of this GeoJSON file. Tiles on the outline are whole: it changes no pixel.
+    #[arg(long, value_name = "FILE.geojson")]
+    clip: Option<PathBuf>,
     /// native: coarse areas stop at their own zoom; full: they are blown up to the finest zoom.
     #[arg(long, default_value = "native", value_name = "RULE")]
     coverage: String,
@@ -105,6 +109,9 @@ pub struct TileArgs {
     /// webp (lossless) or png.
     #[arg(long, default_value = "webp")]
     format: String,
+    /// fast, default or small: how much time the images are worth. Changes bytes, and no pixel.
+    #[arg(long, default_value = "default", value_name = "LEVEL")]
+    encoder_level: String,
     /// by-zoom: heights are rounded to 2^(19-z)/256 m; full: to 1/256 m at every zoom.
     #[arg(long, default_value = "by-zoom", value_name = "RULE")]
     vertical_resolution: String,
@@ -114,6 +121,17 @@ pub struct TileArgs {
     /// The elevation, in metres, that pixels without data are written as.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_name = "METRES")]
     nodata_elevation: f64,
+    /// Let the values of a source go over into those of the next one over this distance inside of its border, in Web
+    /// Mercator metres. Holes that are narrower have no border.
+    #[arg(long, default_value_t = 0.0, value_name = "METRES")]
+    blend: f64,
+    /// Fill voids of up to this many pixels across by interpolation; lineage tiles show them as interpolated.
+    #[arg(long, default_value_t = 0, value_name = "PIXELS")]
+    fill_gaps: u32,
+    /// Bring all heights to this vertical datum (EPSG:n of a vertical CRS, or ellipsoid) with PROJ's grids. Each source must
+    /// declare its own in hypso.toml.
+    #[arg(long, value_name = "DATUM")]
+    vertical_datum: Option<String>,
     /// Write the lineage archive too: which source every pixel came from.
     #[arg(long)]
     lineage: bool,
@@ -267,13 +285,21 @@ pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, 
         min_zoom: zooms.min,
         max_zoom: zooms.max,
         bounds,
+        clip: tiles.clip.as_deref().map(read_clip).transpose()?.map(Arc::new),
         coverage,
         pattern: zooms.pattern.clone(),
         finer_given: zooms.finer.is_some(),
     };
     let plan = Plan::new(store, &plan_options)?;
     let options = render_options(tiles, &plan)?;
+    options.check(store)?;
+    super::datum::look(store, tiles.vertical_datum.as_deref())?;
     Ok((plan, options))
+}
+
+fn read_clip(path: &Path) -> Result<ClipArea> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    ClipArea::from_geojson(&text)
 }
 
 fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {
@@ -296,10 +322,14 @@ fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {
             format,
             vertical,
             nodata_elevation: tiles.nodata_elevation,
+            level: tiles.encoder_level.parse()?,
         },
         resampling: tiles.resampling.parse::<Resampling>()?,
         lineage: tiles.lineage,
         extent: plan.extent.clone(),
+        blend: tiles.blend,
+        fill_gaps: tiles.fill_gaps,
+        vertical_datum: tiles.vertical_datum.clone(),
     })
 }
 
@@ -344,7 +374,8 @@ fn resized(store: &Store, output: &Path, tile_size: Option<u32>) -> Result<Optio
     let mut name = output.as_os_str().to_owned();
     name.push(format!(".{tile_size}px.hypso"));
     let path = PathBuf::from(name);
-    let mut builder = Builder::new(&sources, &Parameters { tile_size, ..Parameters::default() })?.scratch_beside(&path);
+    let parameters = Parameters { tile_size, metadata: crate::catalog::notes_of(store) };
+    let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(&path);
     store.each_input(|record| builder.add(&record))?;
     builder.finish_file(&path)?;
     let store = Store::open(&path)?;

@@ -129,7 +129,7 @@ pub fn build(args: &CatalogArgs, output: &Path, tile_size: u32, known: Option<&K
     let options = Options { threads: args.threads, on_error: OnError::Skip, assume_crs: args.assume_crs.clone() };
     let survey = Survey::new(&specs, &options, &progress)?;
     let sources = survey.sources.clone();
-    let parameters = Parameters { tile_size, metadata: assumed(&survey) };
+    let parameters = Parameters { tile_size, metadata: catalog::notes(&survey) };
     let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(output).progress(&progress);
     let scanned = survey.each_record(&options, known, &progress, &mut |record| builder.add(&record));
     progress.end();
@@ -227,19 +227,11 @@ fn complete(spec: &mut SourceSpec) -> Result<()> {
             spec.licence.clone_from(&found.licence);
             spec.vertical_datum.clone_from(&found.vertical_datum);
             spec.assume_crs = spec.assume_crs.take().or_else(|| found.assume_crs.clone());
+            (spec.offset, spec.nodata) = (found.offset, found.nodata.clone());
             return Ok(());
         }
     }
     Ok(())
-}
-
-/// Notes which coordinate systems were assumed: a later `--update` must not take footprints that were made with others.
-fn assumed(survey: &Survey) -> Vec<(String, String)> {
-    let assumed: serde_json::Map<_, _> = survey.assumed().map(|(name, crs)| (name.to_string(), crs.into())).collect();
-    if assumed.is_empty() {
-        return Vec::new();
-    }
-    vec![(catalog::ASSUMED.to_string(), serde_json::Value::Object(assumed).to_string())]
 }
 
 fn rejected(files: &[Rejected], sources: &[SourceInput]) -> String {

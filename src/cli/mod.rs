@@ -8,6 +8,8 @@ mod aggregate;
 mod build;
 mod completions;
 mod convert;
+#[cfg(feature = "gdal")]
+mod datum;
 mod export;
 mod info;
 mod inspect;
@@ -17,6 +19,8 @@ mod output;
 mod plan;
 mod preview;
 mod progress;
+#[cfg(feature = "gdal")]
+mod provenance;
 mod query;
 #[cfg(feature = "gdal")]
 mod report;
@@ -26,6 +30,8 @@ mod store_file;
 #[cfg(feature = "gdal")]
 mod tiles;
 mod verify;
+#[cfg(feature = "gdal")]
+mod verify_against;
 #[cfg(feature = "gdal")]
 mod worker;
 
@@ -74,6 +80,8 @@ enum Command {
     Build(build::Args),
     Info(info::Args),
     Query(query::Args),
+    #[cfg(feature = "gdal")]
+    Provenance(provenance::Args),
     Export(export::Args),
     #[cfg(feature = "gdal")]
     Plan(plan::Args),
@@ -118,6 +126,8 @@ fn run(command: Command) -> Outcome {
         Command::Build(args) => build::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Query(args) => query::run(&args),
+        #[cfg(feature = "gdal")]
+        Command::Provenance(args) => provenance::run(&args),
         Command::Export(args) => export::run(&args),
         #[cfg(feature = "gdal")]
         Command::Plan(args) => plan::run(&args),

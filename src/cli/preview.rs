@@ -102,7 +102,13 @@ fn codec(archive: &dyn TileSource) -> Result<TileCodec> {
             return Err(Error::invalid("metadata", problem, "choose another archive").with_path(archive.path()));
         }
     };
-    Ok(TileCodec { encoding, format: ImageFormat::Png, vertical: VerticalResolution::Full, nodata_elevation: 0.0 })
+    Ok(TileCodec {
+        encoding,
+        format: ImageFormat::Png,
+        vertical: VerticalResolution::Full,
+        nodata_elevation: 0.0,
+        level: crate::terrain::webp::Level::Default,
+    })
 }
 
 fn lineage_path(args: &Args) -> Option<PathBuf> {

@@ -25,6 +25,10 @@ pub struct Args {
     /// Decode about this many tiles, spread evenly, instead of all.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
+    /// Compare heights with the sources of this store, at about --sample tiles or all: mean, least and greatest difference.
+    #[cfg(feature = "gdal")]
+    #[arg(long, value_name = "STORE")]
+    against: Option<PathBuf>,
     /// Let warnings count as problems.
     #[arg(long)]
     strict: bool,
@@ -40,10 +44,28 @@ pub fn run(args: &Args) -> Outcome {
     let check = |_: TileCoord, bytes: &[u8]| decode(&metadata, bytes);
     let options = VerifyOptions { sample: args.sample };
     let report = archive::verify(&args.archive, options, &check, &Terminal::default())?;
+    #[cfg(feature = "gdal")]
+    let against = args.against.as_deref();
+    #[cfg(feature = "gdal")]
+    let against = against.map(|s| super::verify_against::compare(&args.archive, s, args.sample)).transpose()?;
     let failed = report.errors > 0 || (args.strict && report.warnings > 0);
     match args.format {
-        Format::Json => output::line(serde_json::to_string_pretty(&document(&report, failed))?)?,
-        Format::Table => output::line(table(args, &metadata.format, &report).trim_end())?,
+        Format::Json => {
+            #[cfg_attr(not(feature = "gdal"), allow(unused_mut, reason = "nothing is added"))]
+            let mut document = document(&report, failed);
+            #[cfg(feature = "gdal")]
+            if let Some(against) = &against {
+                document["against"] = against.document();
+            }
+            output::line(serde_json::to_string_pretty(&document)?)?;
+        }
+        Format::Table => {
+            output::line(table(args, &metadata.format, &report).trim_end())?;
+            #[cfg(feature = "gdal")]
+            if let Some(against) = &against {
+                output::line(against.table().trim_end())?;
+            }
+        }
     }
     Ok(if failed { exit::PROBLEMS } else { exit::OK })
 }
@@ -69,7 +91,13 @@ fn decode(metadata: &ArchiveMetadata, bytes: &[u8]) -> Result<()> {
         Some(TileEncoding::Mapbox) => Encoding::Mapbox,
         _ => Encoding::Terrarium,
     };
-    let codec = TileCodec { encoding, format, vertical: VerticalResolution::Full, nodata_elevation: 0.0 };
+    let codec = TileCodec {
+        encoding,
+        format,
+        vertical: VerticalResolution::Full,
+        nodata_elevation: 0.0,
+        level: crate::terrain::webp::Level::Default,
+    };
     check_side(metadata, codec.decode(bytes)?.size)
 }
 

@@ -3,7 +3,7 @@
 use super::Extent;
 use crate::error::Result;
 use crate::store::{Container, write_container};
-use crate::tile::{Bounds, TileCoord, web_mercator};
+use crate::tile::{Bounds, TileCoord};
 use std::path::Path;
 
 /// The schema of the file that holds changes.
@@ -13,26 +13,25 @@ const SCHEMA: &str = "hypso-changes";
 #[derive(Debug)]
 pub struct Changes {
     file: Container,
-    /// How far beyond its edge a tile's own pixels reach, in pixels.
-    reach: f64,
-    tile_size: u32,
+    /// How far beyond its edge a tile's own pixels reach, EPSG:3857 metres by zoom.
+    reach: Vec<f64>,
     everything: bool,
 }
 
 impl Changes {
     /// Writes the boxes in which pixels can have changed: footprints, each with as much around it as its own pixels reach.
-    /// `everything` says that all tiles changed, whatever the boxes. `reach` is how far a tile's own pixels reach, in pixels
-    /// of the tile.
+    /// `everything` says that all tiles changed, whatever the boxes. `reach` is how far the pixels of a zoom's tiles
+    /// reach on their own, EPSG:3857 metres by zoom.
     ///
     /// # Errors
     /// Where the file can't be written.
-    pub fn write(path: &Path, boxes: &mut [Bounds], reach: f64, tile_size: u32, everything: bool) -> Result<()> {
+    pub fn write(path: &Path, boxes: &mut [Bounds], reach: &[f64], everything: bool) -> Result<()> {
         use crate::index::grid::hilbert_of;
         boxes.sort_by_cached_key(hilbert_of);
         write_container(path, SCHEMA, |out| {
             out.boxes("changed", boxes)?;
-            out.column("reach", &[reach])?;
-            out.column("flags", &[tile_size, u32::from(everything)])
+            out.column("reach", reach)?;
+            out.column("flags", &[u32::from(everything)])
         })
     }
 
@@ -43,11 +42,10 @@ impl Changes {
     pub fn open(path: &Path) -> Result<Self> {
         let file = Container::open(path)?;
         file.expect_schema(SCHEMA)?;
-        let (reach, flags) = (file.column::<f64>("reach")?, file.column::<u32>("flags")?);
-        let (reach, tile_size) = (reach.first().copied().unwrap_or(0.0), flags.first().copied().unwrap_or(512));
-        let everything = flags.get(1).is_some_and(|&f| f != 0);
+        let reach = file.column::<f64>("reach")?.to_vec();
+        let everything = file.column::<u32>("flags")?.first().is_some_and(|&f| f != 0);
         file.boxes("changed")?;
-        Ok(Self { file, reach, tile_size, everything })
+        Ok(Self { file, reach, everything })
     }
 
     /// How many boxes there are.
@@ -75,7 +73,7 @@ impl Changes {
     pub fn touch_block(&self, extent: &Extent, block: TileCoord) -> bool {
         let mut kept = block;
         // Where nothing of the block is kept, it goes with what is made from it.
-        while kept.z() > extent.zooms.max || extent.bounds.is_some_and(|b| !b.overlaps(&kept.bounds())) {
+        while kept.z() > extent.zooms.max || !extent.meets(&kept.bounds()) {
             match kept.ancestor(kept.z() - 1) {
                 Some(above) => kept = above,
                 None => return true,
@@ -88,7 +86,9 @@ impl Changes {
         if self.everything {
             return true;
         }
-        let around = bounds.buffered(self.reach * web_mercator::resolution(z, self.tile_size));
+        // A zoom that nothing is known of counts as changed.
+        let Some(&reach) = self.reach.get(usize::from(z)) else { return true };
+        let around = bounds.buffered(reach);
         let mut found = false;
         if let Ok(boxes) = self.file.boxes("changed") {
             boxes.search(&around, |_| found = true);

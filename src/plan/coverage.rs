@@ -1,11 +1,13 @@
 //! Which tiles exist, which are wanted, and which are needed to make the wanted ones.
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
 use crate::query::Order;
 use crate::store::Store;
 use crate::tile::{Bounds, TileCoord};
 
-use super::ZoomRange;
+use super::{ClipArea, ZoomRange};
 
 /// Which tiles exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +50,8 @@ pub struct Extent {
     pub zooms: ZoomRange,
     /// The wanted box, EPSG:3857 metres.
     pub bounds: Option<Bounds>,
+    /// The wanted area of any outline.
+    pub clip: Option<Arc<ClipArea>>,
 }
 
 impl Extent {
@@ -67,13 +71,18 @@ impl Extent {
     /// True where the tile is to be in the output, if it exists and has a valid pixel.
     #[must_use]
     pub fn wants(&self, tile: TileCoord) -> bool {
-        self.zooms.contains(tile.z()) && self.bounds.is_none_or(|b| b.overlaps(&tile.bounds()))
+        self.zooms.contains(tile.z()) && self.meets(&tile.bounds())
+    }
+
+    /// True where a box shares area with the wanted box and area.
+    pub(super) fn meets(&self, tile: &Bounds) -> bool {
+        self.bounds.is_none_or(|b| b.overlaps(tile)) && self.clip.as_ref().is_none_or(|c| c.overlaps(tile))
     }
 
     /// True where a wanted tile is this one or depends on it.
     #[must_use]
     pub fn needs(&self, tile: TileCoord) -> bool {
-        tile.ancestor(self.zooms.min).is_some_and(|up| self.bounds.is_none_or(|b| b.overlaps(&up.bounds())))
+        tile.ancestor(self.zooms.min).is_some_and(|up| self.meets(&up.bounds()))
     }
 
     /// The tiles at zoom `z` below `block` that exist and are needed, in Hilbert order.
@@ -93,7 +102,7 @@ impl Extent {
     #[must_use]
     pub fn count(&self, store: &Store, block: TileCoord, z: u8) -> u64 {
         let in_the_index = self.coverage == Coverage::Native || !self.zooms.contains(z);
-        if in_the_index && self.bounds.is_none() && z >= self.zooms.min {
+        if in_the_index && self.bounds.is_none() && self.clip.is_none() && z >= self.zooms.min {
             return store.tiles().count_subtree(block, z);
         }
         self.tiles(store, block, z).len() as u64

@@ -13,12 +13,14 @@
 //! `--min-zoom` and `--max-zoom` only remove tiles, they change no pixel.
 
 mod changes;
+mod clip;
 mod coverage;
 mod estimate;
 mod groups;
 mod units;
 
 pub use changes::Changes;
+pub use clip::ClipArea;
 pub use coverage::{Coverage, Extent};
 pub use estimate::Estimate;
 pub use groups::{Pattern, ZoomRange};

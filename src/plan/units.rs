@@ -1,6 +1,8 @@
 //! Groups cut into steps, steps into units.
 
-use super::{Coverage, Extent, Pattern, ZoomRange};
+use super::{ClipArea, Coverage, Extent, Pattern, ZoomRange};
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::tile::{Bounds, TileCoord, TileId};
@@ -17,6 +19,8 @@ pub struct PlanOptions {
     pub max_zoom: Option<u8>,
     /// The wanted box, EPSG:3857 metres.
     pub bounds: Option<Bounds>,
+    /// The wanted area of any outline.
+    pub clip: Option<Arc<ClipArea>>,
     /// Which tiles exist.
     pub coverage: Coverage,
     /// How the zooms are cut into groups.
@@ -135,7 +139,12 @@ impl Plan {
             return Err(Error::argument("--min-zoom", problem));
         }
         let top = if options.coverage == Coverage::Native { max.min(native_max) } else { max };
-        let extent = Extent { coverage: options.coverage, zooms: ZoomRange { min, max: top }, bounds: options.bounds };
+        let extent = Extent {
+            coverage: options.coverage,
+            zooms: ZoomRange { min, max: top },
+            bounds: options.bounds,
+            clip: options.clip.clone(),
+        };
         let mut groups = Vec::new();
         if native_max > top && !options.finer_given {
             groups.push(Group { zooms: ZoomRange { min: top + 1, max: native_max }, kept: false, steps: Vec::new() });
@@ -183,7 +192,9 @@ impl Plan {
             for unit in group.steps.iter().flat_map(|s| &s.units) {
                 if !group.kept {
                     count += unit.tiles;
-                } else if self.extent.bounds.is_some_and(|b| !b.contains(&unit.block.bounds())) {
+                } else if self.extent.clip.is_some()
+                    || self.extent.bounds.is_some_and(|b| !b.contains(&unit.block.bounds()))
+                {
                     let tiles = unit.zooms.iter().flat_map(|z| self.extent.tiles(store, unit.block, z));
                     count += tiles.filter(|&t| !self.extent.wants(t)).count() as u64;
                 }

@@ -51,6 +51,8 @@ impl State {
     pub const VALID: u8 = 1;
     /// Beyond the extent of every raster read so far.
     pub const OUTSIDE: u8 = 2;
+    /// With a value that was sampled from a raster of another lattice: it has a part in values, but makes no pixel valid.
+    pub const BORROWED: u8 = 3;
 }
 
 /// A window of cells, row by row. NaN never appears: a cell that is not [`State::VALID`] holds 0.
@@ -82,13 +84,39 @@ impl Cells {
         self.state.resize(len, State::OUTSIDE);
     }
 
-    /// True while a cell is [`State::OUTSIDE`]; then a neighbour may have it.
+    /// True where a cell is [`State::OUTSIDE`]; then a neighbour may have it.
     #[must_use]
     pub fn has_outside(&self) -> bool {
         self.state.contains(&State::OUTSIDE)
     }
 
-    /// Puts a block of values into the cells of `part` (raster columns and rows) that are [`State::OUTSIDE`] so far.
+    /// True where every cell has a value.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.state.iter().all(|&s| s == State::VALID || s == State::BORROWED)
+    }
+
+    /// The cells without a value that have one within `reach` cells across and down, row by row: those that share a
+    /// kernel with it.
+    #[must_use]
+    pub fn beside_values(&self, reach: (usize, usize)) -> Vec<usize> {
+        let (width, height) = (self.window.width, self.window.height);
+        // Spread along rows, then along columns, by the distance to the last and the next value.
+        let mut near = vec![0u8; self.state.len()];
+        for y in 0..height {
+            let line = y * width;
+            spread(width, reach.0, |x| self.state[line + x] == State::VALID, |x| near[line + x] = 1);
+        }
+        let mut out = Vec::new();
+        let mut both = vec![0u8; self.state.len()];
+        for x in 0..width {
+            spread(height, reach.1, |y| near[y * width + x] == 1, |y| both[y * width + x] = 1);
+        }
+        out.extend((0..both.len()).filter(|&at| both[at] == 1 && self.state[at] != State::VALID));
+        out
+    }
+
+    /// Puts a block of values into the cells of `part` (raster columns and rows) that have no value so far.
     ///
     /// `value` gives the value of the i-th cell of `part`, row by row, or `None` for nodata; a value that is not finite
     /// counts as nodata. Cells of `part` beyond the window are ignored.
@@ -104,7 +132,7 @@ impl Cells {
                     break;
                 }
                 let at = row * self.window.width + col;
-                if self.state[at] == State::OUTSIDE {
+                if self.state[at] != State::VALID {
                     let (cell, state) = match value(y * part.width + x) {
                         Some(v) if v.is_finite() => (v, State::VALID),
                         _ => (0.0, State::NODATA),
@@ -113,6 +141,23 @@ impl Cells {
                     self.state[at] = state;
                 }
             }
+        }
+    }
+}
+
+/// Marks the places of a line of `length` that are within `reach` of one where `is` holds.
+fn spread(length: usize, reach: usize, is: impl Fn(usize) -> bool, mut mark: impl FnMut(usize)) {
+    let mut last: Option<usize> = None;
+    // The first place that is not decided yet.
+    let mut open = 0;
+    for at in 0..length {
+        if is(at) {
+            let first = open.max(at.saturating_sub(reach));
+            (first..=at).for_each(&mut mark);
+            (open, last) = (at + 1, Some(at));
+        } else if last.is_some_and(|last| at - last <= reach) {
+            mark(at);
+            open = at + 1;
         }
     }
 }
@@ -131,14 +176,35 @@ mod tests {
     }
 
     #[test]
-    fn the_first_raster_keeps_its_cells_and_nan_is_nodata() {
+    fn the_first_value_stays_and_nan_is_nodata() {
         let mut cells = Cells::outside(Window { col: -1, row: 0, width: 4, height: 1 });
         cells.fill(Window { col: 0, row: 0, width: 2, height: 1 }, |i| [Some(5.0), Some(f32::NAN)][i]);
         assert_eq!(cells.state, [2, 1, 0, 2]);
         assert!(cells.has_outside());
         cells.fill(Window { col: -1, row: 0, width: 9, height: 2 }, |i| Some(i as f32));
-        assert_eq!(cells.values, [0.0, 5.0, 0.0, 3.0]);
-        assert_eq!(cells.state, [1, 1, 0, 1]);
-        assert!(!cells.has_outside());
+        assert_eq!(cells.values, [0.0, 5.0, 2.0, 3.0]);
+        assert!(!cells.has_outside() && cells.is_full());
+    }
+
+    #[test]
+    fn cells_beside_values_are_those_of_the_plain_definition() {
+        let window = Window { col: 0, row: 0, width: 17, height: 11 };
+        for (seed, reach) in [(7, (1, 1)), (31, (2, 1)), (53, (0, 3)), (11, (5, 4))] {
+            let mut cells = Cells::outside(window);
+            for at in 0..window.len() {
+                if (at * 37 + seed) % 23 == 0 {
+                    cells.state[at] = State::VALID;
+                }
+            }
+            let near = |at: usize| {
+                let (x, y) = (at % 17, at / 17);
+                (0..window.len()).any(|o| {
+                    cells.state[o] == State::VALID && (o % 17).abs_diff(x) <= reach.0 && (o / 17).abs_diff(y) <= reach.1
+                })
+            };
+            let want: Vec<usize> =
+                (0..window.len()).filter(|&at| cells.state[at] != State::VALID && near(at)).collect();
+            assert_eq!(cells.beside_values(reach), want, "{seed}");
+        }
     }
 }

@@ -8,15 +8,17 @@ use std::path::Path;
 use std::sync::Once;
 
 use ::gdal::Dataset;
+use ::gdal::raster::{Buffer, ColorInterpretation};
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 
-use super::{Cells, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
+use super::{Adjustment, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
 use crate::error::{Error, Result};
-use crate::tile::Bounds;
 
 mod geotiff;
+mod vertical;
 
 pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+pub use vertical::GdalVertical;
 
 thread_local! {
     /// What GDAL said on this thread since the last call of [`said`].
@@ -110,8 +112,10 @@ enum Mask {
     None,
     /// The declared nodata value.
     Value(f64),
-    /// A mask or alpha band.
+    /// GDAL's mask of the band: a mask, or an alpha band of whole numbers.
     Band,
+    /// The number of an alpha band of any other type, which GDAL does not take as a mask.
+    Alpha(usize),
 }
 
 impl GdalRaster {
@@ -160,7 +164,7 @@ impl GdalRaster {
         let nodata = band.no_data_value();
         let mask = match nodata {
             Some(value) if flags.is_nodata() => Mask::Value(value),
-            _ if flags.is_all_valid() => Mask::None,
+            _ if flags.is_all_valid() => alpha_of(&dataset).map_or(Mask::None, Mask::Alpha),
             _ => Mask::Band,
         };
         let data_type = type_name(&band.band_type().name());
@@ -171,6 +175,7 @@ impl GdalRaster {
             transform,
             crs,
             nodata,
+            more_nodata: Vec::new(),
             data_type,
             scale: band.scale().filter(|s| s.is_finite() && *s != 0.0).unwrap_or(1.0),
             offset: band.offset().filter(|o| o.is_finite()).unwrap_or(0.0),
@@ -214,6 +219,13 @@ fn crs_of(dataset: &Dataset, path: &Path, assumed: Option<&str>) -> Result<Optio
     Ok(Some((definition, turn)))
 }
 
+/// The number of the alpha band, where there is one.
+fn alpha_of(dataset: &Dataset) -> Option<usize> {
+    let is_alpha =
+        |&i: &usize| dataset.rasterband(i).is_ok_and(|b| b.color_interpretation() == ColorInterpretation::AlphaBand);
+    (2..=dataset.raster_count()).find(is_alpha)
+}
+
 /// GDAL's name of a cell type as ours.
 fn type_name(gdal: &str) -> &'static str {
     match gdal {
@@ -236,6 +248,11 @@ impl Raster for GdalRaster {
         &self.info
     }
 
+    fn adjust(&mut self, by: &Adjustment) {
+        self.info.offset += by.offset;
+        self.info.more_nodata.extend_from_slice(&by.nodata);
+    }
+
     fn read_into(&mut self, cells: &mut Cells) -> Result<()> {
         let info = &self.info;
         let Some(part) = cells.window.clip(info.width, info.height) else { return Ok(()) };
@@ -249,6 +266,13 @@ impl Raster for GdalRaster {
                 let flags = mask.read_as::<u8>(at, size, size, None);
                 Some(flags.map_err(failed(path, "can't read the mask"))?)
             }
+            Mask::Alpha(number) => {
+                let alpha = self.dataset.rasterband(number).map_err(failed(path, "can't open the alpha band"))?;
+                let alpha =
+                    alpha.read_as::<f64>(at, size, size, None).map_err(failed(path, "can't read the alpha band"))?;
+                let (shape, values) = alpha.into_shape_and_vec();
+                Some(Buffer::new(shape, values.into_iter().map(|v| u8::from(v > 0.0)).collect()))
+            }
             _ => None,
         };
         let shown = |i: usize| mask.as_ref().is_none_or(|m| m.data()[i] != 0);
@@ -258,10 +282,13 @@ impl Raster for GdalRaster {
             let single = info.data_type == "float32";
             let nodata = if let Mask::Value(v) = self.mask { v as f32 } else { f32::NAN };
             let plain = scale == 1.0 && offset == 0.0;
+            // GDAL's rule for float32: nodata values went through text and may be off in the last bits.
+            let is = |v: f32, nodata: f32| {
+                v == nodata || (single && (v - nodata).abs() < f32::EPSILON * (v + nodata).abs() * 2.0)
+            };
             cells.fill(part, |i| {
                 let v = cell.data()[i];
-                // GDAL's rule for float32: nodata values went through text and may be off in the last bits.
-                let none = v == nodata || (single && (v - nodata).abs() < f32::EPSILON * (v + nodata).abs() * 2.0);
+                let none = is(v, nodata) || info.more_nodata.iter().any(|&n| is(v, n as f32));
                 let value = if plain { v } else { (f64::from(v) * scale + offset) as f32 };
                 (!none && shown(i)).then_some(value)
             });
@@ -270,7 +297,8 @@ impl Raster for GdalRaster {
             let nodata = if let Mask::Value(v) = self.mask { v } else { f64::NAN };
             cells.fill(part, |i| {
                 let v = cell.data()[i];
-                (v != nodata && shown(i)).then_some((v * scale + offset) as f32)
+                let none = v == nodata || info.more_nodata.contains(&v);
+                (!none && shown(i)).then_some((v * scale + offset) as f32)
             });
         }
         Ok(())
@@ -303,20 +331,16 @@ impl GdalProjector {
         };
         Ok(Self { forward: make(&mercator, &other)?, back: make(&other, &mercator)?, name: shorten(crs) })
     }
-
-    /// The other way: coordinates of the CRS to EPSG:3857 metres, in place; points that have none become NaN.
-    ///
-    /// # Errors
-    /// As [`Projector::to_crs`].
-    pub fn to_mercator(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()> {
-        transform(&self.back, xs, ys);
-        Ok(())
-    }
 }
 
 impl Projector for GdalProjector {
     fn to_crs(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()> {
         transform(&self.forward, xs, ys);
+        Ok(())
+    }
+
+    fn to_mercator(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()> {
+        transform(&self.back, xs, ys);
         Ok(())
     }
 }
@@ -353,7 +377,7 @@ fn transform(by: &CoordTransform, xs: &mut [f64], ys: &mut [f64]) {
 ///
 /// # Errors
 /// As [`GdalProjector::new`] and [`footprint`].
-pub fn source_footprint(info: &RasterInfo) -> Result<(Bounds, f64)> {
+pub fn source_footprint(info: &RasterInfo) -> Result<Footprint> {
     footprint_by(info, &GdalProjector::new(&info.crs)?)
 }
 
@@ -361,7 +385,7 @@ pub fn source_footprint(info: &RasterInfo) -> Result<(Bounds, f64)> {
 ///
 /// # Errors
 /// As [`footprint`].
-pub fn footprint_by(info: &RasterInfo, projector: &GdalProjector) -> Result<(Bounds, f64)> {
+pub fn footprint_by(info: &RasterInfo, projector: &GdalProjector) -> Result<Footprint> {
     footprint(info, &|xs, ys| projector.to_mercator(xs, ys))
 }
 

@@ -26,9 +26,21 @@ pub struct RasterInfo {
     pub scale: f64,
     /// See `scale`.
     pub offset: f64,
+    /// More cell values that mean no value, as stored in the file.
+    pub more_nodata: Vec<f64>,
     /// For a geographic CRS, its units in a full turn (360 for degrees); else `None`. Longitudes that differ by it are
     /// the same place.
     pub turn: Option<f64>,
+}
+
+/// What is done to the values of a raster beyond what its header says.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Adjustment {
+    /// Metres added to every elevation.
+    pub offset: f64,
+    /// Cell values, as stored in the file, that mean no value besides the declared one.
+    pub nodata: Vec<f64>,
 }
 
 /// Why a file can't serve as an elevation raster.
@@ -66,8 +78,11 @@ pub trait Raster {
     /// The header.
     fn info(&self) -> &RasterInfo;
 
-    /// Reads the part of `cells.window` that lies inside the raster into the cells that are
-    /// [`State::OUTSIDE`](super::State::OUTSIDE) so far. Scale and offset are applied; nodata, NaN and masked cells
+    /// Has all values adjusted from now on; the header shows it.
+    fn adjust(&mut self, by: &Adjustment);
+
+    /// Reads the part of `cells.window` that lies inside the raster into the cells that are not
+    /// [`State::VALID`](super::State::VALID) so far. Scale and offset are applied; nodata, NaN and masked cells
     /// become [`State::NODATA`](super::State::NODATA).
     ///
     /// # Errors
@@ -75,13 +90,28 @@ pub trait Raster {
     fn read_into(&mut self, cells: &mut Cells) -> Result<()>;
 }
 
-/// A map from EPSG:3857 points to the coordinates of another CRS.
+/// A map between EPSG:3857 points and the coordinates of another CRS.
 pub trait Projector {
     /// Turns EPSG:3857 metres into coordinates of the CRS, in place; points that have none become NaN.
     ///
     /// # Errors
     /// Where the transformation as a whole is impossible.
     fn to_crs(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()>;
+
+    /// The other way: coordinates of the CRS to EPSG:3857 metres, in place; points that have none become NaN.
+    ///
+    /// # Errors
+    /// As [`Projector::to_crs`].
+    fn to_mercator(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()>;
+}
+
+/// A map from heights over one vertical datum to heights over another.
+pub trait VerticalShift {
+    /// What must be added to a height at each point, metres; points are in EPSG:3857 metres.
+    ///
+    /// # Errors
+    /// Where the map has no value for a point.
+    fn shifts(&self, xs: &[f64], ys: &[f64]) -> Result<Vec<f64>>;
 }
 
 /// How far a raster's grid may be off another's, in cells, and still count as the same lattice.
@@ -90,16 +120,21 @@ const LATTICE_TOLERANCE: f64 = 1e-3;
 /// Where `other` lies on the lattice of `base`: the column and row of `base` that `other`'s cell (0, 0) falls on.
 ///
 /// `None` unless both have the same CRS, the same cell size and rotation, and origins that are a whole number of cells
-/// apart, to a thousandth of a cell over their extents.
+/// apart, to a thousandth of a cell over their extents. `turns` moves `other` by so many turns around the world; only rasters in
+/// geographic coordinates can be moved.
 #[must_use]
-pub fn lattice_offset(base: &RasterInfo, other: &RasterInfo) -> Option<(i64, i64)> {
+pub fn lattice_offset(base: &RasterInfo, other: &RasterInfo, turns: i8) -> Option<(i64, i64)> {
     if base.crs != other.crs {
         return None;
     }
+    let moved = match (turns, base.turn) {
+        (0, _) => 0.0,
+        (_, turn) => f64::from(turns) * turn?,
+    };
     let back = base.transform.invert()?;
     let place = |col: f64, row: f64| {
         let (x, y) = other.transform.apply(col, row);
-        back.apply(x, y)
+        back.apply(x + moved, y)
     };
     let (col, row) = place(0.0, 0.0);
     let (dc, dr) = (col.round(), row.round());
@@ -114,19 +149,25 @@ pub fn lattice_offset(base: &RasterInfo, other: &RasterInfo) -> Option<(i64, i64
     aligned.then_some((dc as i64, dr as i64))
 }
 
-/// Fills from `neighbour` the cells that the raster `base` has not: `cells` is a window in columns and rows of `base`.
+/// Fills from `neighbour` the cells that have no value so far: `cells` is a window in columns and rows of `base`. A
+/// neighbour in geographic coordinates may lie a turn around the world away, and may be the raster itself.
 /// Returns whether the two share a lattice; where they do not, nothing is read.
 ///
 /// # Errors
 /// As [`Raster::read_into`].
 pub fn read_neighbour(base: &RasterInfo, neighbour: &mut dyn Raster, cells: &mut Cells) -> Result<bool> {
-    let Some((dc, dr)) = lattice_offset(base, neighbour.info()) else { return Ok(false) };
-    cells.window.col -= dc;
-    cells.window.row -= dr;
-    let outcome = neighbour.read_into(cells);
-    cells.window.col += dc;
-    cells.window.row += dr;
-    outcome.map(|()| true)
+    let mut shared = false;
+    for turns in [0, -1, 1] {
+        let Some((dc, dr)) = lattice_offset(base, neighbour.info(), turns) else { continue };
+        shared = true;
+        cells.window.col -= dc;
+        cells.window.row -= dr;
+        let outcome = neighbour.read_into(cells);
+        cells.window.col += dc;
+        cells.window.row += dr;
+        outcome?;
+    }
+    Ok(shared)
 }
 
 #[cfg(test)]
@@ -142,6 +183,7 @@ pub(super) mod tests {
             transform,
             crs: "EPSG:4326".into(),
             nodata: None,
+            more_nodata: Vec::new(),
             data_type: "float32",
             scale: 1.0,
             offset: 0.0,
@@ -154,11 +196,11 @@ pub(super) mod tests {
         let cell = 0.2 / 3600.0;
         let base = info(GeoTransform::north_up(124.0750, 24.3250, cell, cell), 225, 150);
         let at = |west: f64, north: f64, size: f64| info(GeoTransform::north_up(west, north, size, size), 225, 150);
-        assert_eq!(lattice_offset(&base, &at(124.0875, 24.3250, cell)), Some((225, 0)));
-        assert_eq!(lattice_offset(&base, &at(124.0625, 24.3333333333, cell)), Some((-225, -150)));
-        assert_eq!(lattice_offset(&base, &at(124.0875 + cell / 4.0, 24.3250, cell)), None);
-        assert_eq!(lattice_offset(&base, &at(124.0875, 24.3250, cell * 2.0)), None);
+        assert_eq!(lattice_offset(&base, &at(124.0875, 24.3250, cell), 0), Some((225, 0)));
+        assert_eq!(lattice_offset(&base, &at(124.0625, 24.3333333333, cell), 0), Some((-225, -150)));
+        assert_eq!(lattice_offset(&base, &at(124.0875 + cell / 4.0, 24.3250, cell), 0), None);
+        assert_eq!(lattice_offset(&base, &at(124.0875, 24.3250, cell * 2.0), 0), None);
         let other = RasterInfo { crs: "EPSG:6668".into(), ..base.clone() };
-        assert_eq!(lattice_offset(&base, &other), None);
+        assert_eq!(lattice_offset(&base, &other, 0), None);
     }
 }

@@ -5,8 +5,9 @@
 //!
 //! 1. [`warp::pixel_map`] says where the centre of each of the tile's pixels falls, in fractional cells of the raster.
 //! 2. [`warp::source_window`] says which cells the kernel needs; the window may reach beyond the raster.
-//! 3. [`Raster::read_into`] fills the window; neighbours on the same lattice ([`lattice_offset`]) fill what is beyond
-//!    the raster, so that no seam stands where one file ends and the next begins.
+//! 3. [`Raster::read_into`] fills the window; neighbours on the same lattice ([`lattice_offset`]) fill what has no value
+//!    yet, and other neighbours are sampled at its cells ([`warp::sample`]), so that no seam stands where one file ends and
+//!    the next begins.
 //! 4. [`warp::resample`] makes the pixels whose centres lie inside the raster.
 //!
 //! Cells have a mask beside their values: nodata never enters a mean. GDAL stands behind the [`Raster`] and
@@ -25,8 +26,8 @@ pub mod warp;
 pub mod gdal;
 
 pub use cells::{Cells, State, Window};
-pub use footprint::{ToMercator, footprint, on_the_lattice};
+pub use footprint::{Footprint, ToMercator, footprint, on_the_lattice, world_parts};
 pub use geotransform::GeoTransform;
-pub use info::{Projector, Raster, RasterInfo, Unusable, lattice_offset, read_neighbour};
+pub use info::{Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_neighbour};
 pub use resampling::Resampling;
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};

@@ -255,6 +255,10 @@ mod tests {
             }
             Ok(())
         }
+
+        fn to_mercator(&self, _: &mut [f64], _: &mut [f64]) -> Result<()> {
+            unreachable!("maps go from tiles to rasters")
+        }
     }
 
     const TILE: Bounds = Bounds::new(0.0, 0.0, 1024.0, 1024.0);

@@ -2,7 +2,8 @@
 //!
 //! A pixel is made by the raster that its centre lies in. It is valid where the valid cells have at least half of the
 //! kernel's weight over the cells that lie in some raster; its value is the weighted mean over the valid cells. Cells
-//! beyond every raster do not count, so that the edge of a collection is not eaten away.
+//! beyond every raster do not count, so that the edge of a collection is not eaten away; nor do cells that were borrowed from
+//! a raster of another lattice, which have a part in the value only.
 
 use super::kernel::{Kernel, split};
 pub use super::pixel_map::{PixelMap, pixel_map};
@@ -215,6 +216,16 @@ pub fn open_pixels(map: &PixelMap, size: u32, info: &RasterInfo, valid: &[u8]) -
     }
 }
 
+/// The value at one place, in fractional cells of the raster, by kernels across and down; `None` where the valid cells
+/// weigh less than half.
+#[must_use]
+pub fn sample(cells: &Cells, kernels: (&Kernel, &Kernel), (col, row): (f64, f64)) -> Option<f32> {
+    let (mut wx, mut wy) = (Vec::new(), Vec::new());
+    let first_col = kernels.0.taps(col, &mut wx) - cells.window.col;
+    let first_row = kernels.1.taps(row, &mut wy) - cells.window.row;
+    blend(cells, first_col, &wx, first_row, &wy)
+}
+
 /// The kernel at one position along an axis.
 struct Tap {
     /// The first cell, counted from the window's edge.
@@ -295,7 +306,7 @@ fn line_pair(cells: &Cells, row: i64) -> Option<(Line<'_>, Line<'_>)> {
 #[inline]
 fn four(north: &Line, south: &Line, col: usize, fx: f64, fy: f64) -> Option<f32> {
     let states = (north.state.get(col..col + 2)?, south.state.get(col..col + 2)?);
-    // 1 is valid, 0 and 2 are not.
+    // 1 is valid, 0 and 2 are not; 3 (borrowed) is good beside one that is valid.
     if states.0[0] & states.0[1] & states.1[0] & states.1[1] != State::VALID {
         return None;
     }
@@ -323,6 +334,10 @@ fn blend(cells: &Cells, col: i64, wx: &[f64], row: i64, wy: &[f64]) -> Option<f3
                     weight += w;
                     sum += w * f64::from(cells.values[at]);
                     total += w.abs();
+                }
+                State::BORROWED => {
+                    weight += w;
+                    sum += w * f64::from(cells.values[at]);
                 }
                 State::NODATA => total += w.abs(),
                 _ => {}

@@ -1,7 +1,7 @@
 //! Tests of `warp.rs` without GDAL: planes, edges, nodata, and files cut in two.
 
 use super::super::info::tests::info;
-use super::super::{GeoTransform, Projector, Raster, read_neighbour};
+use super::super::{Adjustment, GeoTransform, Projector, Raster, read_neighbour};
 use super::*;
 use crate::error::Result;
 use crate::tile::Bounds;
@@ -15,6 +15,10 @@ impl Projector for By {
             (*x, *y) = (self.0)(*x, *y);
         }
         Ok(())
+    }
+
+    fn to_mercator(&self, _: &mut [f64], _: &mut [f64]) -> Result<()> {
+        unreachable!("neighbours of these tests share a lattice")
     }
 }
 
@@ -39,6 +43,10 @@ impl Memory {
 impl Raster for Memory {
     fn info(&self) -> &RasterInfo {
         &self.info
+    }
+
+    fn adjust(&mut self, by: &Adjustment) {
+        self.info.offset += by.offset;
     }
 
     fn read_into(&mut self, cells: &mut Cells) -> Result<()> {

@@ -6,17 +6,22 @@
 //! the work was split.
 
 mod finer;
+mod mosaic;
 mod opener;
 mod pool;
+mod provenance;
 mod reach;
 mod report;
 mod sampler;
+mod surroundings;
 mod unit;
+mod vertical;
 
 pub use finer::{FinerTiles, Layer, NoFinerTiles};
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
 pub use opener::RasterOpener;
+pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
 pub use report::{SourceReport, UnitReport};
 pub use unit::{Made, RenderOptions, Renderer, Update};

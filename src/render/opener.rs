@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::Result;
-use crate::raster::{Projector, Raster};
+use crate::raster::{Projector, Raster, VerticalShift};
 
 /// Opens rasters and projectors.
 pub trait RasterOpener {
@@ -18,6 +18,12 @@ pub trait RasterOpener {
     /// # Errors
     /// Where the CRS is not known.
     fn projector(&self, crs: &str) -> Result<Box<dyn Projector>>;
+
+    /// The map from heights over one vertical datum to heights over another.
+    ///
+    /// # Errors
+    /// Where a datum is not known, or there is no way between them.
+    fn vertical(&self, from: &str, to: &str) -> Result<Box<dyn VerticalShift>>;
 }
 
 /// Opens through GDAL.
@@ -33,5 +39,9 @@ impl RasterOpener for GdalOpener {
 
     fn projector(&self, crs: &str) -> Result<Box<dyn Projector>> {
         Ok(Box::new(crate::raster::gdal::GdalProjector::new(crs)?))
+    }
+
+    fn vertical(&self, from: &str, to: &str) -> Result<Box<dyn VerticalShift>> {
+        Ok(Box::new(crate::raster::gdal::GdalVertical::new(from, to)?))
     }
 }

@@ -7,8 +7,8 @@ use std::time::UNIX_EPOCH;
 use super::RasterOpener;
 use crate::error::{Error, Result};
 use crate::query::Order;
-use crate::raster::{Projector, Raster, RasterInfo};
-use crate::store::{RecordRef, RowId};
+use crate::raster::{Adjustment, Projector, Raster, RasterInfo};
+use crate::store::{RecordRef, RowId, Store};
 
 /// Rasters that stay open at most. An open GeoTIFF costs some tens of kB and a file handle.
 const OPEN_RASTERS: usize = 64;
@@ -22,16 +22,19 @@ pub(super) struct Open {
 
 /// The pool.
 pub(super) struct Pool<'a> {
-    opener: &'a dyn RasterOpener,
+    pub(super) opener: &'a dyn RasterOpener,
     rasters: HashMap<RowId, Open>,
     projectors: HashMap<String, Rc<dyn Projector>>,
+    /// By source.
+    adjustments: HashMap<u16, Adjustment>,
     clock: u64,
     pub(super) opened: u64,
 }
 
 impl<'a> Pool<'a> {
-    pub(super) fn new(opener: &'a dyn RasterOpener) -> Self {
-        Self { opener, rasters: HashMap::new(), projectors: HashMap::new(), clock: 0, opened: 0 }
+    pub(super) fn new(store: &Store, opener: &'a dyn RasterOpener) -> Result<Self> {
+        let adjustments = adjustments(store)?;
+        Ok(Self { opener, rasters: HashMap::new(), projectors: HashMap::new(), adjustments, clock: 0, opened: 0 })
     }
 
     /// The raster of a record, opened where it is not.
@@ -62,7 +65,10 @@ impl<'a> Pool<'a> {
             return Err(Error::raster(&path, "was changed after the store was built; run `hypso build` again"));
         }
         let crs = record.crs()?;
-        let raster = self.opener.open(&path, Some(&*crs).filter(|c| !c.is_empty()))?;
+        let mut raster = self.opener.open(&path, Some(&*crs).filter(|c| !c.is_empty()))?;
+        if let Some(adjustment) = self.adjustments.get(&record.source_index()) {
+            raster.adjust(adjustment);
+        }
         let info = raster.info();
         if (info.width, info.height) != (record.width(), record.height()) {
             let problem = format!(
@@ -86,6 +92,23 @@ impl<'a> Pool<'a> {
         self.projectors.insert(crs.to_owned(), Rc::clone(&projector));
         Ok(projector)
     }
+}
+
+/// What the store's metadata say is done to the values of sources.
+fn adjustments(store: &Store) -> Result<HashMap<u16, Adjustment>> {
+    let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
+    let mut found = HashMap::new();
+    for source in store.sources().iter() {
+        let name = source.name()?;
+        if let Some(value) = metadata.get("adjust").and_then(|all| all.get(&*name)) {
+            let adjustment = serde_json::from_value(value.clone()).map_err(|e| {
+                let problem = format!("says for source {name:?} what this version does not know: {e}");
+                Error::invalid("store metadata", problem, "build the store again with this version")
+            })?;
+            found.insert(source.index(), adjustment);
+        }
+    }
+    Ok(found)
 }
 
 /// The order in which neighbours fill a window.

@@ -18,8 +18,8 @@ pub(super) fn kernel_reach(tile_resolution: f64, pixel_size: f64) -> f64 {
 /// several sizes give the largest, since it is the coarser file's kernel that reaches into the finer one. This is for tiles
 /// that are sampled from the records; a coarser tile changes where a finer one that it is the mean of does.
 #[must_use]
-pub fn reach(_options: &RenderOptions, tile_resolution: f64, pixel_size: f64) -> f64 {
-    kernel_reach(tile_resolution, pixel_size)
+pub fn reach(options: &RenderOptions, tile_resolution: f64, pixel_size: f64) -> f64 {
+    kernel_reach(tile_resolution, pixel_size) + f64::from(options.surroundings(tile_resolution)) * tile_resolution
 }
 
 #[cfg(test)]

@@ -5,43 +5,69 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::RasterOpener;
-use super::pool::{NEIGHBOURS, Pool};
+use super::mosaic::DEPTH;
+use super::pool::Pool;
 use super::report::SourceReport;
+use super::vertical::Vertical;
 use crate::error::{Error, Result};
-use crate::raster::{Cells, RasterInfo, Resampling, Window, read_neighbour, warp};
+use crate::raster::kernel::Kernel;
+use crate::raster::{Cells, Resampling, Window, warp};
 use crate::store::{RecordRef, RowId, Store};
 use crate::terrain::ElevationTile;
-use crate::tile::TileCoord;
+use crate::tile::{Bounds, TileCoord};
 
 /// Cells that a window may have at most: 256 MB of heights would mean a raster that no tile can need.
-const MAX_CELLS: usize = 1 << 26;
+pub(super) const MAX_CELLS: usize = 1 << 26;
+
+/// A square of pixels to sample: a tile, or one and what lies around it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Area {
+    /// The tile, for messages.
+    pub(super) tile: TileCoord,
+    /// EPSG:3857 metres.
+    pub(super) bounds: Bounds,
+    /// Pixels a side.
+    pub(super) size: u32,
+}
+
+impl Area {
+    pub(super) fn of(tile: TileCoord, size: u32) -> Self {
+        Self { tile, bounds: tile.bounds(), size }
+    }
+
+    /// Metres a pixel.
+    pub(super) fn resolution(&self) -> f64 {
+        self.bounds.width() / f64::from(self.size)
+    }
+}
 
 /// Reads rasters and resamples them into tiles. Buffers are kept from tile to tile.
 pub(super) struct Sampler<'a> {
-    store: &'a Store,
-    pool: Pool<'a>,
-    resampling: Resampling,
+    pub(super) store: &'a Store,
+    pub(super) pool: Pool<'a>,
+    pub(super) resampling: Resampling,
     cells: Cells,
-    neighbours: Vec<RowId>,
     sources: BTreeMap<u16, SourceReport>,
     used: BTreeSet<RowId>,
+    /// Where heights are brought to one vertical datum.
+    pub(super) vertical: Option<Vertical>,
     pub(super) reading: Duration,
     pub(super) warping: Duration,
 }
 
 impl<'a> Sampler<'a> {
-    pub(super) fn new(store: &'a Store, opener: &'a dyn RasterOpener, resampling: Resampling) -> Self {
-        Self {
+    pub(super) fn new(store: &'a Store, opener: &'a dyn RasterOpener, resampling: Resampling) -> Result<Self> {
+        Ok(Self {
             store,
-            pool: Pool::new(opener),
+            pool: Pool::new(store, opener)?,
             resampling,
             cells: Cells::outside(Window { col: 0, row: 0, width: 0, height: 0 }),
-            neighbours: Vec::new(),
             sources: BTreeMap::new(),
             used: BTreeSet::new(),
+            vertical: None,
             reading: Duration::ZERO,
             warping: Duration::ZERO,
-        }
+        })
     }
 
     /// How many rasters were opened so far.
@@ -61,58 +87,59 @@ impl<'a> Sampler<'a> {
             Some(rows) => rows.to_vec(),
             None => self.store.in_tile(tile).map(|r| r.row()).collect(),
         };
+        let area = Area::of(tile, out.size);
         let mut lineage = lineage;
         for row in rows {
             if out.valid.iter().all(|&v| v == 1) {
                 break;
             }
             let Some(record) = self.store.record(row) else { continue };
-            self.draw(tile, &record, out, lineage.as_deref_mut())?;
+            self.draw(&area, &record, out, lineage.as_deref_mut())?;
         }
         Ok(())
     }
 
-    fn draw(
+    /// Makes the pixels of an area that have no value yet and whose centres lie in a record; returns how many got one.
+    pub(super) fn draw(
         &mut self,
-        tile: TileCoord,
+        area: &Area,
         record: &RecordRef<'_>,
         out: &mut ElevationTile,
         lineage: Option<&mut [u8]>,
-    ) -> Result<()> {
+    ) -> Result<usize> {
         let started = Instant::now();
         let info = Rc::clone(&self.pool.raster(record)?.info);
         let projector = self.pool.projector(&info.crs)?;
-        let map = warp::pixel_map(&tile.bounds(), out.size, &info, projector.as_ref())?;
-        let scale = warp::pixel_scale(&map, out.size, &info);
+        let map = warp::pixel_map(&area.bounds, area.size, &info, projector.as_ref())?;
+        let scale = warp::pixel_scale(&map, area.size, &info);
         let window = warp::source_window(&map, &info, self.resampling, scale);
         self.warping += started.elapsed();
-        let Some(window) = window else { return Ok(()) };
+        let Some(window) = window else { return Ok(0) };
         if window.len() > MAX_CELLS {
-            let problem = format!("tile {tile} would need {} x {} of its cells at once", window.width, window.height);
+            let problem =
+                format!("tile {} would need {} x {} of its cells at once", area.tile, window.width, window.height);
             return Err(Error::raster(&info.path, problem));
         }
         let started = Instant::now();
-        self.cells.reset(window);
-        self.pool.raster(record)?.raster.read_into(&mut self.cells)?;
-        if self.cells.has_outside() {
-            self.read_neighbours(tile, record, &info)?;
+        let mut cells = std::mem::replace(&mut self.cells, Cells::outside(Window { width: 0, height: 0, ..window }));
+        cells.reset(window);
+        self.pool.raster(record)?.raster.read_into(&mut cells)?;
+        if !cells.is_full() {
+            let width = |scale: f64| (2.0 * Kernel::new(self.resampling, scale).radius()).ceil() as usize;
+            self.complete(area, record, &info, &mut cells, (width(scale.0), width(scale.1)), DEPTH)?;
         }
         self.reading += started.elapsed();
         let started = Instant::now();
-        let asked = warp::open_pixels(&map, out.size, &info, &out.valid);
+        let asked = warp::open_pixels(&map, area.size, &info, &out.valid);
+        let before = self.vertical.as_ref().map(|_| out.valid.clone());
         // Sources beyond the palette are refused before a run with lineage starts.
         let mark = lineage.map(|plane| (plane, record.source_index().min(254) as u8));
-        let filled = warp::resample(
-            &map,
-            out.size,
-            &self.cells,
-            &info,
-            self.resampling,
-            scale,
-            &mut out.values,
-            &mut out.valid,
-            mark,
-        );
+        let (values, valid) = (&mut out.values, &mut out.valid);
+        let filled = warp::resample(&map, area.size, &cells, &info, self.resampling, scale, values, valid, mark);
+        self.cells = cells;
+        if let Some(before) = before.filter(|_| filled > 0) {
+            self.shift(area, record, &before, out)?;
+        }
         let counts = self.sources.entry(record.source_index()).or_default();
         counts.asked += asked as u64;
         counts.filled += filled as u64;
@@ -120,27 +147,6 @@ impl<'a> Sampler<'a> {
             self.used.insert(record.row());
         }
         self.warping += started.elapsed();
-        Ok(())
-    }
-
-    /// Lets kernels reach across the record's edge: records of the same source and lattice fill what lies beyond it.
-    fn read_neighbours(&mut self, tile: TileCoord, record: &RecordRef<'_>, info: &RasterInfo) -> Result<()> {
-        let resolution = crate::tile::web_mercator::resolution(tile.z(), self.store.tile_size());
-        let reach = super::reach::kernel_reach(resolution, record.pixel_size());
-        let near = tile.bounds().buffered(reach).intersection(&record.bounds().buffered(reach));
-        let mut rows = std::mem::take(&mut self.neighbours);
-        self.store.rows_in_bounds(&near, NEIGHBOURS, &mut rows);
-        for &row in &rows {
-            if !self.cells.has_outside() {
-                break;
-            }
-            let Some(other) = self.store.record(row) else { continue };
-            if row != record.row() && other.source_index() == record.source_index() {
-                let neighbour = self.pool.raster(&other)?;
-                read_neighbour(info, neighbour.raster.as_mut(), &mut self.cells)?;
-            }
-        }
-        self.neighbours = rows;
-        Ok(())
+        Ok(filled)
     }
 }

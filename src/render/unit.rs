@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::sampler::Sampler;
+use super::vertical::Vertical;
 use super::{FinerTiles, Layer, RasterOpener, UnitReport};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Extent, Unit};
@@ -25,6 +26,13 @@ pub struct RenderOptions {
     pub lineage: bool,
     /// The wanted zooms and box.
     pub extent: Extent,
+    /// How wide the border between sources is, EPSG:3857 metres: inside of a source its values go over into those of the next
+    /// one over this distance. 0 for hard borders.
+    pub blend: f64,
+    /// Voids of up to so many pixels across are filled by interpolation; 0 for none.
+    pub fill_gaps: u32,
+    /// The vertical datum that all heights are brought to, `EPSG:n` or `ellipsoid`; as they are where `None`.
+    pub vertical_datum: Option<String>,
 }
 
 /// A finished tile.
@@ -68,7 +76,7 @@ impl<'a> Renderer<'a> {
     /// A renderer.
     ///
     /// # Errors
-    /// Where lineage is wanted and the store has more than 254 sources.
+    /// Where lineage is wanted and the store has more than 254 sources, the options ask for more than a worker may hold, or its metadata are not of this version.
     pub fn new(store: &'a Store, options: &'a RenderOptions, opener: &'a dyn RasterOpener) -> Result<Self> {
         if options.lineage && store.sources().len() > 254 {
             return Err(Error::argument(
@@ -76,7 +84,9 @@ impl<'a> Renderer<'a> {
                 format!("works with at most 254 sources; the store has {}", store.sources().len()),
             ));
         }
-        let sampler = Sampler::new(store, opener, options.resampling);
+        options.check(store)?;
+        let mut sampler = Sampler::new(store, opener, options.resampling)?;
+        sampler.vertical = options.vertical_datum.as_deref().map(Vertical::new);
         Ok(Self { store, options, sampler, update: None, coding: Duration::ZERO, report: UnitReport::default() })
     }
 
@@ -171,7 +181,11 @@ impl<'a> Renderer<'a> {
         let before = heights.valid.clone();
         // What is finished counts as valid while records are drawn, so that nothing is drawn over it.
         heights.valid.iter_mut().enumerate().filter(|(at, _)| done(*at)).for_each(|(_, v)| *v = 1);
-        self.sampler.fill(tile, heights, lineage)?;
+        if self.options.looks_around() {
+            self.sampler.fill_wide(tile, self.options, heights, lineage)?;
+        } else {
+            self.sampler.fill(tile, heights, lineage)?;
+        }
         for (at, valid) in heights.valid.iter_mut().enumerate().filter(|(at, _)| done(*at)) {
             *valid = before[at];
         }

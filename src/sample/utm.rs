@@ -30,6 +30,7 @@ pub(super) fn to_lon_lat(easting: f64, northing: f64, zone: u32) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
+    use crate::raster::Projector;
     use crate::raster::gdal::GdalProjector;
     use crate::tile::web_mercator;
 

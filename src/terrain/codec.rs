@@ -1,6 +1,7 @@
 //! From heights to image files and back.
 
 use super::image::{self, ImageFormat};
+use super::webp::Level;
 use super::{ElevationTile, Encoding, VerticalResolution, mask};
 use crate::error::{Error, Result};
 
@@ -15,6 +16,8 @@ pub struct TileCodec {
     pub vertical: VerticalResolution,
     /// What pixels without a height are written as, metres.
     pub nodata_elevation: f64,
+    /// How much time the images are worth: fewer bytes, never other pixels.
+    pub level: Level,
 }
 
 impl TileCodec {
@@ -50,7 +53,7 @@ impl TileCodec {
             let code = if valid == 1 { self.encoding.nearest_code(f64::from(value)) } else { nodata };
             rgb.extend_from_slice(&code.to_be_bytes()[1..]);
         }
-        let file = image::encode_rgb(self.format, tile.size, &rgb)?;
+        let file = image::encode_rgb(self.format, self.level, tile.size, &rgb)?;
         if tile.is_full() {
             Ok(file)
         } else {
@@ -90,7 +93,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn codec(encoding: Encoding, format: ImageFormat) -> TileCodec {
-        TileCodec { encoding, format, vertical: VerticalResolution::ByZoom, nodata_elevation: 0.0 }
+        TileCodec {
+            encoding,
+            format,
+            vertical: VerticalResolution::ByZoom,
+            nodata_elevation: 0.0,
+            level: Level::Default,
+        }
     }
 
     fn all() -> impl Iterator<Item = TileCodec> {

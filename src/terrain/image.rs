@@ -64,18 +64,22 @@ thread_local! {
 }
 
 /// Encodes RGB pixels. The same pixels give the same bytes.
-pub(super) fn encode_rgb(format: ImageFormat, size: u32, rgb: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn encode_rgb(format: ImageFormat, level: Level, size: u32, rgb: &[u8]) -> Result<Vec<u8>> {
     match format {
         ImageFormat::Png => {
             let mut out = Vec::new();
             let mut encoder = png::Encoder::new(&mut out, size, size);
             encoder.set_color(png::ColorType::Rgb);
             encoder.set_depth(png::BitDepth::Eight);
-            encoder.set_compression(png::Compression::Balanced);
+            encoder.set_compression(match level {
+                Level::Fast => png::Compression::Fast,
+                Level::Default => png::Compression::Balanced,
+                Level::Small => png::Compression::High,
+            });
             encoder.write_header().and_then(|mut w| w.write_image_data(rgb)).map_err(bad)?;
             Ok(out)
         }
-        ImageFormat::Webp => ENCODER.with_borrow_mut(|encoder| encoder.encode_rgb(Level::Default, size, size, rgb)),
+        ImageFormat::Webp => ENCODER.with_borrow_mut(|encoder| encoder.encode_rgb(level, size, size, rgb)),
     }
 }
 

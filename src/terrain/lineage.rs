@@ -3,6 +3,7 @@
 //! PNG lineage tiles have a palette whose entries are the sources; WebP lineage tiles hold the palette's colours.
 
 use super::image::{self, ImageFormat};
+use super::webp::Level;
 use crate::error::{Error, Result};
 
 /// A pixel without a source.
@@ -25,13 +26,16 @@ pub fn palette_color(priority: u8) -> [u8; 3] {
     }
 }
 
-/// The legend for an archive's metadata: priority, name and colour of each source, and the colour of nodata.
+/// The legend for an archive's metadata: priority, name and colour of each source, and the colour of nodata. Where voids were
+/// filled, interpolated pixels have an entry behind the sources.
 #[must_use]
-pub fn legend(names: &[&str]) -> serde_json::Value {
+pub fn legend(names: &[&str], interpolated: bool) -> serde_json::Value {
     let hex = |c: [u8; 3]| format!("#{:02x}{:02x}{:02x}", c[0], c[1], c[2]);
+    let filled = interpolated.then_some((usize::from(super::INTERPOLATED), &"interpolated"));
     let sources: Vec<_> = names
         .iter()
         .enumerate()
+        .chain(filled)
         .map(
             |(i, name)| serde_json::json!({"priority": i, "name": name, "color": hex(palette_color(i.min(254) as u8))}),
         )
@@ -49,7 +53,7 @@ pub fn encode_lineage(size: u32, sources: &[u8], format: ImageFormat) -> Result<
     }
     if format == ImageFormat::Webp {
         let rgb: Vec<u8> = sources.iter().flat_map(|&s| palette_color(s)).collect();
-        return image::encode_rgb(format, size, &rgb);
+        return image::encode_rgb(format, Level::Default, size, &rgb);
     }
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, size, size);
@@ -102,7 +106,7 @@ mod tests {
         for format in [ImageFormat::Webp, ImageFormat::Png] {
             assert_eq!(decode_lineage(&encode_lineage(64, &sources, format).unwrap()).unwrap(), (64, sources.clone()));
         }
-        let other = image::encode_rgb(ImageFormat::Png, 1, &[1, 2, 3]).unwrap();
+        let other = image::encode_rgb(ImageFormat::Png, Level::Default, 1, &[1, 2, 3]).unwrap();
         assert!(decode_lineage(&other).unwrap_err().to_string().contains("no source"));
         assert!(encode_lineage(3, &[0; 8], ImageFormat::Png).is_err());
     }

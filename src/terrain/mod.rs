@@ -7,6 +7,7 @@
 //!     format: ImageFormat::Webp,
 //!     vertical: VerticalResolution::ByZoom,
 //!     nodata_elevation: 0.0,
+//!     level: Default::default(),
 //! };
 //! let mut tile = ElevationTile::empty(256);
 //! tile.values[7] = 3776.24;
@@ -17,9 +18,12 @@
 //! # Ok::<(), hypso::Error>(())
 //! ```
 
+mod blend;
 mod codec;
+mod distance;
 mod downsample;
 mod encoding;
+mod gaps;
 mod image;
 mod lineage;
 pub mod mask;
@@ -27,9 +31,12 @@ pub mod relief;
 mod tile;
 pub mod webp;
 
+pub use blend::{Composite, weights};
 pub use codec::TileCodec;
+pub use distance::squared_distances;
 pub use downsample::{downsample_into, downsample_lineage_into};
 pub use encoding::{Encoding, VerticalResolution};
+pub use gaps::{INTERPOLATED, fill_gaps};
 pub use image::{ImageFormat, image_size, sniff};
 pub use lineage::{NO_SOURCE, decode_lineage, encode_lineage, legend, palette_color};
 pub use tile::ElevationTile;

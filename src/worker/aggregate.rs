@@ -22,6 +22,7 @@ use crate::plan::{Changes, Estimate, Group, Plan};
 use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions, UnitReport, reach};
 use crate::store::Store;
+use crate::tile::MAX_ZOOM;
 
 /// A run.
 #[derive(Debug)]
@@ -247,9 +248,10 @@ impl Previous {
     fn write(&self, job: &Job<'_>, journal: &Journal) -> Result<()> {
         let mut boxes: Vec<_> =
             self.difference.boxes.iter().map(|(b, size)| b.buffered(reach(job.options, 0.0, *size))).collect();
-        let own = reach(job.options, 1.0, 0.0);
+        let resolution = |z| crate::tile::web_mercator::resolution(z, job.store.tile_size());
+        let own: Vec<f64> = (0..=MAX_ZOOM).map(|z| reach(job.options, resolution(z), 0.0)).collect();
         let everything = self.difference.everything.is_some();
-        Changes::write(&journal.folder.join(CHANGES), &mut boxes, own, job.store.tile_size(), everything)
+        Changes::write(&journal.folder.join(CHANGES), &mut boxes, &own, everything)
     }
 }
 

@@ -78,13 +78,22 @@ pub(super) fn metadata(
             metadata.other.insert("vertical_resolution".into(), json!(resolution));
             metadata.other.insert("nodata_elevation".into(), json!(options.codec.nodata_elevation));
             metadata.other.insert("resampling".into(), json!(options.resampling.to_string()));
+            if let Some(datum) = &options.vertical_datum {
+                metadata.other.insert("vertical_datum".into(), json!(datum));
+            }
+            if options.blend > 0.0 {
+                metadata.other.insert("blend_metres".into(), json!(options.blend));
+            }
+            if options.fill_gaps > 0 {
+                metadata.other.insert("filled_gaps_pixels".into(), json!(options.fill_gaps));
+            }
             metadata.other.insert("coverage".into(), json!(options.extent.coverage.to_string()));
         }
         Layer::Lineage => {
             metadata.description = "Which source each pixel of the elevation came from".into();
             metadata.encoding = Some(TileEncoding::Lineage);
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            metadata.other.insert("legend".into(), terrain::legend(&names));
+            metadata.other.insert("legend".into(), terrain::legend(&names, options.fill_gaps > 0));
         }
     }
     Ok(metadata)
@@ -93,7 +102,9 @@ pub(super) fn metadata(
 /// What the records cover of the wanted box.
 fn bounds(store: &Store, plan: &Plan) -> Option<Bounds> {
     let all = store.records().iter().map(|r| r.bounds()).reduce(|a, b| a.union(&b))?;
-    Some(plan.extent.bounds.map_or(all, |wanted| wanted.intersection(&all))).filter(Bounds::has_area)
+    let clip = plan.extent.clip.as_ref().map(|c| c.bounds());
+    let wanted = [plan.extent.bounds, clip].into_iter().flatten();
+    Some(wanted.fold(all, |all, wanted| wanted.intersection(&all))).filter(Bounds::has_area)
 }
 
 /// What an output keeps of the archive that it updates.

@@ -1,11 +1,12 @@
 //! What coordinator and workers say to each other: one JSON document a line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::plan::{Coverage, Extent, Unit, ZoomRange};
+use crate::plan::{ClipArea, Coverage, Extent, Unit, ZoomRange};
 use crate::raster::Resampling;
 use crate::render::{RenderOptions, UnitReport};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
@@ -30,12 +31,17 @@ pub struct JobMessage {
     png: bool,
     full_resolution: bool,
     nodata_elevation: f64,
+    encoder_level: String,
     resampling: String,
     lineage: bool,
     full_coverage: bool,
     min_zoom: u8,
     max_zoom: u8,
     bounds: Option<[f64; 4]>,
+    blend: f64,
+    fill_gaps: u32,
+    vertical_datum: Option<String>,
+    clip: Option<Vec<Vec<[f64; 2]>>>,
 }
 
 impl JobMessage {
@@ -48,7 +54,7 @@ impl JobMessage {
         block_cache: u64,
         options: &RenderOptions,
     ) -> Self {
-        let RenderOptions { codec, resampling, lineage, extent } = options;
+        let RenderOptions { codec, resampling, lineage, extent, blend, fill_gaps, vertical_datum } = options;
         Self {
             store,
             store_fingerprint,
@@ -60,12 +66,17 @@ impl JobMessage {
             png: codec.format == ImageFormat::Png,
             full_resolution: codec.vertical == VerticalResolution::Full,
             nodata_elevation: codec.nodata_elevation,
+            encoder_level: codec.level.to_string(),
             resampling: resampling.to_string(),
             lineage: *lineage,
             full_coverage: extent.coverage == Coverage::Full,
             min_zoom: extent.zooms.min,
             max_zoom: extent.zooms.max,
             bounds: extent.bounds.map(|b| [b.min_x, b.min_y, b.max_x, b.max_y]),
+            blend: *blend,
+            fill_gaps: *fill_gaps,
+            vertical_datum: vertical_datum.clone(),
+            clip: extent.clip.as_ref().map(|c| c.rings().to_vec()),
         }
     }
 
@@ -83,6 +94,7 @@ impl JobMessage {
                 format,
                 vertical,
                 nodata_elevation: self.nodata_elevation,
+                level: self.encoder_level.parse()?,
             },
             resampling: self.resampling.parse::<Resampling>()?,
             lineage: self.lineage,
@@ -90,7 +102,11 @@ impl JobMessage {
                 coverage,
                 zooms: ZoomRange::new(self.min_zoom, self.max_zoom)?,
                 bounds: self.bounds.map(|[a, b, c, d]| Bounds::new(a, b, c, d)),
+                clip: self.clip.clone().map(ClipArea::from_rings).transpose()?.map(Arc::new),
             },
+            blend: self.blend,
+            fill_gaps: self.fill_gaps,
+            vertical_datum: self.vertical_datum.clone(),
         })
     }
 

@@ -26,6 +26,29 @@ pub enum Level {
     Small,
 }
 
+impl std::str::FromStr for Level {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "fast" => Ok(Self::Fast),
+            "default" => Ok(Self::Default),
+            "small" => Ok(Self::Small),
+            _ => Err(Error::argument("--encoder-level", format!("{text:?} is not fast, default or small"))),
+        }
+    }
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Fast => "fast",
+            Self::Default => "default",
+            Self::Small => "small",
+        })
+    }
+}
+
 /// What a level does.
 struct Settings {
     search: Search,

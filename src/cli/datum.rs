@@ -1,0 +1,32 @@
+//! Vertical datums: said before the work, never mixed silently.
+
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// Says where heights over different datums would lie side by side. With a wanted datum, refuses sources that declare none.
+pub fn look(store: &Store, wanted: Option<&str>) -> Result<()> {
+    let mut declared: Vec<(String, String)> = Vec::new();
+    for source in store.sources().iter().filter(|s| s.record_count() > 0) {
+        declared.push((source.name()?.into_owned(), source.vertical_datum()?.into_owned()));
+    }
+    if let Some(wanted) = wanted {
+        let Some((name, _)) = declared.iter().find(|(_, datum)| datum.is_empty()) else { return Ok(()) };
+        let problem = format!(
+            "{wanted} is wanted, but source {name} does not say which datum its heights are over; give it a vertical_datum in hypso.toml and build again"
+        );
+        return Err(Error::argument("--vertical-datum", problem));
+    }
+    let mut datums: Vec<&str> = declared.iter().map(|(_, datum)| datum.as_str()).collect();
+    datums.sort_unstable();
+    datums.dedup();
+    if datums.len() > 1 {
+        let shown = |datum: &str| if datum.is_empty() { "no datum declared".to_string() } else { datum.to_string() };
+        let list: Vec<String> = declared.iter().map(|(name, datum)| format!("{name} ({})", shown(datum))).collect();
+        super::say(&format!(
+            "warning: the sources have heights over different vertical datums, which differ by up to some tens of metres: {}; \
+             --vertical-datum brings them to one, and `offset` in hypso.toml adds metres to a source",
+            list.join(", ")
+        ));
+    }
+    Ok(())
+}

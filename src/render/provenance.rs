@@ -1,0 +1,103 @@
+//! Which records a tile's or a pixel's heights come from.
+
+use super::RasterOpener;
+use super::sampler::{Area, Sampler};
+use crate::error::Result;
+use crate::raster::Resampling;
+use crate::store::{RowId, Store};
+use crate::terrain::ElevationTile;
+use crate::tile::{Bounds, TileCoord, web_mercator};
+
+/// A record's part in a tile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share {
+    /// The record.
+    pub row: RowId,
+    /// Pixels whose height it gives.
+    pub pixels: u64,
+}
+
+/// What records say about one pixel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// The record.
+    pub row: RowId,
+    /// Its height there, metres; `None` where it has none.
+    pub height: Option<f32>,
+}
+
+/// The parts of all records that cover a tile, in candidate order, those without a part included; the rest of its pixels has no
+/// value. Each pixel is asked at its centre, at the tile's own zoom: of a coarse tile, which is a mean of finer ones,
+/// the parts are those of a sample of its pixels.
+///
+/// Costs the reading of all records that cover the tile, as far as they do.
+///
+/// # Errors
+/// Where a record can't be read, or a raster is far finer than the tile.
+pub fn shares(store: &Store, opener: &dyn RasterOpener, resampling: Resampling, tile: TileCoord) -> Result<Vec<Share>> {
+    let mut sampler = Sampler::new(store, opener, resampling)?;
+    let mut plane = ElevationTile::empty(store.tile_size());
+    let area = Area::of(tile, plane.size);
+    let mut out = Vec::new();
+    for record in store.in_tile(tile) {
+        let full = plane.is_full();
+        let pixels = if full { 0 } else { sampler.draw(&area, &record, &mut plane, None)? as u64 };
+        out.push(Share { row: record.row(), pixels });
+    }
+    Ok(out)
+}
+
+/// What each record that covers a point says about the pixel around it, in candidate order: the first one with a height gives it.
+/// The point is in EPSG:3857 metres; `zoom` says how large the pixel is.
+///
+/// # Errors
+/// As [`shares`].
+pub fn candidates(
+    store: &Store,
+    opener: &dyn RasterOpener,
+    resampling: Resampling,
+    (x, y): (f64, f64),
+    zoom: u8,
+) -> Result<Vec<Candidate>> {
+    let mut sampler = Sampler::new(store, opener, resampling)?;
+    let step = web_mercator::resolution(zoom, store.tile_size());
+    // The pixel, and three beside it, since the kernel's scale is a difference.
+    let corner = |v: f64| (v / step).floor() * step;
+    let (west, south) = (corner(x), corner(y));
+    let area = Area {
+        tile: TileCoord::at(x, y, zoom),
+        bounds: Bounds::new(west, south - step, west + 2.0 * step, south + step),
+        size: 2,
+    };
+    let mut out = Vec::new();
+    for record in store.at_point(x, y) {
+        let mut plane = ElevationTile::empty(2);
+        sampler.draw(&area, &record, &mut plane, None)?;
+        out.push(Candidate { row: record.row(), height: (plane.valid[0] == 1).then_some(plane.values[0]) });
+    }
+    Ok(out)
+}
+
+/// The heights that the records give a tile at its own zoom, without blending, filling or rounding: what an archive's tile is
+/// compared with. Where records are finer than the tile, they are averaged over its pixels.
+///
+/// # Errors
+/// As [`shares`].
+pub fn heights(
+    store: &Store,
+    opener: &dyn RasterOpener,
+    resampling: Resampling,
+    tile: TileCoord,
+) -> Result<ElevationTile> {
+    let finer = store.in_tile(tile).any(|r| r.native_zoom() > tile.z());
+    let mut sampler = Sampler::new(store, opener, if finer { Resampling::Average } else { resampling })?;
+    let mut plane = ElevationTile::empty(store.tile_size());
+    let area = Area::of(tile, plane.size);
+    for record in store.in_tile(tile) {
+        if plane.is_full() {
+            break;
+        }
+        sampler.draw(&area, &record, &mut plane, None)?;
+    }
+    Ok(plane)
+}

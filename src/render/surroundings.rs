@@ -1,0 +1,126 @@
+//! Tiles that depend on what lies around them: soft borders between sources, and small voids.
+//!
+//! The tile is sampled with as much of its surroundings as can matter, one source after another, and only its own pixels
+//! are kept. So what a pixel becomes depends on the tile alone, and neighbouring tiles agree at their edge.
+
+use std::collections::BTreeMap;
+
+use super::RenderOptions;
+use super::sampler::{Area, Sampler};
+use crate::error::{Error, Result};
+use crate::store::{RowId, Store};
+use crate::terrain::{Composite, ElevationTile, INTERPOLATED, fill_gaps, weights};
+use crate::tile::{TileCoord, web_mercator};
+
+/// The widest blend, in pixels of the finest tiles.
+const MOST_BLEND: f64 = 256.0;
+/// The widest void that is filled, in pixels.
+const MOST_GAP: u32 = 256;
+/// Surroundings grow in steps of the blocks that positions are interpolated in, so that the tile's own stay the same.
+const BLOCK: u32 = 32;
+
+impl RenderOptions {
+    /// True where a tile depends on what lies around it.
+    pub(super) fn looks_around(&self) -> bool {
+        self.blend > 0.0 || self.fill_gaps > 0
+    }
+
+    /// How far around a tile values can matter, in pixels of `resolution` metres: a pixel's weight depends on borders within
+    /// the blend's distance, and whether these are borders on as much again.
+    pub(super) fn surroundings(&self, resolution: f64) -> u32 {
+        let blend = (2.0 * self.blend / resolution).ceil() as u32;
+        let gaps = if self.fill_gaps > 0 { self.fill_gaps + 2 } else { 0 };
+        blend.saturating_add(gaps)
+    }
+
+    /// Refuses options that would need more surroundings than a worker may hold.
+    ///
+    /// # Errors
+    /// Naming the option, and what is possible.
+    pub fn check(&self, store: &Store) -> Result<()> {
+        if !self.blend.is_finite() || self.blend < 0.0 {
+            return Err(Error::argument("--blend", "must be a number of metres from 0 on"));
+        }
+        if self.fill_gaps > MOST_GAP {
+            let problem = format!("is {} pixels; at most {MOST_GAP} are possible", self.fill_gaps);
+            return Err(Error::argument("--fill-gaps", problem));
+        }
+        if self.blend > 0.0 {
+            let native = store.records().native_zoom.iter().copied().max().unwrap_or(0);
+            let zoom = native.max(self.extent.zooms.max);
+            let most = MOST_BLEND * web_mercator::resolution(zoom, store.tile_size());
+            if self.blend > most {
+                let problem = format!(
+                    "is {} m; at zoom {zoom} at most {most:.0} m ({MOST_BLEND} pixels) are possible",
+                    self.blend
+                );
+                return Err(Error::argument("--blend", problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sampler<'_> {
+    /// As [`fill`](Self::fill), with soft borders and small voids filled.
+    pub(super) fn fill_wide(
+        &mut self,
+        tile: TileCoord,
+        options: &RenderOptions,
+        out: &mut ElevationTile,
+        lineage: Option<&mut [u8]>,
+    ) -> Result<()> {
+        let resolution = Area::of(tile, out.size).resolution();
+        let margin = options.surroundings(resolution).next_multiple_of(BLOCK);
+        let size = out.size + 2 * margin;
+        let area = Area { tile, bounds: tile.bounds().buffered(f64::from(margin) * resolution), size };
+        let mut by_source: BTreeMap<u16, Vec<RowId>> = BTreeMap::new();
+        for row in self.rows_around(&area.bounds) {
+            if let Some(record) = self.store.record(row) {
+                by_source.entry(record.priority()).or_default().push(row);
+            }
+        }
+        let alone = by_source.len() == 1;
+        let mut composite = Composite::new(size as usize * size as usize);
+        for rows in by_source.into_values() {
+            let mut plane = ElevationTile::empty(size);
+            let mut source = 0;
+            for row in rows {
+                let Some(record) = self.store.record(row) else { continue };
+                // Sources beyond the palette are refused before a run with lineage starts.
+                source = record.source_index().min(253) as u8;
+                self.draw(&area, &record, &mut plane, None)?;
+                if plane.is_full() {
+                    break;
+                }
+            }
+            let distance = if alone { 0.0 } else { options.blend / resolution };
+            composite.add(&plane, &weights(&plane, distance, |at| is_beyond(&area, at)), source);
+            if composite.is_closed() {
+                break;
+            }
+        }
+        let (mut wide, mut sources) = composite.finish(size);
+        fill_gaps(&mut wide, options.fill_gaps as usize, |at| sources[at] = INTERPOLATED);
+        let mut lineage = lineage;
+        let (side, margin) = (out.size as usize, margin as usize);
+        for at in (0..side * side).filter(|&at| out.valid[at] == 0).collect::<Vec<_>>() {
+            let from = (at / side + margin) * size as usize + at % side + margin;
+            if wide.valid[from] == 1 {
+                (out.values[at], out.valid[at]) = (wide.values[from], 1);
+                if let Some(plane) = &mut lineage {
+                    plane[at] = sources[from];
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True for a pixel whose centre lies outside of the square world.
+fn is_beyond(area: &Area, at: usize) -> bool {
+    let (side, step) = (area.size as usize, area.resolution());
+    let x = area.bounds.min_x + ((at % side) as f64 + 0.5) * step;
+    let y = area.bounds.max_y - ((at / side) as f64 + 0.5) * step;
+    x.abs() > web_mercator::HALF_WORLD || y.abs() > web_mercator::HALF_WORLD
+}

@@ -1,0 +1,281 @@
+//! Options that decide pixels or tiles, through the program: `--clip`, `--vertical-datum`, `provenance`, `--blend`.
+#![cfg(all(feature = "gdal", feature = "cli"))]
+
+#[path = "common/surface.rs"]
+mod surface;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use hypso::archive;
+use hypso::plan::ClipArea;
+use hypso::terrain::decode_lineage;
+use hypso::tile::{TileCoord, web_mercator};
+use surface::{OPTIONS, Sheet, pixels};
+
+const CENTER: (f64, f64) = (15_443_000.0, 4_213_000.0);
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hypso")).current_dir(folder).args(args).output().unwrap()
+}
+
+fn ok(folder: &Path, args: &[&str]) -> (String, String) {
+    let out = run(folder, args);
+    let (text, said) = (String::from_utf8(out.stdout).unwrap(), String::from_utf8(out.stderr).unwrap());
+    assert!(out.status.success(), "{args:?}: {said}");
+    (text, said)
+}
+
+fn fails(folder: &Path, args: &[&str]) -> String {
+    let out = run(folder, args);
+    assert!(!out.status.success(), "{args:?} should fail");
+    String::from_utf8(out.stderr).unwrap()
+}
+
+/// A fine source on the west of a coarse one; the coarse one is 30 m lower.
+fn sources(folder: &Path) {
+    let surface = |x: f64, y: f64| 500.0 + (x - CENTER.0) * 0.01 + (y - CENTER.1) * 0.02;
+    Sheet::around("EPSG:3857", (CENTER.0 - 2000.0, CENTER.1), 20.0, 0.0, 200, 400)
+        .write(&folder.join("fine/a.tif"), &|x, y| surface(x, y) + 30.0);
+    Sheet::around("EPSG:3857", CENTER, 20.0, 0.0, 400, 400).write(&folder.join("coarse/b.tif"), &surface);
+}
+
+/// All tiles of an archive and their bytes.
+fn tiles(path: &Path) -> std::collections::BTreeMap<TileCoord, Vec<u8>> {
+    let archive = archive::open(path).unwrap();
+    let coords = archive.ids().unwrap().map(|id| id.unwrap().coord().unwrap());
+    coords.map(|tile| (tile, archive.tile(tile).unwrap().unwrap())).collect()
+}
+
+#[test]
+fn a_clip_removes_tiles_outside_and_changes_no_byte_of_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sources(at);
+    ok(at, &["build", "-o", "s.hypso", "fine", "coarse", "--tile-size", "256"]);
+    ok(at, &["aggregate", "s.hypso", "-o", "all.pmtiles"]);
+    let (lon, lat) = web_mercator::to_lon_lat(CENTER.0, CENTER.1);
+    let corner = |dx: f64, dy: f64| format!("[{:.6},{:.6}]", lon + dx, lat + dy);
+    let ring = [(-0.02, -0.02), (0.02, -0.02), (-0.02, 0.02), (-0.02, -0.02)].map(|(x, y)| corner(x, y)).join(",");
+    let text =
+        format!(r#"{{"type":"Feature","properties":null,"geometry":{{"type":"Polygon","coordinates":[[{ring}]]}}}}"#);
+    std::fs::write(at.join("area.geojson"), &text).unwrap();
+    ok(at, &["aggregate", "s.hypso", "-o", "cut.pmtiles", "--clip", "area.geojson"]);
+    let (all, cut) = (tiles(&at.join("all.pmtiles")), tiles(&at.join("cut.pmtiles")));
+    let area = ClipArea::from_geojson(&text).unwrap();
+    let want: Vec<_> = all.iter().filter(|(tile, _)| area.overlaps(&tile.bounds())).collect();
+    assert!(want.len() > 15 && want.len() + 5 < all.len(), "{} of {}", want.len(), all.len());
+    assert!(cut.iter().eq(want), "the tiles that overlap, byte by byte");
+    std::fs::write(at.join("point.geojson"), r#"{"type":"Point","coordinates":[1,2]}"#).unwrap();
+    assert!(fails(at, &["aggregate", "s.hypso", "-o", "x.pmtiles", "--clip", "point.geojson"]).contains("Point"));
+    assert!(fails(at, &["aggregate", "s.hypso", "-o", "x.pmtiles", "--clip", "none.geojson"]).contains("none.geojson"));
+}
+
+#[test]
+fn provenance_tells_what_lineage_tiles_show() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sources(at);
+    ok(at, &["build", "-o", "s.hypso", "fine", "coarse", "--tile-size", "256"]);
+    ok(at, &["aggregate", "s.hypso", "-o", "all.pmtiles", "--lineage"]);
+    let lineage = tiles(&at.join("all-lineage.pmtiles"));
+    let finest = lineage.keys().map(|t| t.z()).max().unwrap();
+    let mut mixed = 0;
+    for (tile, bytes) in lineage.iter().filter(|(t, _)| t.z() == finest) {
+        let (_, sources) = decode_lineage(bytes).unwrap();
+        let count = |s: u8| sources.iter().filter(|&&v| v == s).count() as u64;
+        let (text, _) = ok(at, &["provenance", "s.hypso", &tile.to_string(), "--format", "json"]);
+        let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(found["nodata"], count(255), "{tile}");
+        let pixels = |name: &str| {
+            found["records"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|r| r["source"] == name)
+                .map_or(0, |r| r["pixels"].as_u64().unwrap())
+        };
+        assert_eq!((pixels("fine"), pixels("coarse")), (count(0), count(1)), "{tile}");
+        mixed += usize::from(count(0) > 0 && count(1) > 0);
+    }
+    assert!(mixed > 2);
+    // A point in the west: both cover it, the fine one wins.
+    let (lon, lat) = web_mercator::to_lon_lat(CENTER.0 - 1000.0, CENTER.1 + 500.0);
+    let (text, _) = ok(at, &["provenance", "s.hypso", &format!("{lon},{lat}"), "--format", "json"]);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let height = |i: usize| found["candidates"][i]["height"].as_f64().unwrap();
+    assert_eq!((&found["candidates"][0]["source"], &found["candidates"][0]["used"]), (&"fine".into(), &true.into()));
+    assert!((height(0) - 530.0).abs() < 1.0 && (height(0) - height(1) - 30.0).abs() < 0.01);
+    let (table, _) = ok(at, &["provenance", "s.hypso", &format!("{lon},{lat}")]);
+    assert!(table.contains("* ") && table.contains("fine") && table.contains("a.tif"), "{table}");
+    assert!(fails(at, &["provenance", "s.hypso", "here"]).contains("138.7275,35.3607"));
+}
+
+#[test]
+fn vertical_datums_are_warned_about_and_brought_to_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sources(at);
+    let config = |fine: &str, coarse: &str| {
+        let text = format!("[[source]]\npath = \"fine\"\n{fine}\n[[source]]\npath = \"coarse\"\n{coarse}\n");
+        std::fs::write(at.join("hypso.toml"), text).unwrap();
+        ok(at, &["build", "-o", "s.hypso", "--config", "hypso.toml", "--overwrite", "--tile-size", "256"]);
+    };
+    let make = ["aggregate", "s.hypso", "-o", "x.pmtiles", "--overwrite", "--vertical-resolution", "full"];
+    // One is over EGM96, the other over the ellipsoid.
+    config("vertical_datum = \"EPSG:5773\"", "vertical_datum = \"ellipsoid\"");
+    let (_, said) = ok(at, &make);
+    assert!(said.contains("different vertical datums") && said.contains("fine (EPSG:5773)"), "{said}");
+    let before = tiles(&at.join("x.pmtiles"));
+    let (_, said) = ok(at, &[&make[..], &["--vertical-datum", "ellipsoid"]].concat());
+    assert!(!said.contains("warning"), "{said}");
+    let after = tiles(&at.join("x.pmtiles"));
+    let finest = before.keys().map(|t| t.z()).max().unwrap();
+    let mut places = Vec::new();
+    for (tile, bytes) in before.iter().filter(|(t, _)| t.z() == finest) {
+        let (a, b) = (OPTIONS.decode(bytes).unwrap(), OPTIONS.decode(&after[tile]).unwrap());
+        for (i, (p, q)) in pixels(*tile, &a).zip(pixels(*tile, &b)).enumerate().filter(|(_, (p, _))| p.3) {
+            let _ = i;
+            places.push((p.0, p.1, q.2 - p.2));
+        }
+    }
+    // What PROJ's own tool adds, at some places of both sources.
+    let (mut fine, mut coarse) = (0, 0);
+    let chosen: Vec<_> = places.iter().step_by(997).collect();
+    let mut tool = Command::new("gdaltransform")
+        .args(["-s_srs", "EPSG:4326+5773", "-t_srs", "EPSG:4979"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = tool.stdin.take().unwrap();
+    for (x, y, _) in &chosen {
+        let (lon, lat) = web_mercator::to_lon_lat(*x, *y);
+        writeln!(input, "{lon:.9} {lat:.9} 0").unwrap();
+    }
+    drop(input);
+    let answer = String::from_utf8(tool.wait_with_output().unwrap().stdout).unwrap();
+    let added: Vec<f64> = answer.lines().map(|l| l.split_whitespace().nth(2).unwrap().parse().unwrap()).collect();
+    assert!(added.iter().all(|a| (20.0..60.0).contains(a)), "the geoid of Japan: {:?}", &added[..3]);
+    for ((x, _, got), want) in chosen.iter().zip(added) {
+        let want = if *x < CENTER.0 - 20.0 { want } else { 0.0 };
+        if (*x - CENTER.0).abs() > 40.0 {
+            assert!((got - want).abs() < 0.01, "{got} {want}");
+            if want > 0.0 { fine += 1 } else { coarse += 1 }
+        }
+    }
+    assert!(fine > 20 && coarse > 20, "{fine} {coarse}");
+    // Never silently: no way, no datum, no code.
+    let try_it = |datum: &str| fails(at, &[&make[..], &["--vertical-datum", datum]].concat());
+    assert!(try_it("EPSG:3855").contains("install its grids"), "{}", try_it("EPSG:3855"));
+    assert!(try_it("EPSG:4326").contains("no vertical CRS"));
+    config("vertical_datum = \"EPSG:5773\"", "");
+    assert!(try_it("ellipsoid").contains("source coarse does not say"));
+    // A constant offset, taken over by a store of another tile size as well.
+    config("offset = -30.0", "");
+    ok(at, &[&make[..], &["--tile-size", "512"]].concat());
+    let (lon, lat) = web_mercator::to_lon_lat(CENTER.0 - 1000.0, CENTER.1 + 500.0);
+    let (text, _) = ok(at, &["provenance", "s.hypso", &format!("{lon},{lat}"), "--format", "json"]);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let height = |i: usize| found["candidates"][i]["height"].as_f64().unwrap();
+    assert!((height(0) - height(1)).abs() < 0.01, "{text}");
+    for (tile, bytes) in tiles(&at.join("x.pmtiles")).iter().filter(|(t, _)| t.z() == finest - 1) {
+        let tile_pixels = OPTIONS.decode(bytes).unwrap();
+        for (x, y, height, valid) in pixels(*tile, &tile_pixels) {
+            let want = 500.0 + (x - CENTER.0) * 0.01 + (y - CENTER.1) * 0.02;
+            assert!(!valid || (height - want).abs() < 0.5, "{height} {want}");
+        }
+    }
+}
+
+#[test]
+fn blends_too_wide_for_a_worker_are_refused_before_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sources(at);
+    ok(at, &["build", "-o", "s.hypso", "fine", "coarse", "--tile-size", "256"]);
+    let said = fails(at, &["aggregate", "s.hypso", "-o", "x.pmtiles", "--blend", "100000"]);
+    assert!(said.contains("--blend") && said.contains("pixels"), "{said}");
+    assert!(fails(at, &["aggregate", "s.hypso", "-o", "x.pmtiles", "--fill-gaps", "9999"]).contains("256"));
+    // One and two workers, split and unsplit, give the same tiles.
+    ok(
+        at,
+        &[
+            "aggregate",
+            "s.hypso",
+            "-o",
+            "a.pmtiles",
+            "--blend",
+            "300",
+            "--fill-gaps",
+            "5",
+            "--jobs",
+            "1",
+            "--split",
+            "single",
+        ],
+    );
+    ok(
+        at,
+        &[
+            "aggregate",
+            "s.hypso",
+            "-o",
+            "b.pmtiles",
+            "--blend",
+            "300",
+            "--fill-gaps",
+            "5",
+            "--jobs",
+            "2",
+            "--split",
+            "incremental",
+        ],
+    );
+    ok(at, &["aggregate", "s.hypso", "-o", "c.pmtiles", "--jobs", "2"]);
+    let (a, b, c) = (tiles(&at.join("a.pmtiles")), tiles(&at.join("b.pmtiles")), tiles(&at.join("c.pmtiles")));
+    assert!(a == b && a != c && a.len() == c.len());
+    // Made alone, a tile in the middle of the border is the same.
+    let (lon, lat) = web_mercator::to_lon_lat(CENTER.0 - 100.0, CENTER.1);
+    let bbox = [lon - 1e-4, lat - 1e-4, lon + 1e-4, lat + 1e-4].map(|v| v.to_string());
+    let bbox: Vec<&str> = bbox.iter().map(String::as_str).collect();
+    ok(
+        at,
+        &[&["aggregate", "s.hypso", "-o", "d.pmtiles", "--blend", "300", "--fill-gaps", "5", "--bbox"], &bbox[..]]
+            .concat(),
+    );
+    let alone = tiles(&at.join("d.pmtiles"));
+    assert!(!alone.is_empty() && alone.len() < a.len() && alone.iter().all(|(tile, bytes)| a[tile] == *bytes));
+}
+
+#[test]
+fn an_archive_is_compared_with_its_sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sources(at);
+    ok(at, &["build", "-o", "s.hypso", "fine", "coarse", "--tile-size", "256"]);
+    ok(at, &["aggregate", "s.hypso", "-o", "a.pmtiles"]);
+    let against = |args: &[&str]| {
+        let (text, _) = ok(at, &[&["verify", "a.pmtiles", "--format", "json", "--against", "s.hypso"], args].concat());
+        let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+        found["against"].as_array().unwrap().clone()
+    };
+    let zooms = against(&[]);
+    let finest = zooms.last().unwrap();
+    let number = |row: &serde_json::Value, key: &str| row[key].as_f64().unwrap();
+    // Heights were rounded to 2^(19-z)/256 m and nothing else.
+    let step = 2f64.powi(19 - number(finest, "zoom") as i32) / 256.0;
+    assert!(number(finest, "pixels") > 100_000.0 && number(finest, "tiles") > 5.0, "{finest}");
+    assert!(number(finest, "min") >= -step / 2.0 - 1e-4 && number(finest, "max") <= step / 2.0 + 1e-4, "{finest}");
+    assert!(number(finest, "mean").abs() < step / 20.0 && number(finest, "rms") > step / 10.0, "{finest}");
+    assert_eq!((number(finest, "only_archive"), number(finest, "only_sources")), (0.0, 0.0));
+    assert!(number(&against(&["--sample", "3"])[0], "tiles") < number(finest, "tiles"));
+    // A source that is 2 m higher now.
+    let text = "[[source]]\npath = \"fine\"\noffset = 2\n[[source]]\npath = \"coarse\"\noffset = 2\n";
+    std::fs::write(at.join("hypso.toml"), text).unwrap();
+    ok(at, &["build", "-o", "s.hypso", "--config", "hypso.toml", "--overwrite", "--tile-size", "256"]);
+    assert!((number(against(&[]).last().unwrap(), "mean") + 2.0).abs() < step / 20.0);
+    let (table, _) = ok(at, &["verify", "a.pmtiles", "--against", "s.hypso"]);
+    assert!(table.contains("against the sources") && table.contains("-2.0"), "{table}");
+}

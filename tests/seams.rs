@@ -1,0 +1,160 @@
+//! Soft borders between sources (`--blend`) and small voids (`--fill-gaps`).
+#![cfg(feature = "gdal")]
+
+#[path = "common/surface.rs"]
+mod surface;
+
+use std::collections::BTreeMap;
+
+use hypso::plan::Coverage;
+use hypso::render::{RenderOptions, reach};
+use hypso::store::Store;
+use hypso::terrain::{ElevationTile, INTERPOLATED};
+use hypso::tile::{TileCoord, web_mercator};
+use surface::{Sheet, Tiles, options_of, pixels, render, store_of_folders};
+
+const CENTER: (f64, f64) = (15_443_000.0, 4_213_000.0);
+const ZOOM: u8 = 13;
+
+fn base(x: f64, y: f64) -> f64 {
+    2000.0 + (x - CENTER.0) * 0.1 - (y - CENTER.1) * 0.05
+}
+
+/// The fine source: 40 m above the coarse one, west of the centre, with a hole of 60 m and one of 700 m.
+fn fine(x: f64, y: f64) -> f64 {
+    let (dx, dy) = (x - CENTER.0, y - CENTER.1);
+    let small = (dx + 2500.0).abs() < 30.0 && (dy - 1000.0).abs() < 30.0;
+    let large = (dx + 2500.0).abs() < 350.0 && (dy + 1500.0).abs() < 350.0;
+    if dx > 0.0 || small || large { f64::NAN } else { base(x, y) + 40.0 }
+}
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = |cell: f64, side: u32| Sheet::around("EPSG:3857", CENTER, cell, 0.0, side, side);
+    // The border runs through the middle of both, and crosses edges of tiles and of files.
+    for (i, dy) in [-2000.0, 2000.0].into_iter().enumerate() {
+        let (x, y) = (CENTER.0, CENTER.1 + dy);
+        Sheet::around("EPSG:3857", (x, y), 20.0, 0.0, 400, 200)
+            .write(&folder.path().join(format!("fine/{i}.tif")), &fine);
+    }
+    sheet(20.0, 600).write(&folder.path().join("coarse/a.tif"), &base);
+    let store = store_of_folders(&[folder.path().join("fine"), folder.path().join("coarse")]);
+    (folder, store)
+}
+
+fn made(store: &Store, change: impl Fn(&mut RenderOptions)) -> Tiles {
+    let (plan, mut options) = options_of(store, (ZOOM, ZOOM), Coverage::Native);
+    change(&mut options);
+    render(store, &plan, &options)
+}
+
+/// All pixels near the centre by their place on the zoom's lattice: (offset over the coarse surface, valid, source).
+fn picture(tiles: &Tiles, reach: f64) -> BTreeMap<(i64, i64), (f64, bool, u8)> {
+    let step = web_mercator::resolution(ZOOM, 256);
+    let mut out = BTreeMap::new();
+    for (&coord, tile) in &tiles.heights {
+        for (at, (x, y, height, valid)) in pixels(coord, tile).enumerate() {
+            if (x - CENTER.0).abs() < reach && (y - CENTER.1).abs() < reach {
+                let place = ((x / step - 0.5).round() as i64, (y / step - 0.5).round() as i64);
+                out.insert(place, (height - base(x, y), valid, tiles.lineage[&coord][at]));
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn a_soft_border_has_no_step_no_halo_and_leaves_the_rest() {
+    let (_folder, store) = store();
+    let step = web_mercator::resolution(ZOOM, 256);
+    let (hard, soft) = (picture(&made(&store, |_| {}), 3700.0), picture(&made(&store, |o| o.blend = 200.0), 3700.0));
+    assert!(hard.len() > 100_000 && hard.keys().eq(soft.keys()));
+    let far = |v: f64, from: f64, to: f64| v < from - 230.0 || v > to + 230.0;
+    let (mut untouched, mut steepest) = (0, 0f64);
+    for (&(px, py), &(offset, valid, source)) in &soft {
+        assert!(valid);
+        let (dx, dy) = ((px as f64 + 0.5) * step - CENTER.0, (py as f64 + 0.5) * step - CENTER.1);
+        let (was, _, was_source) = hard[&(px, py)];
+        let near_large = !far(dx, -2850.0, -2150.0) && !far(dy, -1850.0, -1150.0);
+        if dx < -230.0 && !near_large {
+            // To the bit, around the small hole as well.
+            assert_eq!((offset, source), (was, was_source), "{dx} {dy}");
+            untouched += 1;
+        }
+        if dx > 30.0 {
+            assert!(offset.abs() < 0.01, "nothing of the higher one beyond its border: {offset}");
+        }
+        assert!((-1.1..=41.1).contains(&offset), "{offset}");
+        for next in [(px + 1, py), (px, py + 1)] {
+            let in_small = |dx: f64, dy: f64| (dx + 2500.0).abs() < 60.0 && (dy - 1000.0).abs() < 60.0;
+            if let Some(&(other, _, _)) = soft.get(&next)
+                && !in_small(dx, dy)
+            {
+                steepest = steepest.max((other - offset).abs());
+            }
+        }
+    }
+    assert!(untouched > 20_000);
+    // 40 m over 200 m in pixels of 19 m, one and a half times as steep in the middle; a hard border has 40 m.
+    assert!(steepest < 40.0 / 200.0 * step * 1.6, "{steepest}");
+    assert!(hard.iter().any(|(&(x, y), v)| hard.get(&(x + 1, y)).is_some_and(|o| (o.0 - v.0).abs() > 39.0)));
+}
+
+#[test]
+fn small_voids_are_filled_and_named() {
+    let (folder, _) = store();
+    let store = store_of_folders(&[folder.path().join("fine")]);
+    let hard = picture(&made(&store, |_| {}), 3900.0);
+    let filled = picture(&made(&store, |o| o.fill_gaps = 8), 3900.0);
+    let (mut count, mut left) = (0, 0);
+    for (place, &(offset, valid, source)) in &filled {
+        let (_, was, _) = hard[place];
+        if valid && !was {
+            // Beside a hole a pixel is the mean of what is left of its kernel, up to half a cell beside it.
+            assert!((offset - 40.0).abs() < 1.0 && source == INTERPOLATED, "{offset} {source}");
+            count += 1;
+        } else {
+            assert_eq!((offset, valid, source), hard[place]);
+            left += usize::from(!valid);
+        }
+    }
+    // The hole of 60 m is three pixels wide, the one of 700 m 36.
+    assert!((4..=16).contains(&count) && left > 36 * 36, "{count} {left}");
+    let all = picture(&made(&store, |o| o.fill_gaps = 40), 3900.0);
+    let hole = |(x, y): (i64, i64)| {
+        let step = web_mercator::resolution(ZOOM, 256);
+        let (dx, dy) = ((x as f64 + 0.5) * step - CENTER.0, (y as f64 + 0.5) * step - CENTER.1);
+        (dx + 2500.0).abs() < 300.0 && (dy + 1500.0).abs() < 300.0
+    };
+    // Across the edges of tiles and files: a plane is continued wherever the hole lies.
+    assert!(all.iter().filter(|(p, _)| hole(**p)).all(|(_, v)| v.1 && (v.0 - 40.0).abs() < 1.0));
+    assert!(all.iter().any(|(p, v)| !hole(*p) && !v.1), "what is open to the outside stays");
+}
+
+/// What `reach` promises: no pixel beyond it depends on a record.
+#[test]
+fn a_record_changes_nothing_beyond_its_reach() {
+    let (folder, store) = store();
+    let without = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(without.path().join("fine")).unwrap();
+    std::fs::copy(folder.path().join("fine/0.tif"), without.path().join("fine/0.tif")).unwrap();
+    let less = store_of_folders(&[without.path().join("fine"), folder.path().join("coarse")]);
+    let gone = store.records().iter().find(|r| r.path().unwrap().ends_with("1.tif")).unwrap();
+    let step = web_mercator::resolution(ZOOM, 256);
+    for (blend, gaps) in [(0.0, 0), (150.0, 0), (150.0, 8)] {
+        let change = |o: &mut RenderOptions| (o.blend, o.fill_gaps) = (blend, gaps);
+        let (a, b) = (made(&store, change), made(&less, change));
+        let (_, mut options) = options_of(&store, (ZOOM, ZOOM), Coverage::Native);
+        change(&mut options);
+        let bounds = gone.bounds().buffered(reach(&options, step, gone.pixel_size()));
+        let changed = |coord: &TileCoord, tile: &ElevationTile| {
+            let other = &b.heights[coord];
+            let pairs = pixels(*coord, tile).zip(pixels(*coord, other)).filter(|(p, q)| (p.2, p.3) != (q.2, q.3));
+            let (inside, outside): (Vec<_>, Vec<_>) = pairs.partition(|(p, _)| bounds.contains_point(p.0, p.1));
+            assert!(outside.is_empty(), "{coord}: {:?}", outside[0]);
+            inside.iter().filter(|(p, _)| !gone.bounds().contains_point(p.0, p.1)).count()
+        };
+        let beside: usize = a.heights.iter().map(|(coord, tile)| changed(coord, tile)).sum();
+        assert!(blend == 0.0 || beside > 100, "blending reaches beyond the record: {beside}");
+    }
+}
