@@ -256,6 +256,12 @@ fn a_finished_run_has_nothing_to_do() {
     assert!(said.contains("nothing to do"), "{said}");
     assert_eq!(std::fs::metadata(&out).unwrap().modified().unwrap(), made);
     assert!(!Path::new(&path("f.pmtiles.work")).exists() && Path::new(&path("f.pmtiles.inputs")).exists());
+    // What another run left is not touched.
+    std::fs::create_dir_all(path("f.pmtiles.work/packs")).unwrap();
+    std::fs::write(path("f.pmtiles.work/run.json"), "{\"run\":\"1\",\"options\":{}}").unwrap();
+    ok(&command);
+    assert!(Path::new(&path("f.pmtiles.work/packs")).exists());
+    std::fs::remove_dir_all(path("f.pmtiles.work")).unwrap();
     // Other options are another archive.
     fails(1, &["f.pmtiles", "exists", "--overwrite"], &["aggregate", &store, "-o", &out, "--max-zoom", "9"]);
 }
@@ -522,6 +528,11 @@ fn a_full_disk_is_a_failure_and_leaves_nothing_under_the_final_name() {
     assert!(names(volume.folder.path()).is_empty());
     fails(1, &["space"], &[&command[..], &["--ignore-space", "--disk-reserve", "0"]].concat());
     assert!(names(volume.folder.path()).iter().all(|n| n == "o.pmtiles.work" || n == "o.report.json"));
+    // With room the same command goes on.
+    let larger = Command::new("mount").args(["-o", "remount,size=64M"]).arg(volume.folder.path()).status();
+    assert!(larger.unwrap().success());
+    ok(&[&command[..], &["--ignore-space", "--disk-reserve", "0"]].concat());
+    assert!(tiles(&out) == tiles(w.path("s.pmtiles")));
 }
 
 #[test]

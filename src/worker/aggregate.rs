@@ -189,7 +189,8 @@ fn complete(job: &Job<'_>, identity: &Identity, folder: PathBuf, started: Instan
     if !Inputs::open(job.output).is_ok_and(|i| i.about.run == identity.name()) {
         inputs::write(job.output, job.store, &identity.about(job))?;
     }
-    if folder.exists() {
+    // What another run left there is not ours to remove.
+    if folder.exists() && Journal::is_left_by(&folder, &identity.text) {
         Journal::open(folder, job.output, identity.run, &identity.text, true)?.finish()?;
     }
     let mut layers = layers.into_iter();

@@ -57,6 +57,16 @@ impl Journal {
         std::fs::read_to_string(folder.join("run.json")).is_ok_and(|found| found == note(run, identity))
     }
 
+    /// True where a work folder is what a run, or an update that gives the same archive, left behind; also where it says
+    /// nothing any more.
+    pub(super) fn is_left_by(folder: &Path, identity: &str) -> bool {
+        let Ok(found) = std::fs::read_to_string(folder.join("run.json")) else { return true };
+        let Ok(found) = serde_json::from_str::<serde_json::Value>(&found) else { return false };
+        let Ok(mine) = serde_json::from_str::<serde_json::Value>(identity) else { return false };
+        let options = &found["options"];
+        *options == mine || options["run"].as_str() == Some(identity)
+    }
+
     /// Makes the work folder for single units, without holding it: packs appear whole, so that any number of
     /// processes may write some.
     ///
