@@ -1,6 +1,7 @@
 //! Columns of lists: an offset array and the numbers it cuts into rows, as in a sparse matrix of compressed rows (CSR).
 
 use std::io::{Seek, Write};
+use std::ops::Range;
 
 use super::Element;
 use super::numbers::{view, write_column};
@@ -41,6 +42,26 @@ impl<'a, T: Element> List<'a, T> {
         self.len() == 0
     }
 
+    /// Where the list of a row lies among [`values`](Self::values): the same place of a column with as many numbers holds
+    /// what else is known of each of them.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn range(&self, row: usize) -> Result<Range<usize>> {
+        let range = row.checked_add(1).and_then(|next| {
+            let (&start, &end) = (self.offsets.get(row)?, self.offsets.get(next)?);
+            let range = usize::try_from(start).ok()?..usize::try_from(end).ok()?;
+            (range.start <= range.end && range.end <= self.values.len()).then_some(range)
+        });
+        range.ok_or_else(|| self.bad(row))
+    }
+
+    #[cold]
+    fn bad(&self, row: usize) -> Error {
+        let problem = if row < self.len() { "its offsets are damaged" } else { "there is no such row" };
+        Error::invalid(format!("section {:?}, row {row}", self.name), problem, REBUILD)
+    }
+
     /// The list of a row, where it lies.
     ///
     /// # Errors
@@ -50,10 +71,7 @@ impl<'a, T: Element> List<'a, T> {
             let (&start, &end) = (self.offsets.get(row)?, self.offsets.get(next)?);
             self.values.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
         });
-        list.ok_or_else(|| {
-            let problem = if row < self.len() { "its offsets are damaged" } else { "there is no such row" };
-            Error::invalid(format!("section {:?}, row {row}", self.name), problem, REBUILD)
-        })
+        list.ok_or_else(|| self.bad(row))
     }
 
     /// The numbers of all rows, one list after another.
