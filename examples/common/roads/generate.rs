@@ -147,7 +147,7 @@ impl Country {
                 let a = (town.first_node + n, nodes[n as usize]);
                 let b = (town.first_node + other, nodes[other as usize]);
                 // Many streets have a node between crossings, where a lane may start.
-                if random.chance(0.45) {
+                if random.chance(0.36) {
                     let share = random.between(0.35, 0.65);
                     let middle = (a.1.0 + (b.1.0 - a.1.0) * share, a.1.1 + (b.1.1 - a.1.1) * share);
                     let m = (next_node, middle);

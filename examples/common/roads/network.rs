@@ -139,6 +139,11 @@ impl<'a> Network<'a> {
         self.class.get(self.road(edge)? as usize).copied()
     }
 
+    /// The length of a road and its class: who needs both looks the road of an edge up once.
+    pub fn length_and_class(&self, road: RowId) -> Option<(f32, u8)> {
+        Some((*self.length.get(road as usize)?, *self.class.get(road as usize)?))
+    }
+
     /// The nodes where an edge begins and ends.
     pub fn nodes(&self, edge: RowId) -> Option<[u32; 2]> {
         let road = self.road(edge)? as usize;
