@@ -24,8 +24,8 @@ use roads::{Country, Matcher, Network, Random, drive, write};
 use serde::{Deserialize, Serialize};
 
 /// Random lists, steps and gathers of one measurement.
-const ASKED: u64 = 3_000_000;
-const ROUNDS: usize = 5;
+const ASKED: u64 = 2_000_000;
+const ROUNDS: usize = 11;
 const TRACES: usize = 200;
 
 fn main() -> Result<(), Failure> {
@@ -78,7 +78,9 @@ fn report(path: &Path, serialised: &Path, size: f64) -> Result<(), Failure> {
     println!("| warm, median of 9 processes | {:.0} | {:.1} | {:.1} |", warm("open"), warm("first"), warm("nearest"));
 
     let compare = one(&["compare", file])?;
-    println!("\n| one core, ns | mapped | the same arrays in memory | ratio |\n|---|---|---|---|");
+    println!(
+        "\n| one core, ns, fastest of 11 rounds | mapped | the same arrays in memory | ratio |\n|---|---|---|---|"
+    );
     for (name, what) in [
         ("list", "a random list of successors"),
         ("walk", "a step of a walk"),
@@ -120,7 +122,7 @@ fn report(path: &Path, serialised: &Path, size: f64) -> Result<(), Failure> {
     );
     row("petgraph `DiGraph`, built in memory (no geometry)", f64::NAN, std::slice::from_ref(&graph));
     println!(
-        "\nThe first million lists after opening, pages being new to the process: {:.1} million a second.",
+        "\nLists right after opening, pages being new to the process: {:.1} million a second.",
         1000.0 / alone[0]["first"]
     );
     println!(
@@ -178,6 +180,11 @@ fn nanos(mut each: impl FnMut(&mut Random) -> u64) -> f64 {
     begin.elapsed().as_nanos() as f64 / ASKED as f64
 }
 
+/// The fastest of some rounds: the one that other work disturbed least.
+fn fastest(round: impl Fn() -> f64) -> f64 {
+    (0..ROUNDS).map(|_| round()).fold(f64::INFINITY, f64::min)
+}
+
 fn list(network: &Network<'_>) -> f64 {
     let edges = network.edges() as u64;
     nanos(|random| {
@@ -197,7 +204,7 @@ fn mapped(path: &Path) -> Result<(), Failure> {
     // So that each process has touched every page, as one that runs for long has.
     let sum = file.bytes().iter().step_by(4096).fold(0u8, |sum, byte| sum ^ byte);
     black_box(sum);
-    let list = list(&network);
+    let list = fastest(|| list(&network));
     let grown = memory("Private_Dirty")? - before;
     answer(&file, &[("ready", ready), ("first", first), ("list", list), ("grown", grown)])
 }
@@ -315,7 +322,7 @@ fn in_memory(path: &Path, load: impl Fn(&Path) -> Result<Arrays, Failure>) -> Re
     let begin = Instant::now();
     let arrays = load(path)?;
     let ready = begin.elapsed().as_secs_f64();
-    let list = arrays.list();
+    let list = fastest(|| arrays.list());
     answer(arrays, &[("ready", ready), ("list", list)])
 }
 
@@ -382,10 +389,12 @@ fn compare(path: &Path) -> Result<(), Failure> {
     ];
     for (name, mapped, heap) in measures {
         let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (mapped(), heap())).collect();
-        let side = |pick: fn(&(f64, f64)) -> f64| median(rounds.iter().map(pick).collect());
-        figures.push((format!("{name}_mapped"), side(|r| r.0)));
-        figures.push((format!("{name}_heap"), side(|r| r.1)));
-        figures.push((format!("{name}_ratio"), side(|r| r.0 / r.1)));
+        // The fastest round of each side is the one that other work disturbed least.
+        let least = |pick: fn(&(f64, f64)) -> f64| rounds.iter().map(pick).fold(f64::INFINITY, f64::min);
+        let (mapped, heap) = (least(|round| round.0), least(|round| round.1));
+        figures.push((format!("{name}_mapped"), mapped));
+        figures.push((format!("{name}_heap"), heap));
+        figures.push((format!("{name}_ratio"), mapped / heap));
     }
     let figures: Vec<(&str, f64)> = figures.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     answer(&arrays, &figures)
@@ -409,9 +418,11 @@ fn petgraph(path: &Path) -> Result<(), Failure> {
     let ready = begin.elapsed().as_secs_f64();
     drop(file);
     let edges = graph.node_count() as u64;
-    let list = nanos(|random| {
-        let from = NodeIndex::new(random.below(edges) as usize);
-        graph.neighbors(from).map(|next| next.index() as u64).sum()
+    let list = fastest(|| {
+        nanos(|random| {
+            let from = NodeIndex::new(random.below(edges) as usize);
+            graph.neighbors(from).map(|next| next.index() as u64).sum()
+        })
     });
     answer(graph, &[("ready", ready), ("list", list)])
 }

@@ -48,12 +48,16 @@ impl<'a, T: Element> List<'a, T> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn range(&self, row: usize) -> Result<Range<usize>> {
-        let range = row.checked_add(1).and_then(|next| {
-            let (&start, &end) = (self.offsets.get(row)?, self.offsets.get(next)?);
-            let range = usize::try_from(start).ok()?..usize::try_from(end).ok()?;
-            (range.start <= range.end && range.end <= self.values.len()).then_some(range)
-        });
-        range.ok_or_else(|| self.bad(row))
+        match self.place(row).filter(|range| range.start <= range.end && range.end <= self.values.len()) {
+            Some(range) => Ok(range),
+            None => Err(self.bad(row)),
+        }
+    }
+
+    /// Where the offsets say that a row lies: anywhere.
+    fn place(&self, row: usize) -> Option<Range<usize>> {
+        let &[start, end] = self.offsets.get(row..)?.first_chunk::<2>()?;
+        Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 
     #[cold]
@@ -67,11 +71,10 @@ impl<'a, T: Element> List<'a, T> {
     /// # Errors
     /// Where the row does not exist, or its offsets are damaged.
     pub fn get(&self, row: usize) -> Result<&'a [T]> {
-        let list = row.checked_add(1).and_then(|next| {
-            let (&start, &end) = (self.offsets.get(row)?, self.offsets.get(next)?);
-            self.values.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
-        });
-        list.ok_or_else(|| self.bad(row))
+        match self.place(row).and_then(|range| self.values.get(range)) {
+            Some(list) => Ok(list),
+            None => Err(self.bad(row)),
+        }
     }
 
     /// The numbers of all rows, one list after another.
