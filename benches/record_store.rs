@@ -27,8 +27,8 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 const BATCH: usize = 128;
 const LOADERS: usize = 8;
-/// Zstandard's level; zlib's is 6, which is Python's default.
-const LEVEL: i32 = 9;
+/// The level of Zstandard and of zlib; Python's default for the latter.
+const LEVEL: i32 = 6;
 
 type Engine = (&'static str, &'static str, &'static str);
 
@@ -87,7 +87,7 @@ fn make(folder: &Path, count: u64) -> Result<(), Failure> {
     for number in 0..count {
         let record = record(number);
         let data = record.to_bytes();
-        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::new(6));
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::new(LEVEL as u32));
         zlib.write_all(&data)?;
         for (database, blob) in open.iter().zip([&zlib.finish()?, &data]) {
             let mut insert = database.prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?)")?;

@@ -62,6 +62,7 @@ fn constants(document: &str) -> Check {
         ("page", layout::PAGE),
         ("most sections", layout::MAX_SECTIONS.into()),
         ("block length", layout::BLOCK_LENGTH.into()),
+        ("longest compressed row", layout::ROW_LENGTH.into()),
         ("checksummed header", layout::HEADER_CHECKSUM_OFFSET as u64),
     ]);
     let mut found = BTreeMap::new();

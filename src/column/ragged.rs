@@ -143,10 +143,10 @@ impl<'a> Ragged<'a> {
             Packing::Blocks { .. } => self.decode_blocks(row, start, end).map(Cow::Owned),
             Packing::Rows { .. } => {
                 let stored = self.stored(row)?;
-                let mut raw = vec![0; (end - start) as usize];
-                if stored.len() == raw.len() {
+                if stored.len() as u64 == end - start {
                     return Ok(Cow::Borrowed(stored));
                 }
+                let mut raw = vec![0; (end - start) as usize];
                 Decoder::new(self.dictionary)?.decode(stored, &mut raw)?;
                 Ok(Cow::Owned(raw))
             }
@@ -183,6 +183,7 @@ impl<'a> Ragged<'a> {
     /// As [`get`](Self::get).
     pub fn stored(&self, row: usize) -> Result<&'a [u8]> {
         let Range { start, end } = self.range(row)?;
+        let longest = if self.has_compressed_rows() { u64::from(layout::ROW_LENGTH) } else { u64::MAX };
         let starts = match self.packing {
             Packing::Raw => return Ok(self.bytes.get(start as usize..end as usize).unwrap_or(&[])),
             Packing::Blocks { starts } => {
@@ -196,7 +197,7 @@ impl<'a> Ragged<'a> {
             starts.and_then(|(&from, &to)| self.bytes.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?));
         let stored = stored.ok_or_else(|| self.bad(row, "lies outside its section"))?;
         // No memory is asked for that the stored bytes can't stand for.
-        if end - start > (stored.len() as u64).saturating_mul(rows::MOST_FOR_A_BYTE) {
+        if end - start > (stored.len() as u64).saturating_mul(rows::MOST_FOR_A_BYTE).min(longest) {
             return Err(self.bad(row, "its offsets are damaged"));
         }
         Ok(stored)

@@ -24,5 +24,7 @@ pub const PAGE: u64 = 4096;
 pub const MAX_SECTIONS: u32 = 4096;
 /// Raw bytes in a block of a section with codec 1.
 pub const BLOCK_LENGTH: u32 = 65_536;
+/// The most raw bytes in a row of a section with codec 2.
+pub const ROW_LENGTH: u32 = 16_777_216;
 /// Offset of the header checksum, which covers all header bytes before it.
 pub const HEADER_CHECKSUM_OFFSET: usize = 120;

@@ -229,6 +229,14 @@ impl<W: Write + Seek> ContainerWriter<W> {
             return self.store_bytes(section, bytes);
         }
         if let Some(encoder) = &mut section.rows {
+            if bytes.len() > layout::ROW_LENGTH as usize {
+                let problem = format!(
+                    "has {} bytes, at most {} can be compressed as one; compress blocks instead",
+                    bytes.len(),
+                    layout::ROW_LENGTH
+                );
+                return Err(Error::argument(&section.name, format!("a row {problem}")));
+            }
             let stored = encoder.encode(bytes)?;
             return self.store_frame(section, bytes.len(), &stored);
         }

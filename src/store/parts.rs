@@ -19,7 +19,7 @@ pub enum Packing<'a> {
     Raw,
     /// Compressed in blocks of 64 KiB: small, and best for rows that are read rarely or all in order.
     Blocks,
-    /// Each row compressed on its own: for rows of some hundred bytes or more that are read in any order.
+    /// Each row compressed on its own: for rows of some hundred bytes to 16 MiB that are read in any order.
     Rows {
         /// Zstandard's level, 1 to 22: 3 is fast, 9 good, 19 slow. Reading is as fast whatever it is.
         level: i32,
