@@ -24,6 +24,8 @@ pub mod catalog;
 #[cfg(feature = "engine")]
 pub mod export;
 #[cfg(feature = "engine")]
+pub mod pixels;
+#[cfg(feature = "engine")]
 pub mod plan;
 #[cfg(feature = "engine")]
 pub mod raster;

@@ -76,7 +76,7 @@ fn outputs_that_would_destroy_something_are_refused() {
         (&["convert", "a.pmtiles", "b.pmtiles"][..], 1, "exists already; choose another name, or say --overwrite"),
         (&["convert", "a.pmtiles", "./a.pmtiles", "--overwrite"], 2, "is an input as well"),
         (&["convert", "a.pmtiles", "no/b.pmtiles"], 1, "does not exist"),
-        (&["convert", "a.pmtiles", "b.zip"], 2, "expected a name that ends in .mbtiles or .pmtiles"),
+        (&["convert", "a.pmtiles", "b.zip"], 2, "expected a name that ends in .mbtiles or .pmtiles, or a folder"),
         (&["convert", "a.pmtiles", "c.pmtiles", "--min-zoom", "9"], 1, "none is chosen"),
         (&["convert", "a.pmtiles", "c.pmtiles", "--bbox", "9", "0", "1", "2"], 2, "expected west < east"),
         (&["convert", "a.pmtiles", "c.pmtiles", "--set", "name"], 2, "expected KEY=VALUE"),

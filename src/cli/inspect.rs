@@ -112,7 +112,7 @@ fn section(title: &str, lines: &[(String, String)]) -> String {
 }
 
 /// A value on one line of limited width.
-fn cell(value: &Value) -> String {
+pub fn cell(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
         other => other.to_string(),

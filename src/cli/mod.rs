@@ -4,11 +4,14 @@
 
 #[cfg(feature = "gdal")]
 mod aggregate;
+mod archives;
 #[cfg(feature = "gdal")]
 mod build;
 mod completions;
 mod convert;
+mod diff;
 mod export;
+mod extract;
 mod info;
 mod inspect;
 mod merge;
@@ -40,7 +43,7 @@ pub mod exit {
     pub const FAILURE: u8 = 1;
     /// The command line was wrong.
     pub const USAGE: u8 = 2;
-    /// `verify` found problems.
+    /// `verify` found problems, `diff` found differences.
     pub const PROBLEMS: u8 = 3;
     /// The user interrupted the work.
     pub const INTERRUPTED: u8 = 130;
@@ -52,7 +55,7 @@ pub mod exit {
     name = "hypso",
     version,
     max_term_width = 110,
-    after_help = "A first run:\n  hypso sample demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems, 130 interrupted."
+    after_help = "A first run:\n  hypso sample demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems or diff differences, 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -79,6 +82,9 @@ enum Command {
     AggregateZoom(aggregate::ZoomArgs),
     Merge(merge::Args),
     Convert(convert::Args),
+    Extract(extract::Args),
+    Diff(diff::Args),
+    Patch(diff::PatchArgs),
     Inspect(inspect::Args),
     Verify(verify::Args),
     Preview(preview::Args),
@@ -122,6 +128,9 @@ fn run(command: Command) -> Outcome {
         Command::AggregateZoom(args) => aggregate::run_zoom(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Extract(args) => extract::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Patch(args) => diff::run_patch(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Preview(args) => preview::run(&args),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::content::{Contents, stride};
 use super::{Report, TileCheck, VerifyOptions};
 use crate::archive::coverage::Coverage;
-use crate::archive::mbtiles::{APPLICATION_ID, MbtilesReader, tile_at};
+use crate::archive::mbtiles::{APPLICATION_ID, MbtilesReader};
 use crate::archive::{TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -107,7 +107,7 @@ fn check_database(reader: &MbtilesReader, report: &mut Report) -> Result<()> {
 fn addresses(reader: &MbtilesReader, report: &mut Report) -> Result<Vec<TileId>> {
     let mut ids = Vec::new();
     reader.addresses(&mut |zoom, column, row, _| {
-        match tile_at(zoom, column, row) {
+        match reader.coord(zoom, column, row) {
             Some(tile) => ids.push(TileId::from(tile)),
             None => report.error(
                 None,

@@ -3,6 +3,7 @@
 //! The checks know nothing of pictures: the caller gives a function that decodes a tile and says what is wrong with it.
 
 mod content;
+mod files;
 mod mbtiles;
 mod pmtiles;
 
@@ -179,6 +180,7 @@ impl Report {
 pub fn verify(path: &Path, options: VerifyOptions, check: TileCheck<'_>, progress: &dyn Progress) -> Result<Report> {
     let verified = ArchiveKind::detect(path).and_then(|kind| match kind {
         ArchiveKind::Mbtiles => mbtiles::verify(path, options, check, progress),
+        ArchiveKind::Files => files::verify(path, options, check, progress),
         ArchiveKind::Pmtiles => pmtiles::verify(path, options, check, progress),
     });
     match verified {
