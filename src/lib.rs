@@ -12,6 +12,7 @@ pub mod column;
 pub mod error;
 pub mod format;
 pub mod index;
+mod mmap;
 pub mod progress;
 pub mod query;
 pub mod store;

@@ -156,7 +156,6 @@ fn what_is_no_archive_is_refused_with_its_reason() {
         ("pmtiles/invalid.pmtiles", "expected the magic \"PMTiles\", found \"This is\""),
         ("pmtiles/invalid_v4.pmtiles", "has format version 4.0, but this program reads up to version 3.x"),
         ("pmtiles/empty.pmtiles", "is empty (0 bytes)"),
-        ("pmtiles/single_tile_brotli.pmtiles", "is compressed with brotli, which hypso doesn't read"),
         ("mbtiles/invalid.mbtiles", "has no table or view named \"tiles\""),
         ("png/loadersgl_mapbox.png", "expected an SQLite database or PMTiles"),
         ("pmtiles", "is a folder without tiles"),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
@@ -11,12 +12,17 @@ use rusqlite::{Connection, OpenFlags};
 use super::sql;
 use crate::error::{Error, Result};
 
+/// Pages that a connection keeps, KiB.
+const CACHE_KIB: i64 = 8192;
+
 /// Connections of one database, one for each thread that reads at a time.
 #[derive(Debug)]
 pub(super) struct Pool {
     idle: Mutex<Vec<Connection>>,
     path: PathBuf,
     wal: bool,
+    /// Scans that are under way.
+    scans: AtomicUsize,
 }
 
 impl Pool {
@@ -24,7 +30,7 @@ impl Pool {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let wal = check_file(path)?;
         let first = connect(path, wal)?;
-        Ok(Self { idle: Mutex::new(vec![first]), path: path.to_path_buf(), wal })
+        Ok(Self { idle: Mutex::new(vec![first]), path: path.to_path_buf(), wal, scans: AtomicUsize::new(0) })
     }
 
     /// A connection that nobody else uses until it is dropped.
@@ -34,7 +40,35 @@ impl Pool {
             Some(connection) => connection,
             None => connect(&self.path, self.wal)?,
         };
-        Ok(Lease { connection: Some(connection), pool: self })
+        let lease = Lease { connection: Some(connection), pool: self };
+        if self.scanning() && lease.is_autocommit() {
+            // Else every single read would lock the file, look for journals beside it, and unlock it again.
+            lease.execute_batch("BEGIN").map_err(sql("begin to read", &self.path))?;
+        }
+        Ok(lease)
+    }
+
+    /// Many reads follow: until as many calls of [`end_scan`](Self::end_scan), each connection reads in one transaction.
+    pub(super) fn begin_scan(&self) {
+        self.scans.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A scan is over; the last one gives the file free.
+    pub(super) fn end_scan(&self) {
+        if self.scans.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(release);
+        }
+    }
+
+    fn scanning(&self) -> bool {
+        self.scans.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// Ends a read transaction; one that can't be ended goes with its connection.
+fn release(connection: &Connection) {
+    if !connection.is_autocommit() {
+        let _ = connection.execute_batch("COMMIT");
     }
 }
 
@@ -59,7 +93,12 @@ impl Deref for Lease<'_> {
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            // Looked at under the lock, so that the end of the last scan misses no connection.
+            let mut idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if !self.pool.scanning() {
+                release(&connection);
+            }
+            idle.push(connection);
         }
     }
 }
@@ -105,6 +144,7 @@ fn connect(path: &Path, wal: bool) -> Result<Connection> {
     };
     let connection = opened.map_err(sql("open", path))?;
     connection.set_prepared_statement_cache_capacity(8);
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(sql("open", path))?;
     Ok(connection)
 }
 

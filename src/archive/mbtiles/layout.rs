@@ -132,6 +132,11 @@ impl Layout {
         format!("SELECT count(*) FROM {}{}", self.base, self.join)
     }
 
+    /// Counts the addresses, with and without a content; `None` where both are one row.
+    pub(super) fn count_all(&self) -> Option<String> {
+        (self.kind == Kind::Shared).then(|| format!("SELECT count(*) FROM {}", self.base))
+    }
+
     /// Gives the content at place `?1`.
     pub(super) fn data(&self) -> &str {
         &self.data

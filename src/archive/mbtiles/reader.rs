@@ -85,6 +85,14 @@ impl MbtilesReader {
         self.pool.get()
     }
 
+    pub(super) fn begin_scan(&self) {
+        self.pool.begin_scan();
+    }
+
+    pub(super) fn end_scan(&self) {
+        self.pool.end_scan();
+    }
+
     pub(super) fn file(&self) -> &Path {
         &self.path
     }
@@ -136,6 +144,24 @@ impl MbtilesReader {
             }
         }
         Ok(Some(false))
+    }
+
+    /// How many addresses lead to no content, where contents are shared.
+    pub(in crate::archive) fn dangling(&self) -> Result<Option<u64>> {
+        let Some(text) = self.layout.count_all() else { return Ok(None) };
+        let all = self.connection()?.query_row(&text, [], |row| row.get::<_, i64>(0));
+        let all = all.map_err(sql("count the addresses", &self.path))?.unsigned_abs();
+        Ok(Some(all.saturating_sub(self.tile_count()?)))
+    }
+
+    /// What SQLite says about its own pages, at most ten lines; empty where all is well. Reads the whole file.
+    pub(in crate::archive) fn quick_check(&self) -> Result<Vec<String>> {
+        let connection = self.connection()?;
+        let error = || sql("check the database", &self.path);
+        let mut statement = connection.prepare("PRAGMA quick_check(10)").map_err(error())?;
+        let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(error())?;
+        let lines = lines.collect::<rusqlite::Result<Vec<_>>>().map_err(error())?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
     pub(in crate::archive) fn application_id(&self) -> Result<i64> {

@@ -35,6 +35,7 @@ impl<'a> Walk<'a> {
     }
 
     fn with_limit(reader: &'a MbtilesReader, limit: usize) -> Self {
+        reader.begin_scan();
         Self { reader, limit, held: Vec::new().into_iter(), zoom: i64::MIN, squares: Vec::new(), done: false }
     }
 
@@ -126,6 +127,12 @@ fn sorted(mut tiles: Vec<Located>) -> IntoIter<Located> {
     tiles.sort_unstable_by_key(|tile| (tile.id, tile.place));
     tiles.dedup_by_key(|tile| tile.id);
     tiles.into_iter()
+}
+
+impl Drop for Walk<'_> {
+    fn drop(&mut self) {
+        self.reader.end_scan();
+    }
 }
 
 impl Iterator for Walk<'_> {

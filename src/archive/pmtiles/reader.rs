@@ -16,13 +16,13 @@ use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
 /// The largest directory that is read, bytes: compressed and decompressed.
-const DIRECTORY_CAP: u64 = 32 << 20;
+pub(super) const DIRECTORY_CAP: u64 = 32 << 20;
 /// The largest metadata that is read, bytes.
-const METADATA_CAP: u64 = 64 << 20;
+pub(super) const METADATA_CAP: u64 = 64 << 20;
 /// The largest tile that is read, bytes.
 const TILE_CAP: u64 = 256 << 20;
 /// How deep directories may be nested: root and three levels of leaves.
-const MAX_DEPTH: usize = 4;
+pub(super) const MAX_DEPTH: usize = 4;
 /// How many entries of leaf directories are kept decoded: 24 MB.
 const CACHED_ENTRIES: usize = 1 << 20;
 
@@ -34,7 +34,7 @@ pub struct PmtilesReader {
     header: Header,
     metadata: ArchiveMetadata,
     root: Arc<Vec<Entry>>,
-    leaves: Mutex<VecDeque<(u64, Arc<Vec<Entry>>)>>,
+    leaves: Mutex<VecDeque<(DirectoryRef, Arc<Vec<Entry>>)>>,
 }
 
 impl PmtilesReader {
@@ -118,7 +118,7 @@ impl PmtilesReader {
     /// A leaf directory, from the cache or the file.
     fn leaf(&self, place: DirectoryRef) -> Result<Arc<Vec<Entry>>> {
         let lock = || self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, leaf)) = lock().iter().find(|(offset, _)| *offset == place.offset) {
+        if let Some((_, leaf)) = lock().iter().find(|(held, _)| *held == place) {
             return Ok(leaf.clone());
         }
         // Decoded outside of the lock; two threads may both do it.
@@ -130,7 +130,7 @@ impl PmtilesReader {
         {
             held -= old.len();
         }
-        cache.push_back((place.offset, leaf.clone()));
+        cache.push_back((place, leaf.clone()));
         Ok(leaf)
     }
 

@@ -74,6 +74,11 @@ impl Report {
         self.errors + self.warnings == 0
     }
 
+    /// Adds what a caller found by its own checks.
+    pub fn push(&mut self, problem: Problem) {
+        self.add(problem.severity, problem.tile, problem.message, &problem.remedy);
+    }
+
     fn add(&mut self, severity: Severity, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
         match severity {
             Severity::Error => self.errors += 1,
@@ -136,6 +141,15 @@ impl Report {
                 "rewrite it with `hypso convert`, which counts the zooms anew",
             ),
             _ => {}
+        }
+        if let Some((min, max)) = coverage.zooms() {
+            for zoom in (min..max).filter(|&zoom| coverage.tiles.get(usize::from(zoom)) == Some(&0)) {
+                self.warning(
+                    None,
+                    format!("zoom {zoom} has no tile, but zooms {min} to {max} do"),
+                    "a map that passes it shows nothing: render this zoom, or merge it in",
+                );
+            }
         }
         self.tiles_by_zoom = coverage.tiles;
     }
