@@ -1,9 +1,11 @@
 """Reads a store with NumPy alone, from what store-format.md says.
 
     python3 examples/read_store.py STORE [--rows] [--box WEST,SOUTH,EAST,NORTH]
+    python3 examples/read_store.py FILE --column NAME
 
 Prints a JSON document: header, sections, and figures that the other sections give. With --rows it prints all records,
-sources and tile runs as well, with --box the rows that share area with a box (EPSG:3857 metres). Needs numpy; compressed texts need zstandard, and checksums need xxhash. Where one of them is
+sources and tile runs as well, with --box the rows that share area with a box (EPSG:3857 metres). With --column it takes a file of any
+schema and prints the rows of a ragged column in hexadecimal digits. Needs numpy; compressed texts need zstandard, and checksums need xxhash. Where one of them is
 missing, a message on standard error says what was left out.
 """
 
@@ -25,7 +27,7 @@ except ImportError:
 MAGIC = bytes.fromhex("89 48 59 50 53 4f 0d 0a")
 HEADER = struct.Struct("<8sHHIQIIQQ16s32s24sQ")
 ENTRY = struct.Struct("<24sBBBBIQQQQ")
-KINDS = {1: "column", 2: "offsets", 3: "bytes", 4: "blocks", 5: "tree", 6: "json"}
+KINDS = {1: "column", 2: "offsets", 3: "bytes", 4: "blocks", 5: "tree", 6: "json", 7: "zstd dictionary"}
 TYPES = {1: "<u1", 2: "<u2", 3: "<u4", 4: "<u8", 5: "<i4", 6: "<i8", 7: "<f4", 8: "<f8"}
 CELLS = "unknown uint8 int8 uint16 int16 uint32 int32 uint64 int64 float32 float64".split()
 BLOCK = 65536
@@ -50,7 +52,7 @@ def text(raw):
 
 
 class Store:
-    def __init__(self, path):
+    def __init__(self, path, schema_expected="terrain-records"):
         # One map; every section is a view of it.
         self.file = np.memmap(path, dtype="u1", mode="r")
         need(len(self.file) >= HEADER.size, "is cut off")
@@ -61,7 +63,7 @@ class Store:
         need(checksum(self.file[:120]) in (None, header_sum), "header checksum")
         need(file_length == len(self.file), "has another length than its header says")
         need((header_length, entry_length, table_offset) == (128, 64, 128) and count <= 4096, "table")
-        need(text(schema) == "terrain-records", "is of another schema")
+        need(schema_expected in (None, text(schema)), "is of another schema")
         table = self.file[128:128 + 64 * count]
         need(len(table) == 64 * count and checksum(table) in (None, table_sum), "table checksum")
         self.header = {"version": [major, minor], "producer": text(producer), "schema": text(schema)}
@@ -73,7 +75,7 @@ class Store:
             name = text(name)
             need(offset % 64 == 0 and end <= offset and offset + length <= file_length, f"{name} lies wrongly")
             end = offset + length
-            if kind not in KINDS or element not in TYPES or codec not in (0, 1):
+            if kind not in KINDS or element not in TYPES or codec not in (0, 1, 2):
                 continue
             stored = self.file[offset:end]
             need(checksum(stored) in (None, entry_sum), f"{name}: checksum")
@@ -81,7 +83,7 @@ class Store:
                 need(np.dtype(TYPES[element]).itemsize * elements == length, f"{name}: length")
                 stored = stored.view(TYPES[element])
             else:
-                need(parameter == BLOCK, f"{name}: block length")
+                need(parameter == (BLOCK if codec == 1 else 0), f"{name}: parameter")
             need((name, KINDS[kind]) not in self.views, f"{name} occurs twice")
             self.views[name, KINDS[kind]] = (stored, codec, elements)
             self.entries.append([name, KINDS[kind], elements])
@@ -91,19 +93,35 @@ class Store:
         return self.views[name, kind][0]
 
     def ragged(self, name):
+        """The texts of a ragged column; None where they are compressed and zstandard is missing."""
+        rows = self.ragged_bytes(name)
+        return rows and [row.decode() for row in rows]
+
+    def ragged_bytes(self, name):
         """The rows of a ragged column; None where they are compressed and zstandard is missing."""
         offsets = self.column(name, "offsets")
         stored, codec, length = self.views[name, "bytes"]
         raw = bytes(stored)
+        if codec != 0 and zstandard is None:
+            SKIPPED.add(f"{name}: zstandard is missing")
+            return None
+        if codec == 2:
+            starts, given = self.column(name, "blocks"), (name, "zstd dictionary") in self.views
+            dictionary = zstandard.ZstdCompressionDict(bytes(self.column(name, "zstd dictionary"))) if given else None
+            decoder, rows = zstandard.ZstdDecompressor(dict_data=dictionary), []
+            need(len(starts) == len(offsets) and starts[-1] == len(raw) and offsets[-1] == length, f"{name}: blocks")
+            for a, b, size in zip(starts, starts[1:], np.diff(offsets)):
+                row = raw[int(a):int(b)]
+                need(size <= 32768 * len(row), f"{name}: a row is too long")
+                rows.append(row if len(row) == size else decoder.decompress(row, max_output_size=int(size)))
+                need(len(rows[-1]) == size, f"{name}: a row has another length")
+            return rows
         if codec == 1:
-            if zstandard is None:
-                SKIPPED.add(f"{name}: zstandard is missing")
-                return None
             blocks, decoder = self.column(name, "blocks"), zstandard.ZstdDecompressor()
             need(len(blocks) == -(-length // BLOCK) + 1 and blocks[0] == 0 and blocks[-1] == len(raw), f"{name}: blocks")
             raw = b"".join(decoder.decompress(raw[int(a):int(b)], max_output_size=BLOCK) for a, b in zip(blocks, blocks[1:]))
         need(len(raw) == length and offsets[0] == 0 and offsets[-1] == length, f"{name}: offsets")
-        return [raw[int(a):int(b)].decode() for a, b in zip(offsets, offsets[1:])]
+        return [raw[int(a):int(b)] for a, b in zip(offsets, offsets[1:])]
 
 
 def step(metres):
@@ -202,6 +220,13 @@ def tile_runs(store):
 
 
 def main():
+    if "--column" in sys.argv:
+        rows = Store(sys.argv[1], None).ragged_bytes(sys.argv[sys.argv.index("--column") + 1])
+        for message in sorted(SKIPPED):
+            print(f"skipped {message}", file=sys.stderr)
+        json.dump(rows and [row.hex() for row in rows], sys.stdout)
+        print()
+        return
     store = Store(sys.argv[1])
     column = store.column
     n, s = len(column("record.id")), len(column("source.records"))

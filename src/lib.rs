@@ -12,6 +12,7 @@ pub mod column;
 pub mod error;
 pub mod format;
 pub mod index;
+mod mmap;
 pub mod progress;
 pub mod query;
 pub mod store;
@@ -23,6 +24,8 @@ pub mod archive;
 pub mod catalog;
 #[cfg(feature = "engine")]
 pub mod export;
+#[cfg(feature = "engine")]
+pub mod pixels;
 #[cfg(feature = "engine")]
 pub mod plan;
 #[cfg(feature = "engine")]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use hypso::Error;
 use hypso::archive::{
-    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, ConvertOptions, OnOverlap, TileEncoding, TileFormat,
-    TileSource, VerifyOptions,
+    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, OnOverlap, Selection, TileEncoding, TileFormat, TileSource,
+    VerifyOptions,
 };
 use hypso::progress::Silent;
 use hypso::tile::{TileCoord, TileId};
@@ -122,7 +122,7 @@ fn an_archive_with_leaf_directories_holds_everything() {
     }
     let again = folder.path().join("again.pmtiles");
     let sink = archive::create(&again, reader.metadata(), false).unwrap();
-    archive::convert(&reader, sink, &ConvertOptions::default(), &Silent).unwrap();
+    archive::convert(&reader, sink, &Selection::default(), &Silent).unwrap();
     let report = archive::verify(&again, VerifyOptions { sample: Some(50) }, &|_, _| Ok(()), &Silent).unwrap();
     assert_eq!(report.errors, 0, "{:?}", report.problems);
     assert!((40..=60).contains(&report.checked), "{}", report.checked);
@@ -164,7 +164,7 @@ fn metadata_survive_both_formats_and_a_way_through_both() {
     let source = archive::open(&mbtiles).unwrap();
     assert_eq!(source.kind(), ArchiveKind::Mbtiles);
     let sink = archive::create(&pmtiles, source.metadata(), false).unwrap();
-    archive::convert(source.as_ref(), sink, &ConvertOptions::default(), &Silent).unwrap();
+    archive::convert(source.as_ref(), sink, &Selection::default(), &Silent).unwrap();
     let converted = archive::open(&pmtiles).unwrap();
     let (mut a, mut b) = (source.metadata().clone(), converted.metadata().clone());
     for m in [&mut a, &mut b] {
@@ -186,9 +186,10 @@ fn a_box_and_zooms_cut_an_archive() {
     let tiles: Tiles = (0..5461).map(|id| (TileId(id), webp(&[id as u8]))).collect();
     write(&path, &tiles, "a");
     let source = archive::open(&path).unwrap();
-    let options = ConvertOptions { min_zoom: Some(2), max_zoom: Some(5), bbox: Some([0.0, 0.0, 45.0, 40.0]) };
+    let options =
+        Selection { min_zoom: Some(2), max_zoom: Some(5), bbox: Some([0.0, 0.0, 45.0, 40.0]), polygons: None };
     let out = folder.path().join("b.pmtiles");
-    let sink = archive::create(&out, &archive::converted_metadata(source.as_ref(), &options).unwrap(), false).unwrap();
+    let sink = archive::create(&out, &options.metadata(source.as_ref()).unwrap(), false).unwrap();
     archive::convert(source.as_ref(), sink, &options, &Silent).unwrap();
     let cut = archive::open(&out).unwrap();
     let area = hypso::tile::Bounds::from_lon_lat(0.0, 0.0, 45.0, 40.0);
@@ -203,13 +204,13 @@ fn a_box_and_zooms_cut_an_archive() {
     assert_eq!((cut.metadata().minzoom, cut.metadata().maxzoom), (Some(2), Some(5)));
     assert_eq!(cut.metadata().bounds, Some([0.0, 0.0, 45.0, 40.0]));
 
-    let nothing = ConvertOptions { min_zoom: Some(20), ..ConvertOptions::default() };
+    let nothing = Selection { min_zoom: Some(20), ..Selection::default() };
     let sink = archive::create(&folder.path().join("c.pmtiles"), source.metadata(), false).unwrap();
     let error = archive::convert(source.as_ref(), sink, &nothing, &Silent).unwrap_err().to_string();
     assert!(error.contains("none is chosen"), "{error}");
     for bad in [[10.0, 0.0, -10.0, 5.0], [0.0, 5.0, 1.0, 5.0], [0.0, f64::NAN, 1.0, 5.0]] {
-        let options = ConvertOptions { bbox: Some(bad), ..ConvertOptions::default() };
-        assert!(matches!(archive::converted_metadata(source.as_ref(), &options), Err(Error::Argument { .. })));
+        let options = Selection { bbox: Some(bad), ..Selection::default() };
+        assert!(matches!(options.metadata(source.as_ref()), Err(Error::Argument { .. })));
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }

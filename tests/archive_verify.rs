@@ -92,7 +92,7 @@ fn orphans_are_warnings_with_their_address_and_a_cap() {
         let tiles: Vec<(TileCoord, &[u8])> = ids.iter().map(|id| (id.coord().unwrap(), b"x".as_slice())).collect();
         make(&path, &tiles);
         let report = verify(&path);
-        assert_eq!((report.errors, report.warnings), (0, 11), "{:?}", messages(&report));
+        assert_eq!((report.errors, report.warnings), (0, 12), "{:?}", messages(&report));
         assert!(messages(&report).contains(&"6 more tiles whose parent is missing"));
     }
 }

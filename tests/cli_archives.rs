@@ -77,7 +77,7 @@ fn outputs_that_would_destroy_something_are_refused() {
         (&["convert", "a.pmtiles", "b.pmtiles"][..], 1, "exists already; choose another name, or say --overwrite"),
         (&["convert", "a.pmtiles", "./a.pmtiles", "--overwrite"], 2, "is an input as well"),
         (&["convert", "a.pmtiles", "no/b.pmtiles"], 1, "does not exist"),
-        (&["convert", "a.pmtiles", "b.zip"], 2, "expected a name that ends in .mbtiles or .pmtiles"),
+        (&["convert", "a.pmtiles", "b.zip"], 2, "expected a name that ends in .mbtiles or .pmtiles, or a folder"),
         (&["convert", "a.pmtiles", "c.pmtiles", "--min-zoom", "9"], 1, "none is chosen"),
         (&["convert", "a.pmtiles", "c.pmtiles", "--bbox", "9", "0", "1", "2"], 2, "expected west < east"),
         (&["convert", "a.pmtiles", "c.pmtiles", "--set", "name"], 2, "expected KEY=VALUE"),
@@ -123,11 +123,15 @@ fn verify_decodes_every_tile_and_ends_with_its_own_exit_code() {
     let path = folder.path().join("a.pmtiles");
     make(&path);
     let (code, out, error) = hypso(folder.path(), &["verify", "a.pmtiles", "--strict"]);
-    assert_eq!(
-        (code, out.trim()),
-        (0, "a.pmtiles: 8 tiles, zooms 0 to 4, 5 decoded; errors: 0, warnings: 0"),
-        "{error}"
+    // Every zoom is one metre higher than the one above it: that is no mean.
+    let words = "tile 0/0/0: 1,024 pixels are not the mean of the finer tiles, by up to 1.000 m";
+    assert!(code == 3 && out.contains(words), "{out}{error}");
+    let (code, out, error) = hypso(folder.path(), &["verify", "a.pmtiles", "--strict", "--parents", "none"]);
+    assert!(
+        code == 0 && out.trim().ends_with("a.pmtiles: 8 tiles, zooms 0 to 4, 5 decoded; errors: 0, warnings: 0"),
+        "{out}{error}"
     );
+    assert!(out.starts_with("heights 0 to 4 m, 0.0 % of the pixels without"), "{out}");
 
     // A bit in the pixels of the first tile: the picture keeps its header, its checksum doesn't hold.
     let mut bytes = std::fs::read(&path).unwrap();

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::io::Cursor;
 
 use common::{Random, catalogue, store_bytes};
-use hypso::format::{checksum::checksum, layout};
-use hypso::store::{Container, ContainerBuilder, Store, write_container};
+use hypso::column::Batch;
+use hypso::format::{checksum::checksum, layout, rows};
+use hypso::store::{Advice, Container, ContainerBuilder, Packing, Store, write_container};
 use hypso::tile::Bounds;
 use proptest::prelude::*;
 
@@ -51,7 +52,34 @@ fn write(t: &Things, out: &mut ContainerBuilder<impl std::io::Write + std::io::S
     out.ids("hash", &t.hashes)?;
     out.direct_ids("direct", &t.numbers)?;
     out.bitmap_ids("bitmap", &t.numbers)?;
+    let signed = signed(t);
+    out.signed_direct_ids("signed", &signed)?;
+    out.signed_bitmap_ids("signed.b", &signed)?;
+    // Compressed one by one, with a dictionary where there is enough to make one of.
+    let rows: Vec<Vec<u8>> = (0..t.boxes.len()).map(|row| blob(t, row)).collect();
+    for (name, dictionary) in [("thing.rows", vec![]), ("thing.trained", rows::train(&rows, 2000).unwrap_or_default())]
+    {
+        let packing = Packing::Rows { level: 9, dictionary: &dictionary };
+        let mut part = out.begin_ragged(name, rows.len() as u64, packing)?;
+        rows.iter().try_for_each(|row| part.push(out, row))?;
+        part.end(out)?;
+    }
     out.column("thing.count", &(0..t.boxes.len() as i64).map(|i| -i).collect::<Vec<_>>())
+}
+
+/// Every second number, from below 0 to above.
+fn signed(t: &Things) -> Vec<i64> {
+    (0..t.boxes.len() as i64).map(|i| 2 * i - t.boxes.len() as i64).collect()
+}
+
+/// Rows of some hundred bytes that are much alike; every tenth is empty, and every seventh is noise.
+fn blob(t: &Things, row: usize) -> Vec<u8> {
+    let mut random = Random(row as u64);
+    match row {
+        _ if row % 10 == 3 => Vec::new(),
+        _ if row % 7 == 2 => (0..random.next() % 300).map(|_| random.next() as u8).collect(),
+        _ => (0..100u32).flat_map(|i| (i * i).to_le_bytes()).chain(t.names[row].bytes()).collect(),
+    }
 }
 
 fn bytes(t: &Things) -> Vec<u8> {
@@ -82,6 +110,48 @@ fn check(file: &Container, t: &Things) {
         let (number, hash, row) = (t.numbers[row], t.hashes[row], row as u32);
         assert_eq!((ids.row(hash), direct.row(number), bitmap.row(number)), (Some(row), Some(row), Some(row)));
         assert_eq!(bitmap.id(row), Some(number));
+    }
+    let (direct, bitmap) = (file.signed_direct_ids("signed").unwrap(), file.signed_bitmap_ids("signed.b").unwrap());
+    for (row, id) in (0..).zip(signed(t)) {
+        assert_eq!((direct.row(id), bitmap.row(id), bitmap.id(row)), (Some(row), Some(row), Some(id)));
+        assert_eq!((direct.row(id + 1), bitmap.row(id - 1)), (None, None));
+    }
+    bitmap.verify().unwrap();
+    assert_eq!((bitmap.len() as usize, direct.row(i64::MIN), bitmap.row(i64::MAX)), (rows, None, None));
+    for name in ["thing.rows", "thing.trained"] {
+        let column = file.ragged(name).unwrap();
+        let (mut reader, mut batch) = (column.reader().unwrap(), Batch::new());
+        for row in 0..rows {
+            let expected = blob(t, row);
+            assert_eq!((&*column.get(row).unwrap(), column.row_length(row).unwrap()), (&*expected, expected.len()));
+            assert_eq!(reader.get(row).unwrap(), expected);
+            let stored = column.stored(row).unwrap();
+            assert!(stored.len() <= expected.len() && file.advise_bytes(Advice::WillNeed, stored).is_ok());
+        }
+        let order: Vec<usize> = (0..rows).rev().step_by(3).chain(0..rows.min(2)).collect();
+        for _ in 0..2 {
+            reader.batch(order.iter().copied(), &mut batch).unwrap();
+            assert_eq!(batch.len(), order.len());
+            assert!(batch.iter().zip(&order).all(|(found, &row)| found == blob(t, row)));
+            assert!((0..batch.len()).all(|place| batch.get(place).unwrap().as_ptr().addr() % 8 == 0));
+        }
+        assert!(reader.get(rows).is_err() && reader.batch([0, rows], &mut batch).is_err());
+        assert_eq!((batch.len(), batch.get(batch.len())), (rows.min(1), None));
+        column.check_offsets().unwrap();
+        let mut seen = 0;
+        column
+            .for_each(|row, bytes| {
+                seen += usize::from(bytes == blob(t, row));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(seen, rows);
+    }
+    // Raw and in blocks, a reader gives the same.
+    for name in ["thing.name", "thing.packed"] {
+        let mut batch = Batch::new();
+        file.ragged(name).unwrap().reader().unwrap().batch(0..rows, &mut batch).unwrap();
+        assert!(batch.iter().zip(&t.names).all(|(found, name)| found == name.as_bytes()) && batch.len() == rows);
     }
     near.check_offsets().unwrap();
     name.check_offsets().unwrap();
@@ -145,6 +215,62 @@ fn what_can_not_be_stored_is_refused() {
     out.json("a", "{}").unwrap();
     let file = Container::from_bytes(out.finish().unwrap().into_inner()).unwrap();
     assert_eq!((file.schema().as_str(), file.sections().entries().len()), ("sixteen letters.", 2));
+}
+
+#[test]
+fn parts_side_by_side_are_those_written_at_once() {
+    let t = things(300, 12);
+    let mut out = ContainerBuilder::new(Cursor::new(Vec::new()), "x").unwrap();
+    let values = t.near.iter().map(|list| list.len() as u64).sum();
+    let mut boxes = out.begin_boxes("thing", 300).unwrap();
+    let mut near = out.begin_list::<u32>("near", 300, values).unwrap();
+    let mut number = out.begin_column::<u64>("number", 300).unwrap();
+    let mut name = out.begin_ragged("name", 300, Packing::Blocks).unwrap();
+    for row in 0..300 {
+        boxes.push(&mut out, &t.boxes[row]).unwrap();
+        near.push(&mut out, &t.near[row]).unwrap();
+        number.push(&mut out, &t.hashes[row..=row]).unwrap();
+        name.push(&mut out, &t.names[row]).unwrap();
+    }
+    // The bytes of a ragged column have no known end.
+    assert!(out.column("late", &[1u8]).unwrap_err().to_string().contains("before the bytes"));
+    name.end(&mut out).unwrap();
+    number.end(&mut out).unwrap();
+    near.end(&mut out).unwrap();
+    boxes.end(&mut out).unwrap();
+    let mut whole = ContainerBuilder::new(Cursor::new(Vec::new()), "x").unwrap();
+    whole.boxes("thing", &t.boxes).unwrap();
+    whole.list("near", &t.near).unwrap();
+    whole.column("number", &t.hashes).unwrap();
+    whole.ragged("name", &t.names, true).unwrap();
+    assert!(out.finish().unwrap().into_inner() == whole.finish().unwrap().into_inner());
+}
+
+#[test]
+fn parts_of_another_length_than_promised_are_refused() {
+    let mut out = ContainerBuilder::new(Cursor::new(Vec::new()), "x").unwrap();
+    let message = |e: hypso::Error| e.to_string();
+    let mut column = out.begin_column::<u16>("a", 2).unwrap();
+    column.push(&mut out, &[1]).unwrap();
+    assert!(message(column.end(&mut out).unwrap_err()).contains("fewer"));
+    let mut column = out.begin_column::<u16>("b", 2).unwrap();
+    column.push(&mut out, &[1, 2, 3]).unwrap();
+    assert!(message(column.end(&mut out).unwrap_err()).contains("more"));
+    let mut list = out.begin_list::<u16>("c", 1, 2).unwrap();
+    list.push(&mut out, &[1, 2]).unwrap();
+    list.push(&mut out, &[]).unwrap();
+    assert!(message(list.end(&mut out).unwrap_err()).contains("more"));
+    let mut boxes = out.begin_boxes("d", 1).unwrap();
+    let point = Bounds::new(1.0, 1.0, 1.0, 1.0);
+    boxes.push(&mut out, &point).unwrap();
+    assert!(message(boxes.push(&mut out, &point).unwrap_err()).contains("more boxes"));
+    let boxes = out.begin_boxes("e", 1).unwrap();
+    assert!(message(boxes.end(&mut out).unwrap_err()).contains("got 0 boxes"));
+    assert!(out.begin_column::<u64>("f", u64::MAX).is_err() && out.begin_ragged("g", u64::MAX, Packing::Raw).is_err());
+    let packing = Packing::Rows { level: 3, dictionary: b"this is no dictionary" };
+    assert!(cfg!(not(feature = "engine")) || out.begin_ragged("h", 1, packing).is_err());
+    // What was begun and not ended is no file.
+    assert!(message(out.finish().unwrap_err()).contains("not ended"));
 }
 
 #[test]
@@ -242,21 +368,45 @@ proptest! {
 
 /// Asks everything; what comes out does not matter here.
 fn ask_everything(file: &Container, random: &mut Random) {
-    let names =
-        ["meta", "thing", "hash", "direct", "bitmap", "thing.name", "thing.packed", "thing.class", "thing.near"];
+    let names = [
+        "meta",
+        "thing",
+        "hash",
+        "direct",
+        "bitmap",
+        "thing.name",
+        "thing.packed",
+        "thing.class",
+        "thing.near",
+        "thing.rows",
+        "thing.trained",
+        "signed",
+        "signed.b",
+    ];
     let at = |random: &mut Random| [0, 1, 39, 40, usize::MAX, (random.next() % 60) as usize];
     for name in names {
         let _ = (file.json(name), file.column::<u64>(name), file.column::<f64>(name));
         if let Ok(column) = file.ragged(name) {
             at(random).into_iter().for_each(|row| drop((column.text(row), column.get(row))));
             let _ = (column.check_offsets(), column.for_each(|_, _| Ok(())));
+            at(random).into_iter().for_each(|row| drop((column.stored(row), column.row_length(row))));
+            let mut batch = Batch::new();
+            let _ = column.reader().map(|mut reader| {
+                (
+                    reader.get(at(random)[5]).is_ok(),
+                    reader.batch(at(random), &mut batch),
+                    reader.batch(0..40, &mut batch),
+                )
+            });
         }
         if let Ok(column) = file.dictionary(name) {
             at(random).into_iter().for_each(|row| drop(column.text(row)));
             let _ = (column.code("coast"), column.code("\u{10ffff}"));
         }
         if let Ok(list) = file.list::<u32>(name) {
-            at(random).into_iter().for_each(|row| drop(list.get(row)));
+            for row in at(random) {
+                assert_eq!(list.get(row).ok(), list.range(row).ok().and_then(|range| list.values().get(range)));
+            }
             let _ = list.check_offsets();
         }
         if let Ok(boxes) = file.boxes(name) {
@@ -269,6 +419,8 @@ fn ask_everything(file: &Container, random: &mut Random) {
         for id in [0, 70_000, 70_001, 70_063, u64::MAX, random.next()] {
             let _ = file.ids(name).map(|ids| ids.row(id));
             let _ = file.direct_ids(name).map(|ids| ids.row(id));
+            let _ = file.signed_direct_ids(name).map(|ids| ids.row(id as i64));
+            let _ = file.signed_bitmap_ids(name).map(|ids| (ids.row(id as i64), ids.id(id as u32), ids.verify()));
             let _ = file.bitmap_ids(name).map(|ids| (ids.row(id), ids.id(id as u32), ids.verify()));
         }
     }

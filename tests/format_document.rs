@@ -10,7 +10,7 @@ use std::io::Cursor;
 use common::{catalogue, store_bytes, two_records};
 use hypso::format::{Codec, ElementType, Kind, Sections, checksum::checksum, layout};
 use hypso::index::{rtree, sorted};
-use hypso::store::{Container, ContainerBuilder, DataType, SCHEMA, Store};
+use hypso::store::{Container, ContainerBuilder, DataType, Packing, SCHEMA, Store};
 use hypso::tile::Bounds;
 
 const DOCUMENT: &str = include_str!("../store-format.md");
@@ -62,6 +62,7 @@ fn constants(document: &str) -> Check {
         ("page", layout::PAGE),
         ("most sections", layout::MAX_SECTIONS.into()),
         ("block length", layout::BLOCK_LENGTH.into()),
+        ("longest compressed row", layout::ROW_LENGTH.into()),
         ("checksummed header", layout::HEADER_CHECKSUM_OFFSET as u64),
     ]);
     let mut found = BTreeMap::new();
@@ -182,13 +183,14 @@ fn entries(document: &str, file: &[u8]) -> Check {
     Ok(())
 }
 
-const KINDS: [(&str, Kind); 6] = [
+const KINDS: [(&str, Kind); 7] = [
     ("column", Kind::Column),
     ("offsets", Kind::Offsets),
     ("bytes", Kind::Bytes),
     ("blocks", Kind::Blocks),
     ("tree", Kind::Tree),
     ("json", Kind::Json),
+    ("zstd dictionary", Kind::ZstdDictionary),
 ];
 
 fn numbers(document: &str) -> Check {
@@ -205,7 +207,8 @@ fn numbers(document: &str) -> Check {
     let known = (0..=255).filter(|&n| ElementType::from_number(n).is_some()).count();
     same!(types.len(), known, "number of element types");
     let codecs = table(document, &["codec", "number"])?;
-    let expected = [("raw", Codec::Raw as u64), ("zstd blocks", Codec::ZstdBlocks as u64)];
+    let expected =
+        [("raw", Codec::Raw as u64), ("zstd blocks", Codec::ZstdBlocks as u64), ("zstd rows", Codec::ZstdRows as u64)];
     same!(codecs.len(), expected.len(), "number of codecs");
     for (row, expected) in codecs.iter().zip(expected) {
         same!((row[0].as_str(), number(&row[1])?), expected, "codec");
@@ -296,7 +299,7 @@ fn general_parts(document: &str) -> Check {
         if row[3] != "any" {
             same!(row[3], entry.element().map_or("?", |e| e.name()), "type of {name}");
         }
-        let blocks = count("bitmap ids.ranks", Kind::Column) - 1;
+        let blocks = count(&format!("{}.ranks", row[0]), Kind::Column).saturating_sub(1);
         let expected = match row[4].as_str() {
             "any" => entry.count(),
             "n" => n,
@@ -316,6 +319,11 @@ fn general_parts(document: &str) -> Check {
     Ok(())
 }
 
+/// A row that is worth compressing.
+fn long(text: &str) -> Vec<u8> {
+    (0..200u32).flat_map(|i| (i * i % 1000).to_le_bytes()).chain(text.bytes()).collect()
+}
+
 /// 600 rows with every second id of a range, as every general part.
 fn parts() -> hypso::Result<Container> {
     let ids: Vec<u64> = (0..600).map(|i| 1000 + 2 * i).collect();
@@ -324,12 +332,20 @@ fn parts() -> hypso::Result<Container> {
     let mut out = ContainerBuilder::new(Cursor::new(Vec::new()), "parts")?;
     out.column("column", &ids)?;
     out.ragged("ragged column", &texts, false)?;
+    let dictionary =
+        hypso::format::rows::train(&texts.iter().map(|text| long(text)).collect::<Vec<_>>(), 1000).unwrap_or_default();
+    let mut rows = out.begin_ragged("compressed rows", 600, Packing::Rows { level: 3, dictionary: &dictionary })?;
+    texts.iter().try_for_each(|text| rows.push(&mut out, long(text)))?;
+    rows.end(&mut out)?;
     out.list("list", ids.iter().map(|id| vec![1u16; (id % 5) as usize]))?;
     out.dictionary("dictionary", &texts)?;
     out.boxes("boxes", &ids.iter().map(point).collect::<Vec<_>>())?;
     out.ids("ids", &ids)?;
     out.direct_ids("direct ids", &ids)?;
     out.bitmap_ids("bitmap ids", &ids)?;
+    let signed: Vec<i64> = (0..600).map(|i| 2 * i - 300).collect();
+    out.signed_direct_ids("signed direct ids", &signed)?;
+    out.signed_bitmap_ids("signed bitmap ids", &signed)?;
     out.json("document", "{}")?;
     Container::from_bytes(out.finish()?.into_inner())
 }

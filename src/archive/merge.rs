@@ -1,10 +1,8 @@
 //! Several archives into one, tile by tile, in the order of tile ids.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use super::convert::read_tile;
-use super::{ArchiveMetadata, ArchiveSummary, TileFormat, TileIds, TileSink, TileSource};
+use super::join::Join;
+use super::pipeline::read_all;
+use super::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::tile::TileId;
@@ -108,8 +106,7 @@ fn check_compatible(inputs: &[&dyn TileSource]) -> Result<()> {
 
 /// Copies all tiles of all inputs into `sink`, byte by byte in the order of tile ids, and finishes it.
 ///
-/// Make the sink with [`merged_metadata`]. Streams: memory does not grow with the inputs, apart from the sorted
-/// addresses of MBTiles inputs (8 bytes a tile).
+/// Make the sink with [`merged_metadata`]. Streams on all processors: memory does not grow with the inputs.
 ///
 /// # Errors
 /// As [`merged_metadata`]; where an overlap is found with [`OnOverlap::Error`]; where an input can't be read, the sink
@@ -121,45 +118,18 @@ pub fn merge(
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
     merged_metadata(inputs)?;
-    let mut total = 0u64;
-    let mut cursors: Vec<TileIds<'_>> = Vec::with_capacity(inputs.len());
-    let mut heads: BinaryHeap<Reverse<(TileId, usize)>> = BinaryHeap::new();
-    for (n, input) in inputs.iter().enumerate() {
-        total = total.saturating_add(input.tile_count()?);
-        let mut cursor = input.ids()?;
-        if let Some(id) = cursor.next().transpose()? {
-            heads.push(Reverse((id, n)));
-        }
-        cursors.push(cursor);
-    }
+    let total = inputs.iter().try_fold(0u64, |sum, input| Ok::<_, Error>(sum.saturating_add(input.tile_count()?)))?;
     progress.begin("merging tiles", Some(total), "tiles");
-    while let Some(Reverse((id, first))) = heads.pop() {
-        if progress.interrupted() {
-            return Err(Error::Interrupted);
+    let tiles = Join::new(inputs)?.map(|holders| {
+        let holders = holders?;
+        progress.advance(holders.others.len() as u64);
+        match (on_overlap, holders.others.first()) {
+            (OnOverlap::Error, Some(&(n, _))) => Err(overlap(holders.id, inputs[holders.first.0], inputs[n])),
+            (OnOverlap::Last, _) => Ok(holders.last()),
+            _ => Ok(holders.first),
         }
-        // Equal ids leave the heap in the order of the inputs.
-        let mut chosen = first;
-        let mut holders = vec![first];
-        while let Some(&Reverse((next, n))) = heads.peek()
-            && next == id
-        {
-            heads.pop();
-            holders.push(n);
-            match on_overlap {
-                OnOverlap::Error => return Err(overlap(id, inputs[first], inputs[n])),
-                OnOverlap::First => {}
-                OnOverlap::Last => chosen = n,
-            }
-        }
-        let Some(tile) = id.coord() else { continue };
-        sink.put(tile, &read_tile(inputs[chosen], tile)?)?;
-        progress.advance(holders.len() as u64);
-        for n in holders {
-            if let Some(next) = cursors[n].next().transpose()? {
-                heads.push(Reverse((next, n)));
-            }
-        }
-    }
+    });
+    read_all(inputs, tiles, progress, |tile, bytes| sink.put(tile, bytes))?;
     progress.end();
     sink.finish()
 }

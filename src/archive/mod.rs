@@ -1,4 +1,4 @@
-//! Tile archives: MBTiles and PMTiles, read, written, merged, converted, inspected and verified.
+//! Tile archives: MBTiles and PMTiles, read, written, merged, cut, compared, patched, inspected and verified.
 //!
 //! Everything that reads an archive is a [`TileSource`], everything that makes one a [`TileSink`]. [`open`] looks at
 //! the content of a file, [`create`] at the extension of its name. Tiles are opaque bytes here: nothing in this module
@@ -10,32 +10,44 @@
 //!   holds half an archive.
 //!
 //! ```no_run
-//! use hypso::archive::{self, ConvertOptions};
+//! use hypso::archive::{self, Selection};
 //! use hypso::progress::Silent;
 //! let source = archive::open("tiles.mbtiles".as_ref())?;
 //! let sink = archive::create("tiles.pmtiles".as_ref(), source.metadata(), false)?;
-//! let summary = archive::convert(source.as_ref(), sink, &ConvertOptions::default(), &Silent)?;
+//! let summary = archive::convert(source.as_ref(), sink, &Selection::default(), &Silent)?;
 //! println!("{} tiles, {} bytes", summary.tiles, summary.file_size);
 //! # Ok::<(), hypso::Error>(())
 //! ```
 
-mod convert;
+mod contents;
+pub(crate) mod convert;
 mod coverage;
+mod diff;
+pub mod files;
 mod inspect;
+pub(crate) mod join;
 pub mod mbtiles;
 mod merge;
 mod metadata;
 mod open;
 mod output;
+mod patch;
+pub(crate) mod pipeline;
 pub mod pmtiles;
+mod polygon;
 mod read_at;
+mod select;
 mod traits;
 mod verify;
 
-pub use convert::{ConvertOptions, convert, converted_metadata};
+pub use convert::convert;
+pub use diff::{Change, Differences, PixelCompare, PixelDifference, ZoomDifference, diff};
 pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
 pub use merge::{OnOverlap, merge, merged_metadata};
 pub use metadata::{ArchiveMetadata, Center, TileEncoding, TileFormat};
-pub use open::{ArchiveKind, create, open, same_file};
-pub use traits::{ArchiveSummary, TileIds, TileRun, TileSink, TileSource};
+pub use open::{ArchiveKind, CreateOptions, create, create_with, open, same_file};
+pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
+pub use polygon::Polygons;
+pub use select::Selection;
+pub use traits::{ArchiveSummary, Located, LocatedTiles, TileIds, TileRun, TileSink, TileSource};
 pub use verify::{Problem, Report, Severity, TileCheck, VerifyOptions, verify};

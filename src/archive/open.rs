@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::files::{FilesReader, FilesWriter};
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
 use super::pmtiles::{Header, PmtilesReader, PmtilesWriter};
 use super::{ArchiveMetadata, TileSink, TileSource};
@@ -16,6 +17,8 @@ pub enum ArchiveKind {
     Mbtiles,
     /// PMTiles 3.
     Pmtiles,
+    /// A folder of files `{z}/{x}/{y}`.
+    Files,
 }
 
 impl ArchiveKind {
@@ -25,6 +28,7 @@ impl ArchiveKind {
         match self {
             Self::Mbtiles => "MBTiles",
             Self::Pmtiles => "PMTiles",
+            Self::Files => "folder",
         }
     }
 
@@ -36,7 +40,7 @@ impl ArchiveKind {
         let metadata = std::fs::metadata(path).map_err(Error::io("open", path))?;
         let invalid = |problem: &str, remedy| Err(Error::invalid("archive", problem, remedy).with_path(path));
         if metadata.is_dir() {
-            return invalid("is a folder", "give the name of an MBTiles or PMTiles file");
+            return Ok(Self::Files);
         }
         if metadata.len() == 0 {
             return invalid("is empty (0 bytes)", "the program that made it failed: make it again");
@@ -63,7 +67,7 @@ impl ArchiveKind {
         )
     }
 
-    /// The format that a file name asks for: `.mbtiles` or `.pmtiles`.
+    /// The format that a name asks for: `.mbtiles`, `.pmtiles`, or a folder where it has no extension.
     ///
     /// # Errors
     /// For every other extension.
@@ -71,9 +75,10 @@ impl ArchiveKind {
         match path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).as_deref() {
             Some("mbtiles") => Ok(Self::Mbtiles),
             Some("pmtiles") => Ok(Self::Pmtiles),
-            _ => Err(Error::argument(
-                path.display().to_string(),
-                "expected a name that ends in .mbtiles or .pmtiles; the extension chooses the format",
+            None if path.file_name().is_some() => Ok(Self::Files),
+            _ => Err(other_name(
+                path,
+                "expected a name that ends in .mbtiles or .pmtiles, or a folder without an extension; the name chooses the format",
             )),
         }
     }
@@ -87,18 +92,49 @@ pub fn open(path: &Path) -> Result<Box<dyn TileSource>> {
     Ok(match ArchiveKind::detect(path)? {
         ArchiveKind::Mbtiles => Box::new(MbtilesReader::open(path)?),
         ArchiveKind::Pmtiles => Box::new(PmtilesReader::open(path)?),
+        ArchiveKind::Files => Box::new(FilesReader::open(path)?),
     })
 }
 
-/// Begins an archive; the extension of `path` says which. The file appears under its name when the sink is finished.
+/// How an archive is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CreateOptions {
+    /// Replace a file of this name.
+    pub overwrite: bool,
+    /// In MBTiles, store equal tiles once, below a view; PMTiles always do.
+    pub dedup: bool,
+}
+
+/// Begins an MBTiles or PMTiles archive; the extension of `path` says which. The file appears under its name when the sink is finished.
 ///
 /// # Errors
 /// Where the extension is neither `.mbtiles` nor `.pmtiles`, the file exists and `overwrite` is false, or its folder is
 /// missing or not writable.
 pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Box<dyn TileSink>> {
+    if ArchiveKind::of_name(path)? == ArchiveKind::Files {
+        return Err(other_name(
+            path,
+            "expected a name that ends in .mbtiles or .pmtiles; the extension chooses the format",
+        ));
+    }
+    create_with(path, metadata, CreateOptions { overwrite, ..CreateOptions::default() })
+}
+
+fn other_name(path: &Path, expected: &str) -> Error {
+    Error::argument(path.display().to_string(), expected)
+}
+
+/// As [`create`], with all options; a name without an extension is a folder of files.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_with(path: &Path, metadata: &ArchiveMetadata, options: CreateOptions) -> Result<Box<dyn TileSink>> {
+    let CreateOptions { overwrite, dedup } = options;
     Ok(match ArchiveKind::of_name(path)? {
+        ArchiveKind::Mbtiles if dedup => Box::new(MbtilesWriter::create_shared(path, metadata, overwrite)?),
         ArchiveKind::Mbtiles => Box::new(MbtilesWriter::create(path, metadata, overwrite)?),
         ArchiveKind::Pmtiles => Box::new(PmtilesWriter::create(path, metadata, overwrite)?),
+        ArchiveKind::Files => Box::new(FilesWriter::create(path, metadata, overwrite)?),
     })
 }
 

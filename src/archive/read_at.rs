@@ -34,11 +34,18 @@ impl ReadAt {
     /// # Errors
     /// Where the range is not inside the file or larger than `cap`; `part` names it in the message.
     pub(super) fn read(&self, offset: u64, len: u64, cap: u64, part: &str) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.append(offset, len, cap, part, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// As [`read`](Self::read), behind what `into` holds.
+    pub(super) fn append(&self, offset: u64, len: u64, cap: u64, part: &str, into: &mut Vec<u8>) -> Result<()> {
         let problem = match offset.checked_add(len) {
             Some(end) if end <= self.len && len <= cap => {
-                let mut bytes = vec![0u8; usize::try_from(len).unwrap_or(usize::MAX)];
-                self.fill(&mut bytes, offset)?;
-                return Ok(bytes);
+                let start = into.len();
+                into.resize(start + len as usize, 0);
+                return self.fill(&mut into[start..], offset);
             }
             Some(end) if end <= self.len => format!("has {len} bytes, more than the {cap} that are read at once"),
             _ => format!("lies at byte {offset} with {len} bytes, but the file has {} bytes", self.len),

@@ -11,6 +11,32 @@ use crate::tile::{TileCoord, TileId};
 /// The identifiers of an archive's tiles in ascending order.
 pub type TileIds<'a> = Box<dyn Iterator<Item = Result<TileId>> + 'a>;
 
+/// A tile and where its bytes lie, so that they can be read without a second look-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Located {
+    /// The tile.
+    pub id: TileId,
+    /// Where: an offset in PMTiles, a row in MBTiles, [`Located::NOWHERE`] where only the address leads to it. Equal
+    /// places of one archive hold the same bytes.
+    pub place: u64,
+    /// How many bytes; 0 where the archive doesn't say before they are read.
+    pub bytes: u32,
+}
+
+impl Located {
+    /// The place of a tile that is found by its address alone.
+    pub const NOWHERE: u64 = u64::MAX;
+
+    /// True where both are known to be one content of one archive.
+    #[must_use]
+    pub fn same_content(&self, other: &Self) -> bool {
+        self.place != Self::NOWHERE && (self.place, self.bytes) == (other.place, other.bytes)
+    }
+}
+
+/// An archive's tiles with their places, in ascending order of identifiers, each once.
+pub type LocatedTiles<'a> = Box<dyn Iterator<Item = Result<Located>> + 'a>;
+
 /// Tiles that follow each other in [`TileId`] order and share one content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileRun {
@@ -45,13 +71,33 @@ pub trait TileSource: Send + Sync {
     /// Where the file can't be read or is damaged.
     fn tile(&self, tile: TileCoord) -> Result<Option<Vec<u8>>>;
 
-    /// All tiles in [`TileId`] order, each once.
+    /// All tiles in [`TileId`] order, each once, and where they lie.
     ///
-    /// PMTiles streams its directories; MBTiles reads and sorts its addresses first (8 bytes a tile).
+    /// Streams: PMTiles walks its directories; MBTiles reads its index block by block, a million addresses at a time
+    /// (24 MB).
     ///
     /// # Errors
     /// Where the file can't be read, is damaged, or holds an address outside of its zoom's grid.
-    fn ids(&self) -> Result<TileIds<'_>>;
+    fn tiles(&self) -> Result<LocatedTiles<'_>>;
+
+    /// Appends the bytes of a tile that [`TileSource::tiles`] gave. Threads read at the same time.
+    ///
+    /// # Errors
+    /// Where the file can't be read or is damaged.
+    fn read(&self, tile: Located, into: &mut Vec<u8>) -> Result<()>;
+
+    /// All tiles in [`TileId`] order, each once.
+    ///
+    /// # Errors
+    /// As [`TileSource::tiles`].
+    fn ids(&self) -> Result<TileIds<'_>> {
+        Ok(Box::new(self.tiles()?.map(|tile| tile.map(|tile| tile.id))))
+    }
+
+    /// What is odd about the archive and was put right while reading, in words for the user.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
 
     /// How many tiles the archive holds (addresses, not distinct contents). MBTiles counts them; PMTiles knows.
     ///
@@ -83,6 +129,9 @@ pub trait TileSink: Send {
     /// Where the order is broken (PMTiles at once; MBTiles accepts any order, and refuses a second tile of one address at
     /// the end), where the tile is empty, or where the volume is full.
     fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()>;
+
+    /// The metadata, which are written at the end.
+    fn metadata_mut(&mut self) -> &mut ArchiveMetadata;
 
     /// Completes the archive and gives it its final name. Zooms come from the tiles; bounds and centre do too, unless
     /// the metadata gave them.

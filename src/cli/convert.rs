@@ -1,81 +1,125 @@
-//! `hypso convert`: one archive into another.
+//! `hypso convert`: one archive into another, as it is or encoded anew.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::archives::{self, OutputArgs, PartArgs, refuse_input_as_output, report};
 use super::progress::{self, Terminal};
-use super::{Outcome, exit, output};
-use crate::archive::{self, ArchiveSummary, ConvertOptions};
+use super::{Outcome, exit};
+use crate::archive;
 use crate::error::{Error, Result};
+use crate::pixels::{self, RecodeOptions};
+use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 
-/// Convert an archive between MBTiles and PMTiles, or cut a part out of it.
+/// Convert an archive between MBTiles, PMTiles and a folder of files; encode its tiles anew.
 ///
-/// Tiles are copied byte by byte. PMTiles come out clustered, with equal tiles stored once; zooms are counted anew, and
-/// MBTiles get the unique index and the metadata rows that other writers leave out.
+/// Tiles are copied byte by byte, unless --encoding, --tile-format, --tile-size or --vertical-resolution ask for other ones.
+/// PMTiles come out clustered, with equal tiles stored once; zooms are counted anew, and MBTiles get the unique index and the
+/// metadata rows that other writers leave out. A name without an extension is a folder of files {z}/{x}/{y}.
+///
+/// Heights keep their values as far as the new encoding can hold them, and the metadata say the coarsest step that they went
+/// through. Tiles of 512 pixels become 256 one zoom deeper, pixel by pixel, and the other way round.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso convert japan.mbtiles japan.pmtiles\n  hypso convert japan.pmtiles fuji.mbtiles --bbox 138.6 35.2 138.9 35.5 --max-zoom 14\n  hypso convert old.mbtiles new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan"
+    after_help = "Examples:\n  hypso convert japan.mbtiles japan.pmtiles\n  hypso convert japan.pmtiles japan/ && ls japan/12\n  hypso convert old.mbtiles new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert japan.pmtiles mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
 )]
 pub struct Args {
     /// The archive to read; its content says what it is.
     input: PathBuf,
-    /// The archive to write, .pmtiles or .mbtiles.
+    /// The archive to write: .pmtiles, .mbtiles, or a folder.
     output: PathBuf,
-    /// The coarsest zoom to take.
-    #[arg(long, value_name = "ZOOM")]
-    min_zoom: Option<u8>,
-    /// The finest zoom to take.
-    #[arg(long, value_name = "ZOOM")]
-    max_zoom: Option<u8>,
-    /// Take the tiles that share area with this box: west, south, east, north, degrees.
-    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
-    bbox: Option<Vec<f64>>,
+    #[command(flatten)]
+    part: PartArgs,
+    /// Encode heights as these.
+    #[arg(long, value_enum)]
+    encoding: Option<EncodingName>,
+    /// Write tiles in this image format, lossless.
+    #[arg(long, value_enum)]
+    tile_format: Option<FormatName>,
+    /// Cut or join tiles to this side, pixels: 256 or 512.
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
+    tile_size: Option<u32>,
+    /// Round heights to steps that depend on the zoom, 2^(19-z)/256 m, or to 1/256 m.
+    #[arg(long, value_enum)]
+    vertical_resolution: Option<Vertical>,
     /// Set a value of the metadata: name, description, attribution, version, type, encoding, tileSize, or any other key.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Replace an existing archive.
-    #[arg(long)]
-    overwrite: bool,
+    #[command(flatten)]
+    out: OutputArgs,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum EncodingName {
+    /// R * 256 + G + B / 256 - 32768 m.
+    Terrarium,
+    /// Mapbox Terrain-RGB: -10000 + (R * 65536 + G * 256 + B) * 0.1 m.
+    Mapbox,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum FormatName {
+    /// Lossless WebP.
+    Webp,
+    /// PNG.
+    Png,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Vertical {
+    /// 2^(19-z)/256 m.
+    ByZoom,
+    /// 1/256 m.
+    Full,
+}
+
+impl Args {
+    fn recoding(&self) -> Option<RecodeOptions> {
+        let options = RecodeOptions {
+            encoding: self.encoding.map(|name| match name {
+                EncodingName::Terrarium => Encoding::Terrarium,
+                EncodingName::Mapbox => Encoding::Mapbox,
+            }),
+            format: self.tile_format.map(|name| match name {
+                FormatName::Webp => ImageFormat::Webp,
+                FormatName::Png => ImageFormat::Png,
+            }),
+            tile_size: self.tile_size,
+            vertical: self.vertical_resolution.map(|name| match name {
+                Vertical::ByZoom => VerticalResolution::ByZoom,
+                Vertical::Full => VerticalResolution::Full,
+            }),
+        };
+        (options != RecodeOptions::default()).then_some(options)
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
-    let bbox = args.bbox.as_deref().and_then(|b| <[f64; 4]>::try_from(b).ok());
-    let options = ConvertOptions { min_zoom: args.min_zoom, max_zoom: args.max_zoom, bbox };
-    let source = archive::open(&args.input)?;
+    let selection = args.part.selection()?;
+    let source = archives::open(&args.input)?;
     refuse_input_as_output(&args.input, &args.output)?;
-    let mut metadata = archive::converted_metadata(source.as_ref(), &options)?;
-    for pair in &args.set {
-        let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            return Err(Error::argument("--set", format!("expected KEY=VALUE, found {pair:?}")).into());
-        };
-        metadata.set(key, value)?;
+    let mut metadata = selection.metadata(source.as_ref())?;
+    let recoding = args.recoding();
+    if let Some(options) = recoding {
+        metadata = pixels::recoded_metadata(source.as_ref(), options, metadata)?;
     }
-    let sink = archive::create(&args.output, &metadata, args.overwrite)?;
-    let summary = archive::convert(source.as_ref(), sink, &options, &Terminal::default())?;
+    set(&args.set, &mut metadata)?;
+    let sink = args.out.create(&args.output, &metadata)?;
+    let progress = Terminal::default();
+    let summary = match recoding {
+        Some(options) => pixels::recode(source.as_ref(), sink, &selection, options, &progress)?,
+        None => archive::convert(source.as_ref(), sink, &selection, &progress)?,
+    };
     report(&args.output, &summary)?;
     Ok(exit::OK)
 }
 
-/// An archive can't be read while it is being replaced.
-pub fn refuse_input_as_output(input: &Path, output: &Path) -> Result<()> {
-    if archive::same_file(input, output) {
-        return Err(Error::argument(
-            output.display().to_string(),
-            "is an input as well; choose another name for the output, and rename it afterwards",
-        ));
+fn set(pairs: &[String], metadata: &mut archive::ArchiveMetadata) -> Result<()> {
+    for pair in pairs {
+        let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            return Err(Error::argument("--set", format!("expected KEY=VALUE, found {pair:?}")));
+        };
+        metadata.set(key, value)?;
     }
     Ok(())
-}
-
-/// One line about a finished archive.
-pub fn report(path: &Path, summary: &ArchiveSummary) -> std::io::Result<()> {
-    let shared = summary.tiles - summary.contents;
-    let shared =
-        if shared > 0 { format!(", {} of them share a content", output::count(shared)) } else { String::new() };
-    output::line(format!(
-        "{}: {} tiles{shared}, {}",
-        path.display(),
-        output::count(summary.tiles),
-        output::bytes(summary.file_size)
-    ))
 }

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Outcome, exit, output};
+use super::progress::{self, Terminal};
+use super::{Outcome, archives, exit, output};
 use crate::archive::{self, ArchiveOverview, TileFormat, TileSource};
+use crate::pixels::{self, Statistics};
 
 /// Tell what an archive holds: header, metadata, tiles by zoom, the largest tiles, TileJSON.
 ///
-/// Reads directories and addresses only; `hypso verify` reads the tiles.
+/// Reads directories and addresses only, with --histogram also tiles of the deepest zoom; `hypso verify` reads all tiles.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso inspect japan.pmtiles\n  hypso inspect japan.pmtiles --format json | jq .tilejson\n  hypso inspect japan.pmtiles --url 'https://example.org/terrain/{z}/{x}/{y}.webp' --format json"
+    after_help = "Examples:\n  hypso inspect japan.pmtiles\n  hypso inspect japan.pmtiles --histogram\n  hypso inspect japan.pmtiles --format json | jq .tilejson\n  hypso inspect japan.pmtiles --url 'https://example.org/terrain/{z}/{x}/{y}.webp' --format json"
 )]
 pub struct Args {
     /// The archive.
@@ -23,6 +25,9 @@ pub struct Args {
     /// How many of the largest tiles to name.
     #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(0..=1000))]
     largest: u16,
+    /// Decode about this many tiles of the deepest zoom, spread evenly, and show how their heights are distributed.
+    #[arg(long, value_name = "TILES", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
+    histogram: Option<u64>,
     /// The URL template of the tiles for the TileJSON [default: {z}/{x}/{y} with the extension of the format].
     #[arg(long, value_name = "TEMPLATE")]
     url: Option<String>,
@@ -38,13 +43,33 @@ pub enum Format {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let source = archive::open(&args.archive)?;
+    let source = archives::open(&args.archive)?;
     let overview = archive::summary(source.as_ref(), usize::from(args.largest))?;
+    let heights = match args.histogram {
+        Some(limit) => {
+            progress::catch_interrupts();
+            Some(pixels::sample(source.as_ref(), Some(limit), &Terminal::default())?)
+        }
+        None => None,
+    };
     match args.format {
-        Format::Table => output::line(table(source.as_ref(), &overview)?.trim_end())?,
+        Format::Table => {
+            let text = table(source.as_ref(), &overview)? + &heights.as_ref().map_or_else(String::new, histogram);
+            output::line(text.trim_end())?;
+        }
         Format::Json => {
             let template = args.url.clone().unwrap_or_else(|| default_url(&source.metadata().format));
-            output::line(serde_json::to_string_pretty(&document(source.as_ref(), &overview, &template)?)?)?;
+            let mut document = document(source.as_ref(), &overview, &template)?;
+            if let Some(found) = &heights {
+                let classes: Vec<Value> =
+                    found.histogram(CLASSES).iter().map(|(from, n)| json!({"from": from, "pixels": n})).collect();
+                let (low, high) = found.range.unzip();
+                document["heights"] = json!({
+                    "tiles": found.tiles, "pixels": found.pixels, "nodata_pixels": found.nodata, "lowest": low,
+                    "highest": high, "mean": found.mean(), "histogram": classes,
+                });
+            }
+            output::line(serde_json::to_string_pretty(&document)?)?;
         }
     }
     Ok(exit::OK)
@@ -101,6 +126,26 @@ fn table(source: &dyn TileSource, overview: &ArchiveOverview) -> crate::Result<S
     Ok(text)
 }
 
+/// Classes of heights that are shown.
+const CLASSES: usize = 25;
+
+fn histogram(found: &Statistics) -> String {
+    let Some((low, high)) = found.range else { return "\nheights: none in the tiles that were read\n".to_owned() };
+    let mut text = format!(
+        "\nheights of {} tiles: {low} to {high} m, mean {:.1} m, {:.1} % of the pixels without\n",
+        output::count(found.tiles),
+        found.mean().unwrap_or(0.0),
+        found.nodata as f64 * 100.0 / (found.pixels + found.nodata).max(1) as f64
+    );
+    let classes = found.histogram(CLASSES);
+    let most = classes.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
+    for (from, pixels) in classes {
+        let bar = "#".repeat((pixels as f64 * 50.0 / most as f64).ceil() as usize);
+        text += &format!("  {from:>6} m  {:5.1} %  {bar}\n", pixels as f64 * 100.0 / found.pixels.max(1) as f64);
+    }
+    text
+}
+
 /// Names and values below a title.
 fn section(title: &str, lines: &[(String, String)]) -> String {
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -112,7 +157,7 @@ fn section(title: &str, lines: &[(String, String)]) -> String {
 }
 
 /// A value on one line of limited width.
-fn cell(value: &Value) -> String {
+pub fn cell(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
         other => other.to_string(),

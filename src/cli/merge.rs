@@ -1,36 +1,51 @@
 //! `hypso merge`: several archives into one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::convert::{refuse_input_as_output, report};
+use super::archives::{self, OutputArgs, refuse_input_as_output, report};
 use super::progress::{self, Terminal};
-use super::{Outcome, exit};
-use crate::archive::{self, TileSource};
+use super::{Outcome, exit, usage};
+use crate::archive::{self, TileEncoding, TileSource};
+use crate::error::Error;
+use crate::pixels::{self, LineageMerge, PixelMerge, Rule};
 
 /// Merge archives into one, in one pass and in the order of the tiles.
 ///
-/// The inputs may be MBTiles and PMTiles mixed, but must agree in format, encoding and tile size. Attributions are
-/// joined, bounds and zooms united.
+/// The inputs may be MBTiles, PMTiles and folders mixed, but must agree in format, encoding, tile size and compression.
+/// Attributions and lists of sources are joined, bounds and zooms united; name and all else come from the first input that
+/// has them.
+///
+/// With --on-overlap pixels, tiles that several inputs hold are decoded and merged pixel by pixel: at each zoom by itself, so
+/// that where areas meet a coarser tile is not exactly the mean of the finer ones. Tiles of one input are copied byte by byte.
+/// Lineage archives are merged by the names in their legends.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso merge japan_z0-10.mbtiles japan_z11-12.mbtiles japan_z13.mbtiles -o japan.pmtiles\n  hypso merge update.pmtiles japan.pmtiles -o new.pmtiles --on-overlap first"
+    after_help = "Examples:\n  hypso merge japan_z0-10.mbtiles japan_z11-12.mbtiles japan_z13.mbtiles -o japan.pmtiles\n  hypso merge update.pmtiles japan.pmtiles -o new.pmtiles --on-overlap first\n  hypso merge lidar.pmtiles srtm.pmtiles -o both.pmtiles --on-overlap pixels --nodata 0 --lineage"
 )]
 pub struct Args {
-    /// The archives to merge.
+    /// The archives to merge, the most important one first.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// The archive to write, .pmtiles or .mbtiles.
+    /// The archive to write: .pmtiles, .mbtiles, or a folder.
     #[arg(short, long)]
     output: PathBuf,
-    /// What to do with a tile that two inputs hold: stop, or take it from the first or the last of them.
+    /// What to do with a tile that several inputs hold.
     #[arg(long, value_enum, default_value_t = OnOverlap::Error)]
     on_overlap: OnOverlap,
-    /// Replace an existing archive.
+    /// Which value a pixel takes that several inputs hold [default: first].
+    #[arg(long, value_enum)]
+    pixel_rule: Option<PixelRule>,
+    /// A height that means nodata, metres, besides masks and transparent pixels.
+    #[arg(long, value_name = "METRES", allow_negative_numbers = true)]
+    nodata: Option<f64>,
+    /// Merge the lineage too: NAME-lineage beside each input, into one beside the output.
     #[arg(long)]
-    overwrite: bool,
+    lineage: bool,
+    #[command(flatten)]
+    out: OutputArgs,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum OnOverlap {
     /// Stop, and name the tile and both files.
     Error,
@@ -38,28 +53,112 @@ enum OnOverlap {
     First,
     /// The last input that holds the tile wins.
     Last,
+    /// Decode the tiles and merge their pixels.
+    Pixels,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PixelRule {
+    /// The first input that has a value.
+    First,
+    /// The highest value.
+    Max,
+    /// The lowest value.
+    Min,
+    /// The mean of the values.
+    Mean,
 }
 
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
-    let mut opened: Vec<Box<dyn TileSource>> = Vec::with_capacity(args.inputs.len());
-    for (n, input) in args.inputs.iter().enumerate() {
-        refuse_input_as_output(input, &args.output)?;
-        if args.inputs[..n].iter().any(|earlier| archive::same_file(earlier, input)) {
-            return Err(
-                crate::Error::argument(input.display().to_string(), "is given twice; name each input once").into()
-            );
-        }
-        opened.push(archive::open(input)?);
+    let by_pixels = args.on_overlap == OnOverlap::Pixels;
+    if !by_pixels && (args.pixel_rule.is_some() || args.nodata.is_some() || args.lineage) {
+        return usage("--pixel-rule, --nodata, --lineage", "are for --on-overlap pixels; add it or leave them out");
     }
+    let opened = open_all(&args.inputs, &args.output)?;
     let inputs: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
+    let metadata = archive::merged_metadata(&inputs)?;
+    let progress = Terminal::default();
     let rule = match args.on_overlap {
         OnOverlap::Error => archive::OnOverlap::Error,
         OnOverlap::First => archive::OnOverlap::First,
         OnOverlap::Last => archive::OnOverlap::Last,
+        OnOverlap::Pixels if metadata.encoding == Some(TileEncoding::Lineage) => {
+            if args.pixel_rule.is_some_and(|rule| rule != PixelRule::First) || args.nodata.is_some() || args.lineage {
+                return usage(
+                    "--pixel-rule, --nodata, --lineage",
+                    "are for heights; lineage is merged by the order of the inputs",
+                );
+            }
+            let sink = args.out.create(&args.output, &pixels::merged_lineage_metadata(&inputs)?)?;
+            report(&args.output, &pixels::merge_lineage(&inputs, sink, &progress)?)?;
+            return Ok(exit::OK);
+        }
+        OnOverlap::Pixels => return merge_heights(args, &inputs, &metadata, &progress),
     };
-    let sink = archive::create(&args.output, &archive::merged_metadata(&inputs)?, args.overwrite)?;
-    let summary = archive::merge(&inputs, sink, rule, &Terminal::default())?;
+    let sink = args.out.create(&args.output, &metadata)?;
+    let summary = archive::merge(&inputs, sink, rule, &progress)?;
     report(&args.output, &summary)?;
     Ok(exit::OK)
+}
+
+fn merge_heights(
+    args: &Args,
+    inputs: &[&dyn TileSource],
+    metadata: &archive::ArchiveMetadata,
+    progress: &Terminal,
+) -> Outcome {
+    let options = PixelMerge {
+        rule: match args.pixel_rule {
+            None | Some(PixelRule::First) => Rule::First,
+            Some(PixelRule::Max) => Rule::Max,
+            Some(PixelRule::Min) => Rule::Min,
+            Some(PixelRule::Mean) => Rule::Mean,
+        },
+        nodata: args.nodata,
+    };
+    if args.nodata.is_some_and(|v| !v.is_finite()) {
+        return usage("--nodata", "expected a number of metres");
+    }
+    let lineage_output = lineage_of(&args.output);
+    let lineage_paths: Vec<PathBuf> =
+        if args.lineage { args.inputs.iter().map(|input| lineage_of(input)).collect() } else { Vec::new() };
+    let opened = open_all(&lineage_paths, &lineage_output)?;
+    let lineage: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
+    let sink = args.out.create(&args.output, metadata)?;
+    let lineage = if args.lineage {
+        let sink = args.out.create(&lineage_output, &pixels::merged_lineage_metadata(&lineage)?)?;
+        Some(LineageMerge { inputs: &lineage, sink })
+    } else {
+        None
+    };
+    let (summary, lineage) = pixels::merge_pixels(inputs, sink, options, lineage, progress)?;
+    report(&args.output, &summary)?;
+    if let Some(summary) = lineage {
+        report(&lineage_output, &summary)?;
+    }
+    Ok(exit::OK)
+}
+
+fn open_all(paths: &[PathBuf], output: &Path) -> crate::Result<Vec<Box<dyn TileSource>>> {
+    let mut opened = Vec::with_capacity(paths.len());
+    for (n, input) in paths.iter().enumerate() {
+        refuse_input_as_output(input, output)?;
+        if paths[..n].iter().any(|earlier| archive::same_file(earlier, input)) {
+            return Err(Error::argument(input.display().to_string(), "is given twice; name each input once"));
+        }
+        opened.push(archives::open(input)?);
+    }
+    Ok(opened)
+}
+
+/// The lineage archive beside an archive: `NAME-lineage` with the same extension.
+fn lineage_of(archive: &Path) -> PathBuf {
+    let mut name = archive.file_stem().unwrap_or_default().to_os_string();
+    name.push("-lineage");
+    if let Some(extension) = archive.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    archive.with_file_name(name)
 }

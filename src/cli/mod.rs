@@ -4,13 +4,16 @@
 
 #[cfg(feature = "gdal")]
 mod aggregate;
+mod archives;
 #[cfg(feature = "gdal")]
 mod build;
 mod completions;
 mod convert;
 #[cfg(feature = "gdal")]
 mod datum;
+mod diff;
 mod export;
+mod extract;
 mod info;
 mod inspect;
 mod merge;
@@ -48,7 +51,7 @@ pub mod exit {
     pub const FAILURE: u8 = 1;
     /// The command line was wrong.
     pub const USAGE: u8 = 2;
-    /// `verify` found problems.
+    /// `verify` found problems, `diff` found differences.
     pub const PROBLEMS: u8 = 3;
     /// The work is done, but a share passed a threshold that the user gave.
     pub const ALERT: u8 = 4;
@@ -62,7 +65,7 @@ pub mod exit {
     name = "hypso",
     version,
     max_term_width = 110,
-    after_help = "A first run:\n  hypso sample demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems, 4 an alert, 130 interrupted."
+    after_help = "A first run:\n  hypso sample demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems or diff differences, 4 an alert, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -93,6 +96,9 @@ enum Command {
     AggregateZoom(aggregate::ZoomArgs),
     Merge(merge::Args),
     Convert(convert::Args),
+    Extract(extract::Args),
+    Diff(diff::Args),
+    Patch(diff::PatchArgs),
     Inspect(inspect::Args),
     Verify(verify::Args),
     Preview(preview::Args),
@@ -139,6 +145,9 @@ fn run(command: Command) -> Outcome {
         Command::AggregateZoom(args) => aggregate::run_zoom(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Extract(args) => extract::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Patch(args) => diff::run_patch(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Preview(args) => preview::run(&args),

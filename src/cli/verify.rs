@@ -1,23 +1,30 @@
 //! `hypso verify`: whether an archive is what it says, every tile decoded.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::inspect::Format;
 use super::progress::{self, Terminal};
+use super::store_file::{self, Care};
 use super::{Outcome, exit, output};
-use crate::archive::{self, ArchiveMetadata, Report, Severity, TileEncoding, TileFormat, VerifyOptions};
+use crate::archive::{
+    self, ArchiveMetadata, Problem, Report, Severity, TileEncoding, TileFormat, TileSource, VerifyOptions,
+};
 use crate::error::{Error, Result};
-use crate::terrain::{self, Encoding, ImageFormat, TileCodec, VerticalResolution};
-use crate::tile::TileCoord;
+use crate::pixels::{self, Coding};
+use crate::store::Store;
+use crate::terrain::{self, ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
+use crate::tile::{TileCoord, TileId};
 
 /// Verify an archive: structure, counts, metadata, and that every tile decodes.
 ///
+/// Also compares tiles with the means of their finer tiles, and with --store the place of the tiles with that of the records.
 /// Ends with exit code 3 where problems are found. Warnings count only with --strict.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso verify japan.pmtiles\n  hypso verify japan.pmtiles --sample 10000 --format json | jq .problems"
+    after_help = "Examples:\n  hypso verify japan.pmtiles\n  hypso verify japan.pmtiles --sample 10000 --format json | jq .problems\n  hypso verify japan.pmtiles --parents all --store japan.hypso --strict"
 )]
 pub struct Args {
     /// The archive.
@@ -29,6 +36,12 @@ pub struct Args {
     #[cfg(feature = "gdal")]
     #[arg(long, value_name = "STORE")]
     against: Option<PathBuf>,
+    /// Compare about this many tiles with the means of their finer tiles: a number, all, or none.
+    #[arg(long, value_name = "COUNT", default_value = "200")]
+    parents: String,
+    /// Look whether the tiles lie where the records of this store are, or upside down.
+    #[arg(long, value_name = "STORE")]
+    store: Option<PathBuf>,
     /// Let warnings count as problems.
     #[arg(long)]
     strict: bool,
@@ -40,10 +53,32 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
     // What can't even be opened is a finding of `archive::verify`, not of this look at the metadata.
-    let metadata = archive::open(&args.archive).map(|source| source.metadata().clone()).unwrap_or_default();
-    let check = |_: TileCoord, bytes: &[u8]| decode(&metadata, bytes);
+    let source = archive::open(&args.archive).ok();
+    let metadata = source.as_ref().map(|source| source.metadata().clone()).unwrap_or_default();
+    let parents =
+        match args.parents.as_str() {
+            "all" => Some(None),
+            "none" | "0" => None,
+            number => Some(Some(number.parse::<u64>().map_err(|_| {
+                Error::argument("--parents", format!("expected a number, all or none, found {number:?}"))
+            })?)),
+        };
+    let heights = Mutex::new(Heights::default());
+    let check = |tile: TileCoord, bytes: &[u8]| decode(&metadata, tile, bytes, &heights);
     let options = VerifyOptions { sample: args.sample };
-    let report = archive::verify(&args.archive, options, &check, &Terminal::default())?;
+    let progress = Terminal::default();
+    let mut report = archive::verify(&args.archive, options, &check, &progress)?;
+    let heights = heights.into_inner().unwrap_or_else(PoisonError::into_inner);
+    heights.check(&mut report);
+    let mut compared = 0;
+    if let Some(source) = source.as_deref().filter(|_| report.checked > 0) {
+        if let (Some(limit), Ok(_)) = (parents, Coding::of(source)) {
+            compared = check_parents(source, limit, &mut report, &progress)?;
+        }
+        if let Some(store) = &args.store {
+            check_place(source, &store_file::open(store, Care::Quick)?, &mut report)?;
+        }
+    }
     #[cfg(feature = "gdal")]
     let against = args.against.as_deref();
     #[cfg(feature = "gdal")]
@@ -52,7 +87,7 @@ pub fn run(args: &Args) -> Outcome {
     match args.format {
         Format::Json => {
             #[cfg_attr(not(feature = "gdal"), allow(unused_mut, reason = "nothing is added"))]
-            let mut document = document(&report, failed);
+            let mut document = document(&report, failed, &heights, compared);
             #[cfg(feature = "gdal")]
             if let Some(against) = &against {
                 document["against"] = against.document();
@@ -60,7 +95,7 @@ pub fn run(args: &Args) -> Outcome {
             output::line(serde_json::to_string_pretty(&document)?)?;
         }
         Format::Table => {
-            output::line(table(args, &metadata.format, &report).trim_end())?;
+            output::line(table(args, &metadata.format, &report, &heights, compared).trim_end())?;
             #[cfg(feature = "gdal")]
             if let Some(against) = &against {
                 output::line(against.table().trim_end())?;
@@ -80,7 +115,7 @@ fn decodes(format: &TileFormat) -> Option<ImageFormat> {
 }
 
 /// Decodes all pixels of a tile as what the archive declares them to be.
-fn decode(metadata: &ArchiveMetadata, bytes: &[u8]) -> Result<()> {
+fn decode(metadata: &ArchiveMetadata, coord: TileCoord, bytes: &[u8], heights: &Mutex<Heights>) -> Result<()> {
     let Some(format) = decodes(&metadata.format) else { return Ok(()) };
     if metadata.encoding == Some(TileEncoding::Lineage) {
         let (side, _) = terrain::decode_lineage(bytes)?;
@@ -98,7 +133,118 @@ fn decode(metadata: &ArchiveMetadata, bytes: &[u8]) -> Result<()> {
         nodata_elevation: 0.0,
         level: crate::terrain::webp::Level::Default,
     };
-    check_side(metadata, codec.decode(bytes)?.size)
+    let tile = codec.decode(bytes)?;
+    if metadata.encoding.is_some() {
+        heights.lock().unwrap_or_else(PoisonError::into_inner).add(coord, &tile);
+    }
+    check_side(metadata, tile.size)
+}
+
+/// The heights of all tiles that were decoded.
+#[derive(Debug, Default)]
+struct Heights {
+    low: Option<(f32, TileCoord)>,
+    high: Option<(f32, TileCoord)>,
+    pixels: u64,
+    nodata: u64,
+}
+
+impl Heights {
+    fn add(&mut self, coord: TileCoord, tile: &ElevationTile) {
+        let valid = tile.values.iter().zip(&tile.valid).filter(|(_, valid)| **valid == 1).map(|(value, _)| *value);
+        let mut count = 0;
+        let (low, high) = valid.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
+            count += 1;
+            (low.min(value), high.max(value))
+        });
+        self.pixels += count;
+        self.nodata += tile.values.len() as u64 - count;
+        // Of equal heights the first tile, so that the answer doesn't depend on the threads.
+        let first = |old: (f32, TileCoord)| (TileId::from(coord)) < TileId::from(old.1);
+        if count > 0 && self.low.is_none_or(|old| low < old.0 || (low == old.0 && first(old))) {
+            self.low = Some((low, coord));
+        }
+        if count > 0 && self.high.is_none_or(|old| high > old.0 || (high == old.0 && first(old))) {
+            self.high = Some((high, coord));
+        }
+    }
+
+    /// The Earth's surface lies between -10,935 m (Challenger Deep) and 8,849 m.
+    fn check(&self, report: &mut Report) {
+        for (height, tile) in [self.low, self.high].into_iter().flatten() {
+            if !(-11_000.0..=9_000.0).contains(&height) {
+                report.push(Problem {
+                    severity: Severity::Warning,
+                    tile: Some(tile),
+                    message: format!("holds a height of {height} m, which the Earth does not have"),
+                    remedy: "check the encoding that the metadata name, and the nodata of the sources".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+/// Tiles that are not the means of their children; gives how many were compared.
+fn check_parents(source: &dyn TileSource, limit: Option<u64>, report: &mut Report, progress: &Terminal) -> Result<u64> {
+    let (compared, found) = pixels::check_parents(source, limit, progress)?;
+    for check in found {
+        let pixels = output::count(check.pixels);
+        let metres = if check.largest > 0.0 { format!(", by up to {:.3} m", check.largest) } else { String::new() };
+        report.push(Problem {
+            severity: Severity::Warning,
+            tile: Some(check.tile),
+            message: format!("{pixels} pixels are not the mean of the finer tiles{metres}"),
+            remedy: "render the coarser zooms again from the finer ones; harmless where another rule was meant"
+                .to_owned(),
+        });
+    }
+    Ok(compared)
+}
+
+/// Tiles of the deepest zoom that are looked up in the store.
+const PLACED: u64 = 5000;
+
+/// Compares where the tiles lie with where the store's records are.
+fn check_place(source: &dyn TileSource, store: &Store, report: &mut Report) -> Result<()> {
+    let zoom = source.metadata().maxzoom.unwrap_or(0);
+    let mut tiles = Vec::new();
+    for id in source.ids()? {
+        tiles.extend(id?.coord().filter(|tile| tile.z() == zoom));
+    }
+    let step = (tiles.len() as u64).div_ceil(PLACED).max(1) as usize;
+    let (mut looked, mut covered, mut flipped, mut first) = (0u64, 0u64, 0u64, None);
+    for &tile in tiles.iter().step_by(step) {
+        let holds = |tile: TileCoord| store.in_tile(tile).next().is_some();
+        let mirror = TileCoord::new(tile.z(), tile.x(), ((1u64 << tile.z()) - 1 - u64::from(tile.y())) as u32);
+        looked += 1;
+        if holds(tile) {
+            covered += 1;
+        } else {
+            first = first.or(Some(tile));
+        }
+        flipped += u64::from(mirror.is_some_and(holds));
+    }
+    if flipped > covered {
+        report.push(Problem {
+            severity: Severity::Error,
+            tile: first,
+            message: format!(
+                "is upside down: {covered} of {looked} tiles of zoom {zoom} lie on records of the store, {flipped} would with their rows counted from the other end"
+            ),
+            remedy: "its writer took TMS rows for XYZ or the other way round: make the archive again".to_owned(),
+        });
+    } else if covered < looked {
+        report.push(Problem {
+            severity: Severity::Warning,
+            tile: first,
+            message: format!(
+                "lies on no record of the store, as do {} of {looked} tiles of zoom {zoom}",
+                looked - covered
+            ),
+            remedy: "check that this is the store that the archive was made from".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn check_side(metadata: &ArchiveMetadata, side: u32) -> Result<()> {
@@ -119,7 +265,7 @@ fn label(severity: Severity) -> &'static str {
     }
 }
 
-fn document(report: &Report, failed: bool) -> Value {
+fn document(report: &Report, failed: bool, heights: &Heights, compared: u64) -> Value {
     let problems: Vec<Value> = report
         .problems
         .iter()
@@ -133,7 +279,8 @@ fn document(report: &Report, failed: bool) -> Value {
     let zooms: Vec<Value> = by_zoom(report).map(|(zoom, tiles)| json!({"zoom": zoom, "tiles": tiles})).collect();
     json!({
         "ok": !failed, "errors": report.errors, "warnings": report.warnings, "checked": report.checked,
-        "zooms": zooms, "problems": problems, "more_problems": report.more_problems,
+        "lowest": heights.low.map(|(v, _)| v), "highest": heights.high.map(|(v, _)| v), "pixels": heights.pixels,
+        "nodata_pixels": heights.nodata, "parents_compared": compared, "zooms": zooms, "problems": problems, "more_problems": report.more_problems,
     })
 }
 
@@ -141,7 +288,7 @@ fn by_zoom(report: &Report) -> impl Iterator<Item = (usize, u64)> {
     report.tiles_by_zoom.iter().copied().enumerate().filter(|(_, tiles)| *tiles > 0)
 }
 
-fn table(args: &Args, format: &TileFormat, report: &Report) -> String {
+fn table(args: &Args, format: &TileFormat, report: &Report, heights: &Heights, compared: u64) -> String {
     let mut text = String::new();
     for p in &report.problems {
         let tile = p.tile.map_or_else(String::new, |tile| format!("tile {tile}: "));
@@ -162,6 +309,11 @@ fn table(args: &Args, format: &TileFormat, report: &Report) -> String {
         None if format.name().is_empty() => format!("{checked} read"),
         None => format!("{checked} read (tiles of format {} are not decoded)", format.name()),
     };
+    if let (Some((low, _)), Some((high, _))) = (heights.low, heights.high) {
+        let share = heights.nodata as f64 * 100.0 / (heights.pixels + heights.nodata).max(1) as f64;
+        text += &format!("heights {low} to {high} m, {share:.1} % of the pixels without");
+        text += &format!("; {} tiles compared with their finer ones\n", output::count(compared));
+    }
     text + &format!(
         "{}: {} tiles{range}, {work}; errors: {}, warnings: {}\n",
         args.archive.display(),

@@ -1,6 +1,7 @@
 //! Columns of lists: an offset array and the numbers it cuts into rows, as in a sparse matrix of compressed rows (CSR).
 
 use std::io::{Seek, Write};
+use std::ops::Range;
 
 use super::Element;
 use super::numbers::{view, write_column};
@@ -41,19 +42,39 @@ impl<'a, T: Element> List<'a, T> {
         self.len() == 0
     }
 
+    /// Where the list of a row lies among [`values`](Self::values): the same place of a column with as many numbers holds
+    /// what else is known of each of them.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn range(&self, row: usize) -> Result<Range<usize>> {
+        match self.place(row).filter(|range| range.start <= range.end && range.end <= self.values.len()) {
+            Some(range) => Ok(range),
+            None => Err(self.bad(row)),
+        }
+    }
+
+    /// Where the offsets say that a row lies: anywhere.
+    fn place(&self, row: usize) -> Option<Range<usize>> {
+        let &[start, end] = self.offsets.get(row..)?.first_chunk::<2>()?;
+        Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+    }
+
+    #[cold]
+    fn bad(&self, row: usize) -> Error {
+        let problem = if row < self.len() { "its offsets are damaged" } else { "there is no such row" };
+        Error::invalid(format!("section {:?}, row {row}", self.name), problem, REBUILD)
+    }
+
     /// The list of a row, where it lies.
     ///
     /// # Errors
     /// Where the row does not exist, or its offsets are damaged.
     pub fn get(&self, row: usize) -> Result<&'a [T]> {
-        let list = row.checked_add(1).and_then(|next| {
-            let (&start, &end) = (self.offsets.get(row)?, self.offsets.get(next)?);
-            self.values.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
-        });
-        list.ok_or_else(|| {
-            let problem = if row < self.len() { "its offsets are damaged" } else { "there is no such row" };
-            Error::invalid(format!("section {:?}, row {row}", self.name), problem, REBUILD)
-        })
+        match self.place(row).and_then(|range| self.values.get(range)) {
+            Some(list) => Ok(list),
+            None => Err(self.bad(row)),
+        }
     }
 
     /// The numbers of all rows, one list after another.

@@ -7,8 +7,10 @@ mod dictionary;
 mod list;
 mod numbers;
 mod ragged;
+mod reader;
 
 pub use dictionary::{Dictionary, write_dictionary};
 pub use list::{List, write_list};
 pub use numbers::{Element, view, write_column};
 pub use ragged::{Ragged, RaggedLayout, write_ragged};
+pub use reader::{Batch, RowReader};

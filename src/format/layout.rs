@@ -5,7 +5,7 @@ pub const MAGIC: [u8; 8] = *b"\x89HYPSO\r\n";
 /// A reader refuses files with another major version.
 pub const VERSION_MAJOR: u16 = 1;
 /// A reader reads files with any minor version and skips sections that it does not know.
-pub const VERSION_MINOR: u16 = 1;
+pub const VERSION_MINOR: u16 = 2;
 /// Bytes of the header.
 pub const HEADER_LENGTH: usize = 128;
 /// Bytes of one entry of the section table.
@@ -24,5 +24,7 @@ pub const PAGE: u64 = 4096;
 pub const MAX_SECTIONS: u32 = 4096;
 /// Raw bytes in a block of a section with codec 1.
 pub const BLOCK_LENGTH: u32 = 65_536;
+/// The most raw bytes in a row of a section with codec 2.
+pub const ROW_LENGTH: u32 = 16_777_216;
 /// Offset of the header checksum, which covers all header bytes before it.
 pub const HEADER_CHECKSUM_OFFSET: usize = 120;

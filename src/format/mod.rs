@@ -9,6 +9,7 @@ pub mod checksum;
 pub mod codec;
 mod header;
 pub mod layout;
+pub mod rows;
 mod section;
 mod sections;
 mod writer;

@@ -16,12 +16,14 @@ pub enum Kind {
     Offsets = 2,
     /// The bytes of a ragged column.
     Bytes = 3,
-    /// Where each compressed block of a section of kind `Bytes` starts; one more than blocks.
+    /// Where each compressed block or row of a section of kind `Bytes` starts; one more than there are.
     Blocks = 4,
     /// A packed R-tree.
     Tree = 5,
     /// A JSON document (UTF-8).
     Json = 6,
+    /// What the rows of a section of kind `Bytes` were compressed with. Since 1.2.
+    ZstdDictionary = 7,
 }
 
 /// The type of a section's elements.
@@ -91,6 +93,8 @@ pub enum Codec {
     Raw = 0,
     /// Zstandard frames, one for each [`BLOCK_LENGTH`](layout::BLOCK_LENGTH) raw bytes.
     ZstdBlocks = 1,
+    /// Zstandard frames, one for each row. Since 1.2.
+    ZstdRows = 2,
 }
 
 /// An entry of the section table as it lies in the file.
@@ -171,6 +175,7 @@ impl SectionEntry {
         match self.codec {
             0 => Some(Codec::Raw),
             1 => Some(Codec::ZstdBlocks),
+            2 => Some(Codec::ZstdRows),
             _ => None,
         }
     }

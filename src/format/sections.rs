@@ -124,6 +124,8 @@ fn check_entry(entry: &SectionEntry, previous_end: u64, file_length: u64) -> Res
     let (Some(element), Some(codec)) = (entry.element(), entry.codec()) else { return Ok(()) };
     match (codec, entry.count().checked_mul(element.size())) {
         (Codec::Raw, Some(raw)) if raw == entry.length() => Ok(()),
+        (Codec::ZstdRows, Some(_)) if entry.parameter() == 0 => Ok(()),
+        (Codec::ZstdRows, Some(_)) => bad(format!("has the parameter {}, 0 expected", entry.parameter())),
         (Codec::ZstdBlocks, Some(_)) if entry.parameter() == layout::BLOCK_LENGTH => Ok(()),
         (Codec::ZstdBlocks, Some(_)) => {
             bad(format!("has blocks of {} bytes, {} expected", entry.parameter(), layout::BLOCK_LENGTH))

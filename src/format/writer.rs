@@ -3,6 +3,7 @@
 use std::io::{Seek, SeekFrom, Write};
 
 use super::checksum::{Checksum, checksum};
+use super::rows::{self, Encoder};
 use super::sections::encode_start;
 use super::{Codec, ElementType, Kind, SectionEntry, codec, layout};
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ pub struct ContainerWriter<W> {
     entries: Vec<SectionEntry>,
     /// Sections that were begun and are not finished.
     open: usize,
+    /// One of them has no known end, so that no other may begin.
+    endless: bool,
 }
 
 /// A raw section that is written piece by piece, while others are: see [`ContainerWriter::begin_raw`].
@@ -35,7 +38,8 @@ pub struct RawSection {
     buffer: Vec<u8>,
 }
 
-/// The bytes of a ragged column, compressed block by block: see [`ContainerWriter::begin_bytes`].
+/// The bytes of a ragged column, compressed block by block or row by row: see [`ContainerWriter::begin_bytes`] and
+/// [`ContainerWriter::begin_rows`].
 #[derive(Debug)]
 pub struct BytesSection {
     entry: usize,
@@ -47,6 +51,8 @@ pub struct BytesSection {
     stored: Vec<u8>,
     /// Where each frame starts; `None` where bytes stay as they are.
     starts: Option<Vec<u64>>,
+    /// Compresses rows; `None` where blocks are compressed, or nothing.
+    rows: Option<Encoder>,
 }
 
 /// Sections are written up to the next multiple of this: where a file system caches what is written in one go in one
@@ -76,7 +82,7 @@ impl<W: Write + Seek> ContainerWriter<W> {
         let start = table_end.next_multiple_of(layout::PAGE);
         out.seek(SeekFrom::Start(0)).map_err(failed)?;
         out.write_all(&vec![0; start as usize]).map_err(failed)?;
-        Ok(Self { out, at: start, position: start, capacity, entries: Vec::new(), open: 0 })
+        Ok(Self { out, at: start, position: start, capacity, entries: Vec::new(), open: 0, endless: false })
     }
 
     /// Writes one raw section from its little-endian bytes.
@@ -105,9 +111,11 @@ impl<W: Write + Seek> ContainerWriter<W> {
         parameter: u32,
         count: u64,
     ) -> Result<RawSection> {
+        let length = count.checked_mul(element.size()).filter(|length| *length < 1 << 62);
+        let Some(length) = length else { return Err(Error::argument(name, format!("{count} elements are too many"))) };
         let entry = self.begin(name, kind, element, Codec::Raw, parameter)?;
         let start = self.position;
-        self.position += count * element.size();
+        self.position += length;
         self.open += 1;
         let (next, end) = (start, self.position);
         Ok(RawSection { entry, element, next, end, checksum: Checksum::default(), buffer: Vec::new() })
@@ -118,9 +126,15 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// # Errors
     /// Where they are more than the section was begun for, or the output can't be written.
     pub fn append(&mut self, section: &mut RawSection, bytes: &[u8]) -> Result<()> {
-        section.buffer.extend_from_slice(bytes);
-        while section.buffer.len() >= rest_of_piece(section.next) {
-            self.flush_raw(section, rest_of_piece(section.next))?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let piece = rest_of_piece(section.next);
+            let (now, later) = rest.split_at(rest.len().min(piece - section.buffer.len()));
+            section.buffer.extend_from_slice(now);
+            if section.buffer.len() == piece {
+                self.flush_raw(section, piece)?;
+            }
+            rest = later;
         }
         Ok(())
     }
@@ -154,7 +168,7 @@ impl<W: Write + Seek> ContainerWriter<W> {
     }
 
     /// Begins the bytes of a ragged column. They are the last section of the file until
-    /// [`end_bytes`](Self::end_bytes) ends them; sections that were begun earlier can still be filled.
+    /// [`end_bytes`](Self::end_bytes) ends them: no other may begin, but those that were begun earlier can still be filled.
     ///
     /// `compress` cuts them into compressed blocks; a build that can't compress writes them raw.
     ///
@@ -163,8 +177,35 @@ impl<W: Write + Seek> ContainerWriter<W> {
     pub fn begin_bytes(&mut self, name: &str, compress: bool) -> Result<BytesSection> {
         let compress = compress && codec::compress(&[]).is_some();
         let (codec, parameter) = if compress { (Codec::ZstdBlocks, layout::BLOCK_LENGTH) } else { (Codec::Raw, 0) };
+        self.begin_endless(name, codec, parameter, None)
+    }
+
+    /// The same, with rows that are compressed one by one, each by one call of [`append_bytes`](Self::append_bytes), so that
+    /// reading one decodes no other. `level` is Zstandard's, 1 to 22. A `dictionary` that is not empty, see
+    /// [`rows::train`], is written before the bytes; readers need it. A build that can't compress writes raw bytes.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw), and where the dictionary is none.
+    pub fn begin_rows(&mut self, name: &str, level: i32, dictionary: &[u8]) -> Result<BytesSection> {
+        let Some(encoder) = rows::encoder(level, dictionary)? else { return self.begin_bytes(name, false) };
+        if !dictionary.is_empty() {
+            // Readers have to be able to use it.
+            rows::Decoder::new(dictionary)?;
+            self.raw(name, Kind::ZstdDictionary, ElementType::U8, 0, dictionary)?;
+        }
+        self.begin_endless(name, Codec::ZstdRows, 0, Some(encoder))
+    }
+
+    fn begin_endless(
+        &mut self,
+        name: &str,
+        codec: Codec,
+        parameter: u32,
+        rows: Option<Encoder>,
+    ) -> Result<BytesSection> {
         let entry = self.begin(name, Kind::Bytes, ElementType::U8, codec, parameter)?;
         self.open += 1;
+        self.endless = true;
         Ok(BytesSection {
             entry,
             name: name.to_string(),
@@ -172,11 +213,13 @@ impl<W: Write + Seek> ContainerWriter<W> {
             checksum: Checksum::default(),
             buffer: Vec::new(),
             stored: Vec::new(),
-            starts: compress.then(|| vec![0]),
+            starts: (codec != Codec::Raw).then(|| vec![0]),
+            rows,
         })
     }
 
-    /// Adds bytes to the section that [`begin_bytes`](Self::begin_bytes) began.
+    /// Adds bytes to the section that [`begin_bytes`](Self::begin_bytes) began, or a row to one of
+    /// [`begin_rows`](Self::begin_rows).
     ///
     /// # Errors
     /// Where the output can't be written, or a block can't be compressed.
@@ -184,6 +227,18 @@ impl<W: Write + Seek> ContainerWriter<W> {
         if section.starts.is_none() {
             section.raw_length += bytes.len() as u64;
             return self.store_bytes(section, bytes);
+        }
+        if let Some(encoder) = &mut section.rows {
+            if bytes.len() > layout::ROW_LENGTH as usize {
+                let problem = format!(
+                    "has {} bytes, at most {} can be compressed as one; compress blocks instead",
+                    bytes.len(),
+                    layout::ROW_LENGTH
+                );
+                return Err(Error::argument(&section.name, format!("a row {problem}")));
+            }
+            let stored = encoder.encode(bytes)?;
+            return self.store_frame(section, bytes.len(), &stored);
         }
         section.buffer.extend_from_slice(bytes);
         let mut done = 0;
@@ -198,17 +253,27 @@ impl<W: Write + Seek> ContainerWriter<W> {
 
     fn compress_block(&mut self, section: &mut BytesSection, block: &[u8]) -> Result<()> {
         let frame = codec::compress(block).ok_or_else(|| Error::Other("a block can't be compressed".into()))?;
+        self.store_frame(section, block.len(), &frame)
+    }
+
+    fn store_frame(&mut self, section: &mut BytesSection, raw_length: usize, frame: &[u8]) -> Result<()> {
         if let Some(starts) = &mut section.starts {
             starts.push(starts.last().copied().unwrap_or(0) + frame.len() as u64);
         }
-        section.raw_length += block.len() as u64;
-        self.store_bytes(section, &frame)
+        section.raw_length += raw_length as u64;
+        self.store_bytes(section, frame)
     }
 
     fn store_bytes(&mut self, section: &mut BytesSection, bytes: &[u8]) -> Result<()> {
-        section.stored.extend_from_slice(bytes);
-        while section.stored.len() >= rest_of_piece(self.position) {
-            self.flush_bytes(section, rest_of_piece(self.position))?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let piece = rest_of_piece(self.position);
+            let (now, later) = rest.split_at(rest.len().min(piece - section.stored.len()));
+            section.stored.extend_from_slice(now);
+            if section.stored.len() == piece {
+                self.flush_bytes(section, piece)?;
+            }
+            rest = later;
         }
         Ok(())
     }
@@ -221,7 +286,7 @@ impl<W: Write + Seek> ContainerWriter<W> {
         Ok(())
     }
 
-    /// Ends the bytes of a ragged column and writes the section of kind `Blocks` that finds compressed ones.
+    /// Ends the bytes of a ragged column and writes the section of kind `Blocks` that finds compressed blocks or rows.
     ///
     /// # Errors
     /// Where the output can't be written.
@@ -234,6 +299,7 @@ impl<W: Write + Seek> ContainerWriter<W> {
         self.flush_bytes(&mut section, rest)?;
         let length = self.position - self.entries[section.entry].offset();
         self.open -= 1;
+        self.endless = false;
         if section.raw_length == 0 {
             // An empty section is raw.
             self.entries[section.entry].set_codec(Codec::Raw, 0);
@@ -258,6 +324,10 @@ impl<W: Write + Seek> ContainerWriter<W> {
                 "section name",
                 format!("{name:?} is used twice for the same kind of section"),
             ));
+        }
+        if self.endless {
+            let problem = "can't begin before the bytes of the last ragged column end";
+            return Err(Error::argument("section", format!("{name:?} {problem}")));
         }
         if self.entries.len() == self.capacity {
             return Err(Error::argument(

@@ -216,6 +216,96 @@ impl<'a> Bitmap<'a> {
     }
 }
 
+/// A view for signed ids of either kind, such as `Signed<Bitmap>`: negative ids lie before the others.
+///
+/// The tables below count from the smallest of all signed numbers, so that their order is that of the ids.
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<T>(T);
+
+/// The number that stands for a signed id in a table: the ids keep their order.
+fn unsigned(id: i64) -> u64 {
+    (id as u64) ^ (1 << 63)
+}
+
+/// The signed id that a number of [`unsigned`] stands for.
+fn signed(number: u64) -> i64 {
+    (number ^ (1 << 63)) as i64
+}
+
+impl<'a> Signed<Direct<'a>> {
+    /// A view over the rows of the ids from `first` on.
+    #[must_use]
+    pub fn direct(first: i64, rows: &'a [u32]) -> Self {
+        Self(Direct::new(unsigned(first), rows))
+    }
+
+    /// As [`Direct::row`].
+    #[must_use]
+    pub fn row(&self, id: i64) -> Option<u32> {
+        self.0.row(unsigned(id))
+    }
+}
+
+impl<'a> Signed<Bitmap<'a>> {
+    /// As [`Bitmap::new`].
+    ///
+    /// # Errors
+    /// Where their lengths do not fit one another.
+    pub fn bitmap(first: i64, bits: &'a [u64], ranks: &'a [u32]) -> Result<Self> {
+        Bitmap::new(unsigned(first), bits, ranks).map(Self)
+    }
+
+    /// As [`Bitmap::row`].
+    #[must_use]
+    pub fn row(&self, id: i64) -> Option<u32> {
+        self.0.row(unsigned(id))
+    }
+
+    /// As [`Bitmap::id`].
+    #[must_use]
+    pub fn id(&self, row: u32) -> Option<i64> {
+        self.0.id(row).map(signed)
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.0.len()
+    }
+
+    /// True without rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As [`Bitmap::verify`].
+    ///
+    /// # Errors
+    /// Names the first block where a rank is wrong.
+    pub fn verify(&self) -> Result<()> {
+        self.0.verify()
+    }
+}
+
+/// As [`build_direct`], for signed ids; the first id is `first`.
+///
+/// # Errors
+/// As [`build_direct`].
+pub fn build_signed_direct(ids: &[i64]) -> Result<(i64, Vec<u32>)> {
+    let table = build_direct(&ids.iter().copied().map(unsigned).collect::<Vec<_>>())?;
+    Ok((if ids.is_empty() { 0 } else { signed(table.first) }, table.rows))
+}
+
+/// As [`build_bitmap`], for signed ids, with the first id beside the table.
+///
+/// # Errors
+/// As [`build_bitmap`].
+pub fn build_signed_bitmap(ids: &[i64]) -> Result<(i64, BitmapTable)> {
+    let table = build_bitmap(&ids.iter().copied().map(unsigned).collect::<Vec<_>>())?;
+    Ok((if ids.is_empty() { 0 } else { signed(table.first) }, table))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

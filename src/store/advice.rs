@@ -132,6 +132,20 @@ impl Container {
         Ok(())
     }
 
+    /// Tells the system how some bytes of this file will be read, for instance to have the rows of a batch read from the
+    /// disk at the same time instead of one after another: [`Ragged::stored`](crate::column::Ragged::stored) with
+    /// [`Advice::WillNeed`]. Bytes of something else are left alone.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn advise_bytes(&self, advice: Advice, bytes: &[u8]) -> Result<()> {
+        let start = (bytes.as_ptr() as usize).checked_sub(self.bytes().as_ptr() as usize);
+        match start.filter(|start| start.saturating_add(bytes.len()) <= self.bytes().len()) {
+            Some(start) if !bytes.is_empty() => self.advise_range(advice, start..start + bytes.len()),
+            _ => Ok(()),
+        }
+    }
+
     fn advise_range(&self, advice: Advice, range: std::ops::Range<usize>) -> Result<()> {
         let place = self.path().unwrap_or("bytes in memory".as_ref());
         self.backing().advise(advice, range).map_err(Error::io("take advice about", place))

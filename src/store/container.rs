@@ -10,7 +10,7 @@ use crate::column::{Dictionary, Element, List, Ragged, view};
 use crate::error::{Error, Result};
 use crate::format::checksum::Checksum;
 use crate::format::{Kind, Sections, byte_range};
-use crate::index::dense::{Bitmap, Direct};
+use crate::index::dense::{Bitmap, Direct, Signed};
 use crate::index::id::Ids;
 
 /// An open file of the store format with the sections of any schema; [`write_container`](super::write_container) makes
@@ -192,9 +192,27 @@ impl Container {
         Bitmap::new(self.first(prefix)?, self.column(&part("bits"))?, self.column(&part("ranks"))?)
     }
 
-    fn first(&self, prefix: &str) -> Result<u64> {
+    /// An array from dense signed ids to rows: `prefix.first`, which is signed then, and `prefix.rows`.
+    ///
+    /// # Errors
+    /// Where a section is missing.
+    pub fn signed_direct_ids(&self, prefix: &str) -> Result<Signed<Direct<'_>>> {
+        Ok(Signed::direct(self.first(prefix)?, self.column(&format!("{prefix}.rows"))?))
+    }
+
+    /// A bitmap from dense signed ids to rows in the order of their ids: `prefix.first`, which is signed then,
+    /// `prefix.bits` and `prefix.ranks`.
+    ///
+    /// # Errors
+    /// Where a section is missing, or their lengths do not fit one another.
+    pub fn signed_bitmap_ids(&self, prefix: &str) -> Result<Signed<Bitmap<'_>>> {
+        let part = |part: &str| format!("{prefix}.{part}");
+        Signed::bitmap(self.first(prefix)?, self.column(&part("bits"))?, self.column(&part("ranks"))?)
+    }
+
+    fn first<T: Element>(&self, prefix: &str) -> Result<T> {
         let name = format!("{prefix}.first");
-        match self.column::<u64>(&name)? {
+        match self.column::<T>(&name)? {
             &[first] => Ok(first),
             values => {
                 let problem = format!("has {} numbers, 1 expected", values.len());

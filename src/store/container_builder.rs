@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
 use std::path::Path;
 
-use super::boxes::EDGES;
+use super::parts::check_box;
 use crate::column::{Element, write_column, write_dictionary, write_list, write_ragged};
 use crate::error::{Error, Result};
 use crate::format::{ContainerWriter, ElementType, Kind};
-use crate::index::{dense, id, rtree};
+use crate::index::{dense, id};
 use crate::tile::Bounds;
 
 /// Sections that the first page of a file has room for.
@@ -89,23 +89,10 @@ impl<W: Write + Seek> ContainerBuilder<W> {
     /// # Errors
     /// As [`column`](Self::column), and where an edge is not finite or a box is turned inside out.
     pub fn boxes(&mut self, prefix: &str, boxes: &[Bounds]) -> Result<()> {
-        let legal = |b: &Bounds| {
-            b.min_x <= b.max_x
-                && b.min_y <= b.max_y
-                && [b.min_x, b.min_y, b.max_x, b.max_y].iter().all(|edge| edge.is_finite())
-        };
-        if let Some(row) = boxes.iter().position(|b| !legal(b)) {
-            let problem = format!("row {row} has a box that is not finite or ends before it begins");
-            return Err(Error::argument(prefix, problem));
-        }
-        let tree = rtree::build(boxes.iter().copied());
-        let values = bytemuck::cast_slice(&tree);
-        self.out.raw(&format!("{prefix}.tree"), Kind::Tree, ElementType::U32, rtree::FAN_OUT as u32, values)?;
-        let edges: [fn(&Bounds) -> f64; 4] = [|b| b.min_x, |b| b.min_y, |b| b.max_x, |b| b.max_y];
-        for (name, edge) in EDGES.iter().zip(edges) {
-            self.column(&format!("{prefix}.{name}"), &boxes.iter().map(edge).collect::<Vec<_>>())?;
-        }
-        Ok(())
+        boxes.iter().enumerate().try_for_each(|(row, b)| check_box(prefix, row, b))?;
+        let mut part = self.begin_boxes(prefix, boxes.len())?;
+        boxes.iter().try_for_each(|b| part.push(self, b))?;
+        part.end(self)
     }
 
     /// A table from any 64-bit ids, hashes for instance, to rows: `ids[row]` is the row's. 12.5 bytes an id.
@@ -138,6 +125,27 @@ impl<W: Write + Seek> ContainerBuilder<W> {
     pub fn bitmap_ids(&mut self, prefix: &str, ids: &[u64]) -> Result<()> {
         let table = dense::build_bitmap(ids)?;
         self.column(&format!("{prefix}.first"), &[table.first])?;
+        self.column(&format!("{prefix}.bits"), &table.bits)?;
+        self.column(&format!("{prefix}.ranks"), &table.ranks)
+    }
+
+    /// As [`direct_ids`](Self::direct_ids), for ids that may be negative.
+    ///
+    /// # Errors
+    /// As [`direct_ids`](Self::direct_ids).
+    pub fn signed_direct_ids(&mut self, prefix: &str, ids: &[i64]) -> Result<()> {
+        let (first, rows) = dense::build_signed_direct(ids)?;
+        self.column(&format!("{prefix}.first"), &[first])?;
+        self.column(&format!("{prefix}.rows"), &rows)
+    }
+
+    /// As [`bitmap_ids`](Self::bitmap_ids), for ids that may be negative; those lie before the others.
+    ///
+    /// # Errors
+    /// As [`bitmap_ids`](Self::bitmap_ids).
+    pub fn signed_bitmap_ids(&mut self, prefix: &str, ids: &[i64]) -> Result<()> {
+        let (first, table) = dense::build_signed_bitmap(ids)?;
+        self.column(&format!("{prefix}.first"), &[first])?;
         self.column(&format!("{prefix}.bits"), &table.bits)?;
         self.column(&format!("{prefix}.ranks"), &table.ranks)
     }

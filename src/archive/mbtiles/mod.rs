@@ -4,12 +4,16 @@
 //! XYZ.
 //!
 //! - [`MbtilesReader`] reads tables and views, and completes what the metadata lack from the tiles.
-//! - [`MbtilesWriter`] writes in one go without a journal, makes the unique index at the end and leaves one file.
+//! - [`MbtilesWriter`] writes in one go without a journal, makes the unique index at the end and leaves one file; on
+//!   request with equal tiles stored once, as tables `map` and `images` below a view `tiles`.
 //!
 //! Specification: <https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md>.
 
-mod metadata;
+mod connect;
+mod layout;
 mod reader;
+pub(super) mod rows;
+mod walk;
 mod writer;
 
 use std::path::Path;
@@ -28,16 +32,17 @@ fn flip(z: u8, row: u32) -> u32 {
     ((1u64 << z) - 1 - u64::from(row)) as u32
 }
 
-/// The tile at an address of the database; `None` where it lies outside of the grid.
-pub(in crate::archive) fn tile_at(zoom: i64, column: i64, tms_row: i64) -> Option<TileCoord> {
+/// The tile at an address of the database, whose rows count from the south (TMS) or from the north; `None` where it lies
+/// outside of the grid.
+pub(in crate::archive) fn tile_at(zoom: i64, column: i64, row: i64, from_north: bool) -> Option<TileCoord> {
     let z = u8::try_from(zoom).ok().filter(|&z| z <= 31)?;
-    let row = u32::try_from(tms_row).ok().filter(|&row| u64::from(row) < 1 << z)?;
-    TileCoord::new(z, u32::try_from(column).ok()?, flip(z, row))
+    let row = u32::try_from(row).ok().filter(|&row| u64::from(row) < 1 << z)?;
+    TileCoord::new(z, u32::try_from(column).ok()?, if from_north { row } else { flip(z, row) })
 }
 
-/// The address of a tile in the database: zoom, column, TMS row.
-fn address(tile: TileCoord) -> (u8, u32, u32) {
-    (tile.z(), tile.x(), flip(tile.z(), tile.y()))
+/// The row of a tile in the database.
+fn stored_row(tile: TileCoord, from_north: bool) -> u32 {
+    if from_north { tile.y() } else { flip(tile.z(), tile.y()) }
 }
 
 /// An SQLite error with its file, as an error of hypso; made for `map_err`.
@@ -68,11 +73,12 @@ mod tests {
 
     #[test]
     fn rows_are_flipped_and_bad_addresses_refused() {
-        assert_eq!(tile_at(8, 40, 157), TileCoord::new(8, 40, 98));
-        assert_eq!(tile_at(31, 0, 0), TileCoord::new(31, 0, (1 << 31) - 1));
-        assert_eq!(tile_at(0, 0, 0).map(address), Some((0, 0, 0)));
+        assert_eq!(tile_at(8, 40, 157, false), TileCoord::new(8, 40, 98));
+        assert_eq!(tile_at(8, 40, 157, true), TileCoord::new(8, 40, 157));
+        assert_eq!(tile_at(31, 0, 0, false), TileCoord::new(31, 0, (1 << 31) - 1));
+        assert_eq!(tile_at(8, 40, 157, false).map(|tile| stored_row(tile, false)), Some(157));
         for (z, x, y) in [(32, 0, 0), (-1, 0, 0), (1, 2, 0), (1, 0, 2), (1, -1, 0), (1, 0, -1), (i64::MAX, 0, 0)] {
-            assert_eq!(tile_at(z, x, y), None, "{z}/{x}/{y}");
+            assert_eq!(tile_at(z, x, y, false), None, "{z}/{x}/{y}");
         }
     }
 }

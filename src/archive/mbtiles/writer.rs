@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::{APPLICATION_ID, address, metadata, sql, tile_at};
+use super::{APPLICATION_ID, rows, sql, stored_row, tile_at};
+use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
 use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
@@ -15,11 +16,22 @@ use crate::tile::{TileCoord, TileId};
 /// where `SQLITE_TMPDIR` or `TMPDIR` says and takes about 30 bytes a tile.
 const SORT_IN_MEMORY: u64 = 4_000_000;
 
-const SCHEMA: &str = "
-    CREATE TABLE metadata (name TEXT NOT NULL, value TEXT NOT NULL);
+const METADATA: &str = "CREATE TABLE metadata (name TEXT NOT NULL, value TEXT NOT NULL);";
+const PLAIN: &str = "
     CREATE TABLE tiles (
         zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL, tile_data BLOB NOT NULL
     );
+";
+/// Equal contents once. Identifiers are hexadecimal digits in ascending order, so that their index is written in order.
+const SHARED: &str = "
+    CREATE TABLE map (
+        zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL, tile_id TEXT NOT NULL
+    );
+    CREATE TABLE images (tile_data BLOB NOT NULL, tile_id TEXT NOT NULL);
+    CREATE VIEW tiles AS
+        SELECT map.zoom_level AS zoom_level, map.tile_column AS tile_column, map.tile_row AS tile_row,
+               images.tile_data AS tile_data
+        FROM map JOIN images ON images.tile_id = map.tile_id;
 ";
 
 /// Writes an MBTiles archive.
@@ -34,6 +46,8 @@ pub struct MbtilesWriter {
     metadata: ArchiveMetadata,
     coverage: Coverage,
     in_order: bool,
+    /// The contents that `images` holds, where they are shared.
+    contents: Option<Contents>,
     summary: ArchiveSummary,
 }
 
@@ -43,6 +57,19 @@ impl MbtilesWriter {
     /// # Errors
     /// Where `path` exists and `overwrite` is false, or its folder is missing or not writable.
     pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Self> {
+        Self::begin(path, metadata, overwrite, false)
+    }
+
+    /// As [`create`](Self::create), but equal tiles are stored once, below a view. Up to 3.6 million contents are
+    /// remembered (88 MB); beyond, only those that came twice.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_shared(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Self> {
+        Self::begin(path, metadata, overwrite, true)
+    }
+
+    fn begin(path: &Path, metadata: &ArchiveMetadata, overwrite: bool, shared: bool) -> Result<Self> {
         let pending = PendingFile::create(path, overwrite)?;
         let begin = || -> rusqlite::Result<Connection> {
             let connection = Connection::open(pending.path())?;
@@ -51,7 +78,8 @@ impl MbtilesWriter {
             connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
             connection.pragma_update(None, "synchronous", "OFF")?;
             connection.pragma_update(None, "cache_size", -32_768)?;
-            connection.execute_batch(SCHEMA)?;
+            connection.execute_batch(METADATA)?;
+            connection.execute_batch(if shared { SHARED } else { PLAIN })?;
             connection.execute_batch("BEGIN")?;
             Ok(connection)
         };
@@ -62,6 +90,7 @@ impl MbtilesWriter {
             metadata: metadata.clone(),
             coverage: Coverage::new(),
             in_order: true,
+            contents: shared.then(Contents::default),
             summary: ArchiveSummary::default(),
         })
     }
@@ -69,10 +98,12 @@ impl MbtilesWriter {
     /// The tiles were not in order: reads their addresses back and sorts them.
     fn survey(&self) -> rusqlite::Result<Coverage> {
         let mut ids: Vec<TileId> = Vec::new();
-        let mut statement = self.connection.prepare("SELECT zoom_level, tile_column, tile_row FROM tiles")?;
+        let table = if self.contents.is_some() { "map" } else { "tiles" };
+        let text = format!("SELECT zoom_level, tile_column, tile_row FROM {table}");
+        let mut statement = self.connection.prepare(&text)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            ids.extend(tile_at(row.get(0)?, row.get(1)?, row.get(2)?).map(TileId::from));
+            ids.extend(tile_at(row.get(0)?, row.get(1)?, row.get(2)?, false).map(TileId::from));
         }
         ids.sort_unstable();
         let mut coverage = Coverage::new();
@@ -82,11 +113,39 @@ impl MbtilesWriter {
         Ok(coverage)
     }
 
+    fn insert(&mut self, tile: TileCoord, bytes: &[u8]) -> rusqlite::Result<()> {
+        let (zoom, column, row) = (tile.z(), tile.x(), stored_row(tile, false));
+        let Some(contents) = &mut self.contents else {
+            self.summary.contents += 1;
+            let text = "INSERT INTO tiles (zoom_level, tile_column, tile_row, tile_data) VALUES (?1, ?2, ?3, ?4)";
+            return self.connection.prepare_cached(text)?.execute(params![zoom, column, row, bytes]).map(drop);
+        };
+        let hash = ContentHash::of(bytes);
+        let number = match contents.find(hash) {
+            Some(number) => number,
+            None => {
+                let number = self.summary.contents;
+                let text = "INSERT INTO images (tile_data, tile_id) VALUES (?1, ?2)";
+                self.connection.prepare_cached(text)?.execute(params![bytes, format!("{number:010x}")])?;
+                contents.insert(hash, number);
+                self.summary.contents += 1;
+                number
+            }
+        };
+        let text = "INSERT INTO map (zoom_level, tile_column, tile_row, tile_id) VALUES (?1, ?2, ?3, ?4)";
+        self.connection.prepare_cached(text)?.execute(params![zoom, column, row, format!("{number:010x}")]).map(drop)
+    }
+
     fn complete(&mut self) -> rusqlite::Result<()> {
         let store = if self.summary.tiles <= SORT_IN_MEMORY { "MEMORY" } else { "FILE" };
         self.connection.execute_batch("COMMIT")?;
         self.connection.pragma_update(None, "temp_store", store)?;
-        self.connection.execute_batch("CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)")?;
+        self.connection.execute_batch(if self.contents.is_some() {
+            "CREATE UNIQUE INDEX map_index ON map (zoom_level, tile_column, tile_row);
+             CREATE UNIQUE INDEX images_id ON images (tile_id)"
+        } else {
+            "CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)"
+        })?;
         if !self.in_order {
             self.coverage = self.survey()?;
         }
@@ -101,7 +160,7 @@ impl MbtilesWriter {
         }
         self.connection.execute_batch("BEGIN")?;
         let mut insert = self.connection.prepare("INSERT INTO metadata (name, value) VALUES (?1, ?2)")?;
-        for (name, value) in metadata::to_rows(&self.metadata) {
+        for (name, value) in rows::to_rows(&self.metadata) {
             insert.execute(params![name, value])?;
         }
         drop(insert);
@@ -118,16 +177,15 @@ impl TileSink for MbtilesWriter {
         if self.summary.tiles == 0 && self.metadata.format == TileFormat::Unknown {
             self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
         }
-        let (zoom, column, row) = address(tile);
-        self.connection
-            .prepare_cached("INSERT INTO tiles (zoom_level, tile_column, tile_row, tile_data) VALUES (?1, ?2, ?3, ?4)")
-            .and_then(|mut insert| insert.execute(params![zoom, column, row, bytes]))
-            .map_err(sql("write a tile", self.pending.target()))?;
+        self.insert(tile, bytes).map_err(sql("write a tile", self.pending.target()))?;
         self.in_order = self.in_order && self.coverage.push(tile.into(), 1);
         self.summary.tiles += 1;
-        self.summary.contents += 1;
         self.summary.bytes += bytes.len() as u64;
         Ok(())
+    }
+
+    fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
+        &mut self.metadata
     }
 
     fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {

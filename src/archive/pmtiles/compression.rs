@@ -14,7 +14,7 @@ pub enum Compression {
     None,
     /// gzip (RFC 1952).
     Gzip,
-    /// Brotli; hypso doesn't read directories compressed with it.
+    /// Brotli (RFC 7932); read, not written.
     Brotli,
     /// Zstandard.
     Zstd,
@@ -52,11 +52,7 @@ impl Compression {
             Self::Zstd => zstd::stream::read::Decoder::new(&bytes[..])
                 .and_then(|decoder| decoder.take(cap + 1).read_to_end(&mut out)),
             Self::Brotli => {
-                return Err(Error::invalid(
-                    part,
-                    "is compressed with brotli, which hypso doesn't read",
-                    "rewrite the archive with gzip directories, for example with `pmtiles cluster` or `pmtiles convert`",
-                ));
+                brotli_decompressor::Decompressor::new(&bytes[..], 4096).take(cap + 1).read_to_end(&mut out)
             }
         };
         let problem = match read {
@@ -93,6 +89,10 @@ mod tests {
         assert_eq!(Compression::Zstd.unpack(packed.clone(), 10_000, "x").unwrap(), content);
         assert!(Compression::Zstd.unpack(packed[..9].to_vec(), 10_000, "x").is_err());
         assert!(Compression::Gzip.unpack(vec![1, 2, 3], 10, "x").is_err());
-        assert!(Compression::Brotli.unpack(vec![], 10, "x").unwrap_err().to_string().contains("brotli"));
+        // "hello" in one uncompressed block (RFC 7932, section 9.2), and cut.
+        let packed = [0x0b, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
+        assert_eq!(Compression::Brotli.unpack(packed.to_vec(), 5, "x").unwrap(), b"hello");
+        assert!(Compression::Brotli.unpack(packed.to_vec(), 4, "x").unwrap_err().to_string().contains("grows beyond"));
+        assert!(Compression::Brotli.unpack(packed[..5].to_vec(), 9, "x").unwrap_err().to_string().contains("brotli"));
     }
 }

@@ -3,6 +3,7 @@
 use super::compression::Compression;
 use crate::archive::TileFormat;
 use crate::error::{Error, Result};
+use crate::tile::TileId;
 
 /// The size of the header, bytes.
 pub(in crate::archive) const HEADER_BYTES: usize = 127;
@@ -171,6 +172,22 @@ impl Header {
             }
         }
         Ok(())
+    }
+
+    /// Where a content begins in the file, checked to lie inside the tile data.
+    pub(super) fn content_start(&self, id: u64, offset: u64, len: u32) -> Result<u64> {
+        let end = offset.checked_add(u64::from(len)).filter(|&end| end <= self.data_length);
+        end.and_then(|_| self.data_offset.checked_add(offset)).ok_or_else(|| {
+            let tile = TileId(id).coord();
+            Error::invalid(
+                tile.map_or_else(|| "tile".to_owned(), |tile| format!("tile {tile}")),
+                format!(
+                    "lies at byte {offset} of the tile data with {len} bytes, but the tile data have {} bytes",
+                    self.data_length
+                ),
+                "the directory is damaged: make the archive again",
+            )
+        })
     }
 
     /// Name, offset and length of the four sections.

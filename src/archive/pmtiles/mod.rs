@@ -3,7 +3,8 @@
 //! The code is hypso's own: it reads synchronously with `pread` (the `pmtiles` crate reads through async only) and
 //! writes without holding tiles or directories in memory.
 //!
-//! - [`PmtilesReader`] reads archives whose directories have no compression, gzip or zstd.
+//! - [`PmtilesReader`] reads archives whose directories have no compression, gzip, brotli or zstd.
+//! - [`TileReader`] maps a file and gives tiles without copying or locking, for services.
 //! - [`PmtilesWriter`] writes clustered archives: tiles in order, equal contents stored once, equal neighbours in one
 //!   entry, gzip directories, header and root directory within the first 16,384 bytes.
 //!
@@ -15,6 +16,7 @@ mod header;
 mod metadata;
 mod reader;
 mod spill;
+mod tile_reader;
 mod writer;
 
 pub use compression::Compression;
@@ -22,4 +24,5 @@ pub(in crate::archive) use directory::Entry;
 pub(in crate::archive) use header::HEADER_BYTES;
 pub use header::{Header, ROOT_LIMIT};
 pub use reader::PmtilesReader;
+pub use tile_reader::TileReader;
 pub use writer::PmtilesWriter;

@@ -11,18 +11,18 @@ use super::directory::{self, DirectoryRef, Entry};
 use super::header::{HEADER_BYTES, Header};
 use super::metadata;
 use crate::archive::read_at::ReadAt;
-use crate::archive::{ArchiveKind, ArchiveMetadata, TileIds, TileRun, TileSource};
+use crate::archive::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileRun, TileSource};
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
 /// The largest directory that is read, bytes: compressed and decompressed.
-const DIRECTORY_CAP: u64 = 32 << 20;
+pub(super) const DIRECTORY_CAP: u64 = 32 << 20;
 /// The largest metadata that is read, bytes.
-const METADATA_CAP: u64 = 64 << 20;
+pub(super) const METADATA_CAP: u64 = 64 << 20;
 /// The largest tile that is read, bytes.
 const TILE_CAP: u64 = 256 << 20;
 /// How deep directories may be nested: root and three levels of leaves.
-const MAX_DEPTH: usize = 4;
+pub(super) const MAX_DEPTH: usize = 4;
 /// How many entries of leaf directories are kept decoded: 24 MB.
 const CACHED_ENTRIES: usize = 1 << 20;
 
@@ -34,7 +34,7 @@ pub struct PmtilesReader {
     header: Header,
     metadata: ArchiveMetadata,
     root: Arc<Vec<Entry>>,
-    leaves: Mutex<VecDeque<(u64, Arc<Vec<Entry>>)>>,
+    leaves: Mutex<VecDeque<(DirectoryRef, Arc<Vec<Entry>>)>>,
 }
 
 impl PmtilesReader {
@@ -84,23 +84,13 @@ impl PmtilesReader {
 
     /// The content of an entry.
     pub(in crate::archive) fn content(&self, entry: Entry) -> Result<Vec<u8>> {
-        let part = || TileId(entry.id).coord().map_or_else(|| "tile".to_owned(), |tile| format!("tile {tile}"));
-        let end = entry.offset.checked_add(u64::from(entry.len));
-        let start = self.header.data_offset.checked_add(entry.offset);
-        match (start, end) {
-            (Some(start), Some(end)) if end <= self.header.data_length => {
-                self.file.read(start, u64::from(entry.len), TILE_CAP, &part())
-            }
-            _ => Err(Error::invalid(
-                part(),
-                format!(
-                    "lies at byte {} of the tile data with {} bytes, but the tile data have {} bytes",
-                    entry.offset, entry.len, self.header.data_length
-                ),
-                "the directory is damaged: make the archive again",
-            )
-            .with_path(&self.path)),
-        }
+        let part = TileId(entry.id).coord().map_or_else(|| "tile".to_owned(), |tile| format!("tile {tile}"));
+        self.file.read(self.start_of(entry)?, u64::from(entry.len), TILE_CAP, &part)
+    }
+
+    /// Where the content of an entry begins in the file.
+    fn start_of(&self, entry: Entry) -> Result<u64> {
+        self.header.content_start(entry.id, entry.offset, entry.len).map_err(|error| error.with_path(&self.path))
     }
 
     fn find(&self, id: TileId) -> Result<Option<Entry>> {
@@ -128,7 +118,7 @@ impl PmtilesReader {
     /// A leaf directory, from the cache or the file.
     fn leaf(&self, place: DirectoryRef) -> Result<Arc<Vec<Entry>>> {
         let lock = || self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, leaf)) = lock().iter().find(|(offset, _)| *offset == place.offset) {
+        if let Some((_, leaf)) = lock().iter().find(|(held, _)| *held == place) {
             return Ok(leaf.clone());
         }
         // Decoded outside of the lock; two threads may both do it.
@@ -140,7 +130,7 @@ impl PmtilesReader {
         {
             held -= old.len();
         }
-        cache.push_back((place.offset, leaf.clone()));
+        cache.push_back((place, leaf.clone()));
         Ok(leaf)
     }
 
@@ -185,14 +175,22 @@ impl TileSource for PmtilesReader {
         }
     }
 
-    fn ids(&self) -> Result<TileIds<'_>> {
+    fn tiles(&self) -> Result<LocatedTiles<'_>> {
         Ok(Box::new(self.entries().flat_map(|entry| {
-            let (ids, error) = match entry {
-                Ok(entry) => (entry.id..entry.end(), None),
-                Err(error) => (0..0, Some(Err(error))),
+            let (entry, error) = match entry {
+                Ok(entry) => (entry, None),
+                Err(error) => (Entry::default(), Some(Err(error))),
             };
-            error.into_iter().chain(ids.map(|id| Ok(TileId(id))))
+            let Entry { offset: place, len: bytes, .. } = entry;
+            let ids = entry.id..entry.end();
+            error.into_iter().chain(ids.map(move |id| Ok(Located { id: TileId(id), place, bytes })))
         })))
+    }
+
+    fn read(&self, tile: Located, into: &mut Vec<u8>) -> Result<()> {
+        let entry = Entry { id: tile.id.0, offset: tile.place, len: tile.bytes, run: 1 };
+        let start = self.start_of(entry)?;
+        self.file.append(start, u64::from(entry.len), TILE_CAP, "tile", into)
     }
 
     fn tile_count(&self) -> Result<u64> {

@@ -8,18 +8,16 @@
 //! The first 16,384 bytes stay free until the end, so that tile data are written once and never moved. The
 //! specification lets sections stand in any order.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
-
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::compression::{self, Compression};
 use super::directory::{self, Entry};
 use super::header::{self, HEADER_BYTES, Header, ROOT_LIMIT};
 use super::metadata;
 use super::spill::EntrySpill;
+use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
 use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
@@ -28,12 +26,10 @@ use crate::tile::{TileCoord, TileId};
 
 /// The smallest number of entries of a leaf directory, as in the reference implementation.
 const LEAF_ENTRIES: u64 = 4096;
-/// How many contents are remembered to find equal ones: about 200 MB.
-const REMEMBERED: usize = 3_600_000;
 
 /// Writes a clustered PMTiles archive.
 ///
-/// Memory is bounded: about 200 MB for finding equal contents, a few MB for the rest. Beyond 3.6 million contents only
+/// Memory is bounded: up to 90 MB for finding equal contents, a few MB for the rest. Beyond 3.6 million contents only
 /// those that came twice are remembered; an equal tile that comes later may then be stored again.
 #[derive(Debug)]
 pub struct PmtilesWriter {
@@ -76,14 +72,14 @@ impl PmtilesWriter {
 
     /// Stores a content, or finds it among those that are stored.
     fn store(&mut self, bytes: &[u8], len: u32) -> Result<u64> {
-        let hash = xxh3_128(bytes);
-        if let Some(offset) = self.seen.find(hash, len) {
+        let hash = ContentHash::of(bytes);
+        if let Some(offset) = self.seen.find(hash) {
             return Ok(offset);
         }
         self.out.write_all(bytes).map_err(Error::io("write", self.pending.target()))?;
         let offset = self.data_length;
         self.data_length += u64::from(len);
-        self.seen.insert(hash, len, offset);
+        self.seen.insert(hash, offset);
         self.summary.contents += 1;
         Ok(offset)
     }
@@ -215,68 +211,15 @@ impl TileSink for PmtilesWriter {
         Ok(())
     }
 
+    fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
+        &mut self.metadata
+    }
+
     fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
         self.complete().map_err(Error::io("write", self.pending.target()))?;
         let Self { pending, out, mut summary, .. } = *self;
         drop(out);
         summary.file_size = pending.persist()?;
         Ok(summary)
-    }
-}
-
-/// Where contents are stored, by hash and length, in bounded memory.
-#[derive(Debug)]
-struct Contents {
-    map: HashMap<(u128, u32), Stored>,
-    limit: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Stored {
-    offset: u64,
-    repeated: bool,
-}
-
-impl Default for Contents {
-    fn default() -> Self {
-        Self { map: HashMap::new(), limit: REMEMBERED }
-    }
-}
-
-impl Contents {
-    fn find(&mut self, hash: u128, len: u32) -> Option<u64> {
-        let stored = self.map.get_mut(&(hash, len))?;
-        stored.repeated = true;
-        Some(stored.offset)
-    }
-
-    fn insert(&mut self, hash: u128, len: u32, offset: u64) {
-        if self.map.len() >= self.limit {
-            self.map.retain(|_, stored| stored.repeated);
-            if self.map.len() > self.limit / 2 {
-                // Too many repeat: start afresh rather than sweep again and again.
-                self.map.clear();
-            }
-        }
-        self.map.insert((hash, len), Stored { offset, repeated: false });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn contents_that_repeat_outlive_those_that_do_not() {
-        let mut contents = Contents { limit: 4, ..Contents::default() };
-        for n in 0..4 {
-            contents.insert(n, 1, n as u64);
-        }
-        assert_eq!(contents.find(2, 1), Some(2));
-        assert_eq!(contents.find(2, 9), None);
-        contents.insert(4, 1, 4);
-        assert_eq!(contents.find(2, 1), Some(2));
-        assert_eq!(contents.find(1, 1), None);
-        assert_eq!(contents.find(4, 1), Some(4));
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::content::{Contents, stride};
 use super::{Report, TileCheck, VerifyOptions};
 use crate::archive::coverage::Coverage;
-use crate::archive::mbtiles::{APPLICATION_ID, MbtilesReader, tile_at};
+use crate::archive::mbtiles::{APPLICATION_ID, MbtilesReader};
 use crate::archive::{TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -20,7 +20,10 @@ pub(super) fn verify(
     let reader = MbtilesReader::open(path)?;
     let mut report = Report::default();
     check_rows(&reader, &mut report);
-    check_database(&reader, &mut report)?;
+    check_database(&reader, options.sample.is_none(), &mut report)?;
+    for warning in reader.warnings().iter().filter(|warning| !warning.contains("the metadata lack")) {
+        report.warning(None, warning, "rewrite it with `hypso convert`");
+    }
     let ids = match addresses(&reader, &mut report) {
         Err(error @ Error::Io { .. }) => return Err(error),
         Err(error) => {
@@ -84,7 +87,7 @@ fn check_rows(reader: &MbtilesReader, report: &mut Report) {
     }
 }
 
-fn check_database(reader: &MbtilesReader, report: &mut Report) -> Result<()> {
+fn check_database(reader: &MbtilesReader, thorough: bool, report: &mut Report) -> Result<()> {
     let id = reader.application_id()?;
     if id != APPLICATION_ID {
         report.warning(
@@ -92,6 +95,18 @@ fn check_database(reader: &MbtilesReader, report: &mut Report) -> Result<()> {
             format!("the application id is {id:#010x}, expected {APPLICATION_ID:#010x}"),
             "harmless for most readers; `hypso convert` writes it",
         );
+    }
+    if let Some(dangling) = reader.dangling()?.filter(|&n| n > 0) {
+        report.error(
+            None,
+            format!("{dangling} addresses lead to a content that isn't there"),
+            "those tiles are lost: make the archive again, or remove the addresses",
+        );
+    }
+    if thorough {
+        for problem in reader.quick_check()? {
+            report.error(None, format!("the database is damaged: {problem}"), "copy or make it again");
+        }
     }
     if reader.has_unique_index()? == Some(false) {
         report.warning(
@@ -107,7 +122,7 @@ fn check_database(reader: &MbtilesReader, report: &mut Report) -> Result<()> {
 fn addresses(reader: &MbtilesReader, report: &mut Report) -> Result<Vec<TileId>> {
     let mut ids = Vec::new();
     reader.addresses(&mut |zoom, column, row, _| {
-        match tile_at(zoom, column, row) {
+        match reader.coord(zoom, column, row) {
             Some(tile) => ids.push(TileId::from(tile)),
             None => report.error(
                 None,

@@ -3,6 +3,7 @@
 //! The checks know nothing of pictures: the caller gives a function that decodes a tile and says what is wrong with it.
 
 mod content;
+mod files;
 mod mbtiles;
 mod pmtiles;
 
@@ -73,6 +74,11 @@ impl Report {
         self.errors + self.warnings == 0
     }
 
+    /// Adds what a caller found by its own checks.
+    pub fn push(&mut self, problem: Problem) {
+        self.add(problem.severity, problem.tile, problem.message, &problem.remedy);
+    }
+
     fn add(&mut self, severity: Severity, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
         match severity {
             Severity::Error => self.errors += 1,
@@ -136,6 +142,15 @@ impl Report {
             ),
             _ => {}
         }
+        if let Some((min, max)) = coverage.zooms() {
+            for zoom in (min..max).filter(|&zoom| coverage.tiles.get(usize::from(zoom)) == Some(&0)) {
+                self.warning(
+                    None,
+                    format!("zoom {zoom} has no tile, but zooms {min} to {max} do"),
+                    "a map that passes it shows nothing: render this zoom, or merge it in",
+                );
+            }
+        }
         self.tiles_by_zoom = coverage.tiles;
     }
 
@@ -179,6 +194,7 @@ impl Report {
 pub fn verify(path: &Path, options: VerifyOptions, check: TileCheck<'_>, progress: &dyn Progress) -> Result<Report> {
     let verified = ArchiveKind::detect(path).and_then(|kind| match kind {
         ArchiveKind::Mbtiles => mbtiles::verify(path, options, check, progress),
+        ArchiveKind::Files => files::verify(path, options, check, progress),
         ArchiveKind::Pmtiles => pmtiles::verify(path, options, check, progress),
     });
     match verified {

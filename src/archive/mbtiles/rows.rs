@@ -9,7 +9,7 @@ use crate::archive::pmtiles::Compression;
 use crate::archive::{ArchiveMetadata, Center, TileEncoding, TileFormat};
 
 /// Reads the rows. Values that make no sense are taken as absent; `verify` reports them.
-pub(super) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetadata {
+pub(in crate::archive) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetadata {
     let text = |key: &str| rows.get(key).map(|v| v.trim().to_owned()).unwrap_or_default();
     let zoom = |key: &str| rows.get(key).and_then(|v| v.trim().parse::<u8>().ok()).filter(|&z| z <= 31);
     let numbers = |key: &str| -> Option<Vec<f64>> {
@@ -47,7 +47,7 @@ pub(super) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetadata {
 }
 
 /// The rows of an archive, in the order of their names.
-pub(super) fn to_rows(metadata: &ArchiveMetadata) -> BTreeMap<String, String> {
+pub(in crate::archive) fn to_rows(metadata: &ArchiveMetadata) -> BTreeMap<String, String> {
     let mut rows = BTreeMap::new();
     let mut layers = Map::new();
     for (key, value) in &metadata.other {

@@ -1,0 +1,140 @@
+//! Writing a folder of tiles.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::METADATA;
+use crate::archive::coverage::Coverage;
+use crate::archive::mbtiles::rows;
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
+use crate::error::{Error, Result};
+use crate::tile::TileCoord;
+
+/// Writes a folder of tiles.
+///
+/// The folder has a hidden name beside its own until it is whole. Its files are left to the system to flush: a power cut
+/// right after the end may lose some.
+#[derive(Debug)]
+pub struct FilesWriter {
+    temporary: PathBuf,
+    target: PathBuf,
+    overwrite: bool,
+    metadata: ArchiveMetadata,
+    coverage: Coverage,
+    /// The folder that was made last.
+    column: Option<(u8, u32)>,
+    summary: ArchiveSummary,
+    finished: bool,
+}
+
+impl FilesWriter {
+    /// Begins a folder that will stand at `path`.
+    ///
+    /// # Errors
+    /// Where `path` exists and `overwrite` is false or it is no folder, or the folder above is missing or not writable.
+    pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Self> {
+        let exists = path.symlink_metadata().is_ok();
+        if exists && !overwrite {
+            return Err(Error::Exists { path: path.to_path_buf() });
+        }
+        if exists && !path.is_dir() {
+            let problem = "is a file, but a name without an extension asks for a folder of tiles";
+            return Err(Error::argument(path.display().to_string(), problem));
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+        fs::create_dir(&temporary).map_err(Error::io("make the folder", &temporary))?;
+        Ok(Self {
+            temporary,
+            target: path.to_path_buf(),
+            overwrite,
+            metadata: metadata.clone(),
+            coverage: Coverage::new(),
+            column: None,
+            summary: ArchiveSummary::default(),
+            finished: false,
+        })
+    }
+
+    fn write_metadata(&mut self) -> Result<()> {
+        self.coverage.finish();
+        let metadata = &mut self.metadata;
+        (metadata.minzoom, metadata.maxzoom) = self.coverage.zooms().unzip();
+        metadata.bounds = metadata.bounds.or(self.coverage.lon_lat());
+        if let (Some(bounds), Some((min, max))) = (metadata.bounds, self.coverage.zooms()) {
+            metadata.center = metadata.center.or(Some(Center::of(bounds, min, max)));
+        }
+        let rows: Map<String, Value> =
+            rows::to_rows(metadata).into_iter().map(|(key, value)| (key, Value::from(value))).collect();
+        let file = self.temporary.join(METADATA);
+        fs::write(&file, Value::Object(rows).to_string()).map_err(Error::io("write", &file))
+    }
+}
+
+impl TileSink for FilesWriter {
+    fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Err(
+                Error::invalid(format!("tile {tile}"), "has no bytes", "leave empty tiles out").with_path(&self.target)
+            );
+        }
+        if self.summary.tiles == 0 && self.metadata.format == TileFormat::Unknown {
+            self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
+        }
+        if !self.coverage.push(tile.into(), 1) {
+            let remedy = "tiles are written in the order of tile ids, each once: sort the tiles first";
+            return Err(Error::invalid(format!("tile {tile}"), "comes after a tile that stands behind it", remedy)
+                .with_path(&self.target));
+        }
+        let folder = self.temporary.join(format!("{}/{}", tile.z(), tile.x()));
+        if self.column != Some((tile.z(), tile.x())) {
+            fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
+            self.column = Some((tile.z(), tile.x()));
+        }
+        let extension = match self.metadata.format.name() {
+            "" => "bin",
+            name => name,
+        };
+        let file = folder.join(format!("{}.{extension}", tile.y()));
+        fs::write(&file, bytes).map_err(Error::io("write", &file))?;
+        self.summary.tiles += 1;
+        self.summary.contents += 1;
+        self.summary.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
+        &mut self.metadata
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
+        self.write_metadata()?;
+        let old = self.temporary.with_extension("old");
+        let exists = self.target.symlink_metadata().is_ok();
+        if exists && !self.overwrite {
+            return Err(Error::Exists { path: self.target.clone() });
+        }
+        let rename =
+            |from: &Path, to: &Path| fs::rename(from, to).map_err(Error::io("rename into place", &self.target));
+        if exists {
+            rename(&self.target, &old)?;
+        }
+        rename(&self.temporary, &self.target)?;
+        self.finished = true;
+        if exists {
+            fs::remove_dir_all(&old).map_err(Error::io("remove", &old))?;
+        }
+        self.summary.file_size = self.summary.bytes;
+        Ok(self.summary)
+    }
+}
+
+impl Drop for FilesWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = fs::remove_dir_all(&self.temporary);
+        }
+    }
+}

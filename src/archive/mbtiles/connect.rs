@@ -1,0 +1,161 @@
+//! Connections to a database that is only read.
+
+use std::fs::File;
+use std::io::Read;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::sql;
+use crate::error::{Error, Result};
+
+/// Pages that a connection keeps, KiB.
+const CACHE_KIB: i64 = 8192;
+
+/// Connections of one database, one for each thread that reads at a time.
+#[derive(Debug)]
+pub(super) struct Pool {
+    idle: Mutex<Vec<Connection>>,
+    path: PathBuf,
+    wal: bool,
+    /// Scans that are under way.
+    scans: AtomicUsize,
+}
+
+impl Pool {
+    /// Checks the file and opens the first connection.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let wal = check_file(path)?;
+        let first = connect(path, wal)?;
+        Ok(Self { idle: Mutex::new(vec![first]), path: path.to_path_buf(), wal, scans: AtomicUsize::new(0) })
+    }
+
+    /// A connection that nobody else uses until it is dropped.
+    pub(super) fn get(&self) -> Result<Lease<'_>> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path, self.wal)?,
+        };
+        let lease = Lease { connection: Some(connection), pool: self };
+        if self.scanning() && lease.is_autocommit() {
+            // Else every single read would lock the file, look for journals beside it, and unlock it again.
+            lease.execute_batch("BEGIN").map_err(sql("begin to read", &self.path))?;
+        }
+        Ok(lease)
+    }
+
+    /// Many reads follow: until as many calls of [`end_scan`](Self::end_scan), each connection reads in one transaction.
+    pub(super) fn begin_scan(&self) {
+        self.scans.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A scan is over; the last one gives the file free.
+    pub(super) fn end_scan(&self) {
+        if self.scans.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(release);
+        }
+    }
+
+    fn scanning(&self) -> bool {
+        self.scans.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// Ends a read transaction; one that can't be ended goes with its connection.
+fn release(connection: &Connection) {
+    if !connection.is_autocommit() {
+        let _ = connection.execute_batch("COMMIT");
+    }
+}
+
+/// A connection that goes back to its pool.
+#[derive(Debug)]
+pub(in crate::archive) struct Lease<'a> {
+    connection: Option<Connection>,
+    pool: &'a Pool,
+}
+
+impl Deref for Lease<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match &self.connection {
+            Some(connection) => connection,
+            None => unreachable!("taken in drop only"),
+        }
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // Looked at under the lock, so that the end of the last scan misses no connection.
+            let mut idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if !self.pool.scanning() {
+                release(&connection);
+            }
+            idle.push(connection);
+        }
+    }
+}
+
+/// Checks what SQLite checks late or never: an empty or truncated file. True where the database is in WAL mode.
+fn check_file(path: &Path) -> Result<bool> {
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let size = file.metadata().map_err(Error::io("read the size of", path))?.len();
+    let mut head = [0u8; 100];
+    let truncated = |expected: u64| {
+        Error::invalid(
+            "database",
+            format!("expected {expected} bytes, found {size}"),
+            "the file is truncated: copy or make it again",
+        )
+        .with_path(path)
+    };
+    file.read_exact(&mut head).map_err(|_| truncated(100))?;
+    let u32_at = |at: usize| u64::from(u32::from_be_bytes(std::array::from_fn(|i| head[at + i])));
+    let page = match u64::from(u16::from_be_bytes([head[16], head[17]])) {
+        1 => 65_536,
+        other => other,
+    };
+    // The page count in the header counts only where the writer kept it up to date (SQLite file format, 1.3.7).
+    let whole = u32_at(28) * page;
+    let wal = head[18] == 2 || head[19] == 2;
+    if u32_at(24) == u32_at(92) && size < whole && !wal {
+        return Err(truncated(whole));
+    }
+    Ok(wal)
+}
+
+/// Opens the database read-only. One in WAL mode without a log beside it is opened as immutable, so that SQLite makes no
+/// files of its own in the folder.
+fn connect(path: &Path, wal: bool) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log_is_empty = std::fs::metadata(&log).map_or(true, |m| m.len() == 0);
+    let opened = match uri(path).filter(|_| wal && log_is_empty) {
+        Some(uri) => Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI),
+        None => Connection::open_with_flags(path, flags),
+    };
+    let connection = opened.map_err(sql("open", path))?;
+    connection.set_prepared_statement_cache_capacity(8);
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(sql("open", path))?;
+    Ok(connection)
+}
+
+fn uri(path: &Path) -> Option<String> {
+    let absolute = std::path::absolute(path).ok()?;
+    let mut uri = String::from("file:");
+    for byte in absolute.to_str()?.bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(byte as char),
+            other => uri += &format!("%{other:02X}"),
+        }
+    }
+    Some(uri + "?immutable=1")
+}

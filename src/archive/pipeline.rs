@@ -1,0 +1,195 @@
+//! Work on many tiles by several threads, with the results in the order of the tiles.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::tile::{TileCoord, TileId};
+
+use super::{Located, TileSource};
+
+/// Pieces of work that wait for a thread or for being taken, for each thread.
+const AHEAD: usize = 2;
+/// Tiles that are read in one piece of work.
+const BATCH: usize = 64;
+
+/// Gives every job to one of several threads and its result to `take`, in the order of the jobs.
+///
+/// At most a few jobs and results a thread are held at any time. The first error, in the order of the jobs, ends it.
+///
+/// # Errors
+/// Those of `jobs`, `work` and `take`.
+pub(crate) fn in_order<J: Send, R: Send>(
+    threads: usize,
+    jobs: impl Iterator<Item = Result<J>>,
+    work: impl Fn(J) -> Result<R> + Sync,
+    mut take: impl FnMut(R) -> Result<()>,
+) -> Result<()> {
+    let threads = threads.max(1);
+    let work = &work;
+    thread::scope(|scope| {
+        let lanes: Vec<(SyncSender<J>, Receiver<Result<R>>)> = (0..threads)
+            .map(|_| {
+                let (give, jobs) = sync_channel::<J>(AHEAD);
+                let (done, results) = sync_channel::<Result<R>>(AHEAD);
+                scope.spawn(move || {
+                    for job in jobs {
+                        // Nobody listens any more: the work was given up.
+                        if done.send(work(job)).is_err() {
+                            return;
+                        }
+                    }
+                });
+                (give, results)
+            })
+            .collect();
+        let (mut given, mut taken) = (0usize, 0usize);
+        let lost = || Error::Other("a thread ended before its work was done".to_owned());
+        let mut next = |taken: &mut usize| -> Result<()> {
+            let result = lanes[*taken % threads].1.recv().map_err(|_| lost())?;
+            *taken += 1;
+            take(result?)
+        };
+        for job in jobs {
+            let job = match job {
+                Ok(job) => job,
+                Err(error) => {
+                    // What came before may hold an earlier error.
+                    while taken < given {
+                        next(&mut taken)?;
+                    }
+                    return Err(error);
+                }
+            };
+            while given - taken >= AHEAD * threads {
+                next(&mut taken)?;
+            }
+            lanes[given % threads].0.send(job).map_err(|_| lost())?;
+            given += 1;
+        }
+        while taken < given {
+            next(&mut taken)?;
+        }
+        Ok(())
+    })
+}
+
+/// How many threads read tiles.
+pub(crate) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, |n| n.get())
+}
+
+/// Tiles of several inputs that were read together.
+pub(super) struct Batch {
+    data: Vec<u8>,
+    tiles: Vec<(TileCoord, std::ops::Range<usize>)>,
+}
+
+impl Batch {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TileCoord, &[u8])> {
+        self.tiles.iter().map(|(tile, range)| (*tile, &self.data[range.clone()]))
+    }
+}
+
+/// Reads the chosen tiles, each from the input of its number, and gives them to `take` in their order.
+///
+/// # Errors
+/// Those of the inputs, of `chosen` and of `take`; [`Error::Interrupted`] where the user asked to stop.
+pub(super) fn read_all(
+    inputs: &[&dyn TileSource],
+    chosen: impl Iterator<Item = Result<(usize, Located)>>,
+    progress: &dyn Progress,
+    mut take: impl FnMut(TileCoord, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let read = |jobs: Vec<(usize, Located)>| -> Result<Batch> {
+        let mut batch = Batch { data: Vec::new(), tiles: Vec::with_capacity(jobs.len()) };
+        let mut last: Option<(usize, Located)> = None;
+        for (n, tile) in jobs {
+            let Some(coord) = tile.id.coord() else { return Err(beyond(tile.id)) };
+            // Neighbours that share a content, as the sea gives them, are read once.
+            let range = match (last, batch.tiles.last()) {
+                (Some((m, before)), Some((_, range))) if m == n && before.same_content(&tile) => range.clone(),
+                _ => {
+                    let start = batch.data.len();
+                    inputs[n].read(tile, &mut batch.data)?;
+                    start..batch.data.len()
+                }
+            };
+            batch.tiles.push((coord, range));
+            last = Some((n, tile));
+        }
+        Ok(batch)
+    };
+    in_order(threads(), batches(chosen, BATCH, progress), read, |batch: Batch| {
+        for (tile, bytes) in batch.iter() {
+            take(tile, bytes)?;
+        }
+        progress.advance(batch.tiles.len() as u64);
+        Ok(())
+    })
+}
+
+fn beyond(id: TileId) -> Error {
+    Error::invalid(format!("tile id {}", id.0), "lies beyond zoom 31", "make the archive again")
+}
+
+/// Groups of `size`; an error comes after what stood before it, [`Error::Interrupted`] where the user asked to stop.
+pub(crate) fn batches<'a, T: 'a>(
+    items: impl Iterator<Item = Result<T>> + 'a,
+    size: usize,
+    progress: &'a dyn Progress,
+) -> impl Iterator<Item = Result<Vec<T>>> + 'a {
+    let mut items = items.fuse();
+    let mut failed = None;
+    std::iter::from_fn(move || {
+        if let Some(error) = failed.take() {
+            return Some(Err(error));
+        }
+        if progress.interrupted() {
+            return Some(Err(Error::Interrupted));
+        }
+        let mut batch = Vec::with_capacity(size);
+        while batch.len() < size {
+            match items.next() {
+                Some(Ok(item)) => batch.push(item),
+                Some(Err(error)) if batch.is_empty() => return Some(Err(error)),
+                Some(Err(error)) => {
+                    failed = Some(error);
+                    break;
+                }
+                None => break,
+            }
+        }
+        (!batch.is_empty()).then_some(Ok(batch))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_and_the_first_error_ends_it() {
+        for threads in [1, 2, 5] {
+            let mut seen = Vec::new();
+            let jobs = (0..1000u64).map(Ok);
+            in_order(threads, jobs, |n| Ok(n * 2), |n| Ok(seen.push(n))).unwrap();
+            assert_eq!(seen, (0..1000).map(|n| n * 2).collect::<Vec<u64>>());
+
+            let mut seen = 0;
+            let fails = |n: u64| if n == 77 { Err(Error::Interrupted) } else { Ok(n) };
+            let error = in_order(threads, (0..1000).map(Ok), fails, |_| Ok(seen += 1)).unwrap_err();
+            assert!(matches!(error, Error::Interrupted) && seen == 77, "{seen}");
+
+            let mut seen = 0;
+            let jobs = (0..90u64).map(Ok).chain([Err(Error::Interrupted)]);
+            assert!(in_order(threads, jobs, Ok, |_| Ok(seen += 1)).is_err());
+            assert_eq!(seen, 90);
+
+            let stop =
+                in_order(threads, (0..1000u64).map(Ok), Ok, |n| if n == 5 { Err(Error::Interrupted) } else { Ok(()) });
+            assert!(stop.is_err());
+        }
+    }
+}

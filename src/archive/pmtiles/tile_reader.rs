@@ -1,0 +1,202 @@
+//! Tiles of a mapped PMTiles file, without copying and without locks.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::directory::{self, Entry};
+use super::header::{HEADER_BYTES, Header};
+use super::metadata;
+use super::reader::{DIRECTORY_CAP, MAX_DEPTH, METADATA_CAP};
+use crate::archive::ArchiveMetadata;
+use crate::error::{Error, Result};
+use crate::mmap::Mapped;
+use crate::tile::{TileCoord, TileId};
+
+/// Entries of leaf directories that are kept decoded: 192 MB.
+const KEPT_ENTRIES: usize = 8 << 20;
+
+/// A PMTiles archive in memory that all processes share, for services that answer single tiles.
+///
+/// Opening reads header, metadata and root directory. A leaf directory is decoded at the first look into it and then kept, up
+/// to eight million entries (192 MB) in all; beyond that, further leaves are decoded for each tile anew. Readers take no lock: a
+/// leaf that is there is found by one atomic load, and only threads that want the same new leaf wait for each other.
+///
+/// ```no_run
+/// use hypso::archive::pmtiles::TileReader;
+/// use hypso::tile::TileCoord;
+/// let reader = TileReader::open("japan.pmtiles")?;
+/// let tile = TileCoord::new(12, 3626, 1615).expect("a tile of zoom 12");
+/// if let Some(bytes) = reader.tile(tile)? {
+///     println!("{} bytes of {}", bytes.len(), reader.metadata().format.name());
+/// }
+/// # Ok::<(), hypso::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TileReader {
+    map: Mapped,
+    path: PathBuf,
+    header: Header,
+    metadata: ArchiveMetadata,
+    root: Node,
+    kept: AtomicUsize,
+}
+
+/// A decoded directory, and the leaves below it as far as somebody looked.
+#[derive(Debug)]
+struct Node {
+    /// The first identifiers, by which an entry is found.
+    ids: Vec<u64>,
+    entries: Vec<Entry>,
+    /// One for each entry where some entry is a leaf, else none.
+    leaves: Vec<OnceLock<Box<Node>>>,
+}
+
+impl Node {
+    fn new(entries: Vec<Entry>) -> Self {
+        let count = if entries.iter().any(|entry| entry.run == 0) { entries.len() } else { 0 };
+        let leaves = (0..count).map(|_| OnceLock::new()).collect();
+        Self { ids: entries.iter().map(|entry| entry.id).collect(), entries, leaves }
+    }
+
+    /// The number of the entry that may hold an identifier.
+    fn position(&self, id: u64) -> Option<usize> {
+        self.ids.partition_point(|&first| first <= id).checked_sub(1)
+    }
+}
+
+impl TileReader {
+    /// Maps an archive. As long as it is open, nobody may write into the file or cut it; replacing it by a rename is fine,
+    /// and leaves this reader with the old file.
+    ///
+    /// # Errors
+    /// Where the file can't be read or is not a whole PMTiles archive of version 3.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let (map, _) = Mapped::open(path, |facts| {
+            let problem = if facts.is_dir() { "is a folder" } else { "is empty (0 bytes)" };
+            if facts.is_dir() || facts.len() == 0 {
+                return Err(Error::invalid("archive", problem, "give a PMTiles file").with_path(path));
+            }
+            Ok(())
+        })?;
+        Self::from_map(map, path).map_err(|error| error.with_path(path))
+    }
+
+    fn from_map(map: Mapped, path: &Path) -> Result<Self> {
+        let bytes = map.as_ref();
+        let header = Header::from_bytes(bytes.get(..HEADER_BYTES).unwrap_or(bytes))?;
+        header.check_sections(bytes.len() as u64)?;
+        let unpack = |offset, len, cap, part| -> Result<Vec<u8>> {
+            header.internal_compression.unpack(section(bytes, offset, len, part)?.to_vec(), cap, part)
+        };
+        let root = unpack(header.root_offset, header.root_length, DIRECTORY_CAP, "root directory")?;
+        let root = Node::new(directory::decode(&root, 0, u64::MAX, "root directory")?);
+        let json = if header.metadata_length == 0 {
+            Vec::new()
+        } else {
+            unpack(header.metadata_offset, header.metadata_length, METADATA_CAP, "metadata")?
+        };
+        let metadata = metadata::parse(&json, &header)?;
+        Ok(Self { map, path: path.to_path_buf(), header, metadata, root, kept: AtomicUsize::new(0) })
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What the archive says about itself.
+    #[must_use]
+    pub fn metadata(&self) -> &ArchiveMetadata {
+        &self.metadata
+    }
+
+    /// The bytes of a tile, as they lie in the file; `None` where the archive doesn't hold it.
+    ///
+    /// Costs a search in the root directory and one in a leaf; nothing is copied or allocated once the leaf was decoded.
+    ///
+    /// # Errors
+    /// Where a directory is damaged or points outside of the file.
+    pub fn tile(&self, tile: TileCoord) -> Result<Option<&[u8]>> {
+        self.find(TileId::from(tile).0).map_err(|error| error.with_path(&self.path))
+    }
+
+    fn find(&self, id: u64) -> Result<Option<&[u8]>> {
+        let (mut node, mut end) = (&self.root, u64::MAX);
+        for _ in 0..MAX_DEPTH {
+            let Some(at) = node.position(id) else { return Ok(None) };
+            let entry = node.entries[at];
+            if entry.run > 0 {
+                return if id < entry.end() { self.content(entry).map(Some) } else { Ok(None) };
+            }
+            end = node.ids.get(at + 1).copied().unwrap_or(end);
+            node = match node.leaves[at].get() {
+                Some(leaf) => leaf,
+                None => {
+                    let entries = self.leaf(entry, end)?;
+                    if self.kept.fetch_add(entries.len(), Ordering::Relaxed) + entries.len() > KEPT_ENTRIES {
+                        self.kept.fetch_sub(entries.len(), Ordering::Relaxed);
+                        return self.find_below(Node::new(entries), id, end);
+                    }
+                    // Another thread may have been faster; then this leaf is dropped.
+                    node.leaves[at].get_or_init(|| Box::new(Node::new(entries)))
+                }
+            };
+        }
+        Err(too_deep())
+    }
+
+    /// As [`find`](Self::find), through directories that are not kept.
+    fn find_below(&self, mut node: Node, id: u64, mut end: u64) -> Result<Option<&[u8]>> {
+        for _ in 0..MAX_DEPTH {
+            let Some(at) = node.position(id) else { return Ok(None) };
+            let entry = node.entries[at];
+            if entry.run > 0 {
+                return if id < entry.end() { self.content(entry).map(Some) } else { Ok(None) };
+            }
+            end = node.ids.get(at + 1).copied().unwrap_or(end);
+            node = Node::new(self.leaf(entry, end)?);
+        }
+        Err(too_deep())
+    }
+
+    fn leaf(&self, entry: Entry, end: u64) -> Result<Vec<Entry>> {
+        let part = format!("leaf directory at byte {}", entry.offset);
+        let header = &self.header;
+        let inside = entry.offset.checked_add(u64::from(entry.len)).is_some_and(|end| end <= header.leaf_length);
+        let start = header.leaf_offset.checked_add(entry.offset).filter(|_| inside).ok_or_else(|| {
+            let problem = format!("has {} bytes, but the leaf directories have {}", entry.len, header.leaf_length);
+            Error::invalid(&part, problem, "the directory is damaged: make the archive again")
+        })?;
+        let packed = section(self.map.as_ref(), start, u64::from(entry.len), &part)?;
+        let bytes = header.internal_compression.unpack(packed.to_vec(), DIRECTORY_CAP, &part)?;
+        let entries = directory::decode(&bytes, entry.id, end, &part)?;
+        if entries.is_empty() {
+            return Err(Error::invalid(&part, "is empty", "the directory is damaged: make the archive again"));
+        }
+        Ok(entries)
+    }
+
+    fn content(&self, entry: Entry) -> Result<&[u8]> {
+        let start = self.header.content_start(entry.id, entry.offset, entry.len)?;
+        section(self.map.as_ref(), start, u64::from(entry.len), "tile")
+    }
+}
+
+fn section<'a>(bytes: &'a [u8], offset: u64, len: u64, part: &str) -> Result<&'a [u8]> {
+    let range = usize::try_from(offset).ok().zip(offset.checked_add(len).and_then(|end| usize::try_from(end).ok()));
+    range.and_then(|(start, end)| bytes.get(start..end)).ok_or_else(|| {
+        let problem = format!("lies at byte {offset} with {len} bytes, but the file has {} bytes", bytes.len());
+        Error::invalid(part, problem, "the file is truncated or damaged: copy or make it again")
+    })
+}
+
+fn too_deep() -> Error {
+    Error::invalid(
+        "leaf directories",
+        format!("are nested deeper than {MAX_DEPTH} levels"),
+        "the archive is damaged or made by a faulty program: make it again",
+    )
+}

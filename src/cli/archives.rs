@@ -1,0 +1,86 @@
+//! What the commands on archives share: opening with warnings, outputs, parts of archives.
+
+use std::path::{Path, PathBuf};
+
+use super::{output, say};
+use crate::archive::{self, ArchiveMetadata, ArchiveSummary, CreateOptions, Polygons, Selection, TileSink, TileSource};
+use crate::error::{Error, Result};
+
+/// How an output is written.
+#[derive(Debug, clap::Args)]
+pub struct OutputArgs {
+    /// In MBTiles, store equal tiles once, below a view (PMTiles always do).
+    #[arg(long)]
+    pub dedup: bool,
+    /// Replace an existing archive.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+impl OutputArgs {
+    pub fn create(&self, path: &Path, metadata: &ArchiveMetadata) -> Result<Box<dyn TileSink>> {
+        archive::create_with(path, metadata, CreateOptions { overwrite: self.overwrite, dedup: self.dedup })
+    }
+}
+
+/// Which part of an archive to take.
+#[derive(Debug, clap::Args)]
+pub struct PartArgs {
+    /// The coarsest zoom to take.
+    #[arg(long, value_name = "ZOOM")]
+    min_zoom: Option<u8>,
+    /// The finest zoom to take.
+    #[arg(long, value_name = "ZOOM")]
+    max_zoom: Option<u8>,
+    /// Take the tiles that share area with this box: west, south, east, north, degrees.
+    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
+    bbox: Option<Vec<f64>>,
+    /// Take the tiles that share area with the polygons of this GeoJSON file.
+    #[arg(long, value_name = "FILE")]
+    polygon: Option<PathBuf>,
+}
+
+impl PartArgs {
+    pub fn selection(&self) -> Result<Selection> {
+        let bbox = self.bbox.as_deref().and_then(|b| <[f64; 4]>::try_from(b).ok());
+        let polygons = self.polygon.as_deref().map(Polygons::read).transpose()?;
+        Ok(Selection { min_zoom: self.min_zoom, max_zoom: self.max_zoom, bbox, polygons })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.min_zoom.is_none() && self.max_zoom.is_none() && self.bbox.is_none() && self.polygon.is_none()
+    }
+}
+
+/// Opens an archive and says what is odd about it.
+pub fn open(path: &Path) -> Result<Box<dyn TileSource>> {
+    let source = archive::open(path)?;
+    for warning in source.warnings() {
+        say(&format!("warning: {}: {warning}", path.display()));
+    }
+    Ok(source)
+}
+
+/// An archive can't be read while it is being replaced.
+pub fn refuse_input_as_output(input: &Path, output: &Path) -> Result<()> {
+    if archive::same_file(input, output) {
+        return Err(Error::argument(
+            output.display().to_string(),
+            "is an input as well; choose another name for the output, and rename it afterwards",
+        ));
+    }
+    Ok(())
+}
+
+/// One line about a finished archive.
+pub fn report(path: &Path, summary: &ArchiveSummary) -> std::io::Result<()> {
+    let shared = summary.tiles - summary.contents;
+    let shared =
+        if shared > 0 { format!(", {} of them share a content", output::count(shared)) } else { String::new() };
+    output::line(format!(
+        "{}: {} tiles{shared}, {}",
+        path.display(),
+        output::count(summary.tiles),
+        output::bytes(summary.file_size)
+    ))
+}

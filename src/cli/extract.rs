@@ -1,0 +1,43 @@
+//! `hypso extract`: a part of an archive.
+
+use std::path::PathBuf;
+
+use super::archives::{self, OutputArgs, PartArgs, refuse_input_as_output, report};
+use super::progress::{self, Terminal};
+use super::{Outcome, exit, usage};
+use crate::archive;
+
+/// Cut a part out of an archive: zooms, a box, or polygons.
+///
+/// Tiles that share area with box and polygons are taken, whole and byte by byte.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hypso extract japan.pmtiles fuji.pmtiles --bbox 138.6 35.2 138.9 35.5\n  hypso extract japan.pmtiles shizuoka.mbtiles --polygon shizuoka.geojson --max-zoom 14"
+)]
+pub struct Args {
+    /// The archive to read.
+    input: PathBuf,
+    /// The archive to write: .pmtiles, .mbtiles, or a folder.
+    output: PathBuf,
+    #[command(flatten)]
+    part: PartArgs,
+    #[command(flatten)]
+    out: OutputArgs,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    progress::catch_interrupts();
+    if args.part.is_empty() {
+        return usage(
+            "extract",
+            "expected --bbox, --polygon, --min-zoom or --max-zoom; `hypso convert` copies the whole",
+        );
+    }
+    let selection = args.part.selection()?;
+    let source = archives::open(&args.input)?;
+    refuse_input_as_output(&args.input, &args.output)?;
+    let sink = args.out.create(&args.output, &selection.metadata(source.as_ref())?)?;
+    let summary = archive::convert(source.as_ref(), sink, &selection, &Terminal::default())?;
+    report(&args.output, &summary)?;
+    Ok(exit::OK)
+}

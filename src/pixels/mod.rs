@@ -1,0 +1,21 @@
+//! Archives by what their pixels hold: overlaps combined, tiles encoded anew, compared, and checked against their means.
+//!
+//! `archive` treats tiles as bytes, `terrain` knows what one tile means; here both meet. Everything works tile by tile on
+//! all processors, and memory does not grow with the archives.
+
+mod check;
+mod coding;
+mod combine;
+mod compare;
+mod legend;
+mod merge;
+mod recode;
+mod statistics;
+
+pub use check::{ParentCheck, check_parents};
+pub use coding::Coding;
+pub use combine::{Combined, NO_INPUT, Rule, combine};
+pub use compare::comparer;
+pub use merge::{LineageMerge, PixelMerge, merge_lineage, merge_pixels, merged_lineage_metadata};
+pub use recode::{RecodeOptions, recode, recoded_metadata};
+pub use statistics::{Statistics, sample};
