@@ -23,8 +23,10 @@ pub trait Progress: Sync {
 }
 
 /// How a run stands, beside its count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
+    /// The parts of the work that are begun and not finished: name, steps done, steps in all.
+    pub parts: Vec<(String, u64, u64)>,
     /// The time that is left, guessed from what the parts of the work took that are like those left.
     pub left: Option<std::time::Duration>,
     /// What all processes take now, bytes.

@@ -131,13 +131,17 @@ impl Stage {
     fn left(&self) -> Option<Duration> {
         let total = self.total.filter(|&t| self.done > 0 && t >= self.done)?;
         let by_count = self.since.elapsed().mul_f64((total - self.done) as f64 / self.done as f64);
-        Some(self.status.and_then(|s| s.left).unwrap_or(by_count))
+        Some(self.status.as_ref().and_then(|s| s.left).unwrap_or(by_count))
     }
 
     /// Memory, disk and failures, as far as they are known.
     fn facts(&self) -> String {
-        let Some(s) = self.status else { return String::new() };
-        let mut text = format!(", {} made, memory {}", output::bytes(s.bytes), output::bytes(s.memory));
+        let Some(s) = &self.status else { return String::new() };
+        let mut text = String::new();
+        for (name, done, all) in &s.parts {
+            text += &format!(", {name} {} %", done * 100 / all.max(&1));
+        }
+        text += &format!(", {} made, memory {}", output::bytes(s.bytes), output::bytes(s.memory));
         if let Some(budget) = s.memory_budget {
             text += &format!(" of {}", output::bytes(budget));
         }
@@ -154,8 +158,11 @@ impl Stage {
 
     fn json(&self) -> String {
         let seconds = self.since.elapsed().as_secs_f64();
-        let s = self.status;
+        let s = self.status.as_ref();
+        let part = |(name, done, total): &(String, u64, u64)| json!({"name": name, "done": done, "total": total});
+        let parts: Option<Vec<_>> = s.map(|s| s.parts.iter().map(part).collect());
         json!({
+            "parts": parts,
             "stage": self.what, "unit": self.unit, "done": self.done, "total": self.total, "seconds": seconds,
             "rate": self.done as f64 / seconds.max(1e-9), "seconds_left": self.left().map(|l| l.as_secs_f64()),
             "bytes": s.map(|s| s.bytes), "memory": s.map(|s| s.memory), "memory_budget": s.and_then(|s| s.memory_budget),
@@ -212,7 +219,7 @@ impl Progress for Terminal {
     fn status(&self, status: &Status) {
         let mut guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(stage) = guard.as_mut() else { return };
-        stage.status = Some(*status);
+        stage.status = Some(status.clone());
         if stage.bar.is_none() && stage.said.elapsed() >= talk().every {
             stage.tell();
         }

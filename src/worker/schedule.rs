@@ -57,6 +57,8 @@ pub(super) struct Schedule {
     running: usize,
     /// Units of each group that are not settled.
     open: Vec<usize>,
+    /// The zooms of each group.
+    names: Vec<String>,
     pub(super) blocked: u64,
     pub(super) found: u64,
 }
@@ -96,6 +98,7 @@ impl Schedule {
         }
         let mut schedule = Self {
             open: vec![0; groups.len()],
+            names: groups.iter().map(|g| format!("z{}", g.zooms)).collect(),
             entries,
             steps,
             ready: BinaryHeap::new(),
@@ -207,6 +210,18 @@ impl Schedule {
         self.steps.iter().map(|s| s.tiles_left).sum()
     }
 
+    /// The groups that are begun and not finished: zooms, tiles made now, and tiles that were to be made now.
+    pub(super) fn groups(&self) -> Vec<(String, u64, u64)> {
+        let mut groups: Vec<(String, u64, u64)> = self.names.iter().map(|name| (name.clone(), 0, 0)).collect();
+        for step in &self.steps {
+            let (_, made, all) = &mut groups[step.group];
+            *made += step.tiles_made;
+            *all += step.tiles_made + step.tiles_left;
+        }
+        groups.retain(|(_, made, all)| *made > 0 && made < all);
+        groups
+    }
+
     /// Worker seconds that are left, from what units of the same step took, and of any step where that is not known.
     /// `None` before the first unit is made.
     pub(super) fn seconds_left(&self) -> Option<f64> {
@@ -252,11 +267,16 @@ mod tests {
     fn a_unit_is_ready_when_what_it_is_made_from_is_there() {
         let mut schedule = Schedule::new(&groups(), &Finer::Nothing, |_, _, _| false);
         let mut order = Vec::new();
+        let mut begun = Vec::new();
         while let Some((node, unit, finer)) = schedule.next() {
             assert_eq!(finer == Finer::Nothing, unit.zooms.max == 5);
             order.push(unit.block.z());
             schedule.made(node, Duration::from_secs(1));
+            if order.len() == 1 {
+                begun = schedule.groups();
+            }
         }
+        assert_eq!(begun, [("z2-5".to_string(), 10, 40)]);
         assert_eq!(order, [2, 2, 1, 2, 2, 1], "a coarser unit goes first where it can");
         assert!(schedule.is_over() && schedule.tiles_left() == 0);
         assert_eq!(schedule.seconds_left(), Some(0.0));

@@ -52,6 +52,7 @@ pub(super) fn run(crew: &Crew<'_>, progress: &dyn Progress) {
         }
         let left = state.schedule.seconds_left().map(|s| Duration::from_secs_f64(s / crew.seats.len() as f64));
         let status = Status {
+            parts: state.schedule.groups(),
             left,
             memory: state.memory_now,
             memory_budget: crew.budget.total,
