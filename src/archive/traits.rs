@@ -86,6 +86,19 @@ pub trait TileSource: Send + Sync {
     /// Where the file can't be read or is damaged.
     fn read(&self, tile: Located, into: &mut Vec<u8>) -> Result<()>;
 
+    /// As [`TileSource::read`] for several tiles; pushes where in `into` each of them ends. Cheaper than one by one where
+    /// finding the file's reader costs something.
+    ///
+    /// # Errors
+    /// As [`TileSource::read`].
+    fn read_many(&self, tiles: &[Located], into: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<()> {
+        for tile in tiles {
+            self.read(*tile, into)?;
+            ends.push(into.len());
+        }
+        Ok(())
+    }
+
     /// All tiles in [`TileId`] order, each once.
     ///
     /// # Errors
