@@ -184,17 +184,34 @@ mod tests {
         for threads in [1, 2, 5] {
             let mut seen = Vec::new();
             let jobs = (0..1000u64).map(Ok);
-            in_order(threads, jobs, |n| Ok(n * 2), |n| Ok(seen.push(n))).unwrap();
+            in_order(
+                threads,
+                jobs,
+                |n| Ok(n * 2),
+                |n| {
+                    seen.push(n);
+                    Ok(())
+                },
+            )
+            .unwrap();
             assert_eq!(seen, (0..1000).map(|n| n * 2).collect::<Vec<u64>>());
 
             let mut seen = 0;
+            let mut count = |_| {
+                seen += 1;
+                Ok(())
+            };
             let fails = |n: u64| if n == 77 { Err(Error::Interrupted) } else { Ok(n) };
-            let error = in_order(threads, (0..1000).map(Ok), fails, |_| Ok(seen += 1)).unwrap_err();
+            let error = in_order(threads, (0..1000).map(Ok), fails, &mut count).unwrap_err();
             assert!(matches!(error, Error::Interrupted) && seen == 77, "{seen}");
 
             let mut seen = 0;
+            let mut count = |_| {
+                seen += 1;
+                Ok(())
+            };
             let jobs = (0..90u64).map(Ok).chain([Err(Error::Interrupted)]);
-            assert!(in_order(threads, jobs, Ok, |_| Ok(seen += 1)).is_err());
+            assert!(in_order(threads, jobs, Ok, &mut count).is_err());
             assert_eq!(seen, 90);
 
             let stop =

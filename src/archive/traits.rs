@@ -73,8 +73,8 @@ pub trait TileSource: Send + Sync {
 
     /// All tiles in [`TileId`] order, each once, and where they lie.
     ///
-    /// Streams: PMTiles walks its directories; MBTiles reads its index block by block, a million addresses at a time
-    /// (24 MB).
+    /// Streams: PMTiles walks its directories; MBTiles reads its index block by block, half a million addresses at a time
+    /// (12 MB).
     ///
     /// # Errors
     /// Where the file can't be read, is damaged, or holds an address outside of its zoom's grid.
