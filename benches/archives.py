@@ -16,6 +16,7 @@ Wall and CPU seconds and the largest resident memory of each process, the best o
 """
 
 import argparse
+import multiprocessing
 import os
 import random
 import shutil
@@ -133,7 +134,9 @@ def main():
     parser.add_argument("--only-hypso", action="store_true")
     args = parser.parse_args()
     os.makedirs(args.folder, exist_ok=True)
-    whole, parts = make(args.folder, args.tiles, args.bytes)
+    # In a process of its own: a child's peak begins with the memory of the process that started it.
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        whole, parts = pool.apply(make, (args.folder, args.tiles, args.bytes))
     out = lambda name: os.path.join(args.folder, "out-" + name)
     print("%d tiles, %.0f MB, load %.2f" % (args.tiles, os.path.getsize(whole) / 1e6, os.getloadavg()[0]))
 

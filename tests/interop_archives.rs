@@ -10,7 +10,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
+use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileEncoding, TileFormat, VerifyOptions};
+use hypso::progress::Silent;
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
 use hypso::tile::{TileCoord, TileId};
 
@@ -63,8 +64,8 @@ fn many_tiles() -> Tiles {
         .collect()
 }
 
-fn write(path: &Path, tiles: &Tiles) {
-    let mut sink = archive::create(path, &metadata(), false).unwrap();
+fn write(path: &Path, tiles: &Tiles, dedup: bool) {
+    let mut sink = archive::create_with(path, &metadata(), CreateOptions { overwrite: false, dedup }).unwrap();
     for (id, bytes) in tiles {
         sink.put(id.coord().unwrap(), bytes).unwrap();
     }
@@ -85,10 +86,10 @@ fn list_of(folder: &Path, tiles: &Tiles) -> PathBuf {
     path
 }
 
-fn check(kind: &str, tiles: &Tiles) {
+fn check(kind: &str, tiles: &Tiles, dedup: bool) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(format!("a.{kind}"));
-    write(&path, tiles);
+    write(&path, tiles, dedup);
     let list = list_of(folder.path(), tiles);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/check_archives.py");
     let output = Command::new(python()).arg(script).arg(kind).arg(&path).arg(list).output().unwrap();
@@ -102,15 +103,17 @@ fn check(kind: &str, tiles: &Tiles) {
 #[test]
 fn the_python_package_pmtiles_walks_every_directory() {
     if python_has("pmtiles") {
-        check("pmtiles", &many_tiles());
-        check("pmtiles", &many_tiles().into_iter().take(341).collect());
+        check("pmtiles", &many_tiles(), true);
+        check("pmtiles", &many_tiles().into_iter().take(341).collect(), true);
     }
 }
 
 #[test]
 fn the_python_package_pymbtiles_reads_every_tile() {
     if python_has("pymbtiles") {
-        check("mbtiles", &many_tiles());
+        check("mbtiles", &many_tiles(), false);
+        // Equal tiles once, below a view.
+        check("mbtiles", &many_tiles(), true);
     }
 }
 
@@ -140,13 +143,57 @@ fn gdal_reads_pixels_where_we_put_them() {
         tiles.insert(tile.into(), codec.encode(&heights).unwrap());
     }
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("gdal.mbtiles");
     let metadata = ArchiveMetadata { format: TileFormat::Png, tile_size: Some(256), ..metadata() };
-    let mut sink = archive::create(&path, &metadata, false).unwrap();
-    for (id, bytes) in &tiles {
-        sink.put(id.coord().unwrap(), bytes).unwrap();
+    for dedup in [false, true] {
+        let path = folder.path().join(format!("{dedup}.mbtiles"));
+        let options = CreateOptions { overwrite: false, dedup };
+        let mut sink = archive::create_with(&path, &metadata, options).unwrap();
+        for (id, bytes) in &tiles {
+            sink.put(id.coord().unwrap(), bytes).unwrap();
+        }
+        sink.finish().unwrap();
+        assert_eq!(heights_by_gdal(&path, leaf), "3776.25 1000 1000 1000 ");
     }
-    sink.finish().unwrap();
+}
+
+/// What GDAL and PyPI `pmtiles` write is read whole.
+#[test]
+fn archives_that_others_write_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = folder.path().join("ours.mbtiles");
+    write(&ours, &many_tiles(), true);
+    if python_has("pmtiles") {
+        let theirs = folder.path().join("theirs.pmtiles");
+        let script = "import sys\nfrom pmtiles.convert import mbtiles_to_pmtiles\nmbtiles_to_pmtiles(sys.argv[1], sys.argv[2], None)";
+        let output = Command::new(python()).args(["-c", script]).arg(&ours).arg(&theirs).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (a, b) = (archive::open(&ours).unwrap(), archive::open(&theirs).unwrap());
+        let found = archive::diff(a.as_ref(), b.as_ref(), 3, &|_, _, _| Ok(None), &Silent).unwrap();
+        assert!(found.same_tiles(false) && found.zooms.len() == 7, "{found:?}");
+        let report = archive::verify(&theirs, VerifyOptions { sample: Some(100) }, &|_, _| Ok(()), &Silent).unwrap();
+        assert_eq!(report.errors, 0, "{:?}", report.problems);
+    }
+    if installed(Command::new("gdal_translate").arg("--version"), "gdal_translate") {
+        let (raster, theirs) = (folder.path().join("a.pgm"), folder.path().join("gdal.mbtiles"));
+        std::fs::write(
+            &raster,
+            [b"P5 64 64 255 ".as_slice(), &(0..4096).map(|n| n as u8).collect::<Vec<u8>>()].concat(),
+        )
+        .unwrap();
+        let box_of = ["-a_srs", "EPSG:3857", "-a_ullr", "0", "10000", "10000", "0"];
+        let made = ["-of", "MBTiles", "-co", "TILE_FORMAT=PNG"];
+        let mut command = Command::new("gdal_translate");
+        let output = command.arg("-q").args(box_of).args(made).arg(&raster).arg(&theirs).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let report = archive::verify(&theirs, VerifyOptions::default(), &|_, _| Ok(()), &Silent).unwrap();
+        assert!(report.errors == 0 && report.checked > 0, "{:?}", report.problems);
+        let source = archive::open(&theirs).unwrap();
+        let id = source.ids().unwrap().next().unwrap().unwrap().coord().unwrap();
+        assert!(id.bounds().overlaps(&hypso::tile::Bounds::new(0.0, 0.0, 10_000.0, 10_000.0)), "{id}");
+    }
+}
+
+fn heights_by_gdal(path: &Path, leaf: TileCoord) -> String {
     let bounds = leaf.bounds();
     let pixel = bounds.width() / 256.0;
     let mut seen = String::new();
@@ -155,7 +202,7 @@ fn gdal_reads_pixels_where_we_put_them() {
         let y = bounds.max_y - (f64::from(row) + 0.5) * pixel;
         let output = Command::new("gdallocationinfo")
             .args(["-valonly", "-geoloc", "-b", "1", "-b", "2", "-b", "3"])
-            .arg(&path)
+            .arg(path)
             .args([x.to_string(), y.to_string()])
             .output()
             .unwrap();
@@ -164,5 +211,5 @@ fn gdal_reads_pixels_where_we_put_them() {
         let [r, g, b] = bands[..] else { panic!("{}", String::from_utf8_lossy(&output.stderr)) };
         write!(seen, "{} ", r * 256.0 + g + b / 256.0 - 32768.0).unwrap();
     }
-    assert_eq!(seen, "3776.25 1000 1000 1000 ");
+    seen
 }

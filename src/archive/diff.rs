@@ -70,6 +70,9 @@ pub struct ZoomDifference {
     pub largest: f64,
 }
 
+/// A tile, how it differs, and its bytes in both archives.
+type Compared = (TileCoord, Option<Change>, (u64, u64));
+
 impl ZoomDifference {
     fn add(&mut self, change: Change, bytes: (u64, u64)) {
         match change {
@@ -131,7 +134,7 @@ pub fn diff(
     let mut out = Differences { metadata: metadata(a, b), ..Differences::default() };
     progress.begin("comparing tiles", Some(a.tile_count()?.max(b.tile_count()?)), "tiles");
     let inputs = [a, b];
-    let work = |batch: Vec<Holders>| -> Result<Vec<(TileCoord, Option<Change>, (u64, u64))>> {
+    let work = |batch: Vec<Holders>| -> Result<Vec<Compared>> {
         let mut bytes = [Vec::new(), Vec::new()];
         let mut found = Vec::with_capacity(batch.len());
         for holders in batch {
@@ -154,7 +157,7 @@ pub fn diff(
         }
         Ok(found)
     };
-    in_order(threads(), batches(Join::new(&inputs)?, BATCH, progress), work, |found| {
+    in_order(threads(), batches(Join::new(&inputs)?, BATCH, progress), work, |found: Vec<Compared>| {
         progress.advance(found.len() as u64);
         for (tile, change, bytes) in found {
             match change {

@@ -1,5 +1,6 @@
 //! Work on many tiles by several threads, with the results in the order of the tiles.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -81,14 +82,20 @@ pub(crate) fn threads() -> usize {
 }
 
 /// Tiles of several inputs that were read together.
-pub(super) struct Batch {
+struct Batch {
     data: Vec<u8>,
-    tiles: Vec<(TileCoord, std::ops::Range<usize>)>,
+    /// Where each content ends.
+    ends: Vec<usize>,
+    /// Each tile and the number of its content.
+    tiles: Vec<(TileCoord, usize)>,
 }
 
 impl Batch {
-    pub(super) fn iter(&self) -> impl Iterator<Item = (TileCoord, &[u8])> {
-        self.tiles.iter().map(|(tile, range)| (*tile, &self.data[range.clone()]))
+    fn iter(&self) -> impl Iterator<Item = (TileCoord, &[u8])> {
+        self.tiles.iter().map(|&(tile, n)| {
+            let start = n.checked_sub(1).map_or(0, |before| self.ends[before]);
+            (tile, &self.data[start..self.ends[n]])
+        })
     }
 }
 
@@ -102,24 +109,27 @@ pub(super) fn read_all(
     progress: &dyn Progress,
     mut take: impl FnMut(TileCoord, &[u8]) -> Result<()>,
 ) -> Result<()> {
+    // Room as the largest batch so far needed it: growing copies.
+    let room = AtomicUsize::new(0);
     let read = |jobs: Vec<(usize, Located)>| -> Result<Batch> {
-        let mut batch = Batch { data: Vec::new(), tiles: Vec::with_capacity(jobs.len()) };
-        let mut last: Option<(usize, Located)> = None;
-        for (n, tile) in jobs {
-            let Some(coord) = tile.id.coord() else { return Err(beyond(tile.id)) };
-            // Neighbours that share a content, as the sea gives them, are read once.
-            let range = match (last, batch.tiles.last()) {
-                (Some((m, before)), Some((_, range))) if m == n && before.same_content(&tile) => range.clone(),
-                _ => {
-                    let start = batch.data.len();
-                    inputs[n].read(tile, &mut batch.data)?;
-                    start..batch.data.len()
+        let mut data = Vec::with_capacity(room.load(Ordering::Relaxed));
+        let (mut wanted, mut ends) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
+        let mut tiles = Vec::with_capacity(jobs.len());
+        for run in jobs.chunk_by(|a, b| a.0 == b.0) {
+            wanted.clear();
+            let first = ends.len();
+            for (_, tile) in run {
+                let Some(coord) = tile.id.coord() else { return Err(beyond(tile.id)) };
+                // Neighbours that share a content, as the sea gives them, are read once.
+                if wanted.last().is_none_or(|last: &Located| !last.same_content(tile)) {
+                    wanted.push(*tile);
                 }
-            };
-            batch.tiles.push((coord, range));
-            last = Some((n, tile));
+                tiles.push((coord, first + wanted.len() - 1));
+            }
+            inputs[run[0].0].read_many(&wanted, &mut data, &mut ends)?;
         }
-        Ok(batch)
+        room.fetch_max(data.len(), Ordering::Relaxed);
+        Ok(Batch { data, ends, tiles })
     };
     in_order(threads(), batches(chosen, BATCH, progress), read, |batch: Batch| {
         for (tile, bytes) in batch.iter() {
@@ -174,17 +184,34 @@ mod tests {
         for threads in [1, 2, 5] {
             let mut seen = Vec::new();
             let jobs = (0..1000u64).map(Ok);
-            in_order(threads, jobs, |n| Ok(n * 2), |n| Ok(seen.push(n))).unwrap();
+            in_order(
+                threads,
+                jobs,
+                |n| Ok(n * 2),
+                |n| {
+                    seen.push(n);
+                    Ok(())
+                },
+            )
+            .unwrap();
             assert_eq!(seen, (0..1000).map(|n| n * 2).collect::<Vec<u64>>());
 
             let mut seen = 0;
+            let mut count = |_| {
+                seen += 1;
+                Ok(())
+            };
             let fails = |n: u64| if n == 77 { Err(Error::Interrupted) } else { Ok(n) };
-            let error = in_order(threads, (0..1000).map(Ok), fails, |_| Ok(seen += 1)).unwrap_err();
+            let error = in_order(threads, (0..1000).map(Ok), fails, &mut count).unwrap_err();
             assert!(matches!(error, Error::Interrupted) && seen == 77, "{seen}");
 
             let mut seen = 0;
+            let mut count = |_| {
+                seen += 1;
+                Ok(())
+            };
             let jobs = (0..90u64).map(Ok).chain([Err(Error::Interrupted)]);
-            assert!(in_order(threads, jobs, Ok, |_| Ok(seen += 1)).is_err());
+            assert!(in_order(threads, jobs, Ok, &mut count).is_err());
             assert_eq!(seen, 90);
 
             let stop =

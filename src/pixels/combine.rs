@@ -42,9 +42,8 @@ pub fn combine(tiles: &[&ElevationTile], rule: Rule, nodata: Option<f32>) -> Opt
     let mut winners = vec![NO_INPUT; out.values.len()];
     let mut sums = if rule == Rule::Mean { vec![(0.0f64, 0u32); out.values.len()] } else { Vec::new() };
     for (n, tile) in tiles.iter().enumerate() {
-        for at in 0..out.values.len() {
-            let value = tile.values[at];
-            if tile.valid[at] == 0 || Some(value) == nodata {
+        for (at, (&value, &valid)) in tile.values.iter().zip(&tile.valid).enumerate() {
+            if valid == 0 || Some(value) == nodata {
                 continue;
             }
             let takes = winners[at] == NO_INPUT

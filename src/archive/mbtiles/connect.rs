@@ -13,7 +13,7 @@ use super::sql;
 use crate::error::{Error, Result};
 
 /// Pages that a connection keeps, KiB.
-const CACHE_KIB: i64 = 8192;
+const CACHE_KIB: i64 = 4096;
 
 /// Connections of one database, one for each thread that reads at a time.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ pub(super) struct Layout {
     join: String,
     /// The expression of a content's place, where it has one.
     place: Option<String>,
-    /// Gives the content at a place.
-    data: String,
+    /// The table of contents, where they have places.
+    contents: &'static str,
     /// True where an index leads to the addresses of one zoom.
     indexed: bool,
 }
@@ -57,7 +57,7 @@ impl Layout {
             columns: ["zoom_level", "tile_column", "tile_row"],
             join: String::new(),
             place: None,
-            data: "SELECT tile_data FROM tiles WHERE rowid = ?1".to_owned(),
+            contents: "tiles",
             indexed: false,
         };
         if layout.kind == Kind::Table {
@@ -72,10 +72,10 @@ impl Layout {
                     columns: [z, x, y],
                     join: format!(" CROSS JOIN {images} ON {images}.{id} = {map}.{key}"),
                     place: Some(format!("{images}.rowid")),
-                    data: format!("SELECT tile_data FROM {images} WHERE rowid = ?1"),
+                    contents: images,
                     indexed: false,
                 };
-                if connection.prepare(&shared.select("")).is_ok() && connection.prepare(&shared.data).is_ok() {
+                if connection.prepare(&shared.select("")).is_ok() && connection.prepare(&shared.data()).is_ok() {
                     layout = shared;
                     break;
                 }
@@ -138,8 +138,13 @@ impl Layout {
     }
 
     /// Gives the content at place `?1`.
-    pub(super) fn data(&self) -> &str {
-        &self.data
+    pub(super) fn data(&self) -> String {
+        format!("SELECT tile_data FROM {} WHERE rowid = ?1", self.contents)
+    }
+
+    /// The table of contents.
+    pub(super) fn contents(&self) -> &'static str {
+        self.contents
     }
 }
 

@@ -243,10 +243,37 @@ impl TileSource for MbtilesReader {
         }
         let connection = self.connection()?;
         let error = || sql("read a tile", &self.path);
-        let mut statement = connection.prepare_cached(self.layout.data()).map_err(error())?;
+        let mut statement = connection.prepare_cached(&self.layout.data()).map_err(error())?;
         let mut rows = statement.query([tile.place as i64]).map_err(error())?;
         let row = rows.next().map_err(error())?.ok_or_else(missing)?;
         self.take(row, name, into)
+    }
+
+    fn read_many(&self, tiles: &[Located], into: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<()> {
+        let mut rest = tiles;
+        if self.layout.has_places() {
+            let connection = self.connection()?;
+            // Straight from the pages into our buffer; what is no blob is left to the slower way.
+            let Some(first) = rest.first() else { return Ok(()) };
+            let table = self.layout.contents();
+            if let Ok(mut blob) = connection.blob_open("main", table, "tile_data", first.place as i64, true) {
+                while let Some((tile, others)) = rest.split_first() {
+                    if blob.reopen(tile.place as i64).is_err() {
+                        break;
+                    }
+                    let start = into.len();
+                    into.resize(start + blob.len(), 0);
+                    blob.read_at_exact(&mut into[start..], 0).map_err(sql("read a tile", &self.path))?;
+                    ends.push(into.len());
+                    rest = others;
+                }
+            }
+        }
+        for tile in rest {
+            self.read(*tile, into)?;
+            ends.push(into.len());
+        }
+        Ok(())
     }
 
     fn tile_count(&self) -> Result<u64> {

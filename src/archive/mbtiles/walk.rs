@@ -13,8 +13,8 @@ use crate::archive::Located;
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
-/// Addresses that are held at a time: 24 MB.
-const BLOCK: usize = 1 << 20;
+/// Addresses that are held at a time: 12 MB.
+const BLOCK: usize = 1 << 19;
 
 /// The walk. Ends after the first error.
 pub(super) struct Walk<'a> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use super::{APPLICATION_ID, rows, sql, stored_row, tile_at};
 use crate::archive::contents::{ContentHash, Contents};
@@ -72,7 +72,9 @@ impl MbtilesWriter {
     fn begin(path: &Path, metadata: &ArchiveMetadata, overwrite: bool, shared: bool) -> Result<Self> {
         let pending = PendingFile::create(path, overwrite)?;
         let begin = || -> rusqlite::Result<Connection> {
-            let connection = Connection::open(pending.path())?;
+            let flags =
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(pending.path(), flags)?;
             connection.pragma_update(None, "application_id", APPLICATION_ID)?;
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
