@@ -2,8 +2,8 @@
 //! process, and from a mapped file, raw and compressed.
 //!
 //! `cargo bench --bench record_store` makes 20 000 records, or as many as `HYPSO_BENCH_TRAINING` says (the story has
-//! 300 000), in `HYPSO_BENCH_FOLDER`, where they stay and are taken from, or a temporary folder, measures every engine in processes of its own, and prints
-//! tables. What is in them: `docs/record-store.md`. Results: `RESULTS.md`.
+//! 300 000), in a temporary folder or in `HYPSO_BENCH_FOLDER`, where they stay and are taken from the next time. It measures
+//! every engine in processes of its own, and prints tables. What is in them: `docs/record-store.md`. Results: `RESULTS.md`.
 
 #[path = "common/processes.rs"]
 mod processes;
