@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 pub type Failure = Box<dyn std::error::Error>;
 
@@ -71,6 +72,34 @@ pub fn memory(name: &str) -> Result<f64, Failure> {
     let Ok(text) = std::fs::read_to_string("/proc/self/smaps_rollup") else { return Ok(f64::NAN) };
     let line = text.lines().find(|l| l.split(':').next() == Some(name)).ok_or("no such line")?;
     Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse()?)
+}
+
+/// Seconds on the clock and on the processor. Where other work uses the machine, the latter is what an engine costs.
+pub struct Stopwatch {
+    begin: Instant,
+    cpu: f64,
+}
+
+impl Stopwatch {
+    pub fn start() -> Self {
+        Self { begin: Instant::now(), cpu: cpu() }
+    }
+
+    pub fn wall(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64()
+    }
+
+    /// Of the first thread of the process; on the clock where the system does not tell.
+    pub fn cpu(&self) -> f64 {
+        let cpu = cpu() - self.cpu;
+        if cpu.is_nan() { self.wall() } else { cpu }
+    }
+}
+
+/// Seconds that the first thread of this process was on a processor.
+fn cpu() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    text.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).map_or(f64::NAN, |n| n / 1e9)
 }
 
 /// Asks the system to drop a file from memory, as far as no process has mapped it. `dd` does that where it is GNU's.
