@@ -22,7 +22,16 @@ pub fn pixel_scale(map: &PixelMap, size: u32, info: &RasterInfo) -> (f64, f64) {
     }
     let middle = (side / 2, side / 2);
     let at_center = stretch(map, side, middle);
-    let near = nearest_inside(map, side, info).and_then(|pixel| stretch(map, side, pixel));
+    // Where the raster holds the centre, that is its nearest pixel.
+    let held = match map {
+        PixelMap::Separable { cols, rows } => inside(cols[middle.0], info.width) && inside(rows[middle.1], info.height),
+        PixelMap::Grid { cols, rows } => {
+            let at = middle.1 * side + middle.0;
+            inside(cols[at], info.width) && inside(rows[at], info.height)
+        }
+    };
+    let nearest = if held { Some(middle) } else { nearest_inside(map, side, info) };
+    let near = nearest.and_then(|pixel| stretch(map, side, pixel));
     let alike = |a: f64, b: f64| a <= b * 1.25 && b <= a * 1.25;
     let (x, y) = match (at_center, near) {
         (Some(center), Some(near)) if !alike(center.0, near.0) || !alike(center.1, near.1) => near,
@@ -89,11 +98,15 @@ pub fn source_window(map: &PixelMap, info: &RasterInfo, resampling: Resampling, 
             rows.iter().filter(|&&v| inside(v, info.height)).for_each(|&v| grow(&mut y, v));
         }
         PixelMap::Grid { cols, rows } => {
+            // Without branches, so that the compiler makes vector instructions of it.
+            let (width, height) = (f64::from(info.width), f64::from(info.height));
+            let least = |a: f64, b: f64| if a < b { a } else { b };
+            let most = |a: f64, b: f64| if a > b { a } else { b };
             for (&col, &row) in cols.iter().zip(rows) {
-                if inside(col, info.width) && inside(row, info.height) {
-                    grow(&mut x, col);
-                    grow(&mut y, row);
-                }
+                let held = (col >= 0.0) & (col < width) & (row >= 0.0) & (row < height);
+                let or = |v: f64, none: f64| if held { v } else { none };
+                x = (least(or(col, f64::INFINITY), x.0), most(or(col, f64::NEG_INFINITY), x.1));
+                y = (least(or(row, f64::INFINITY), y.0), most(or(row, f64::NEG_INFINITY), y.1));
             }
         }
     }
@@ -171,13 +184,16 @@ pub fn resample(
         }
         PixelMap::Grid { cols, rows } => {
             let plain = across.is_plain_bilinear() && down.is_plain_bilinear();
+            let full = plain && cells.state.iter().all(|&s| s == State::VALID);
             let (mut wx, mut wy) = (Vec::new(), Vec::new());
             for at in 0..side * side {
                 if valid[at] != 0 || !inside(cols[at], info.width) || !inside(rows[at], info.height) {
                     continue;
                 }
                 let mut value = None;
-                if plain {
+                if full {
+                    value = four_of_full(cells, split(cols[at]), split(rows[at]));
+                } else if plain {
                     let ((col, fx), (row, fy)) = (split(cols[at]), split(rows[at]));
                     let (col, row) = (col - cells.window.col, row - cells.window.row);
                     if let (Ok(col), Some((north, south))) = (usize::try_from(col), line_pair(cells, row)) {
@@ -293,6 +309,21 @@ fn four(north: &Line, south: &Line, col: usize, fx: f64, fy: f64) -> Option<f32>
     let (north, south) = (&north.values[col..col + 2], &south.values[col..col + 2]);
     let north = f64::from(north[0]) * (1.0 - fx) + f64::from(north[1]) * fx;
     let south = f64::from(south[0]) * (1.0 - fx) + f64::from(south[1]) * fx;
+    Some((north * (1.0 - fy) + south * fy) as f32)
+}
+
+/// Plain bilinear in a window whose cells are all valid; `None` where one of the four is beyond it.
+#[inline]
+fn four_of_full(cells: &Cells, (col, fx): (i64, f64), (row, fy): (i64, f64)) -> Option<f32> {
+    let width = cells.window.width;
+    let (col, row) = ((col - cells.window.col) as usize, (row - cells.window.row) as usize);
+    // Numbers below zero are huge here.
+    if col >= width.saturating_sub(1) || row >= cells.window.height.saturating_sub(1) {
+        return None;
+    }
+    let two = cells.values.get(row * width + col..(row + 1) * width + col + 2)?;
+    let mix = |a: f32, b: f32| f64::from(a) * (1.0 - fx) + f64::from(b) * fx;
+    let (north, south) = (mix(two[0], two[1]), mix(two[width], two[width + 1]));
     Some((north * (1.0 - fy) + south * fy) as f32)
 }
 

@@ -17,7 +17,7 @@ const MOST_BLEND: f64 = 256.0;
 /// The widest void that is filled, in pixels.
 const MOST_GAP: u32 = 256;
 /// Surroundings grow in steps of the blocks that positions are interpolated in, so that the tile's own stay the same.
-const BLOCK: u32 = 32;
+const BLOCK: u32 = 64;
 
 impl RenderOptions {
     /// True where a tile depends on what lies around it.
