@@ -160,6 +160,7 @@ pub fn resample(
         PixelMap::Separable { cols, rows } => {
             let across = Axis::new(across, cols, info.width, cells.window.col);
             let down = Axis::new(down, rows, info.height, cells.window.row);
+            let mut lines = Lines::new(&across, &down, cells);
             for (y, v) in down.taps.iter().enumerate() {
                 let Some(v) = v else { continue };
                 let line = y * side;
@@ -171,6 +172,16 @@ pub fn resample(
                             && let Some(value) = four(&north, &south, tap.first, tap.part, v.part)
                         {
                             put(at, Some(value), values, valid);
+                        }
+                    }
+                }
+                // Wider kernels: first across, then down, where all cells are valid.
+                if let Some(lines) = &mut lines
+                    && let Some((sums, whole)) = lines.sum(v.first, down.of(v))
+                {
+                    for (x, (&sum, &whole)) in sums.iter().zip(whole).enumerate() {
+                        if whole == 1 && valid[line + x] == 0 {
+                            put(line + x, Some(sum as f32), values, valid);
                         }
                     }
                 }
@@ -230,6 +241,90 @@ struct Tap {
     part: f64,
     /// Its weights in [`Axis::weights`].
     range: std::ops::Range<usize>,
+}
+
+/// Rows of cells resampled across, for kernels that are not plain bilinear: each is made once, though several rows of
+/// pixels need it.
+struct Lines<'a> {
+    across: &'a Axis,
+    cells: &'a Cells,
+    /// As many as the kernel has rows; row n of the window lies at n modulo that.
+    made: Vec<Made>,
+    sums: Vec<f64>,
+    whole: Vec<u8>,
+}
+
+/// One of [`Lines`].
+struct Made {
+    row: usize,
+    values: Vec<f64>,
+    /// 1 where all cells of the kernel are valid.
+    whole: Vec<u8>,
+}
+
+impl<'a> Lines<'a> {
+    /// `None` where plain bilinear does the work.
+    fn new(across: &'a Axis, down: &Axis, cells: &'a Cells) -> Option<Self> {
+        if across.plain.is_some() && down.plain.is_some() {
+            return None;
+        }
+        let most = down.taps.iter().flatten().map(|tap| tap.range.len()).max().unwrap_or(0);
+        let side = across.taps.len();
+        let line = || Made { row: usize::MAX, values: vec![0.0; side], whole: vec![0; side] };
+        let made = (0..most.max(1)).map(|_| line()).collect();
+        Some(Self { across, cells, made, sums: vec![0.0; side], whole: vec![0; side] })
+    }
+
+    /// The weighted sums of the rows from `first` on, and where all of their cells are valid; `None` where one is beyond
+    /// the window.
+    fn sum(&mut self, first: i64, weights: &[f64]) -> Option<(&[f64], &[u8])> {
+        let first = usize::try_from(first).ok()?;
+        if first + weights.len() > self.cells.window.height {
+            return None;
+        }
+        self.sums.fill(0.0);
+        self.whole.fill(1);
+        let ring = self.made.len();
+        for (row, &weight) in (first..).zip(weights) {
+            let made = &mut self.made[row % ring];
+            if made.row != row {
+                made.fill(row, self.across, self.cells);
+            }
+            for (sum, &value) in self.sums.iter_mut().zip(&made.values) {
+                *sum += weight * value;
+            }
+            for (whole, &here) in self.whole.iter_mut().zip(&made.whole) {
+                *whole &= here;
+            }
+        }
+        Some((&self.sums, &self.whole))
+    }
+}
+
+impl Made {
+    /// Resamples a row of the window.
+    fn fill(&mut self, row: usize, across: &Axis, cells: &Cells) {
+        self.row = row;
+        let width = cells.window.width;
+        let values = &cells.values[row * width..(row + 1) * width];
+        let state = &cells.state[row * width..(row + 1) * width];
+        let all = state.iter().all(|&s| s == State::VALID);
+        for (x, tap) in across.taps.iter().enumerate() {
+            (self.values[x], self.whole[x]) = (0.0, 0);
+            let Some(tap) = tap else { continue };
+            let weights = across.of(tap);
+            let Ok(first) = usize::try_from(tap.first) else { continue };
+            let (Some(cells), Some(states)) =
+                (values.get(first..first + weights.len()), state.get(first..first + weights.len()))
+            else {
+                continue;
+            };
+            if all || states.iter().all(|&s| s == State::VALID) {
+                self.values[x] = cells.iter().zip(weights).map(|(&v, w)| f64::from(v) * w).sum();
+                self.whole[x] = 1;
+            }
+        }
+    }
 }
 
 /// Plain bilinear at one of the tile's columns: the first of its two cells, and the weight of the second.
