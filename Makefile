@@ -1,8 +1,11 @@
 # hypso: `make demo` shows everything, `make test` checks everything.
-.PHONY: demo test lint doc bench fuzz memcheck clean
+.PHONY: demo seam test lint doc bench fuzz memcheck clean
 
 demo: ## build, make a sample, and turn it into a PMTiles and a picture in demo/
 	@scripts/demo.sh
+
+seam: ## the pictures of docs/seams.md, in demo/
+	@scripts/seam.sh
 
 test: ## all tests
 	@scripts/test.sh

@@ -279,3 +279,32 @@ fn an_archive_is_compared_with_its_sources() {
     let (table, _) = ok(at, &["verify", "a.pmtiles", "--against", "s.hypso"]);
     assert!(table.contains("against the sources") && table.contains("-2.0"), "{table}");
 }
+
+#[test]
+fn both_parts_of_a_file_across_the_180th_meridian_survive_updates_and_lists() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    Sheet::north_up("EPSG:4326", 179.9, -16.8, 0.002, 100, 60)
+        .write(&at.join("fiji/x/a.tif"), &|_, y| 900.0 + y * 1e-4);
+    Sheet::north_up("EPSG:4326", 179.5, -16.8, 0.002, 100, 60).write(&at.join("fiji/b.tif"), &|_, _| 200.0);
+    ok(at, &["build", "-o", "s.hypso", "fiji", "--tile-size", "256", "--write-bounds", "fiji/bounds.csv"]);
+    let records = |store: &str| {
+        let (text, _) = ok(at, &["query", store, "--bbox", "-180", "-20", "180", "-10", "--format", "json"]);
+        let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+        found.as_array().unwrap().len()
+    };
+    assert_eq!(records("s.hypso"), 3);
+    let (_, said) = ok(at, &["build", "-o", "s.hypso", "fiji", "--tile-size", "256", "--update"]);
+    assert!(said.contains("3 unchanged, 0 read"), "{said}");
+    // One line a file: the box of the first reaches beyond the world.
+    let list = std::fs::read_to_string(at.join("fiji/bounds.csv")).unwrap();
+    assert_eq!(list.lines().count(), 3, "{list}");
+    ok(at, &["build", "-o", "l.hypso", "fiji/bounds.csv", "--tile-size", "256"]);
+    assert_eq!(records("l.hypso"), 3);
+    ok(at, &["aggregate", "s.hypso", "-o", "s.pmtiles"]);
+    ok(at, &["aggregate", "l.hypso", "-o", "l.pmtiles"]);
+    let (a, b) = (tiles(&at.join("s.pmtiles")), tiles(&at.join("l.pmtiles")));
+    assert!(
+        a == b && a.keys().any(|t| t.z() > 5 && t.x() == 0) && a.keys().any(|t| t.x() + 1 == 1 << t.z() && t.z() > 5)
+    );
+}

@@ -158,3 +158,31 @@ fn a_record_changes_nothing_beyond_its_reach() {
         assert!(blend == 0.0 || beside > 100, "blending reaches beyond the record: {beside}");
     }
 }
+
+/// A fine source inside of a coarse one: the coarse tiles around it are sampled without reading the fine files, which would be
+/// far too many cells, and the border is soft where the fine one is.
+#[test]
+fn finer_records_are_not_read_for_coarse_tiles() {
+    let folder = tempfile::tempdir().unwrap();
+    Sheet::around("EPSG:3857", CENTER, 600.0, 0.0, 200, 200).write(&folder.path().join("coarse/a.tif"), &base);
+    Sheet::around("EPSG:3857", CENTER, 20.0, 0.0, 300, 300)
+        .write(&folder.path().join("fine/a.tif"), &|x, y| base(x, y) + 40.0);
+    let store = store_of_folders(&[folder.path().join("fine"), folder.path().join("coarse")]);
+    let fine = store.records().iter().find(|r| r.native_zoom() == ZOOM).unwrap().bounds();
+    let (plan, mut options) = options_of(&store, (0, ZOOM), Coverage::Native);
+    (options.blend, options.fill_gaps) = (200.0, 6);
+    let tiles = render(&store, &plan, &options);
+    let coarse = tiles.heights.iter().filter(|(t, _)| t.z() == 8).flat_map(|(t, tile)| pixels(*t, tile));
+    // Neither near the fine one nor at the coarse one's own edge, where kernels lack a half.
+    let own = store.records().iter().map(|r| r.bounds()).reduce(|a, b| a.union(&b)).unwrap().buffered(-2000.0);
+    let away = |x: f64, y: f64| !fine.buffered(2000.0).contains_point(x, y) && own.contains_point(x, y);
+    let mut count = 0;
+    for (x, y, height, _) in coarse.filter(|p| p.3 && away(p.0, p.1)) {
+        assert!((height - base(x, y)).abs() < 0.5, "{height} {}", base(x, y));
+        count += 1;
+    }
+    assert!(count > 1000);
+    let border = tiles.heights.iter().filter(|(t, _)| t.z() == ZOOM).flat_map(|(t, tile)| pixels(*t, tile));
+    let soft = border.filter(|(x, y, h, v)| *v && (5.0..35.0).contains(&(h - base(*x, *y)))).count();
+    assert!(soft > 1000, "{soft}");
+}

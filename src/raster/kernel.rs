@@ -99,8 +99,11 @@ impl Kernel {
 
 /// The left one of the two cells whose centres are around `at`, and how far `at` is on the way to the right one.
 pub(super) fn split(at: f64) -> (i64, f64) {
-    let left = (at - 0.5).floor();
-    (left as i64, at - 0.5 - left)
+    // As floor, which is a call on plain x86-64.
+    let place = at - 0.5;
+    let whole = place as i64;
+    let left = whole - i64::from(whole as f64 > place);
+    (left, place - left as f64)
 }
 
 /// Keys' cubic convolution, a = -0.5.

@@ -22,7 +22,16 @@ pub fn pixel_scale(map: &PixelMap, size: u32, info: &RasterInfo) -> (f64, f64) {
     }
     let middle = (side / 2, side / 2);
     let at_center = stretch(map, side, middle);
-    let near = nearest_inside(map, side, info).and_then(|pixel| stretch(map, side, pixel));
+    // Where the raster holds the centre, that is its nearest pixel.
+    let held = match map {
+        PixelMap::Separable { cols, rows } => inside(cols[middle.0], info.width) && inside(rows[middle.1], info.height),
+        PixelMap::Grid { cols, rows } => {
+            let at = middle.1 * side + middle.0;
+            inside(cols[at], info.width) && inside(rows[at], info.height)
+        }
+    };
+    let nearest = if held { Some(middle) } else { nearest_inside(map, side, info) };
+    let near = nearest.and_then(|pixel| stretch(map, side, pixel));
     let alike = |a: f64, b: f64| a <= b * 1.25 && b <= a * 1.25;
     let (x, y) = match (at_center, near) {
         (Some(center), Some(near)) if !alike(center.0, near.0) || !alike(center.1, near.1) => near,
@@ -89,11 +98,15 @@ pub fn source_window(map: &PixelMap, info: &RasterInfo, resampling: Resampling, 
             rows.iter().filter(|&&v| inside(v, info.height)).for_each(|&v| grow(&mut y, v));
         }
         PixelMap::Grid { cols, rows } => {
+            // Without branches, so that the compiler makes vector instructions of it.
+            let (width, height) = (f64::from(info.width), f64::from(info.height));
+            let least = |a: f64, b: f64| if a < b { a } else { b };
+            let most = |a: f64, b: f64| if a > b { a } else { b };
             for (&col, &row) in cols.iter().zip(rows) {
-                if inside(col, info.width) && inside(row, info.height) {
-                    grow(&mut x, col);
-                    grow(&mut y, row);
-                }
+                let held = (col >= 0.0) & (col < width) & (row >= 0.0) & (row < height);
+                let or = |v: f64, none: f64| if held { v } else { none };
+                x = (least(or(col, f64::INFINITY), x.0), most(or(col, f64::NEG_INFINITY), x.1));
+                y = (least(or(row, f64::INFINITY), y.0), most(or(row, f64::NEG_INFINITY), y.1));
             }
         }
     }
@@ -147,6 +160,7 @@ pub fn resample(
         PixelMap::Separable { cols, rows } => {
             let across = Axis::new(across, cols, info.width, cells.window.col);
             let down = Axis::new(down, rows, info.height, cells.window.row);
+            let mut lines = Lines::new(&across, &down, cells);
             for (y, v) in down.taps.iter().enumerate() {
                 let Some(v) = v else { continue };
                 let line = y * side;
@@ -161,6 +175,16 @@ pub fn resample(
                         }
                     }
                 }
+                // Wider kernels: first across, then down, where all cells are valid.
+                if let Some(lines) = &mut lines
+                    && let Some((sums, whole)) = lines.sum(v.first, down.of(v))
+                {
+                    for (x, (&sum, &whole)) in sums.iter().zip(whole).enumerate() {
+                        if whole == 1 && valid[line + x] == 0 {
+                            put(line + x, Some(sum as f32), values, valid);
+                        }
+                    }
+                }
                 for (x, u) in across.taps.iter().enumerate() {
                     let Some(u) = u else { continue };
                     if valid[line + x] == 0 {
@@ -171,13 +195,16 @@ pub fn resample(
         }
         PixelMap::Grid { cols, rows } => {
             let plain = across.is_plain_bilinear() && down.is_plain_bilinear();
+            let full = plain && cells.state.iter().all(|&s| s == State::VALID);
             let (mut wx, mut wy) = (Vec::new(), Vec::new());
             for at in 0..side * side {
                 if valid[at] != 0 || !inside(cols[at], info.width) || !inside(rows[at], info.height) {
                     continue;
                 }
                 let mut value = None;
-                if plain {
+                if full {
+                    value = four_of_full(cells, split(cols[at]), split(rows[at]));
+                } else if plain {
                     let ((col, fx), (row, fy)) = (split(cols[at]), split(rows[at]));
                     let (col, row) = (col - cells.window.col, row - cells.window.row);
                     if let (Ok(col), Some((north, south))) = (usize::try_from(col), line_pair(cells, row)) {
@@ -234,6 +261,90 @@ struct Tap {
     part: f64,
     /// Its weights in [`Axis::weights`].
     range: std::ops::Range<usize>,
+}
+
+/// Rows of cells resampled across, for kernels that are not plain bilinear: each is made once, though several rows of
+/// pixels need it.
+struct Lines<'a> {
+    across: &'a Axis,
+    cells: &'a Cells,
+    /// As many as the kernel has rows; row n of the window lies at n modulo that.
+    made: Vec<Made>,
+    sums: Vec<f64>,
+    whole: Vec<u8>,
+}
+
+/// One of [`Lines`].
+struct Made {
+    row: usize,
+    values: Vec<f64>,
+    /// 1 where all cells of the kernel are valid.
+    whole: Vec<u8>,
+}
+
+impl<'a> Lines<'a> {
+    /// `None` where plain bilinear does the work.
+    fn new(across: &'a Axis, down: &Axis, cells: &'a Cells) -> Option<Self> {
+        if across.plain.is_some() && down.plain.is_some() {
+            return None;
+        }
+        let most = down.taps.iter().flatten().map(|tap| tap.range.len()).max().unwrap_or(0);
+        let side = across.taps.len();
+        let line = || Made { row: usize::MAX, values: vec![0.0; side], whole: vec![0; side] };
+        let made = (0..most.max(1)).map(|_| line()).collect();
+        Some(Self { across, cells, made, sums: vec![0.0; side], whole: vec![0; side] })
+    }
+
+    /// The weighted sums of the rows from `first` on, and where all of their cells are valid; `None` where one is beyond
+    /// the window.
+    fn sum(&mut self, first: i64, weights: &[f64]) -> Option<(&[f64], &[u8])> {
+        let first = usize::try_from(first).ok()?;
+        if first + weights.len() > self.cells.window.height {
+            return None;
+        }
+        self.sums.fill(0.0);
+        self.whole.fill(1);
+        let ring = self.made.len();
+        for (row, &weight) in (first..).zip(weights) {
+            let made = &mut self.made[row % ring];
+            if made.row != row {
+                made.fill(row, self.across, self.cells);
+            }
+            for (sum, &value) in self.sums.iter_mut().zip(&made.values) {
+                *sum += weight * value;
+            }
+            for (whole, &here) in self.whole.iter_mut().zip(&made.whole) {
+                *whole &= here;
+            }
+        }
+        Some((&self.sums, &self.whole))
+    }
+}
+
+impl Made {
+    /// Resamples a row of the window.
+    fn fill(&mut self, row: usize, across: &Axis, cells: &Cells) {
+        self.row = row;
+        let width = cells.window.width;
+        let values = &cells.values[row * width..(row + 1) * width];
+        let state = &cells.state[row * width..(row + 1) * width];
+        let all = state.iter().all(|&s| s == State::VALID);
+        for (x, tap) in across.taps.iter().enumerate() {
+            (self.values[x], self.whole[x]) = (0.0, 0);
+            let Some(tap) = tap else { continue };
+            let weights = across.of(tap);
+            let Ok(first) = usize::try_from(tap.first) else { continue };
+            let (Some(cells), Some(states)) =
+                (values.get(first..first + weights.len()), state.get(first..first + weights.len()))
+            else {
+                continue;
+            };
+            if all || states.iter().all(|&s| s == State::VALID) {
+                self.values[x] = cells.iter().zip(weights).map(|(&v, w)| f64::from(v) * w).sum();
+                self.whole[x] = 1;
+            }
+        }
+    }
 }
 
 /// Plain bilinear at one of the tile's columns: the first of its two cells, and the weight of the second.
@@ -313,6 +424,21 @@ fn four(north: &Line, south: &Line, col: usize, fx: f64, fy: f64) -> Option<f32>
     let (north, south) = (&north.values[col..col + 2], &south.values[col..col + 2]);
     let north = f64::from(north[0]) * (1.0 - fx) + f64::from(north[1]) * fx;
     let south = f64::from(south[0]) * (1.0 - fx) + f64::from(south[1]) * fx;
+    Some((north * (1.0 - fy) + south * fy) as f32)
+}
+
+/// Plain bilinear in a window whose cells are all valid; `None` where one of the four is beyond it.
+#[inline]
+fn four_of_full(cells: &Cells, (col, fx): (i64, f64), (row, fy): (i64, f64)) -> Option<f32> {
+    let width = cells.window.width;
+    let (col, row) = ((col - cells.window.col) as usize, (row - cells.window.row) as usize);
+    // Numbers below zero are huge here.
+    if col >= width.saturating_sub(1) || row >= cells.window.height.saturating_sub(1) {
+        return None;
+    }
+    let two = cells.values.get(row * width + col..(row + 1) * width + col + 2)?;
+    let mix = |a: f32, b: f32| f64::from(a) * (1.0 - fx) + f64::from(b) * fx;
+    let (north, south) = (mix(two[0], two[1]), mix(two[width], two[width + 1]));
     Some((north * (1.0 - fy) + south * fy) as f32)
 }
 

@@ -1,7 +1,8 @@
 //! Tiles that depend on what lies around them: soft borders between sources, and small voids.
 //!
 //! The tile is sampled with as much of its surroundings as can matter, one source after another, and only its own pixels
-//! are kept. So what a pixel becomes depends on the tile alone, and neighbouring tiles agree at their edge.
+//! are kept. So what a pixel becomes depends on the tile alone, and neighbouring tiles agree at their edge. Records that are finer
+//! than the tile, which come in through finer tiles, are not read: where they lie is no border of their source.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +11,14 @@ use super::sampler::{Area, Sampler};
 use crate::error::{Error, Result};
 use crate::store::{RowId, Store};
 use crate::terrain::{Composite, ElevationTile, INTERPOLATED, fill_gaps, weights};
-use crate::tile::{TileCoord, web_mercator};
+use crate::tile::{Bounds, TileCoord, web_mercator};
 
 /// The widest blend, in pixels of the finest tiles.
 const MOST_BLEND: f64 = 256.0;
 /// The widest void that is filled, in pixels.
 const MOST_GAP: u32 = 256;
 /// Surroundings grow in steps of the blocks that positions are interpolated in, so that the tile's own stay the same.
-const BLOCK: u32 = 32;
+const BLOCK: u32 = 64;
 
 impl RenderOptions {
     /// True where a tile depends on what lies around it.
@@ -81,27 +82,36 @@ impl Sampler<'_> {
             }
         }
         let alone = by_source.len() == 1;
-        let mut composite = Composite::new(size as usize * size as usize);
+        let pixels = size as usize * size as usize;
+        let mut composite = Composite::new(pixels);
+        let outside: Vec<bool> = (0..pixels).map(|at| is_beyond(&area, at)).collect();
+        let mut unread = outside.clone();
         for rows in by_source.into_values() {
             let mut plane = ElevationTile::empty(size);
             let mut source = 0;
+            let mut beyond = outside.clone();
             for row in rows {
                 let Some(record) = self.store.record(row) else { continue };
                 // Sources beyond the palette are refused before a run with lineage starts.
                 source = record.source_index().min(253) as u8;
+                if record.native_zoom() > tile.z() {
+                    mark(&area, &record.bounds(), &mut beyond);
+                    mark(&area, &record.bounds(), &mut unread);
+                    continue;
+                }
                 self.draw(&area, &record, &mut plane, None)?;
                 if plane.is_full() {
                     break;
                 }
             }
             let distance = if alone { 0.0 } else { options.blend / resolution };
-            composite.add(&plane, &weights(&plane, distance, |at| is_beyond(&area, at)), source);
+            composite.add(&plane, &weights(&plane, distance, |at| beyond[at]), source);
             if composite.is_closed() {
                 break;
             }
         }
         let (mut wide, mut sources) = composite.finish(size);
-        fill_gaps(&mut wide, options.fill_gaps as usize, |at| sources[at] = INTERPOLATED);
+        fill_gaps(&mut wide, options.fill_gaps as usize, |at| unread[at], |at| sources[at] = INTERPOLATED);
         let mut lineage = lineage;
         let (side, margin) = (out.size as usize, margin as usize);
         for at in (0..side * side).filter(|&at| out.valid[at] == 0).collect::<Vec<_>>() {
@@ -114,6 +124,19 @@ impl Sampler<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Marks the pixels of an area that a box has a part of.
+fn mark(area: &Area, bounds: &Bounds, out: &mut [bool]) {
+    let (side, step) = (area.size as usize, area.resolution());
+    let span = |low: f64, high: f64| {
+        let edge = |v: f64| v.clamp(0.0, side as f64) as usize;
+        edge((low / step).floor())..edge((high / step).ceil())
+    };
+    let columns = span(bounds.min_x - area.bounds.min_x, bounds.max_x - area.bounds.min_x);
+    for row in span(area.bounds.max_y - bounds.max_y, area.bounds.max_y - bounds.min_y) {
+        out[row * side..][columns.clone()].fill(true);
     }
 }
 

@@ -10,19 +10,32 @@ use super::{ElevationTile, NO_SOURCE};
 pub fn downsample_into(parent: &mut ElevationTile, quadrant: usize, child: &ElevationTile) {
     assert_eq!(parent.size, child.size, "parent and child are of one size");
     let side = parent.size as usize;
-    each_block(side, quadrant, |at, block| {
-        let (mut sum, mut count) = (0.0, 0u32);
-        for b in block {
-            if child.valid[b] == 1 {
-                sum += f64::from(child.values[b]);
-                count += 1;
+    assert!(side.is_multiple_of(2), "tiles have an even size");
+    let (half, full) = (side / 2, child.is_full());
+    let (dx, dy) = ((quadrant & 1) * half, (quadrant >> 1) * half);
+    for y in 0..half {
+        let line = (y + dy) * side + dx;
+        let (values, valid) = (&mut parent.values[line..line + half], &mut parent.valid[line..line + half]);
+        let (north, south) = (2 * y * side..(2 * y + 1) * side, (2 * y + 1) * side..(2 * y + 2) * side);
+        let pairs = child.values[north.clone()].chunks_exact(2).zip(child.values[south.clone()].chunks_exact(2));
+        if full {
+            for (value, (n, s)) in values.iter_mut().zip(pairs) {
+                let sum = f64::from(n[0]) + f64::from(n[1]) + f64::from(s[0]) + f64::from(s[1]);
+                *value = (sum * 0.25) as f32;
             }
+            valid.fill(1);
+            continue;
         }
-        if count > 0 {
-            parent.values[at] = (sum / f64::from(count)) as f32;
-            parent.valid[at] = 1;
+        let masks = child.valid[north].chunks_exact(2).zip(child.valid[south].chunks_exact(2));
+        // Pixels without a value hold 0, so that they add nothing; without branches.
+        for (((value, valid), (n, s)), (nm, sm)) in values.iter_mut().zip(valid).zip(pairs).zip(masks) {
+            let held = |v: f32, ok: u8| if ok == 1 { f64::from(v) } else { 0.0 };
+            let sum = held(n[0], nm[0]) + held(n[1], nm[1]) + held(s[0], sm[0]) + held(s[1], sm[1]);
+            let count = nm[0] + nm[1] + sm[0] + sm[1];
+            *value = if count > 0 { (sum / f64::from(count)) as f32 } else { *value };
+            *valid |= u8::from(count > 0);
         }
-    });
+    }
 }
 
 /// Writes a quadrant of a parent's lineage: the source that most of the four pixels came from, of equal ones the one with

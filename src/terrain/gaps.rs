@@ -11,12 +11,18 @@ const DIRECTIONS: [(i64, i64, f64); 8] = {
     [(1, 0, 1.0), (-1, 0, 1.0), (0, 1, 1.0), (0, -1, 1.0), (1, 1, D), (-1, -1, D), (1, -1, D), (-1, 1, D)]
 };
 
-/// Fills each void that fits into a square of `pixels` pixels a side and lies wholly inside of the plane; gives `each` its
-/// pixels. A void is a set of pixels without a value that touch at edges or corners.
+/// Fills each void that fits into a square of `pixels` pixels a side, lies wholly inside of the plane and holds no pixel that
+/// nothing is known of (`unknown`); gives `each` its pixels. A void is a set of pixels without a value that touch at edges or
+/// corners.
 ///
 /// A pixel becomes the mean of the first values in the eight directions, by the inverse of their distances; opposite ones
 /// together keep a slope. Then the void is smoothed, once a pixel of its width, as a membrane that hangs in its rim.
-pub fn fill_gaps(plane: &mut ElevationTile, pixels: usize, mut each: impl FnMut(usize)) {
+pub fn fill_gaps(
+    plane: &mut ElevationTile,
+    pixels: usize,
+    unknown: impl Fn(usize) -> bool,
+    mut each: impl FnMut(usize),
+) {
     let side = plane.size as usize;
     let mut seen = plane.valid.clone();
     let mut void = Vec::new();
@@ -33,7 +39,7 @@ pub fn fill_gaps(plane: &mut ElevationTile, pixels: usize, mut each: impl FnMut(
             let (x, y) = (at % side, at / side);
             low = (low.0.min(x), low.1.min(y));
             high = (high.0.max(x), high.1.max(y));
-            closed &= x > 0 && y > 0 && x + 1 < side && y + 1 < side;
+            closed &= x > 0 && y > 0 && x + 1 < side && y + 1 < side && !unknown(at);
             for (dx, dy, _) in DIRECTIONS {
                 let (nx, ny) = (x as i64 + dx, y as i64 + dy);
                 if (0..side as i64).contains(&nx) && (0..side as i64).contains(&ny) {
@@ -112,15 +118,17 @@ mod tests {
         dig(9..10, 8..9); // touches it at a corner
         dig(20..26, 5..7); // too wide
         dig(0..2, 20..22); // reaches the edge
+        dig(30..32, 30..32); // one of its pixels is not known
+        let unknown = |at: usize| at == 31 * 40 + 31;
         let mut filled = Vec::new();
-        fill_gaps(&mut holed, 5, |at| filled.push(at));
+        fill_gaps(&mut holed, 5, unknown, |at| filled.push(at));
         assert_eq!(filled.len(), 13);
         for at in filled {
             assert_eq!(holed.valid[at], 1);
             assert!((holed.values[at] - whole.values[at]).abs() < 1e-4, "{at}");
         }
-        assert_eq!(holed.valid.iter().filter(|&&v| v == 0).count(), 12 + 4);
-        fill_gaps(&mut holed, 6, |_| {});
-        assert_eq!(holed.valid.iter().filter(|&&v| v == 0).count(), 4);
+        assert_eq!(holed.valid.iter().filter(|&&v| v == 0).count(), 12 + 4 + 4);
+        fill_gaps(&mut holed, 6, unknown, |_| {});
+        assert_eq!(holed.valid.iter().filter(|&&v| v == 0).count(), 4 + 4);
     }
 }
