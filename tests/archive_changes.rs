@@ -7,6 +7,7 @@ use std::process::Command;
 
 use hypso::archive::{self, ArchiveMetadata, CreateOptions, Selection, TileEncoding, TileFormat};
 use hypso::progress::Silent;
+use hypso::terrain::webp::Level;
 use hypso::terrain::{self, ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution};
 use hypso::tile::{TileCoord, TileId};
 use proptest::prelude::*;
@@ -19,6 +20,7 @@ const CODEC: TileCodec = TileCodec {
     format: ImageFormat::Webp,
     vertical: VerticalResolution::Full,
     nodata_elevation: 0.0,
+    level: Level::Default,
 };
 
 fn hypso(folder: &Path, args: &[&str]) -> (i32, String, String) {
@@ -271,7 +273,7 @@ fn lineage_follows_the_heights_and_legends_are_united() {
         encoding: Some(TileEncoding::Lineage),
         format: TileFormat::Png,
         tile_size: Some(16),
-        other: BTreeMap::from([("legend".to_owned(), terrain::legend(names))]),
+        other: BTreeMap::from([("legend".to_owned(), terrain::legend(names, false))]),
         ..metadata("lineage")
     };
     let plane = |of: &dyn Fn(u32) -> u8| -> Vec<u8> { (0..256).map(|at| of(at % 16)).collect() };
