@@ -260,8 +260,8 @@ fn messages_name_the_problem_and_the_remedy() {
     let mut newer = bytes.clone();
     newer[8] = 2;
     let error = Store::from_bytes(newer).unwrap_err();
-    assert!(matches!(error, Error::UnsupportedVersion { found: (2, 1), supported: (1, 1), .. }));
-    assert!(error.to_string().contains("version 2.1") && error.to_string().contains("newer hypso"));
+    assert!(matches!(error, Error::UnsupportedVersion { found: (2, 2), supported: (1, 2), .. }));
+    assert!(error.to_string().contains("version 2.2") && error.to_string().contains("newer hypso"));
     let mut twice = records.clone();
     twice.push(records[0].clone());
     let error = hypso::store::write(std::io::Cursor::new(vec![]), &sources, &twice, &Default::default()).unwrap_err();

@@ -1,24 +1,11 @@
 //! Records shaped like real catalogues, of any number, one by one.
 
+#[path = "../../examples/common/random.rs"]
+mod random;
+
 use hypso::store::{DataType, RecordInput, SourceInput};
 use hypso::tile::Bounds;
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
+pub use random::Random;
 
 pub fn sources() -> Vec<SourceInput> {
     let source = |name: &str| SourceInput { name: name.into(), ..Default::default() };

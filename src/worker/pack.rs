@@ -70,9 +70,7 @@ impl PackWriter {
     /// # Errors
     /// Where the file can't be written.
     pub fn create(path: &Path, run: u64) -> Result<Self> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
-        }
+        make_folders(path)?;
         let mut file = AtomicFile::create(path)?;
         let end = size_of::<Head>() as u64;
         file.file().seek(SeekFrom::Start(end)).map_err(Error::io("write", path))?;
@@ -124,6 +122,20 @@ impl PackWriter {
             .map_err(Error::io("write", &self.path))?;
         self.file.commit()
     }
+}
+
+/// Makes the three folders above a pack, but not the work folder: where that is gone, the run is over, and a worker that
+/// outlived it must not begin another one.
+fn make_folders(path: &Path) -> Result<()> {
+    let mut folders: Vec<&Path> = path.ancestors().skip(1).take(3).collect();
+    folders.reverse();
+    for folder in folders {
+        match std::fs::create_dir(folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(Error::io("make", folder)(e)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// An open pack.

@@ -1,29 +1,15 @@
 //! What several test files need.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+#[path = "../../examples/common/random.rs"]
+pub mod random;
+
 use std::io::Cursor;
 use std::path::PathBuf;
 
 use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
 use hypso::tile::Bounds;
-
-/// A small deterministic generator (SplitMix64; Steele, Lea, Flood 2014).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// In 0..1.
-    pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
+pub use random::Random;
 
 /// Three sources of different resolution over some islands, as a catalogue would list them.
 pub fn catalogue(count: usize, seed: u64) -> (Vec<SourceInput>, Vec<RecordInput>) {
