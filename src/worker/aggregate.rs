@@ -10,19 +10,19 @@ use super::by_hand::PlanFile;
 use super::crew::{Crew, Launcher, Outcome, SetAside};
 use super::disk::Volumes;
 use super::identity::{Identity, first_finer, work_folder};
-use super::inputs::{self, Difference, Inputs};
+use super::inputs::{self, Inputs};
 use super::journal::Journal;
 use super::memory::{MemoryPeak, proportional};
-use super::protocol::{Finer, JobMessage, Update};
+use super::protocol::{Finer, JobMessage};
 use super::schedule::Schedule;
+use super::update::{CHANGES, Previous, touched};
 use super::used::UsedRecords;
 use crate::archive::{self, ArchiveSummary};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Estimate, Group, Plan};
 use crate::progress::Progress;
-use crate::render::{Layer, RenderOptions, UnitReport, reach};
+use crate::render::{Layer, RenderOptions, UnitReport};
 use crate::store::Store;
-use crate::tile::MAX_ZOOM;
 
 /// A run.
 #[derive(Debug)]
@@ -158,9 +158,6 @@ pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
     run.go(message, started)
 }
 
-/// The name of the file with what changed, in the work folder.
-const CHANGES: &str = "changes.hypso";
-
 fn check_name(output: &Path) -> Result<()> {
     let extension = output.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if ["pmtiles", "mbtiles"].contains(&extension) {
@@ -169,7 +166,8 @@ fn check_name(output: &Path) -> Result<()> {
     Err(Error::argument(output.display().to_string(), "must end in .pmtiles or .mbtiles, which says what to write"))
 }
 
-fn outputs(job: &Job<'_>) -> Vec<(Layer, PathBuf)> {
+/// The archives of a job: heights, and lineage where that is made.
+pub(super) fn outputs(job: &Job<'_>) -> Vec<(Layer, PathBuf)> {
     let mut outputs = vec![(Layer::Elevation, job.output.to_path_buf())];
     if job.options.lineage {
         outputs.push((Layer::Lineage, lineage_path(job.output)));
@@ -205,65 +203,6 @@ fn check_space(job: &Job<'_>, plan: &Plan, volumes: &Volumes) -> Result<()> {
     let old = if job.update { std::fs::metadata(job.output).map_or(0, |m| m.len()) } else { 0 };
     let copies = if job.keep_intermediates { 2 } else { 1 };
     volumes.check(&[old + estimate.output_bytes * copies, estimate.work_bytes])
-}
-
-/// The output that an update starts from.
-struct Previous {
-    inputs: Inputs,
-    difference: Difference,
-}
-
-impl Previous {
-    fn find(job: &Job<'_>, identity: &Identity) -> Result<Self> {
-        if job.keep_intermediates || job.resume_from.is_some() || job.finer.is_some() {
-            let problem = "makes the whole output; it does not go with --keep-intermediates, --resume-from or --finer";
-            return Err(Error::argument("--update", problem));
-        }
-        if !job.output.exists() {
-            let problem = format!("{} is not there; make it once without --update", job.output.display());
-            return Err(Error::argument("--update", problem));
-        }
-        let inputs = Inputs::open(job.output)?;
-        for (_, path) in outputs(job) {
-            // An update that was stopped between its two archives has the new fingerprint on one of them.
-            if run_of(&path).is_none_or(|run| run != inputs.about.run && run != identity.name()) {
-                let problem = format!(
-                    "{} is not the archive that {} tells of; make all tiles once, with --overwrite",
-                    path.display(),
-                    inputs::path_of(job.output).display()
-                );
-                return Err(Error::argument("--update", problem));
-            }
-        }
-        let difference = inputs.compare(job.store, job.plan, job.options, &identity.about(job))?;
-        Ok(Self { inputs, difference })
-    }
-
-    fn update(&self, job: &Job<'_>, folder: &Path) -> Result<Update> {
-        let absolute = |p: PathBuf| std::path::absolute(&p).map_err(Error::io("find", &p));
-        let lineage = job.options.lineage.then(|| absolute(lineage_path(job.output))).transpose()?;
-        Ok(Update { changes: absolute(folder.join(CHANGES))?, elevation: absolute(job.output.to_path_buf())?, lineage })
-    }
-
-    /// Writes down what changed.
-    fn write(&self, job: &Job<'_>, journal: &Journal) -> Result<()> {
-        let mut boxes: Vec<_> =
-            self.difference.boxes.iter().map(|(b, size)| b.buffered(reach(job.options, 0.0, *size))).collect();
-        let resolution = |z| crate::tile::web_mercator::resolution(z, job.store.tile_size());
-        let own: Vec<f64> = (0..=MAX_ZOOM).map(|z| reach(job.options, resolution(z), 0.0)).collect();
-        let everything = self.difference.everything.is_some();
-        Changes::write(&journal.folder.join(CHANGES), &mut boxes, &own, everything)
-    }
-}
-
-/// The units of a plan that changes touch.
-fn touched(plan: &Plan, changes: &Changes) -> Plan {
-    let mut plan = plan.clone();
-    let extent = plan.extent.clone();
-    for step in plan.groups.iter_mut().flat_map(|g| &mut g.steps) {
-        step.units.retain(|unit| changes.touch_block(&extent, unit.block));
-    }
-    plan
 }
 
 struct Run<'a> {

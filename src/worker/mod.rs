@@ -22,6 +22,7 @@ mod memory;
 mod pack;
 mod protocol;
 mod schedule;
+mod update;
 mod used;
 mod watch;
 
