@@ -81,7 +81,7 @@ def main():
                        "--max-zoom", str(MAX_ZOOM), "--bbox", *map(str, BOX), "--overwrite", *extra]
             wall, cpu, said = measured(name, [command])
             tiles = int(re.search(r"tiles +([\d,]+)", said).group(1).replace(",", ""))
-            memory = re.search(r"memory +(.*)", said)
+            memory = re.search(r"memory +(.*in one)", said)
             ours[name] = row(name, tiles, wall, cpu, os.path.getsize(out))
             print("   ", memory.group(1) if memory else "", "|", re.search(r"workers +(.*)", said).group(1))
         rasters = [r for f in reversed(folders) for r in sorted(glob.glob(os.path.join(f, "*.tif")))]
