@@ -273,7 +273,7 @@ fn a_stopped_run_says_how_to_go_on() {
     let (store, out) = (w.path("s.hypso"), path("c.pmtiles"));
     let child = start(&["aggregate", &store, "-o", &out, "--jobs", "1"]);
     let started = Instant::now();
-    while children(child.id()).is_empty() && started.elapsed() < Duration::from_secs(10) {
+    while children(child.id()).is_empty() && started.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(100));
@@ -562,11 +562,12 @@ fn the_work_folder_can_lie_elsewhere() {
     let out = path("t.pmtiles");
     std::fs::create_dir(path("tmp")).unwrap();
     let mut child = start(&["aggregate", &w.path("s.hypso"), "-o", &out, "--tmpdir", &path("tmp")]);
-    let started = Instant::now();
-    while !Path::new(&path("tmp/t.pmtiles.work/run.json")).exists() && started.elapsed() < Duration::from_secs(10) {
+    let mut seen = false;
+    while child.try_wait().unwrap().is_none() {
+        seen = seen || Path::new(&path("tmp/t.pmtiles.work/run.json")).exists();
         std::thread::sleep(Duration::from_millis(2));
     }
-    assert!(child.wait().unwrap().success() && started.elapsed() < Duration::from_secs(10));
+    assert!(child.wait().unwrap().success() && seen);
     assert!(names(Path::new(&path("tmp"))).is_empty());
     assert!(tiles(&out) == tiles(w.path("s.pmtiles")));
 }
