@@ -1,5 +1,7 @@
 //! Breaks PMTiles headers and directories and reads them with everything that reads them. See README.md.
 
+mod random;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,19 +11,9 @@ use hypso::archive::pmtiles::{Compression, Header, PmtilesReader, TileReader};
 use hypso::archive::{self, TileSource, VerifyOptions};
 use hypso::progress::Silent;
 use hypso::tile::{TileCoord, TileId};
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
+use random::Random;
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn below(&mut self, n: u64) -> u64 {
         self.next() % n.max(1)
     }

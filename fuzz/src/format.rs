@@ -1,5 +1,7 @@
 //! Breaks stores and reads them. See README.md.
 
+mod random;
+
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -12,19 +14,9 @@ use hypso::format::{ElementType, Kind, Sections, checksum::checksum, layout};
 use hypso::query::{Answers, Order};
 use hypso::store::{self, Container, DataType, Parameters, RecordInput, SourceInput, Store};
 use hypso::tile::{Bounds, TileCoord, TileId};
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
+use random::Random;
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn below(&mut self, n: usize) -> usize {
         (self.next() % n.max(1) as u64) as usize
     }

@@ -1,23 +1,15 @@
 //! Encodes random images at every level and decodes them with libwebp and image-webp. See README.md.
 
+mod random;
+
 use std::io::Cursor;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use hypso::terrain::webp::{Encoder, Level};
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
+use random::Random;
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn below(&mut self, n: u32) -> u32 {
         (self.next() % u64::from(n.max(1))) as u32
     }

@@ -136,8 +136,7 @@ pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
             }
         }
     }
-    let beside = job.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let volumes = Volumes::new(vec![beside.to_path_buf(), folder.clone()], job.disk_reserve);
+    let volumes = Volumes::new(vec![folder_of(job).to_path_buf(), folder.clone()], job.disk_reserve);
     if !job.ignore_space && before.is_none() && !Journal::holds(&folder, run.run, &run.text) {
         check_space(job, job.plan, &volumes)?;
     }
@@ -175,14 +174,25 @@ pub(super) fn outputs(job: &Job<'_>) -> Vec<(Layer, PathBuf)> {
     outputs
 }
 
+/// The folder that the archives of a job lie in.
+fn folder_of<'a>(job: &Job<'a>) -> &'a Path {
+    job.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What an archive holds that a start before has written, as far as its header tells.
+fn summary_of(path: &Path) -> Result<ArchiveSummary> {
+    let tiles = archive::open(path)?.tile_count()?;
+    let size = std::fs::metadata(path).map_err(Error::io("look at", path))?.len();
+    Ok(ArchiveSummary { tiles, contents: tiles, bytes: size, file_size: size })
+}
+
 /// The run was finished before, perhaps only just: what is left of its work goes.
 fn complete(job: &Job<'_>, identity: &Identity, folder: PathBuf, started: Instant) -> Result<Summary> {
     let mut summary = Summary { complete_before: true, ..Summary::default() };
     let mut layers = Vec::new();
     for (_, path) in outputs(job) {
-        let tiles = archive::open(&path)?.tile_count()?;
-        let file_size = std::fs::metadata(&path).map_err(Error::io("look at", &path))?.len();
-        layers.push((path, ArchiveSummary { tiles, file_size, contents: tiles, bytes: file_size }));
+        let summary = summary_of(&path)?;
+        layers.push((path, summary));
     }
     if !Inputs::open(job.output).is_ok_and(|i| i.about.run == identity.name()) {
         inputs::write(job.output, job.store, &identity.about(job))?;
@@ -299,10 +309,7 @@ impl Run<'_> {
     /// Writes an output, unless a start before has.
     fn write_output(&self, layer: Layer, output: &Path) -> Result<ArchiveSummary> {
         if run_of(output) == Some(self.identity.name()) && !self.job.overwrite {
-            let archive = archive::open(output)?;
-            let size = std::fs::metadata(output).map_err(Error::io("look at", output))?.len();
-            let tiles = archive.tile_count()?;
-            return Ok(ArchiveSummary { tiles, contents: tiles, bytes: size, file_size: size });
+            return summary_of(output);
         }
         let kept: Vec<&Group> = self.plan.groups.iter().filter(|g| g.kept).collect();
         let before =
@@ -315,8 +322,7 @@ impl Run<'_> {
     }
 
     fn group_path(&self, layer: Layer, group: &Group) -> PathBuf {
-        let beside = self.job.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        group_path(beside, self.job.output, layer, group)
+        group_path(folder_of(self.job), self.job.output, layer, group)
     }
 
     /// Writes the archives of a group, where they are to be kept and are not there.
