@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use hypso::column::Batch;
 use hypso::store::{Advice, Container};
-use records::{Collector, RecordSet, View, record, shuffled};
+use records::{Coding, Collector, RecordSet, View, record, shuffled};
 
 fn main() -> hypso::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -23,7 +23,8 @@ fn main() -> hypso::Result<()> {
         return Err(hypso::Error::Other("usage: record_store FOLDER [RECORDS]".into()));
     };
     let count: u64 = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(20_000);
-    let [spool, raw, packed] = ["records.spool", "raw.hypso", "zstd.hypso"].map(|name| Path::new(&folder).join(name));
+    let [spool, raw, packed, coded] =
+        ["records.spool", "raw.hypso", "zstd.hypso", "palette.hypso"].map(|name| Path::new(&folder).join(name));
 
     // The first run is interrupted; the second one goes on where it was.
     let begin = Instant::now();
@@ -40,12 +41,13 @@ fn main() -> hypso::Result<()> {
     let (train, rest) = ids.split_at(ids.len() * 8 / 10);
     let (validation, test) = rest.split_at(rest.len() / 2);
     let splits = [("train", train), ("validation", validation), ("test", test)];
-    collector.write(&raw, None, false, &splits)?;
-    collector.write(&packed, Some(9), true, &splits)?;
+    collector.write(&raw, Coding::Raw, &splits)?;
+    collector.write(&packed, Coding::Zstd { level: 9, trained: true }, &splits)?;
+    collector.write(&coded, Coding::Palette, &splits)?;
     collector.remove()?;
     println!("built in {:.1} s", begin.elapsed().as_secs_f64());
 
-    for path in [&raw, &packed] {
+    for path in [&raw, &packed, &coded] {
         let begin = Instant::now();
         let file = Container::open(path)?;
         let set = RecordSet::new(&file)?;

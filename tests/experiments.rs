@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 
 use hypso::column::Batch;
 use hypso::store::Container;
-use records::{Collector, Record, RecordSet, View, record, shuffled};
+use records::palette::{Census, Decoder, Encoder};
+use records::{Coding, Collector, PALETTE, Record, RecordSet, View, record, shuffled};
 use roads::{Country, Matcher, Network, Random, Road, drive, write};
 
 /// A country, as it was made and as a file.
@@ -203,9 +204,11 @@ fn records_come_back_raw_and_compressed() {
     let ids: Vec<u64> = all.iter().map(|record| record.id).collect();
     let (train, test) = ids.split_at(1200);
     let mut sizes = Vec::new();
-    for (name, level, trained) in [("raw", None, false), ("zstd", Some(9), false), ("trained", Some(9), true)] {
+    let zstd = |trained| Coding::Zstd { level: 9, trained };
+    let codings = [("raw", Coding::Raw), ("zstd", zstd(false)), ("trained", zstd(true)), ("palette", Coding::Palette)];
+    for (name, coding) in codings {
         let path = folder.path().join(name);
-        collector.write(&path, level, trained, &[("train", train), ("validation", &[]), ("test", test)]).unwrap();
+        collector.write(&path, coding, &[("train", train), ("validation", &[]), ("test", test)]).unwrap();
         let file = Container::open(&path).unwrap();
         assert_eq!(file.verify_checksums(), []);
         sizes.push(file.bytes().len());
@@ -239,9 +242,10 @@ fn records_come_back_raw_and_compressed() {
     if cfg!(feature = "engine") {
         assert!(sizes[1] * 3 < sizes[0] && sizes[2] < sizes[1], "{sizes:?}");
     }
+    assert!(sizes[3] * 5 < sizes[0] * 2, "{sizes:?}");
     assert!(
         collector
-            .write(folder.path().join("x"), None, false, &[("train", &[7])])
+            .write(folder.path().join("x"), Coding::Raw, &[("train", &[7])])
             .unwrap_err()
             .to_string()
             .contains("record 7")
@@ -253,7 +257,7 @@ fn records_come_back_raw_and_compressed() {
 fn an_interrupted_build_goes_on_and_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (spool, path) = (folder.path().join("spool"), folder.path().join("set.hypso"));
-    let build = |stops: &[u64]| {
+    let build = |stops: &[u64], coding| {
         let mut made = 0;
         for &until in stops {
             let mut collector = Collector::open(&spool, 3).unwrap();
@@ -272,17 +276,19 @@ fn an_interrupted_build_goes_on_and_ends_with_the_same_bytes() {
             collector.push(&record(number)).unwrap();
         });
         let ids: Vec<u64> = (0..300).map(|number| record(number).id).collect();
-        collector.write(&path, Some(3), true, &[("train", &ids)]).unwrap();
+        collector.write(&path, coding, &[("train", &ids)]).unwrap();
         assert!(collector.push(&record(299)).unwrap_err().to_string().contains("not above"));
         collector.remove().unwrap();
         (made, std::fs::read(&path).unwrap())
     };
-    let (made, whole) = build(&[]);
-    assert_eq!(made, 300);
-    let (made, resumed) = build(&[20, 21, 150]);
-    // Each stop lost one record.
-    assert_eq!(made, 303);
-    assert!(whole == resumed);
+    for coding in [Coding::Zstd { level: 3, trained: true }, Coding::Palette] {
+        let (made, whole) = build(&[], coding);
+        assert_eq!(made, 300);
+        let (made, resumed) = build(&[20, 21, 150], coding);
+        // Each stop lost one record.
+        assert_eq!(made, 303);
+        assert!(whole == resumed);
+    }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
@@ -296,4 +302,102 @@ fn damaged_records_are_errors() {
         assert!(View::new(&damaged).is_err(), "{word} {value}");
     }
     assert!(View::new(&[]).is_err() && View::new(&bytes[..20]).is_err());
+}
+
+/// Rows in which every form of a block occurs: few, many and hardly any numbers of the palette, and lengths of all rests.
+fn rows_of_all_forms() -> Vec<Vec<u8>> {
+    let mut random = Random(12);
+    let mut rows = Vec::new();
+    for length in (0..70).chain([400, 2000]) {
+        for (reach, strange) in
+            [(1, 0.0), (1, 0.1), (12, 0.05), (200, 0.0), (200, 0.2), (3000, 0.1), (3000, 0.8), (1, 1.0)]
+        {
+            let word = |random: &mut Random| {
+                let strange = random.chance(strange);
+                if strange { random.next() as u32 | 1 << 31 } else { (random.unit().powi(2) * f64::from(reach)) as u32 }
+            };
+            rows.push((0..length).flat_map(|_| word(&mut random).to_le_bytes()).collect());
+        }
+    }
+    rows
+}
+
+#[test]
+fn a_palette_gives_every_row_back() {
+    let rows = rows_of_all_forms();
+    let mut census = Census::default();
+    rows.iter().for_each(|row| census.add(row));
+    let full = census.palette();
+    assert!(full.len() > 256 && full[0] == 0, "{}", full.len());
+    // Palettes of all sizes, and one that holds no number of the rows.
+    for palette in [&full[..], &full[..256], &full[..20], &full[..1], &[], &[1 << 30]] {
+        let (encoder, decoder) = (Encoder::new(palette), Decoder::new(palette));
+        let mut forms = BTreeSet::new();
+        for row in &rows {
+            let coded = encoder.encode(row).unwrap();
+            assert_eq!(decoder.length(&coded).unwrap(), row.len());
+            let mut out = vec![7u64; row.len().div_ceil(8)];
+            let out = &mut bytemuck::cast_slice_mut(&mut out)[..row.len()];
+            decoder.decode(&coded, out).unwrap();
+            assert_eq!(out, row);
+            // Never much longer than the row: a byte for each block of 64 bytes.
+            assert!(coded.len() <= 4 + row.len().div_ceil(64) * 65, "{} {}", coded.len(), row.len());
+            forms.extend(coded.get(4).map(|head| head & 15));
+        }
+        let expected = match palette.len() {
+            0 => vec![4],
+            20.. if palette.len() > 256 => vec![0, 1, 2, 3, 4],
+            _ => forms.iter().copied().collect(),
+        };
+        assert_eq!(forms.into_iter().collect::<Vec<_>>(), expected);
+    }
+    assert!(Encoder::new(&full).encode(&[1, 2, 3]).unwrap_err().to_string().contains("3 bytes"));
+}
+
+#[test]
+fn damaged_codes_are_errors() {
+    let rows = rows_of_all_forms();
+    let palette: Vec<u32> = (0..300).collect();
+    let (encoder, decoder) = (Encoder::new(&palette), Decoder::new(&palette));
+    let (mut random, mut found) = (Random(13), 0);
+    let mut room = vec![0u64; 2000];
+    let room: &mut [u8] = bytemuck::cast_slice_mut(&mut room);
+    for row in &rows {
+        let coded = encoder.encode(row).unwrap();
+        for cut in [1, 4, coded.len() / 2] {
+            let cut = &coded[..coded.len().saturating_sub(cut)];
+            let bad = decoder.length(cut).is_err() || decoder.decode(cut, &mut room[..row.len()]).is_err();
+            assert!(bad);
+        }
+        for _ in 0..20 {
+            let mut altered = coded.clone();
+            let at = random.below(altered.len() as u64) as usize;
+            altered[at] ^= 1 << random.below(8);
+            // An error or a wrong answer of the length that was promised, which is never far beyond the bytes that are there.
+            let Ok(length) = decoder.length(&altered) else { continue };
+            assert!(length <= altered.len() * 64);
+            found += usize::from(room.get_mut(..length).is_some_and(|room| decoder.decode(&altered, room).is_err()));
+        }
+    }
+    assert!(found > 100, "{found}");
+    // In a file too: a palette that was lost.
+    let row = record(1).to_bytes();
+    let mut census = Census::default();
+    (0..2).for_each(|_| census.add(&row));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("set.hypso");
+    hypso::store::write_container(&path, records::SCHEMA, |out| {
+        out.bitmap_ids("record.id", &[1])?;
+        out.column("record.mass", &[1.0f32])?;
+        out.dictionary("record.class", &["lipid"])?;
+        out.ragged("split.name", ["train"], false)?;
+        out.list("split.rows", &[vec![0u32]])?;
+        out.column::<u32>(PALETTE, &[])?;
+        out.ragged("record.data", [Encoder::new(&census.palette()).encode(&row)?], false)
+    })
+    .unwrap();
+    let file = Container::open(&path).unwrap();
+    let set = RecordSet::new(&file).unwrap();
+    let error = set.reader().unwrap().batch([0], &mut Batch::new()).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
 }

@@ -140,7 +140,9 @@ impl Batch {
         self.rows.clear();
     }
 
-    fn push(&mut self, length: usize) -> &mut [u8] {
+    /// Adds a row of so many bytes, which hold anything until the caller has written them: for rows that a schema codes
+    /// in a way of its own. They start at a multiple of eight.
+    pub fn push(&mut self, length: usize) -> &mut [u8] {
         let start = self.rows.last().map_or(0, |&(start, length)| (start + length).next_multiple_of(8));
         self.rows.push((start, length));
         &mut self.words.room(start + length)[start..start + length]

@@ -6,10 +6,22 @@ use hypso::format::rows::{self, DICTIONARY};
 use hypso::store::{Packing, Spool, write_container};
 use hypso::{Error, Result};
 
-use super::{Record, SCHEMA};
+use super::palette::{Census, Encoder};
+use super::{PALETTE, Record, SCHEMA};
 
 /// A named list of ids.
 pub type Split<'a> = (&'a str, &'a [u64]);
+
+/// How records are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// As they are; read where they lie.
+    Raw,
+    /// Each one compressed by Zstandard, with a dictionary made of some of them where `trained`: the smallest file.
+    Zstd { level: i32, trained: bool },
+    /// Numbers as codes of a palette that is made of some records: compressed, and the fastest to read.
+    Palette,
+}
 
 /// Collects records by ascending id; goes on where an earlier run ended.
 #[derive(Debug)]
@@ -71,19 +83,14 @@ impl Collector {
         self.spool.sync()
     }
 
-    /// Writes the file whole or not at all, from any number of records in 20 bytes of memory for each. `level` compresses
-    /// each record, with a dictionary made of some of them where `trained`. Call it as often as there are files to make.
-    pub fn write(
-        &mut self,
-        path: impl AsRef<Path>,
-        level: Option<i32>,
-        trained: bool,
-        splits: &[Split<'_>],
-    ) -> Result<()> {
+    /// Writes the file whole or not at all, from any number of records in 20 bytes of memory for each. Call it as often as
+    /// there are files to make.
+    pub fn write(&mut self, path: impl AsRef<Path>, coding: Coding, splits: &[Split<'_>]) -> Result<()> {
         let count = self.len();
         let (mut ids, mut masses, mut classes, mut samples) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut names: Vec<String> = Vec::new();
         // A hundred times the dictionary is enough to learn from.
+        let sampled = !matches!(coding, Coding::Raw | Coding::Zstd { trained: false, .. });
         let step = (count / (100 * DICTIONARY as u64 / 8000)).max(1);
         self.spool.for_each(|number, row| {
             let (id, mass, class, data) = unpack(row).ok_or_else(damaged)?;
@@ -94,14 +101,27 @@ impl Collector {
             }
             ids.push(id);
             masses.push(mass);
-            if level.is_some() && trained && number % step == 0 {
+            if sampled && number % step == 0 {
                 samples.push(data.to_vec());
             }
             Ok(())
         })?;
-        let dictionary = rows::train(&samples, DICTIONARY).unwrap_or_default();
+        let (mut dictionary, mut palette) = (Vec::new(), None);
+        match coding {
+            Coding::Zstd { trained: true, .. } => dictionary = rows::train(&samples, DICTIONARY).unwrap_or_default(),
+            Coding::Palette => {
+                let mut census = Census::default();
+                samples.iter().for_each(|row| census.add(row));
+                palette = Some(census.palette());
+            }
+            Coding::Raw | Coding::Zstd { .. } => {}
+        }
         drop(samples);
-        let packing = level.map_or(Packing::Raw, |level| Packing::Rows { level, dictionary: &dictionary });
+        let packing = match coding {
+            Coding::Zstd { level, .. } => Packing::Rows { level, dictionary: &dictionary },
+            Coding::Raw | Coding::Palette => Packing::Raw,
+        };
+        let encoder = palette.as_deref().map(Encoder::new);
         let row = |id: &u64| {
             let row = ids.binary_search(id).map(|row| row as u32);
             row.map_err(|_| Error::Other(format!("a split names the record {id}, which does not exist")))
@@ -115,8 +135,17 @@ impl Collector {
             out.dictionary("record.class", &classes.iter().map(|&class| &names[class]).collect::<Vec<_>>())?;
             out.ragged("split.name", splits.iter().map(|(name, _)| name), false)?;
             out.list("split.rows", &lists)?;
+            if let Some(palette) = &palette {
+                out.column(PALETTE, palette)?;
+            }
             let mut data = out.begin_ragged("record.data", count, packing)?;
-            self.spool.for_each(|_, row| data.push(out, unpack(row).ok_or_else(damaged)?.3))?;
+            self.spool.for_each(|_, row| {
+                let row = unpack(row).ok_or_else(damaged)?.3;
+                match &encoder {
+                    Some(encoder) => data.push(out, encoder.encode(row)?),
+                    None => data.push(out, row),
+                }
+            })?;
             data.end(out)
         })
     }

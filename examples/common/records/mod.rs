@@ -5,9 +5,12 @@
 
 mod build;
 mod generate;
+pub mod palette;
+mod reader;
 mod set;
 
 pub use crate::random::Random;
-pub use build::{Collector, Split};
+pub use build::{Coding, Collector, Split};
 pub use generate::{CLASSES, EDGE_FEATURES, NODE_FEATURES, Record, SPECTRUM, record};
-pub use set::{RecordSet, SCHEMA, View, shuffled};
+pub use reader::Reader;
+pub use set::{PALETTE, RecordSet, SCHEMA, View, shuffled};

@@ -1,14 +1,18 @@
 //! Reading records.
 
-use hypso::column::{Dictionary, List, Ragged, RowReader};
+use hypso::column::{Dictionary, List, Ragged};
+use hypso::format::Kind;
 use hypso::index::dense::Bitmap;
 use hypso::store::{Container, RowId};
 use hypso::{Error, Result};
 
-use super::{EDGE_FEATURES, NODE_FEATURES, Random};
+use super::{EDGE_FEATURES, NODE_FEATURES, Random, Reader};
 
 /// What the sections of these files mean; up to 16 bytes.
 pub const SCHEMA: &str = "record-set";
+
+/// The section that holds the palette, in files whose rows are coded with one.
+pub const PALETTE: &str = "record.palette";
 
 /// The views of an open file.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +20,9 @@ pub struct RecordSet<'a> {
     pub ids: Bitmap<'a>,
     pub masses: &'a [f32],
     pub classes: Dictionary<'a>,
+    /// The records as they are stored; [`reader`](Self::reader) gives their bytes.
     pub data: Ragged<'a>,
+    palette: Option<&'a [u32]>,
     split_names: Ragged<'a>,
     split_rows: List<'a, RowId>,
 }
@@ -30,6 +36,7 @@ impl<'a> RecordSet<'a> {
             masses: file.column("record.mass")?,
             classes: file.dictionary("record.class")?,
             data: file.ragged("record.data")?,
+            palette: file.sections().find(PALETTE, Kind::Column).map(|_| file.column(PALETTE)).transpose()?,
             split_names: file.ragged("split.name")?,
             split_rows: file.list("split.rows")?,
         };
@@ -63,8 +70,8 @@ impl<'a> RecordSet<'a> {
     }
 
     /// A reader for one thread.
-    pub fn reader(&self) -> Result<RowReader<'a>> {
-        self.data.reader()
+    pub fn reader(&self) -> Result<Reader<'a>> {
+        Reader::new(self.data, self.palette)
     }
 }
 
