@@ -204,7 +204,7 @@ impl<'a> Ragged<'a> {
     }
 
     /// What the rows were compressed with; empty where they were not, or with nothing.
-    pub(super) fn dictionary(&self) -> &'a [u8] {
+    pub(crate) fn dictionary(&self) -> &'a [u8] {
         self.dictionary
     }
 

@@ -134,12 +134,15 @@ impl Container {
         Ok(view(self.bytes(), &self.sections.raw(name, Kind::Column, T::TYPE, None)?))
     }
 
-    /// A column of bytes or texts of any length.
+    /// A column of bytes or texts of any length. The system is asked to read the column's dictionary, where it has one.
     ///
     /// # Errors
-    /// Where there is no such column.
+    /// Where there is no such column, or the system refuses.
     pub fn ragged(&self, name: &str) -> Result<Ragged<'_>> {
-        Ragged::find(&self.sections, self.bytes(), name)
+        let column = Ragged::find(&self.sections, self.bytes(), name)?;
+        // All of it at once: a reader needs it whole, and without read-ahead would wait for each of its pages.
+        self.advise_bytes(Advice::WillNeed, column.dictionary())?;
+        Ok(column)
     }
 
     /// A column of lists of numbers, such as the neighbours of each row.
