@@ -1,14 +1,13 @@
 //! From pixels to a file.
 
 use super::bits::BitWriter;
-use super::cost;
-use super::groups::{self, Groups};
+use super::groups;
 use super::huffman::{Builder, Code};
 use super::modes::{self, Chooser, Search};
 use super::palette::Palette;
-use super::parse::{self, Parser};
 use super::predict::subtract;
-use super::refs::{self, CACHED, KIND, LITERAL, copy_parts, prefix};
+use super::refs::{CACHED, KIND, LITERAL, copy_parts, prefix};
+use super::way::{Effort, Scratch, Way};
 use crate::error::{Error, Result};
 
 /// The longest side of an image, pixels.
@@ -54,55 +53,29 @@ struct Settings {
     search: Search,
     /// Slots of the colour cache, as a power of two.
     cache_bits: u32,
-    /// The side of the blocks that share codes, as a power of two.
-    group_bits: u32,
-    groups: usize,
-    /// How often blocks are put into the best group, and by every which row.
-    regroupings: usize,
-    regroup_step: usize,
-    /// How often the cheapest copies are searched for, in images with at least so many repeats in a thousand residuals, in blocks whose
-    /// residuals take at most so many bits each, with so many earlier places looked at.
-    parses: usize,
-    repeats: u32,
-    most_bits: u32,
-    probes: usize,
+    effort: Effort,
+    /// Below the first share of what the rough way takes, in thousandths, only the smooth one is gone; from the second on, only the rough one.
+    smooth: (u64, u64),
 }
 
 impl Level {
     fn settings(self) -> Settings {
         let search =
             Search { starts: &[12, 11], candidates: &[12, 11, 1, 2, 4], bits: 4, count_step: 8, step: 4, rounds: 1 };
-        let default = Settings {
-            search,
-            cache_bits: 10,
-            group_bits: 4,
-            groups: 4,
-            regroupings: 1,
-            regroup_step: 4,
-            parses: 1,
-            repeats: 60,
-            most_bits: 4,
-            probes: 2,
-        };
+        let effort = Effort { groups: 4, regroupings: 1, regroup_step: 4, parses: 0, probes: 0 };
         match self {
             Self::Fast => Settings {
                 search: Search { starts: &[12], candidates: &[12, 11, 1, 2], ..search },
-                groups: 4,
-                regroupings: 0,
-                parses: 0,
-                ..default
+                cache_bits: 10,
+                effort: Effort { regroupings: 0, ..effort },
+                smooth: (700, 700),
             },
-            Self::Default => default,
+            Self::Default => Settings { search, cache_bits: 10, effort, smooth: (900, 1020) },
             Self::Small => Settings {
                 search: Search { candidates: &[12, 11, 1, 2, 3, 4], step: 2, ..search },
-                groups: 8,
-                regroupings: 2,
-                parses: 2,
-                regroup_step: 2,
-                repeats: 0,
-                most_bits: 64,
-                probes: 32,
-                ..default
+                cache_bits: 10,
+                effort: Effort { groups: 8, regroupings: 2, regroup_step: 2, parses: 2, probes: 32 },
+                smooth: (700, 1200),
             },
         }
     }
@@ -114,16 +87,9 @@ pub struct Encoder {
     argb: Vec<u32>,
     palette: Palette,
     chooser: Chooser,
-    residuals: Vec<u32>,
-    cache: Vec<u32>,
-    symbols: Vec<u32>,
-    tokens: Vec<u32>,
-    parsed: Vec<u32>,
-    measure: Vec<u32>,
-    wanted: Vec<bool>,
-    groups: Groups,
-    groups_before: Vec<u8>,
-    parser: Parser,
+    rough: Way,
+    smooth: Way,
+    scratch: Scratch,
     codes: Vec<[Code; 5]>,
     builder: Builder,
     small: Vec<u32>,
@@ -179,23 +145,40 @@ impl Encoder {
             predicted = self.palette.bundle_bits() == 0;
         }
         let pixels: &[u32] = if indexed { &self.palette.indices } else { &self.argb };
+        let (rough, smooth, scratch) = (&mut self.rough, &mut self.smooth, &mut self.scratch);
+        let mut is_smooth = false;
         if predicted {
-            self.chooser.choose(search, pixels, width);
-            modes::predict(pixels, width, search.bits, &self.chooser.best.modes, &mut self.residuals);
+            self.chooser.choose(search, pixels, width, &mut rough.choice);
+            let (surely, perhaps) = settings.smooth;
+            let share = smooth.compare(search, &rough.choice, pixels, width, scratch);
+            is_smooth = share < perhaps;
+            if is_smooth {
+                smooth.predict_left(search, pixels, width);
+                smooth.code(&settings.effort, true, width, search.bits, cache_bits, scratch);
+            }
+            if !is_smooth || share >= surely {
+                modes::predict(pixels, width, search.bits, &rough.choice.modes, &mut rough.residuals);
+                rough.code(&settings.effort, false, width, search.bits, cache_bits, scratch);
+                is_smooth = is_smooth && smooth.groups.bits() < rough.groups.bits();
+            }
+        } else {
+            self.chooser.leave(search, pixels, width, &mut rough.choice);
+            rough.residuals.clear();
+            rough.residuals.extend_from_slice(pixels);
+            rough.code(&settings.effort, false, width, search.bits, cache_bits, scratch);
+        }
+        let way = if is_smooth { smooth } else { rough };
+        way.groups.join();
+        if predicted {
             writer.put(1, 1);
             writer.put(0, 2);
             writer.put(search.bits - 2, 3);
             self.small.clear();
-            self.small.extend(self.chooser.best.modes.iter().map(|&mode| u32::from(mode) << 8));
+            self.small.extend(way.choice.modes.iter().map(|&mode| u32::from(mode) << 8));
             small_image(&self.small, &mut self.builder, &mut self.small_codes, writer);
-        } else {
-            self.chooser.leave(search, pixels, width);
-            self.residuals.clear();
-            self.residuals.extend_from_slice(pixels);
         }
         writer.put(0, 1);
-        self.tokens(settings, width, cache_bits);
-        self.write(width, cache_bits, writer);
+        self.write(is_smooth, width, cache_bits, writer);
     }
 
     /// Writes the table of colours, each as its difference from the one before.
@@ -208,58 +191,23 @@ impl Encoder {
         small_image(&self.small, &mut self.builder, &mut self.small_codes, writer);
     }
 
-    /// Makes the tokens of the residuals, and the groups.
-    fn tokens(&mut self, settings: &Settings, width: usize, cache_bits: u32) {
-        let (residuals, choice) = (&self.residuals[..], &self.chooser.best);
-        refs::symbols(residuals, cache_bits, &mut self.cache, &mut self.symbols);
-        parse::runs(residuals, &self.symbols, width, choice, &mut self.tokens);
-        let (bits, step) = (settings.group_bits, settings.regroup_step);
-        let blocks = (width, residuals.len() / width, settings.search.bits, bits);
-        block_measure(&choice.measure, blocks, &mut self.measure);
-        self.groups.start(&self.measure, bits, settings.groups, cache_bits);
-        self.groups.count(&self.tokens, width);
-        self.groups.improve(&self.tokens, width, step, settings.regroupings);
-        if settings.parses > 0 && choice.repeats >= settings.repeats {
-            let pixels_measured = (1u32 << (2 * bits)) / settings.search.step as u32;
-            let most = pixels_measured * settings.most_bits * cost::BIT;
-            self.wanted.clear();
-            self.wanted.extend(self.measure.iter().map(|&measure| measure <= most));
-            self.parser.find(residuals, width, bits, &self.wanted, settings.probes);
-            for _ in 0..settings.parses {
-                let before = self.groups.bits();
-                self.groups.price();
-                self.parser.cheapest(&self.symbols, width, &self.groups, &mut self.parsed);
-                self.groups_before.clone_from(&self.groups.of);
-                self.groups.count(&self.parsed, width);
-                self.groups.improve(&self.parsed, width, step, settings.regroupings);
-                if self.groups.bits() >= before {
-                    // No gain: what was before stays.
-                    self.groups.of.clone_from(&self.groups_before);
-                    self.groups.count(&self.tokens, width);
-                    break;
-                }
-                std::mem::swap(&mut self.tokens, &mut self.parsed);
-            }
-        }
-        self.groups.join();
-    }
-
     /// Writes the cache's size, the groups, their codes, and the tokens.
-    fn write(&mut self, width: usize, cache_bits: u32, writer: &mut BitWriter) {
+    fn write(&mut self, smooth: bool, width: usize, cache_bits: u32, writer: &mut BitWriter) {
+        let way = if smooth { &self.smooth } else { &self.rough };
         writer.put(u32::from(cache_bits > 0), 1);
         if cache_bits > 0 {
             writer.put(cache_bits, 4);
         }
-        let number = self.groups.number;
+        let number = way.groups.number;
         writer.put(u32::from(number > 1), 1);
         if number > 1 {
-            writer.put(self.groups.block_bits - 2, 3);
+            writer.put(way.groups.block_bits - 2, 3);
             self.small.clear();
-            self.small.extend(self.groups.of.iter().map(|&g| u32::from(g) << 8));
+            self.small.extend(way.groups.of.iter().map(|&g| u32::from(g) << 8));
             small_image(&self.small, &mut self.builder, &mut self.small_codes, writer);
         }
         self.codes.resize_with(number.max(self.codes.len()), Default::default);
-        for (codes, counts) in self.codes.iter_mut().zip(&self.groups.counts[..number]) {
+        for (codes, counts) in self.codes.iter_mut().zip(&way.groups.counts[..number]) {
             let [green, red, blue, distance] = counts.parts();
             let mut alpha = [0; 256];
             alpha[0] = 1;
@@ -267,8 +215,8 @@ impl Encoder {
                 self.builder.code(counts, code, writer);
             }
         }
-        let (codes, of) = (&self.codes[..number], &self.groups.of);
-        groups::walk(&self.tokens, width, self.groups.block_bits, |block, _, tokens| {
+        let (codes, of) = (&self.codes[..number], &way.groups.of);
+        groups::walk(&way.tokens, width, way.groups.block_bits, |block, _, tokens| {
             let [green, red, blue, _, distance] = &codes[usize::from(of[block])];
             for &token in tokens {
                 match token >> KIND {
@@ -290,21 +238,6 @@ impl Encoder {
                 }
             }
         });
-    }
-}
-
-/// The measure of the blocks of groups from that of the blocks of predictors; they are no smaller. `blocks` has the image's sides and the
-/// two block sizes.
-fn block_measure(from: &[u32], blocks: (usize, usize, u32, u32), out: &mut Vec<u32>) {
-    let (width, height, from_bits, bits) = blocks;
-    let across = width.div_ceil(1 << bits);
-    out.clear();
-    out.resize(across * height.div_ceil(1 << bits), 0);
-    for (y, line) in from.chunks(width.div_ceil(1 << from_bits)).enumerate() {
-        for (x, &measure) in line.iter().enumerate() {
-            let block = &mut out[(y >> (bits - from_bits)) * across + (x >> (bits - from_bits))];
-            *block = block.saturating_add(measure);
-        }
     }
 }
 

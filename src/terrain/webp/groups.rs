@@ -140,16 +140,33 @@ pub(super) struct Groups {
     pub(super) counts: Vec<Table<u32>>,
     pub(super) costs: Vec<Table<u16>>,
     cache_bits: u32,
-    sums: Vec<u32>,
+    /// For each block and group; of a block in one group after `measure`.
+    pub(super) sums: Vec<u32>,
     sorted: Vec<u32>,
 }
 
 impl Groups {
+    /// How much the tokens of each block cost, judged by every `step`th row, if all have the same codes.
+    pub(super) fn measure(
+        &mut self,
+        tokens: &[u32],
+        (width, height): (usize, usize),
+        bits: u32,
+        cache_bits: u32,
+        step: usize,
+    ) {
+        let blocks = width.div_ceil(1 << bits) * height.div_ceil(1 << bits);
+        self.start_with(bits, 1, cache_bits);
+        self.of.clear();
+        self.of.resize(blocks, 0);
+        self.count(tokens, width);
+        self.price();
+        self.sum(tokens, width, step);
+    }
+
     /// First groups: equally large, by the measure given of each block.
     pub(super) fn start(&mut self, measure: &[u32], bits: u32, number: usize, cache_bits: u32) {
-        self.block_bits = bits;
-        self.cache_bits = cache_bits;
-        self.number = number.clamp(1, measure.len().clamp(1, 255));
+        self.start_with(bits, number.clamp(1, measure.len().clamp(1, 255)), cache_bits);
         self.sorted.clear();
         self.sorted.extend_from_slice(measure);
         self.sorted.sort_unstable();
@@ -161,8 +178,12 @@ impl Groups {
         let limits = &limits[..self.number - 1];
         self.of.clear();
         self.of.extend(measure.iter().map(|m| limits.iter().filter(|&l| m >= l).count() as u8));
-        self.counts.resize_with(self.number.max(self.counts.len()), Table::default);
-        self.costs.resize_with(self.number.max(self.costs.len()), Table::default);
+    }
+
+    fn start_with(&mut self, bits: u32, number: usize, cache_bits: u32) {
+        (self.block_bits, self.number, self.cache_bits) = (bits, number, cache_bits);
+        self.counts.resize_with(number.max(self.counts.len()), Table::default);
+        self.costs.resize_with(number.max(self.costs.len()), Table::default);
     }
 
     /// Counts the tokens of each group.
@@ -191,8 +212,9 @@ impl Groups {
         self.counts[..self.number].iter().map(|counts| counts.bits() + counts.extra() + counts.head()).sum()
     }
 
-    /// Puts blocks into the best groups, several times.
+    /// Puts blocks into the best groups, several times, judged by every `step`th row; and counts the tokens.
     pub(super) fn improve(&mut self, tokens: &[u32], width: usize, step: usize, times: usize) {
+        self.count(tokens, width);
         for _ in 0..times {
             self.price();
             self.regroup(tokens, width, step);
@@ -200,8 +222,17 @@ impl Groups {
         }
     }
 
-    /// Puts each block into the group in which it is cheapest, judged by every `step`th row. Counts and costs are as before.
+    /// Puts each block into the group in which it is cheapest by the costs.
     fn regroup(&mut self, tokens: &[u32], width: usize, step: usize) {
+        self.sum(tokens, width, step);
+        for (group, sums) in self.of.iter_mut().zip(self.sums.chunks_exact(self.number)) {
+            let best = sums.iter().enumerate().min_by_key(|&(g, &sum)| (sum, g != usize::from(*group)));
+            *group = best.map_or(0, |(g, _)| g as u8);
+        }
+    }
+
+    /// What each block would cost in each group, judged by every `step`th row.
+    fn sum(&mut self, tokens: &[u32], width: usize, step: usize) {
         let n = self.number;
         self.sums.clear();
         self.sums.resize(self.of.len() * n, 0);
@@ -213,10 +244,6 @@ impl Groups {
                 }
             }
         });
-        for (group, sums) in self.of.iter_mut().zip(self.sums.chunks_exact(n)) {
-            let best = sums.iter().enumerate().min_by_key(|&(g, &sum)| (sum, g != usize::from(*group)));
-            *group = best.map_or(0, |(g, _)| g as u8);
-        }
     }
 
     /// Joins groups as long as a description of codes costs more than it saves.

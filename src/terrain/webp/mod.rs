@@ -5,13 +5,15 @@
 //!
 //! 1. `palette`: an image of 256 colours or fewer becomes indices.
 //! 2. `modes`: each block takes the predictor (`predict`) whose residuals are the cheapest, by how often they occur in the image.
-//! 3. `refs`, `parse`: residuals become tokens: literals, cache slots, copies. What repeats itself, such as upsampled terrain, is
-//!    parsed for the cheapest copies; elsewhere only runs are copied.
+//! 3. `refs`, `parse`: residuals become tokens: literals, cache slots, copies. Rough terrain repeats nothing but runs.
+//!    Terrain blown up from a coarser grid does: `way` tells the two apart by a few rows, and takes the smooth one another way, from the
+//!    left by copies wherever they are found (`copies`). The smallest level also weighs all copies against one another.
 //! 4. `groups`: blocks of like statistics share prefix codes (`huffman`).
 //!
 //! All decisions are made in whole numbers: the same pixels give the same bytes on every machine.
 
 mod bits;
+mod copies;
 mod cost;
 mod encoder;
 mod groups;
@@ -23,5 +25,6 @@ mod predict;
 mod refs;
 #[cfg(test)]
 mod tests;
+mod way;
 
 pub use encoder::{Encoder, Level};

@@ -9,6 +9,9 @@ use super::predict::{residuals, subtract};
 /// How many classes of residuals have costs of their own, as a power of two.
 const CLASS_BITS: u32 = 12;
 
+/// From so many equal residuals on, a run is copied.
+const RUN: u32 = 4;
+
 /// The class of a residual.
 #[inline]
 fn class(residual: u32) -> usize {
@@ -38,12 +41,29 @@ pub(super) struct Choice {
     pub(super) modes: Vec<u8>,
     /// What the rows looked at cost.
     pub(super) measure: Vec<u32>,
-    /// How many of a thousand residuals begin a sequence that occurred before, apart from runs.
-    pub(super) repeats: u32,
     costs: Vec<u16>,
 }
 
 impl Choice {
+    /// The same predictor for all of `blocks`.
+    pub(super) fn uniform(&mut self, mode: u8, blocks: usize) {
+        self.modes.clear();
+        self.modes.resize(blocks, mode);
+    }
+
+    /// Costs by how often the residuals occur apart from runs, which will be copied.
+    pub(super) fn price(&mut self, residuals: &[u32]) {
+        let mut counts = [0; 1 << CLASS_BITS];
+        let (mut before, mut run) = (0, 0);
+        for &r in residuals {
+            run = if r == before { run + 1 } else { 0 };
+            before = r;
+            counts[class(r)] += u32::from(run < RUN);
+        }
+        self.costs.resize(counts.len(), 0);
+        cost::costs(&counts, &mut self.costs);
+    }
+
     /// What a residual costs.
     #[inline]
     pub(super) fn cost(&self, residual: u32) -> u32 {
@@ -54,23 +74,20 @@ impl Choice {
 /// Searches predictors; keeps its scratch.
 #[derive(Default)]
 pub(super) struct Chooser {
-    pub(super) best: Choice,
     trial: Choice,
     counts: Vec<u32>,
     row: Vec<u32>,
-    seen: Vec<u32>,
-    hashes: Vec<u32>,
     sums: Vec<u32>,
 }
 
 impl Chooser {
-    /// Chooses for the blocks of an image; the choice is in `best`.
-    pub(super) fn choose(&mut self, search: &Search, argb: &[u32], width: usize) {
+    /// Chooses for the blocks of an image.
+    pub(super) fn choose(&mut self, search: &Search, argb: &[u32], width: usize, best: &mut Choice) {
         let height = argb.len() / width;
         if width < 3 || height < 2 {
             // Too narrow to have neighbours on all sides.
-            self.leave(search, argb, width);
-            self.best.modes.resize(self.best.measure.len(), search.candidates[0]);
+            self.leave(search, argb, width, best);
+            best.modes.resize(best.measure.len(), search.candidates[0]);
             return;
         }
         let blocks = width.div_ceil(1 << search.bits) * height.div_ceil(1 << search.bits);
@@ -101,32 +118,28 @@ impl Chooser {
             }
             self.count(search, argb, width);
             cost::costs(&self.counts, &mut self.trial.costs);
-            // What repeats itself will be copied, at about half of its cost.
-            let repeats = self.repeats(search, argb, width);
-            let entropy = cost::entropy(&self.counts) * (2000 - u64::from(repeats)) / 2000;
+            let entropy = cost::entropy(&self.counts);
             if entropy < least {
                 least = entropy;
-                self.trial.repeats = repeats;
-                std::mem::swap(&mut self.best, &mut self.trial);
-                self.trial.clone_from(&self.best);
+                std::mem::swap(best, &mut self.trial);
+                self.trial.clone_from(best);
             }
         }
     }
 
     /// For an image that is not predicted: the costs of its pixels, and nothing to tell its blocks apart.
-    pub(super) fn leave(&mut self, search: &Search, pixels: &[u32], width: usize) {
+    pub(super) fn leave(&mut self, search: &Search, pixels: &[u32], width: usize, best: &mut Choice) {
         let height = pixels.len() / width;
         self.counts.clear();
         self.counts.resize(1 << CLASS_BITS, 0);
         for &pixel in pixels {
             self.counts[class(pixel)] += 1;
         }
-        self.best.costs.resize(1 << CLASS_BITS, 0);
-        cost::costs(&self.counts, &mut self.best.costs);
-        self.best.modes.clear();
-        self.best.repeats = 0;
-        self.best.measure.clear();
-        self.best.measure.resize(width.div_ceil(1 << search.bits) * height.div_ceil(1 << search.bits), 0);
+        best.costs.resize(1 << CLASS_BITS, 0);
+        cost::costs(&self.counts, &mut best.costs);
+        best.modes.clear();
+        best.measure.clear();
+        best.measure.resize(width.div_ceil(1 << search.bits) * height.div_ceil(1 << search.bits), 0);
     }
 
     fn count(&mut self, search: &Search, argb: &[u32], width: usize) {
@@ -137,37 +150,6 @@ impl Chooser {
                 self.counts[class(r)] += 1;
             }
         }
-    }
-
-    /// Looks for sequences of eight residuals that occur twice, in a quarter of the rows.
-    fn repeats(&mut self, search: &Search, argb: &[u32], width: usize) -> u32 {
-        const SEEN_BITS: u32 = 14;
-        self.seen.clear();
-        self.seen.resize(1 << SEEN_BITS, 0);
-        let (mut all, mut again, mut rows) = (0u32, 0u32, 0u32);
-        for y in (1..argb.len() / width).filter(|y| y % 64 < 16) {
-            predict_row(argb, width, y, search.bits, &self.trial.modes, &mut self.row);
-            rows += 1;
-            self.hashes.clear();
-            self.hashes.extend(self.row[1..].windows(4).map(|p| {
-                let a = p[0].wrapping_mul(0x9e37_79b1) ^ p[1].wrapping_mul(0x85eb_ca77).rotate_left(11);
-                let b = p[2].wrapping_mul(0xc2b2_ae3d) ^ p[3].wrapping_mul(0x27d4_eb2f).rotate_left(15);
-                a.rotate_left(13) ^ b
-            }));
-            for pair in self.hashes.windows(14) {
-                // The first four are the same as those one to the left: a run.
-                if pair[0] == pair[1] {
-                    continue;
-                }
-                all += 1;
-                let hash = [1, 5, 9, 13].into_iter().fold(0u32, |h, i| (h ^ pair[i]).wrapping_mul(0x1656_67b1));
-                let seen = std::mem::replace(&mut self.seen[(hash >> (32 - SEEN_BITS)) as usize], hash | 1);
-                again += u32::from(seen == hash | 1);
-            }
-        }
-        // Of an image that is nearly all runs, the rest is too little to be worth the search.
-        let enough = u64::from(rows) * width as u64 / 8;
-        if u64::from(all) > enough { (u64::from(again) * 1000 / u64::from(all)) as u32 } else { 0 }
     }
 
     fn choose_blocks(&mut self, search: &Search, base: u8, argb: &[u32], width: usize) {
@@ -203,7 +185,7 @@ impl Chooser {
 }
 
 /// Residuals of a row but the first one by the modes of its blocks; not of the first column.
-fn predict_row(argb: &[u32], width: usize, y: usize, bits: u32, modes: &[u8], row: &mut [u32]) {
+pub(super) fn predict_row(argb: &[u32], width: usize, y: usize, bits: u32, modes: &[u8], row: &mut [u32]) {
     let image: &[u8] = bytemuck::cast_slice(argb);
     let across = width.div_ceil(1 << bits);
     let line = &modes[(y >> bits) * across..][..across];

@@ -1,5 +1,6 @@
 //! Which spans of an image are copies.
 
+use super::copies::same;
 use super::cost::BIT;
 use super::groups::{Groups, Table};
 use super::modes::Choice;
@@ -14,44 +15,43 @@ const ENOUGH: usize = 128;
 /// Copies of fewer pixels don't pay.
 const SHORTEST: usize = 3;
 
-fn same(pixels: &[u32], earlier: usize, later: usize) -> usize {
-    pixels[later..].iter().zip(&pixels[earlier..]).take(LONGEST).take_while(|(a, b)| a == b).count()
-}
-
-/// Copies of runs and of the row above, wherever they save bits. `symbols` are the pixels' own tokens.
-pub(super) fn runs(pixels: &[u32], symbols: &[u32], width: usize, choice: &Choice, out: &mut Vec<u32>) {
+/// Copies of runs and of the row above, wherever they save bits. `symbols` are the pixels' own tokens. Returns about how many bits are
+/// saved, in the units of costs.
+pub(super) fn runs(pixels: &[u32], symbols: &[u32], width: usize, choice: &Choice, out: &mut Vec<u32>) -> u64 {
     out.clear();
+    let mut gained = 0;
     let n = pixels.len();
     let mut at = 0;
     // Up to where the distances were found not to save anything.
     let mut tried = [0usize; 2];
     while at < n {
-        let mut best = (0i64, 0, 0);
-        if at > 0 && at + SPAN <= n {
-            let here = &pixels[at..at + SPAN];
-            for (distance, tried) in [1, width].into_iter().zip(&mut tried) {
-                if at < distance || at < *tried || &pixels[at - distance..at - distance + SPAN] != here {
-                    continue;
-                }
-                let length = same(pixels, at - distance, at);
-                let saved: u32 = pixels[at..at + length.min(256)].iter().map(|&p| choice.cost(p)).sum();
-                let gain = i64::from(saved) - i64::from(BIT * (10 + prefix(length).2));
-                if gain > best.0 {
-                    best = (gain, length, distance);
-                } else {
-                    *tried = at + length;
-                }
+        let mut longest = (0, 0);
+        for (distance, tried) in [1, width].into_iter().zip(&mut tried) {
+            if at < distance || at < *tried || pixels[at - distance] != pixels[at] {
+                continue;
+            }
+            let length = same(pixels, at - distance, at);
+            if length < SPAN || length <= longest.0 {
+                continue;
+            }
+            longest = (length, distance);
+            *tried = at + length;
+        }
+        let (length, distance) = longest;
+        if length > 0 {
+            let saved: u64 = pixels[at..at + length].iter().map(|&p| u64::from(choice.cost(p))).sum();
+            let cost = u64::from(BIT * (10 + prefix(length).2));
+            if saved > cost {
+                gained += saved - cost;
+                out.push(copy(length, distance_code(distance, width)));
+                at += length;
+                continue;
             }
         }
-        let (_, length, distance) = best;
-        if length > 0 {
-            out.push(copy(length, distance_code(distance, width)));
-            at += length;
-        } else {
-            out.push(symbols[at]);
-            at += 1;
-        }
+        out.push(symbols[at]);
+        at += 1;
     }
+    gained
 }
 
 /// Finds the cheapest tokens; keeps its scratch.
@@ -81,8 +81,8 @@ fn hashes(pixels: &[u32], out: &mut Vec<u32>) {
 }
 
 impl Parser {
-    /// Finds the matches of places in the blocks wanted, looking at `probes` earlier ones each.
-    pub(super) fn find(&mut self, pixels: &[u32], width: usize, bits: u32, wanted: &[bool], probes: usize) {
+    /// Finds the matches of places, looking at `probes` earlier ones each.
+    pub(super) fn find(&mut self, pixels: &[u32], width: usize, probes: usize) {
         let n = pixels.len();
         hashes(pixels, &mut self.hashes);
         self.head.clear();
@@ -94,23 +94,11 @@ impl Parser {
         // How far the matches go on that were found before, from here.
         let mut ahead = [0usize; 6];
         let mut far = (0usize, 0u32);
-        let across = width.div_ceil(1 << bits);
-        let (mut x, mut y) = (0, 0);
         // A long match is taken whole: no others are looked for inside.
         let mut skip = 0;
         for at in 0..n {
             self.starts.push(self.found.len() as u32);
-            let block = (y >> bits) * across + (x >> bits);
-            x += 1;
-            if x == width {
-                (x, y) = (0, y + 1);
-            }
-            if at < skip {
-                continue;
-            }
-            if !wanted[block] || at + KEY > n || at == 0 {
-                ahead = [0; 6];
-                far.0 = 0;
+            if at < skip || at + KEY > n || at == 0 {
                 continue;
             }
             let mut longest = SHORTEST - 1;

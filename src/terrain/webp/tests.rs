@@ -119,6 +119,35 @@ fn terrain_is_no_larger_than_libwebps() {
     }
 }
 
+/// Heights every 13 pixels, and straight lines between them both ways.
+fn blown_up(x: u32, y: u32, step: u32) -> u32 {
+    const CELL: u32 = 13;
+    let at = |i: u32, j: u32| u64::from(hills(i * CELL, j * CELL, 256));
+    let (i, j, u, v) = (x / CELL, y / CELL, u64::from(x % CELL), u64::from(y % CELL));
+    let cell = u64::from(CELL);
+    let row = |j: u32| at(i, j) * (cell - u) + at(i + 1, j) * u;
+    let sum = row(j) * (cell - v) + row(j + 1) * v;
+    ((sum + cell * cell * u64::from(step) / 2) / (cell * cell * u64::from(step))) as u32 * step
+}
+
+#[test]
+fn blown_up_terrain_is_smaller_than_libwebps() {
+    let mut encoder = Encoder::default();
+    for step in [32, 64] {
+        let smooth = pixels(512, 512, |x, y| blown_up(x, y, step));
+        // And beside the sea, and beside rough terrain.
+        let coast = pixels(512, 512, |x, y| if x + y > 700 { 0x80_0000 } else { blown_up(x, y, step) });
+        let beside = pixels(512, 512, |x, y| if x > 400 { hills(x, y, step) } else { blown_up(x, y, step) });
+        for rgb in [&smooth, &coast, &beside] {
+            let lengths = round_trip(&mut encoder, 512, 512, rgb);
+            let mut config = webp::WebPConfig::new().unwrap();
+            (config.lossless, config.method, config.quality, config.exact) = (1, 4, 75.0, 1);
+            let theirs = webp::Encoder::from_rgb(rgb, 512, 512).encode_advanced(&config).unwrap().len();
+            assert!(lengths[1] < theirs && lengths[2] < theirs, "step {step}: {lengths:?}, libwebp {theirs}");
+        }
+    }
+}
+
 /// Images with spans that occurred before, near and far, and runs.
 fn patchwork() -> impl Strategy<Value = (u32, u32, Vec<u8>)> {
     let span = (0u8..4, 1usize..400, 1usize..2000, any::<u32>());

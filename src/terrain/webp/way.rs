@@ -1,0 +1,150 @@
+//! Two ways to code an image, and which one suits it.
+//!
+//! *Rough* terrain is predicted from the plane through its neighbours or the like, block by block, and its residuals repeat nothing but
+//! runs. Terrain that was blown up from a coarser grid is *smooth*: along a row its steps are those of a straight line in whole numbers,
+//! of which there are few different ones, so that nearly everything was seen before: it is predicted from the left and copied.
+
+use super::copies::Copies;
+use super::groups::Groups;
+use super::modes::{self, Choice, Search, predict_row};
+use super::parse::{self, Parser};
+use super::predict::subtract;
+use super::refs;
+
+/// The predictor of smooth terrain: the pixel to the left.
+const LEFT: u8 = 1;
+/// How many rows are looked at to tell rough from smooth, in how many parts.
+const SAMPLE: usize = 64;
+const PARTS: usize = 4;
+/// A first part that takes this much more the smooth way, in thousandths, decides; copies reach back less far there.
+const MUCH_MORE: u64 = 1300;
+
+/// How tokens are made and grouped.
+#[derive(Clone, Copy)]
+pub(super) struct Effort {
+    pub(super) groups: usize,
+    /// How often blocks are put into the best group, and by every which row.
+    pub(super) regroupings: usize,
+    pub(super) regroup_step: usize,
+    /// How often the cheapest copies are searched for, with so many earlier places looked at.
+    pub(super) parses: usize,
+    pub(super) probes: usize,
+}
+
+/// What both ways use.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub(super) copies: Copies,
+    parser: Parser,
+    cache: Vec<u32>,
+    parsed: Vec<u32>,
+    groups_before: Vec<u8>,
+}
+
+/// An image coded one way; keeps its scratch.
+#[derive(Default)]
+pub(super) struct Way {
+    pub(super) choice: Choice,
+    pub(super) residuals: Vec<u32>,
+    symbols: Vec<u32>,
+    pub(super) tokens: Vec<u32>,
+    pub(super) groups: Groups,
+}
+
+impl Way {
+    /// The tokens of the residuals, and their groups. `smooth` looks for copies everywhere.
+    pub(super) fn code(
+        &mut self,
+        effort: &Effort,
+        smooth: bool,
+        width: usize,
+        bits: u32,
+        cache_bits: u32,
+        scratch: &mut Scratch,
+    ) {
+        let residuals = &self.residuals[..];
+        refs::symbols(residuals, cache_bits, &mut scratch.cache, &mut self.symbols);
+        if smooth {
+            scratch.copies.find(residuals, &self.symbols, width, &self.choice, &mut self.tokens);
+            let sides = (width, residuals.len() / width);
+            self.groups.measure(&self.tokens, sides, bits, cache_bits, effort.regroup_step);
+            self.choice.measure.clone_from(&self.groups.sums);
+        } else {
+            parse::runs(residuals, &self.symbols, width, &self.choice, &mut self.tokens);
+        }
+        self.groups.start(&self.choice.measure, bits, effort.groups, cache_bits);
+        self.groups.improve(&self.tokens, width, effort.regroup_step, effort.regroupings);
+        if effort.parses > 0 {
+            self.parse(effort, width, scratch);
+        }
+    }
+
+    /// The cheapest copies by what the codes of the groups cost.
+    fn parse(&mut self, effort: &Effort, width: usize, scratch: &mut Scratch) {
+        scratch.parser.find(&self.residuals, width, effort.probes);
+        for _ in 0..effort.parses {
+            let before = self.groups.bits();
+            self.groups.price();
+            scratch.parser.cheapest(&self.symbols, width, &self.groups, &mut scratch.parsed);
+            scratch.groups_before.clone_from(&self.groups.of);
+            self.groups.improve(&scratch.parsed, width, effort.regroup_step, effort.regroupings);
+            if self.groups.bits() >= before {
+                // No gain: what was before stays.
+                self.groups.of.clone_from(&scratch.groups_before);
+                self.groups.count(&self.tokens, width);
+                return;
+            }
+            std::mem::swap(&mut self.tokens, &mut scratch.parsed);
+        }
+    }
+
+    /// Predicts everything from the left.
+    pub(super) fn predict_left(&mut self, search: &Search, argb: &[u32], width: usize) {
+        let blocks = width.div_ceil(1 << search.bits) * (argb.len() / width).div_ceil(1 << search.bits);
+        self.choice.uniform(LEFT, blocks);
+        modes::predict(argb, width, search.bits, &self.choice.modes, &mut self.residuals);
+        self.choice.price(&self.residuals);
+    }
+
+    /// About what the smooth way takes, in thousandths of what the rough one takes with the predictors of `rough`; judged by some rows.
+    pub(super) fn compare(
+        &mut self,
+        search: &Search,
+        rough: &Choice,
+        argb: &[u32],
+        width: usize,
+        scratch: &mut Scratch,
+    ) -> u64 {
+        let height = argb.len() / width;
+        // The first of the parts alone, if that tells enough.
+        let first = SAMPLE / PARTS;
+        let sampled = move |y: &usize| height <= SAMPLE || y * PARTS % height < SAMPLE;
+        let mut share = 0;
+        for rows in [first, SAMPLE] {
+            self.residuals.clear();
+            for y in (1..height).filter(sampled).take(rows) {
+                let at = self.residuals.len();
+                self.residuals.resize(at + width, 0);
+                predict_row(argb, width, y, search.bits, &rough.modes, &mut self.residuals[at..]);
+            }
+            self.choice.price(&self.residuals);
+            let alone: u64 = self.residuals.iter().map(|&r| u64::from(self.choice.cost(r))).sum();
+            let gain = parse::runs(&self.residuals, &self.residuals, width, &self.choice, &mut self.tokens);
+            let as_rough = (alone - gain).max(1);
+            self.residuals.clear();
+            for y in (1..height).filter(sampled).take(rows) {
+                let row = &argb[y * width..(y + 1) * width];
+                self.residuals.push(subtract(row[0], argb[(y - 1) * width]));
+                self.residuals.extend(row.windows(2).map(|pair| subtract(pair[1], pair[0])));
+            }
+            self.choice.price(&self.residuals);
+            let as_smooth =
+                scratch.copies.find(&self.residuals, &self.residuals, width, &self.choice, &mut self.tokens);
+            share = as_smooth * 1000 / as_rough;
+            if share > MUCH_MORE {
+                break;
+            }
+        }
+        share
+    }
+}
