@@ -176,6 +176,7 @@ fn decode(c: &mut Criterion) {
         vertical: VerticalResolution::ByZoom,
         nodata_elevation: 0.0,
         level: Level::Default,
+        encoder: hypso::terrain::WebpEncoder::Hypso,
     };
     let mut tile = tile_of(|_| true);
     codec.quantize(14, &mut tile);

@@ -308,3 +308,47 @@ fn both_parts_of_a_file_across_the_180th_meridian_survive_updates_and_lists() {
         a == b && a.keys().any(|t| t.z() > 5 && t.x() == 0) && a.keys().any(|t| t.x() + 1 == 1 << t.z() && t.z() > 5)
     );
 }
+
+#[test]
+fn libwebp_gives_the_same_pixels_in_other_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sources(at);
+    ok(at, &["build", "-o", "s.hypso", "fine", "coarse", "--tile-size", "256"]);
+    let level = ["--encoder-level", "fast", "--lineage", "--overwrite"];
+    let make = |output: &str, encoder: &[&str]| {
+        ok(at, &[&["aggregate", "s.hypso", "-o", output], &level[..], encoder].concat());
+        let report = std::fs::read_to_string(at.join(output).with_extension("report.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&report).unwrap()["images"].clone()
+    };
+    let images = make("ours.pmtiles", &[]);
+    assert_eq!(images, serde_json::json!({"format": "webp", "encoder": "hypso", "level": "fast"}));
+    assert_eq!(make("theirs.pmtiles", &["--encoder", "libwebp"])["encoder"], "libwebp");
+    for name in ["", "-lineage"] {
+        let [ours, theirs] = ["ours", "theirs"].map(|n| tiles(&at.join(format!("{n}{name}.pmtiles"))));
+        assert!(ours.keys().eq(theirs.keys()) && ours.len() > 10);
+        assert!(ours.values().zip(theirs.values()).filter(|(a, b)| a == b).count() * 2 < ours.len(), "two encoders");
+        let mut masked = 0;
+        for (tile, a, b) in ours.iter().map(|(tile, a)| (tile, a, &theirs[tile])) {
+            if name.is_empty() {
+                assert!(OPTIONS.decode(a).unwrap() == OPTIONS.decode(b).unwrap(), "{tile}");
+                masked += usize::from(b.windows(4).any(|w| w == b"hyMK"));
+            } else {
+                assert!(decode_lineage(a).unwrap() == decode_lineage(b).unwrap(), "{tile}");
+            }
+        }
+        assert!(masked > 5 || !name.is_empty(), "masks are in libwebp's files too");
+    }
+    // A plan's units are those of a run with the same encoder, and of no other.
+    let theirs = ["s.hypso", "-o", "planned.pmtiles", "--encoder", "libwebp", "--encoder-level", "fast"];
+    ok(at, &[&["plan"], &theirs[..], &["--export", "plan.json"]].concat());
+    ok(at, &["work", "--plan", "plan.json", "--unit", "0"]);
+    let other = fails(at, &["aggregate", "s.hypso", "-o", "planned.pmtiles", "--encoder-level", "fast"]);
+    assert!(other.contains("--overwrite"), "{other}");
+    ok(at, &[&["aggregate"], &theirs[..]].concat());
+    assert!(tiles(&at.join("planned.pmtiles")) == tiles(&at.join("theirs.pmtiles")));
+
+    let png = fails(at, &["aggregate", "s.hypso", "-o", "x.pmtiles", "--encoder", "libwebp", "--format", "png"]);
+    assert!(png.contains("libwebp writes WebP only"), "{png}");
+    assert!(fails(at, &["plan", "s.hypso", "--encoder", "jpeg"]).contains("not hypso or libwebp"));
+}

@@ -10,7 +10,7 @@ use super::RenderOptions;
 use super::sampler::{Area, Sampler};
 use crate::error::{Error, Result};
 use crate::store::{RowId, Store};
-use crate::terrain::{Composite, ElevationTile, INTERPOLATED, fill_gaps, weights};
+use crate::terrain::{Composite, ElevationTile, INTERPOLATED, ImageFormat, WebpEncoder, fill_gaps, weights};
 use crate::tile::{Bounds, TileCoord, web_mercator};
 
 /// The widest blend, in pixels of the finest tiles.
@@ -34,11 +34,15 @@ impl RenderOptions {
         blend.saturating_add(gaps)
     }
 
-    /// Refuses options that would need more surroundings than a worker may hold.
+    /// Refuses options that don't go together, or would need more surroundings than a worker may hold.
     ///
     /// # Errors
     /// Naming the option, and what is possible.
     pub fn check(&self, store: &Store) -> Result<()> {
+        if self.codec.encoder != WebpEncoder::Hypso && self.codec.format != ImageFormat::Webp {
+            let problem = format!("{} writes WebP only; leave it out, or take --format webp", self.codec.encoder);
+            return Err(Error::argument("--encoder", problem));
+        }
         if !self.blend.is_finite() || self.blend < 0.0 {
             return Err(Error::argument("--blend", "must be a number of metres from 0 on"));
         }
