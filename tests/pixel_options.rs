@@ -352,3 +352,43 @@ fn libwebp_gives_the_same_pixels_in_other_bytes() {
     assert!(png.contains("libwebp writes WebP only"), "{png}");
     assert!(fails(at, &["plan", "s.hypso", "--encoder", "jpeg"]).contains("not hypso or libwebp"));
 }
+
+#[test]
+fn heights_of_coarse_tiles_come_from_overviews_that_hold_means_and_in_strips() {
+    let folder = tempfile::tempdir().unwrap();
+    let surface = |x: f64, y: f64| {
+        500.0 + (x - CENTER.0) * 0.01 + ((x * 12.9898 + y * 78.233).sin() * 43_758.5).fract() * 20.0
+    };
+    let plain = folder.path().join("plain/a.tif");
+    Sheet::around("EPSG:3857", CENTER, 5.0, 0.0, 800, 800).write(&plain, &surface);
+    let text = |path: &Path| path.to_str().unwrap().to_string();
+    // A tile whose pixels are 8 to 16 cells wide.
+    let tile = TileCoord::at(CENTER.0, CENTER.1, 11);
+    let of = |name: &str, command: &str, args: &[&str], more: &[&str]| {
+        let path = folder.path().join(name).join("a.tif");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if command == "gdaladdo" {
+            std::fs::copy(&plain, &path).unwrap();
+            surface::gdal(command, &[args, &[&text(&path)], more].concat());
+        } else {
+            surface::gdal(command, &[args, &[&text(&plain), &text(&path)], more].concat());
+        }
+        let store = surface::store_of_folders(&[path.parent().unwrap().into()]);
+        hypso::render::heights(&store, &hypso::render::GdalOpener, hypso::raster::Resampling::Bilinear, tile).unwrap()
+    };
+    let whole = of("whole", "gdal_translate", &["-q"], &[]);
+    let count = whole.valid_count();
+    assert!(count > 2000, "{count}");
+    let apart = |other: &hypso::terrain::ElevationTile| {
+        assert_eq!(other.valid, whole.valid);
+        let apart = other.values.iter().zip(&whole.values).map(|(a, b)| (a - b).abs());
+        apart.fold(0f32, f32::max)
+    };
+    // Means of means: the weights at a pixel's edge are those of larger cells.
+    let means = apart(&of("means", "gdaladdo", &["-q", "-r", "average"], &["2", "4"]));
+    assert!(means > 0.0 && means < 1.0, "{means}");
+    assert_eq!(apart(&of("picked", "gdaladdo", &["-q", "-r", "nearest"], &["2", "4"])), 0.0, "these are not looked at");
+    // 16 million cells are read in strips.
+    let strips = apart(&of("strips", "gdal_translate", &["-q", "-outsize", "4000", "4000"], &[]));
+    assert!(strips < 1e-3, "{strips}");
+}
