@@ -356,9 +356,8 @@ fn libwebp_gives_the_same_pixels_in_other_bytes() {
 #[test]
 fn heights_of_coarse_tiles_come_from_overviews_that_hold_means_and_in_strips() {
     let folder = tempfile::tempdir().unwrap();
-    let surface = |x: f64, y: f64| {
-        500.0 + (x - CENTER.0) * 0.01 + ((x * 12.9898 + y * 78.233).sin() * 43_758.5).fract() * 20.0
-    };
+    let surface =
+        |x: f64, y: f64| 500.0 + (x - CENTER.0) * 0.01 + ((x * 12.9898 + y * 78.233).sin() * 43_758.5).fract() * 20.0;
     let plain = folder.path().join("plain/a.tif");
     Sheet::around("EPSG:3857", CENTER, 5.0, 0.0, 800, 800).write(&plain, &surface);
     let text = |path: &Path| path.to_str().unwrap().to_string();
