@@ -21,6 +21,7 @@ const CODEC: TileCodec = TileCodec {
     vertical: VerticalResolution::Full,
     nodata_elevation: 0.0,
     level: Level::Default,
+    encoder: hypso::terrain::WebpEncoder::Hypso,
 };
 
 fn hypso(folder: &Path, args: &[&str]) -> (i32, String, String) {

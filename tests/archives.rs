@@ -134,6 +134,7 @@ fn terrain_archives_of_both_formats_hold_the_same_heights() {
         vertical: VerticalResolution::Full,
         nodata_elevation: 0.0,
         level: hypso::terrain::webp::Level::Default,
+        encoder: hypso::terrain::WebpEncoder::Hypso,
     };
     for (stem, encoding) in
         [("sf_mapbox-rgb_z8-14", Encoding::Mapbox), ("sf_terrarium_z8-14_webp", Encoding::Terrarium)]

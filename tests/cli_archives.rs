@@ -24,6 +24,7 @@ fn make(path: &Path) {
         vertical: VerticalResolution::Full,
         nodata_elevation: 0.0,
         level: hypso::terrain::webp::Level::Default,
+        encoder: hypso::terrain::WebpEncoder::Hypso,
     };
     let mut tiles = BTreeMap::new();
     for leaf in TileCoord::new(3, 7, 3).unwrap().children() {

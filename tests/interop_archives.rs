@@ -129,6 +129,7 @@ fn gdal_reads_pixels_where_we_put_them() {
         vertical: VerticalResolution::Full,
         nodata_elevation: 0.0,
         level: hypso::terrain::webp::Level::Default,
+        encoder: hypso::terrain::WebpEncoder::Hypso,
     };
     let leaf = TileCoord::new(10, 906, 404).unwrap();
     let mut tiles = Tiles::new();

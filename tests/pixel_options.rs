@@ -308,3 +308,86 @@ fn both_parts_of_a_file_across_the_180th_meridian_survive_updates_and_lists() {
         a == b && a.keys().any(|t| t.z() > 5 && t.x() == 0) && a.keys().any(|t| t.x() + 1 == 1 << t.z() && t.z() > 5)
     );
 }
+
+#[test]
+fn libwebp_gives_the_same_pixels_in_other_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    sources(at);
+    ok(at, &["build", "-o", "s.hypso", "fine", "coarse", "--tile-size", "256"]);
+    let level = ["--encoder-level", "fast", "--lineage", "--overwrite"];
+    let make = |output: &str, encoder: &[&str]| {
+        ok(at, &[&["aggregate", "s.hypso", "-o", output], &level[..], encoder].concat());
+        let report = std::fs::read_to_string(at.join(output).with_extension("report.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&report).unwrap()["images"].clone()
+    };
+    let images = make("ours.pmtiles", &[]);
+    assert_eq!(images, serde_json::json!({"format": "webp", "encoder": "hypso", "level": "fast"}));
+    assert_eq!(make("theirs.pmtiles", &["--encoder", "libwebp"])["encoder"], "libwebp");
+    for name in ["", "-lineage"] {
+        let [ours, theirs] = ["ours", "theirs"].map(|n| tiles(&at.join(format!("{n}{name}.pmtiles"))));
+        assert!(ours.keys().eq(theirs.keys()) && ours.len() > 10);
+        assert!(ours.values().zip(theirs.values()).filter(|(a, b)| a == b).count() * 2 < ours.len(), "two encoders");
+        let mut masked = 0;
+        for (tile, a, b) in ours.iter().map(|(tile, a)| (tile, a, &theirs[tile])) {
+            if name.is_empty() {
+                assert!(OPTIONS.decode(a).unwrap() == OPTIONS.decode(b).unwrap(), "{tile}");
+                masked += usize::from(b.windows(4).any(|w| w == b"hyMK"));
+            } else {
+                assert!(decode_lineage(a).unwrap() == decode_lineage(b).unwrap(), "{tile}");
+            }
+        }
+        assert!(masked > 5 || !name.is_empty(), "masks are in libwebp's files too");
+    }
+    // A plan's units are those of a run with the same encoder, and of no other.
+    let theirs = ["s.hypso", "-o", "planned.pmtiles", "--encoder", "libwebp", "--encoder-level", "fast"];
+    ok(at, &[&["plan"], &theirs[..], &["--export", "plan.json"]].concat());
+    ok(at, &["work", "--plan", "plan.json", "--unit", "0"]);
+    let other = fails(at, &["aggregate", "s.hypso", "-o", "planned.pmtiles", "--encoder-level", "fast"]);
+    assert!(other.contains("--overwrite"), "{other}");
+    ok(at, &[&["aggregate"], &theirs[..]].concat());
+    assert!(tiles(&at.join("planned.pmtiles")) == tiles(&at.join("theirs.pmtiles")));
+
+    let png = fails(at, &["aggregate", "s.hypso", "-o", "x.pmtiles", "--encoder", "libwebp", "--format", "png"]);
+    assert!(png.contains("libwebp writes WebP only"), "{png}");
+    assert!(fails(at, &["plan", "s.hypso", "--encoder", "jpeg"]).contains("not hypso or libwebp"));
+}
+
+#[test]
+fn heights_of_coarse_tiles_come_from_overviews_that_hold_means_and_in_strips() {
+    let folder = tempfile::tempdir().unwrap();
+    let surface =
+        |x: f64, y: f64| 500.0 + (x - CENTER.0) * 0.01 + ((x * 12.9898 + y * 78.233).sin() * 43_758.5).fract() * 20.0;
+    let plain = folder.path().join("plain/a.tif");
+    Sheet::around("EPSG:3857", CENTER, 5.0, 0.0, 800, 800).write(&plain, &surface);
+    let text = |path: &Path| path.to_str().unwrap().to_string();
+    // A tile whose pixels are 8 to 16 cells wide.
+    let tile = TileCoord::at(CENTER.0, CENTER.1, 11);
+    let of = |name: &str, command: &str, args: &[&str], more: &[&str]| {
+        let path = folder.path().join(name).join("a.tif");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if command == "gdaladdo" {
+            std::fs::copy(&plain, &path).unwrap();
+            surface::gdal(command, &[args, &[&text(&path)], more].concat());
+        } else {
+            surface::gdal(command, &[args, &[&text(&plain), &text(&path)], more].concat());
+        }
+        let store = surface::store_of_folders(&[path.parent().unwrap().into()]);
+        hypso::render::heights(&store, &hypso::render::GdalOpener, hypso::raster::Resampling::Bilinear, tile).unwrap()
+    };
+    let whole = of("whole", "gdal_translate", &["-q"], &[]);
+    let count = whole.valid_count();
+    assert!(count > 2000, "{count}");
+    let apart = |other: &hypso::terrain::ElevationTile| {
+        assert_eq!(other.valid, whole.valid);
+        let apart = other.values.iter().zip(&whole.values).map(|(a, b)| (a - b).abs());
+        apart.fold(0f32, f32::max)
+    };
+    // Means of means: the weights at a pixel's edge are those of larger cells.
+    let means = apart(&of("means", "gdaladdo", &["-q", "-r", "average"], &["2", "4"]));
+    assert!(means > 0.0 && means < 1.0, "{means}");
+    assert_eq!(apart(&of("picked", "gdaladdo", &["-q", "-r", "nearest"], &["2", "4"])), 0.0, "these are not looked at");
+    // 16 million cells are read in strips.
+    let strips = apart(&of("strips", "gdal_translate", &["-q", "-outsize", "4000", "4000"], &[]));
+    assert!(strips < 1e-3, "{strips}");
+}

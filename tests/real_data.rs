@@ -23,6 +23,7 @@ const CODEC: TileCodec = TileCodec {
     vertical: VerticalResolution::ByZoom,
     nodata_elevation: 0.0,
     level: hypso::terrain::webp::Level::Default,
+    encoder: hypso::terrain::WebpEncoder::Hypso,
 };
 
 const SIDE: usize = 512;

@@ -186,3 +186,84 @@ fn finer_records_are_not_read_for_coarse_tiles() {
     let soft = border.filter(|(x, y, h, v)| *v && (5.0..35.0).contains(&(h - base(*x, *y)))).count();
     assert!(soft > 1000, "{soft}");
 }
+
+/// The 180th meridian is an edge of the world's square and of nothing else: the same scene there and away from it gives the same tiles.
+#[test]
+fn borders_go_on_across_the_180th_meridian() {
+    // A cell is a pixel of the zoom, so that the scene can be moved by whole tiles: a tile is 360 / 2^13 degrees.
+    let tile = 360.0 / 8192.0;
+    let cell = tile / 256.0;
+    let away = 64u32;
+    // Columns and rows are counted from the meridian; the fine source ends 9 cells beyond it, and has a small hole on it.
+    let coarse = |c: f64, r: f64| {
+        // On the meridian, south of the fine one.
+        let void = (c - 1.0).abs() < 3.0 && (r - 269.0).abs() < 3.0;
+        if void { f64::NAN } else { 800.0 + c * 0.7 - r * 0.3 + (c / 9.0).sin() * 4.0 }
+    };
+    let fine = |c: f64, r: f64| {
+        let hole = (c - 1.0).abs() < 3.0 && (r - 60.0).abs() < 3.0;
+        if hole { f64::NAN } else { coarse(c, r) + 40.0 }
+    };
+    let scene = |lon: f64| {
+        let folder = tempfile::tempdir().unwrap();
+        let sheet = |name: &str, cols: (i32, i32), rows: (i32, i32), value: &dyn Fn(f64, f64) -> f64| {
+            let (width, height) = ((cols.1 - cols.0) as u32, (rows.1 - rows.0) as u32);
+            let spec = hypso::raster::gdal::GeoTiffSpec {
+                width,
+                height,
+                transform: hypso::raster::GeoTransform::north_up(
+                    lon + f64::from(cols.0) * cell,
+                    -17.0 - f64::from(rows.0) * cell,
+                    cell,
+                    cell,
+                ),
+                crs: "EPSG:4326".into(),
+                data_type: hypso::raster::gdal::GeoTiffType::F32,
+                nodata: Some(-9999.0),
+                tiled: None,
+                compress: hypso::raster::gdal::GeoTiffCompression::Deflate,
+            };
+            let at = |i: u32| (f64::from(cols.0) + f64::from(i % width), f64::from(rows.0) + f64::from(i / width));
+            let written = |h: f64| if h.is_nan() { -9999.0 } else { h as f32 };
+            let cells: Vec<f32> = (0..width * height).map(|i| written(value(at(i).0, at(i).1))).collect();
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            hypso::raster::gdal::write_geotiff(&path, &spec, &cells).unwrap();
+        };
+        sheet("fine/a.tif", (-300, 9), (0, 130), &fine);
+        sheet("fine/b.tif", (-300, 0), (130, 260), &fine);
+        sheet("coarse/a.tif", (-320, 0), (-20, 280), &coarse);
+        sheet("coarse/b.tif", (0, 320), (-20, 280), &coarse);
+        let store = store_of_folders(&[folder.path().join("fine"), folder.path().join("coarse")]);
+        let tiles = made(&store, |o| (o.blend, o.fill_gaps) = (300.0, 8));
+        (folder, tiles)
+    };
+    let ((_a, there), (_b, here)) = (scene(180.0), scene(180.0 - f64::from(away) * tile));
+    assert!(here.heights.len() >= 6);
+    assert_eq!(here.heights.len(), there.heights.len());
+    let (mut soft, mut beyond, mut filled) = (0, 0, 0);
+    for (coord, expected) in &here.heights {
+        let moved = TileCoord::new(coord.z(), (coord.x() + away) % 8192, coord.y()).unwrap();
+        let found = &there.heights[&moved];
+        assert_eq!(found.valid, expected.valid, "{moved}");
+        let unlike = |at: &usize| (found.values[*at] - expected.values[*at]).abs() > 1.5 / 256.0;
+        let worst = (0..found.values.len()).find(unlike);
+        assert_eq!(worst.map(|at| (at, found.values[at], expected.values[at])), None, "{moved}");
+        assert_eq!(there.lineage[&moved], here.lineage[coord], "{moved}");
+        filled += here.lineage[coord].iter().filter(|&&s| s == INTERPOLATED).count();
+        let bounds = coord.bounds();
+        let step = bounds.width() / 256.0;
+        for at in (0..found.values.len()).filter(|&at| found.valid[at] == 1) {
+            let x = bounds.min_x + ((at % 256) as f64 + 0.5) * step;
+            let c = x / step + f64::from(away) * 256.0 - 8192.0 * 128.0 - 0.5;
+            // Between the two, on the tiles of both sides.
+            let (_, lat) = web_mercator::to_lon_lat(0.0, bounds.max_y - ((at / 256) as f64 + 0.5) * step);
+            let offset = f64::from(found.values[at]) - coarse(c, (-17.0 - lat) / cell - 0.5);
+            if (5.0..35.0).contains(&offset) {
+                soft += usize::from(c < 0.0);
+                beyond += usize::from(c >= 0.0);
+            }
+        }
+    }
+    assert!(soft > 500 && beyond > 200 && filled > 8, "{soft} {beyond} {filled}");
+}

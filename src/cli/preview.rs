@@ -108,6 +108,7 @@ fn codec(archive: &dyn TileSource) -> Result<TileCodec> {
         vertical: VerticalResolution::Full,
         nodata_elevation: 0.0,
         level: crate::terrain::webp::Level::Default,
+        encoder: crate::terrain::WebpEncoder::Hypso,
     })
 }
 

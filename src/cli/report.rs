@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::output;
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::terrain::ImageFormat;
 use crate::worker::{Job, Summary};
 
 /// Shares that passed their threshold, in words. Thresholds are percentages.
@@ -57,6 +58,8 @@ pub fn write(job: &Job<'_>, summary: &Summary, alerts: &[String]) -> Result<Path
     }
     let aside = summary.set_aside.iter();
     let aside = aside.map(|a| json!({"unit": a.unit.id(), "tiles": a.unit.tiles, "reason": a.reason}));
+    let codec = &job.options.codec;
+    let encoder = if codec.format == ImageFormat::Png { "png".to_string() } else { codec.encoder.to_string() };
     let report = json!({
         "format": "hypso report 1",
         "version": env!("CARGO_PKG_VERSION"),
@@ -65,6 +68,7 @@ pub fn write(job: &Job<'_>, summary: &Summary, alerts: &[String]) -> Result<Path
         "output": archive(&summary.output),
         "lineage": archive(&summary.lineage),
         "groups": summary.groups,
+        "images": {"format": job.options.format_name(), "encoder": encoder, "level": codec.level.to_string()},
         "update": summary.update.map(|(added, removed, changed)| json!({"added": added, "removed": removed, "changed": changed})),
         "tiles": {"made": r.tiles, "intermediate": r.intermediate, "without_data": r.empty, "bytes": r.bytes, "values_clamped": r.clamped,
             "pixels": r.pixels, "pixels_without_data": r.void},

@@ -132,6 +132,7 @@ fn decode(metadata: &ArchiveMetadata, coord: TileCoord, bytes: &[u8], heights: &
         vertical: VerticalResolution::Full,
         nodata_elevation: 0.0,
         level: crate::terrain::webp::Level::Default,
+        encoder: crate::terrain::WebpEncoder::Hypso,
     };
     let tile = codec.decode(bytes)?;
     if metadata.encoding.is_some() {

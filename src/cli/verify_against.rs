@@ -75,6 +75,7 @@ pub fn compare(path: &Path, store: &Path, sample: Option<u64>) -> Result<Compari
         vertical: VerticalResolution::Full,
         nodata_elevation: 0.0,
         level: crate::terrain::webp::Level::Default,
+        encoder: crate::terrain::WebpEncoder::Hypso,
     };
     let resampling =
         metadata.other.get("resampling").and_then(Value::as_str).and_then(|r| r.parse::<Resampling>().ok());

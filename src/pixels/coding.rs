@@ -55,6 +55,7 @@ impl Coding {
             vertical: if by_zoom { VerticalResolution::ByZoom } else { VerticalResolution::Full },
             nodata_elevation: nodata.filter(|v| v.is_finite()).unwrap_or(0.0),
             level: Level::Default,
+            encoder: crate::terrain::WebpEncoder::Hypso,
         }))
     }
 }

@@ -30,6 +30,7 @@ impl Kind {
                     vertical,
                     nodata_elevation: 0.0,
                     level: Level::Default,
+                    encoder: crate::terrain::WebpEncoder::Hypso,
                 })
             }),
         }

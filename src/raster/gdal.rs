@@ -15,6 +15,7 @@ use super::{Adjustment, Cells, Footprint, GeoTransform, Projector, Raster, Raste
 use crate::error::{Error, Result};
 
 mod geotiff;
+mod overviews;
 mod vertical;
 
 pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
@@ -145,6 +146,11 @@ impl GdalRaster {
                 return Ok(Err(Unusable::NotARaster(if words.is_empty() { error.to_string() } else { words })));
             }
         };
+        Self::of(dataset, path, assume_crs)
+    }
+
+    /// An open dataset as a raster.
+    fn of(dataset: Dataset, path: &Path, assume_crs: Option<&str>) -> Result<Result<Self, Unusable>> {
         let (width, height) = dataset.raster_size();
         let size = |n: usize| u32::try_from(n).map_err(|_| Error::raster(path, "has more than 2^32 cells a side"));
         let (width, height) = (size(width)?, size(height)?);

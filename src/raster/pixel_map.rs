@@ -26,6 +26,23 @@ pub enum PixelMap {
     },
 }
 
+impl PixelMap {
+    /// The map of some of the tile's pixel rows; `side` pixels make a row.
+    ///
+    /// # Panics
+    /// Where the tile has fewer rows.
+    #[must_use]
+    pub fn lines(&self, side: usize, lines: std::ops::Range<usize>) -> Self {
+        match self {
+            Self::Separable { cols, rows } => Self::Separable { cols: cols.clone(), rows: rows[lines].to_vec() },
+            Self::Grid { cols, rows } => {
+                let pixels = lines.start * side..lines.end * side;
+                Self::Grid { cols: cols[pixels.clone()].to_vec(), rows: rows[pixels].to_vec() }
+            }
+        }
+    }
+}
+
 /// Pixels a side of the blocks that are interpolated at first.
 const STEP: usize = 64;
 /// The largest error of interpolation, in cells, at the points of a block where it is checked.

@@ -122,14 +122,14 @@ pub fn source_window(map: &PixelMap, info: &RasterInfo, resampling: Resampling, 
 /// Makes the tile's pixels that have no value yet and whose centres lie in the raster.
 ///
 /// `cells` is the window of [`source_window`], filled from the raster and its neighbours. `values` and `valid` (0 or 1)
-/// hold one entry a pixel, row by row. Where `mark` is given, its number is written into its plane (one byte a pixel)
+/// hold one entry a pixel, row by row; with some lines of a map ([`PixelMap::lines`]), those lines of them. Where `mark` is given, its number is written into its plane (one byte a pixel)
 /// for every pixel that gets its value here: the lineage. Returns how many pixels got one.
 ///
 /// Sums are in f64. Plain bilinear over a separable map has a loop of its own, some nanoseconds a pixel; the rest costs
 /// one multiplication a cell of the kernel.
 ///
 /// # Panics
-/// Where a slice is shorter than `size * size`.
+/// Where a slice is shorter than the map.
 #[expect(clippy::too_many_arguments, reason = "each is a plain value of the tile or the raster")]
 pub fn resample(
     map: &PixelMap,
@@ -197,7 +197,7 @@ pub fn resample(
             let plain = across.is_plain_bilinear() && down.is_plain_bilinear();
             let full = plain && cells.state.iter().all(|&s| s == State::VALID);
             let (mut wx, mut wy) = (Vec::new(), Vec::new());
-            for at in 0..side * side {
+            for at in 0..cols.len() {
                 if valid[at] != 0 || !inside(cols[at], info.width) || !inside(rows[at], info.height) {
                     continue;
                 }
@@ -234,10 +234,10 @@ pub fn open_pixels(map: &PixelMap, size: u32, info: &RasterInfo, valid: &[u8]) -
     match map {
         PixelMap::Separable { cols, rows } => {
             let cols: Vec<usize> = (0..side).filter(|&x| inside(cols[x], info.width)).collect();
-            let rows = (0..side).filter(|&y| inside(rows[y], info.height));
+            let rows = (0..rows.len()).filter(|&y| inside(rows[y], info.height));
             rows.map(|y| cols.iter().filter(|&&x| open(y * side + x)).count()).sum()
         }
-        PixelMap::Grid { cols, rows } => (0..side * side)
+        PixelMap::Grid { cols, rows } => (0..cols.len())
             .filter(|&at| open(at) && inside(cols[at], info.width) && inside(rows[at], info.height))
             .count(),
     }

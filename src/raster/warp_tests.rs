@@ -226,3 +226,39 @@ fn scale_is_cells_a_pixel_on_each_axis() {
     let (x, y) = pixel_scale(&map, 256, &stretched);
     assert!((x - 2.0).abs() < 2e-3 && (y - 2.0).abs() < 2e-3, "{x} {y}");
 }
+
+#[test]
+fn strips_give_the_pixels_of_the_whole() {
+    let wavy =
+        |x: f64, y: f64| if (x * 7.0 + y).sin() > 0.97 { f32::NAN } else { ((x / 9.0).sin() * 50.0 + y / 3.0) as f32 };
+    for by in [STRAIGHT, TURNED] {
+        for how in Resampling::ALL {
+            for pixel in [1.5, 7.0] {
+                let half = pixel * 16.0;
+                let bounds = Bounds::new(-half, -half, half, half);
+                let mut raster = Memory::new(-90.0, 100.0, 1.0, 180, 200, wavy);
+                let mut whole = Tile::new(bounds, 32);
+                let filled = whole.add(&mut raster, &mut [], &by, how, 1);
+                let map = pixel_map(&bounds, 32, &raster.info, &by).unwrap();
+                let scale = pixel_scale(&map, 32, &raster.info);
+                let (mut values, mut valid, mut count) = (vec![0.0; 1024], vec![0; 1024], 0);
+                for lines in [0..5, 5..6, 6..29, 29..32] {
+                    let part = map.lines(32, lines.clone());
+                    let pixels = lines.start * 32..lines.end * 32;
+                    let Some(window) = source_window(&part, &raster.info, how, scale) else { continue };
+                    let mut cells = Cells::outside(window);
+                    raster.read_into(&mut cells).unwrap();
+                    let (values, valid) = (&mut values[pixels.clone()], &mut valid[pixels]);
+                    let open = open_pixels(&part, 32, &raster.info, valid);
+                    let filled = resample(&part, 32, &cells, &raster.info, how, scale, values, valid, None);
+                    assert!(filled <= open);
+                    count += filled;
+                }
+                assert!(
+                    filled > 500 && count == filled && valid == whole.valid && values == whole.values,
+                    "{how} {pixel}"
+                );
+            }
+        }
+    }
+}

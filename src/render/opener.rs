@@ -13,6 +13,15 @@ pub trait RasterOpener {
     /// Where the file is missing, no raster, or has no georeference.
     fn open(&self, path: &Path, assume_crs: Option<&str>) -> Result<Box<dyn Raster>>;
 
+    /// A coarser version of a raster that holds the means of its cells, at most `most` of them across and down; `None` where
+    /// there is none that is known to.
+    ///
+    /// # Errors
+    /// As [`RasterOpener::open`].
+    fn open_means(&self, _path: &Path, _assume_crs: Option<&str>, _most: f64) -> Result<Option<Box<dyn Raster>>> {
+        Ok(None)
+    }
+
     /// The map from EPSG:3857 to a CRS.
     ///
     /// # Errors
@@ -35,6 +44,11 @@ pub struct GdalOpener;
 impl RasterOpener for GdalOpener {
     fn open(&self, path: &Path, assume_crs: Option<&str>) -> Result<Box<dyn Raster>> {
         Ok(Box::new(crate::raster::gdal::GdalRaster::open(path, assume_crs)?))
+    }
+
+    fn open_means(&self, path: &Path, assume_crs: Option<&str>, most: f64) -> Result<Option<Box<dyn Raster>>> {
+        let found = crate::raster::gdal::GdalRaster::open_means(path, assume_crs, most)?;
+        Ok(found.map(|raster| Box::new(raster) as Box<dyn Raster>))
     }
 
     fn projector(&self, crs: &str) -> Result<Box<dyn Projector>> {

@@ -28,13 +28,23 @@ pub(super) struct Pool<'a> {
     /// By source.
     adjustments: HashMap<u16, Adjustment>,
     clock: u64,
+    /// Metres a pixel, where overviews may stand for rasters that are much finer: in what is told about tiles, never in tiles.
+    pub(super) overviews: Option<f64>,
     pub(super) opened: u64,
 }
 
 impl<'a> Pool<'a> {
     pub(super) fn new(store: &Store, opener: &'a dyn RasterOpener) -> Result<Self> {
         let adjustments = adjustments(store)?;
-        Ok(Self { opener, rasters: HashMap::new(), projectors: HashMap::new(), adjustments, clock: 0, opened: 0 })
+        Ok(Self {
+            opener,
+            rasters: HashMap::new(),
+            projectors: HashMap::new(),
+            adjustments,
+            clock: 0,
+            overviews: None,
+            opened: 0,
+        })
     }
 
     /// The raster of a record, opened where it is not.
@@ -65,10 +75,8 @@ impl<'a> Pool<'a> {
             return Err(Error::raster(&path, "was changed after the store was built; run `hypso build` again"));
         }
         let crs = record.crs()?;
-        let mut raster = self.opener.open(&path, Some(&*crs).filter(|c| !c.is_empty()))?;
-        if let Some(adjustment) = self.adjustments.get(&record.source_index()) {
-            raster.adjust(adjustment);
-        }
+        let crs = Some(&*crs).filter(|c| !c.is_empty());
+        let mut raster = self.opener.open(&path, crs)?;
         let info = raster.info();
         if (info.width, info.height) != (record.width(), record.height()) {
             let problem = format!(
@@ -79,6 +87,14 @@ impl<'a> Pool<'a> {
                 record.height()
             );
             return Err(Error::raster(&path, problem));
+        }
+        // Two cells of the overview a pixel at least.
+        let most = self.overviews.map_or(0.0, |pixel| pixel / record.pixel_size() / 2.0);
+        if most >= 2.0 {
+            raster = self.opener.open_means(&path, crs, most)?.unwrap_or(raster);
+        }
+        if let Some(adjustment) = self.adjustments.get(&record.source_index()) {
+            raster.adjust(adjustment);
         }
         Ok(raster)
     }

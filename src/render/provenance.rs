@@ -30,14 +30,16 @@ pub struct Candidate {
 /// value. Each pixel is asked at its centre, at the tile's own zoom: of a coarse tile, which is a mean of finer ones,
 /// the parts are those of a sample of its pixels.
 ///
-/// Costs the reading of all records that cover the tile, as far as they do.
+/// Costs the reading of all records that cover the tile, as far as they do; of those that are much finer, an overview that holds
+/// means is read in their place.
 ///
 /// # Errors
-/// Where a record can't be read, or a raster is far finer than the tile.
+/// Where a record can't be read, or a line of the tile's pixels needs more than 2^26 of its cells.
 pub fn shares(store: &Store, opener: &dyn RasterOpener, resampling: Resampling, tile: TileCoord) -> Result<Vec<Share>> {
     let mut sampler = Sampler::new(store, opener, resampling)?;
     let mut plane = ElevationTile::empty(store.tile_size());
     let area = Area::of(tile, plane.size);
+    sampler.pool.overviews = Some(area.resolution());
     let mut out = Vec::new();
     for record in store.in_tile(tile) {
         let full = plane.is_full();
@@ -79,7 +81,7 @@ pub fn candidates(
 }
 
 /// The heights that the records give a tile at its own zoom, without blending, filling or rounding: what an archive's tile is
-/// compared with. Where records are finer than the tile, they are averaged over its pixels.
+/// compared with. Where records are finer than the tile, they, or overviews that hold their means, are averaged over its pixels.
 ///
 /// # Errors
 /// As [`shares`].
@@ -93,6 +95,7 @@ pub fn heights(
     let mut sampler = Sampler::new(store, opener, if finer { Resampling::Average } else { resampling })?;
     let mut plane = ElevationTile::empty(store.tile_size());
     let area = Area::of(tile, plane.size);
+    sampler.pool.overviews = Some(area.resolution());
     for record in store.in_tile(tile) {
         if plane.is_full() {
             break;

@@ -1,5 +1,6 @@
 //! Samples a tile straight from the records.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -11,13 +12,16 @@ use super::report::SourceReport;
 use super::vertical::Vertical;
 use crate::error::{Error, Result};
 use crate::raster::kernel::Kernel;
-use crate::raster::{Cells, Resampling, Window, warp};
+use crate::raster::{Cells, PixelMap, RasterInfo, Resampling, Window, warp};
 use crate::store::{RecordRef, RowId, Store};
 use crate::terrain::ElevationTile;
 use crate::tile::{Bounds, TileCoord};
 
 /// Cells that a window may have at most: 256 MB of heights would mean a raster that no tile can need.
 pub(super) const MAX_CELLS: usize = 1 << 26;
+
+/// Cells that are read at once where a raster is much finer than the tile: 32 MB of heights.
+const STRIP_CELLS: usize = 1 << 23;
 
 /// A square of pixels to sample: a tile, or one and what lies around it.
 #[derive(Debug, Clone, Copy)]
@@ -115,28 +119,27 @@ impl<'a> Sampler<'a> {
         let window = warp::source_window(&map, &info, self.resampling, scale);
         self.warping += started.elapsed();
         let Some(window) = window else { return Ok(0) };
-        if window.len() > MAX_CELLS {
-            let problem =
-                format!("tile {} would need {} x {} of its cells at once", area.tile, window.width, window.height);
-            return Err(Error::raster(&info.path, problem));
-        }
-        let started = Instant::now();
-        let mut cells = std::mem::replace(&mut self.cells, Cells::outside(Window { width: 0, height: 0, ..window }));
-        cells.reset(window);
-        self.pool.raster(record)?.raster.read_into(&mut cells)?;
-        if !cells.is_full() {
-            let width = |scale: f64| (2.0 * Kernel::new(self.resampling, scale).radius()).ceil() as usize;
-            self.complete(area, record, &info, &mut cells, (width(scale.0), width(scale.1)), DEPTH)?;
-        }
-        self.reading += started.elapsed();
-        let started = Instant::now();
+        let side = area.size as usize;
+        // A raster that is much finer than the tile is read in strips.
+        let lines = if window.len() <= STRIP_CELLS { side } else { (side * STRIP_CELLS / window.len()).max(1) };
         let asked = warp::open_pixels(&map, area.size, &info, &out.valid);
         let before = self.vertical.as_ref().map(|_| out.valid.clone());
         // Sources beyond the palette are refused before a run with lineage starts.
-        let mark = lineage.map(|plane| (plane, record.source_index().min(254) as u8));
-        let (values, valid) = (&mut out.values, &mut out.valid);
-        let filled = warp::resample(&map, area.size, &cells, &info, self.resampling, scale, values, valid, mark);
-        self.cells = cells;
+        let mut mark = lineage.map(|plane| (plane, record.source_index().min(254) as u8));
+        let mut filled = 0;
+        for first in (0..side).step_by(lines) {
+            let strip = first..(first + lines).min(side);
+            let part = if lines == side { Cow::Borrowed(&map) } else { Cow::Owned(map.lines(side, strip.clone())) };
+            let Some(cells) = self.cells_for(area, record, &info, &part, scale)? else { continue };
+            let started = Instant::now();
+            let pixels = strip.start * side..strip.end * side;
+            let (values, valid) = (&mut out.values[pixels.clone()], &mut out.valid[pixels.clone()]);
+            let mark = mark.as_mut().map(|(plane, number)| (&mut plane[pixels], *number));
+            filled += warp::resample(&part, area.size, &cells, &info, self.resampling, scale, values, valid, mark);
+            self.cells = cells;
+            self.warping += started.elapsed();
+        }
+        let started = Instant::now();
         if let Some(before) = before.filter(|_| filled > 0) {
             self.shift(area, record, &before, out)?;
         }
@@ -148,5 +151,31 @@ impl<'a> Sampler<'a> {
         }
         self.warping += started.elapsed();
         Ok(filled)
+    }
+    /// The cells that some of an area's pixels need of a record, completed from its neighbours.
+    fn cells_for(
+        &mut self,
+        area: &Area,
+        record: &RecordRef<'_>,
+        info: &RasterInfo,
+        map: &PixelMap,
+        scale: (f64, f64),
+    ) -> Result<Option<Cells>> {
+        let Some(window) = warp::source_window(map, info, self.resampling, scale) else { return Ok(None) };
+        if window.len() > MAX_CELLS {
+            let problem =
+                format!("tile {} would need {} x {} of its cells at once", area.tile, window.width, window.height);
+            return Err(Error::raster(&info.path, problem));
+        }
+        let started = Instant::now();
+        let mut cells = std::mem::replace(&mut self.cells, Cells::outside(Window { width: 0, height: 0, ..window }));
+        cells.reset(window);
+        self.pool.raster(record)?.raster.read_into(&mut cells)?;
+        if !cells.is_full() {
+            let width = |scale: f64| (2.0 * Kernel::new(self.resampling, scale).radius()).ceil() as usize;
+            self.complete(area, record, info, &mut cells, (width(scale.0), width(scale.1)), DEPTH)?;
+        }
+        self.reading += started.elapsed();
+        Ok(Some(cells))
     }
 }

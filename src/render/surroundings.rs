@@ -5,12 +5,13 @@
 //! than the tile, which come in through finer tiles, are not read: where they lie is no border of their source.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::RenderOptions;
 use super::sampler::{Area, Sampler};
 use crate::error::{Error, Result};
-use crate::store::{RowId, Store};
-use crate::terrain::{Composite, ElevationTile, INTERPOLATED, fill_gaps, weights};
+use crate::store::{RecordRef, RowId, Store};
+use crate::terrain::{Composite, ElevationTile, INTERPOLATED, ImageFormat, WebpEncoder, fill_gaps, weights};
 use crate::tile::{Bounds, TileCoord, web_mercator};
 
 /// The widest blend, in pixels of the finest tiles.
@@ -34,11 +35,15 @@ impl RenderOptions {
         blend.saturating_add(gaps)
     }
 
-    /// Refuses options that would need more surroundings than a worker may hold.
+    /// Refuses options that don't go together, or would need more surroundings than a worker may hold.
     ///
     /// # Errors
     /// Naming the option, and what is possible.
     pub fn check(&self, store: &Store) -> Result<()> {
+        if self.codec.encoder != WebpEncoder::Hypso && self.codec.format != ImageFormat::Webp {
+            let problem = format!("{} writes WebP only; leave it out, or take --format webp", self.codec.encoder);
+            return Err(Error::argument("--encoder", problem));
+        }
         if !self.blend.is_finite() || self.blend < 0.0 {
             return Err(Error::argument("--blend", "must be a number of metres from 0 on"));
         }
@@ -82,6 +87,12 @@ impl Sampler<'_> {
             }
         }
         let alone = by_source.len() == 1;
+        // The tile, and what its small voids may be filled from: only there heights and weights matter.
+        let rim = margin - if options.fill_gaps > 0 { options.fill_gaps + 2 } else { 0 };
+        let seen = |at: usize| {
+            let within = |v: usize| (rim as usize..(size - rim) as usize).contains(&v);
+            within(at % size as usize) && within(at / size as usize)
+        };
         let pixels = size as usize * size as usize;
         let mut composite = Composite::new(pixels);
         let outside: Vec<bool> = (0..pixels).map(|at| is_beyond(&area, at)).collect();
@@ -95,14 +106,19 @@ impl Sampler<'_> {
                 // Sources beyond the palette are refused before a run with lineage starts.
                 source = record.source_index().min(253) as u8;
                 if record.native_zoom() > tile.z() {
-                    mark(&area, &record.bounds(), &mut beyond);
-                    mark(&area, &record.bounds(), &mut unread);
+                    for copy in copies(&area) {
+                        mark(&copy.area, &record.bounds(), &mut beyond);
+                        mark(&copy.area, &record.bounds(), &mut unread);
+                    }
                     continue;
                 }
-                self.draw(&area, &record, &mut plane, None)?;
+                self.draw_around(&area, &record, &mut plane)?;
                 if plane.is_full() {
                     break;
                 }
+            }
+            if (0..pixels).all(|at| plane.valid[at] == 0 || !seen(at)) {
+                continue;
             }
             let distance = if alone { 0.0 } else { options.blend / resolution };
             composite.add(&plane, &weights(&plane, distance, |at| beyond[at]), source);
@@ -127,6 +143,58 @@ impl Sampler<'_> {
     }
 }
 
+impl Sampler<'_> {
+    /// Draws a record into an area that may reach across the 180th meridian, where the world goes on.
+    fn draw_around(&mut self, area: &Area, record: &RecordRef<'_>, plane: &mut ElevationTile) -> Result<()> {
+        let copies = copies(area);
+        if copies.len() == 1 {
+            return self.draw(area, record, plane, None).map(|_| ());
+        }
+        let side = area.size as usize;
+        for Copy { area, columns } in copies {
+            if !record.bounds().overlaps(&area.bounds) {
+                continue;
+            }
+            // What lies in another copy of the world counts as done while this one is drawn.
+            let before = plane.valid.clone();
+            for (line, old) in plane.valid.chunks_exact_mut(side).zip(before.chunks_exact(side)) {
+                line.fill(1);
+                line[columns.clone()].copy_from_slice(&old[columns.clone()]);
+            }
+            self.draw(&area, record, plane, None)?;
+            for (line, old) in plane.valid.chunks_exact_mut(side).zip(before.chunks_exact(side)) {
+                line[..columns.start].copy_from_slice(&old[..columns.start]);
+                line[columns.end..].copy_from_slice(&old[columns.end..]);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An area as it lies in one copy of the world, and its columns whose centres are in there.
+struct Copy {
+    area: Area,
+    columns: Range<usize>,
+}
+
+/// The copies of the world that an area has columns in: one, but for those across the 180th meridian.
+fn copies(area: &Area) -> Vec<Copy> {
+    let (half, world) = (web_mercator::HALF_WORLD, web_mercator::WORLD);
+    let (side, step) = (area.size as usize, area.resolution());
+    let found = [0.0, -1.0, 1.0].into_iter().map(|turn| {
+        let bounds = area.bounds;
+        let moved = if turn == 0.0 {
+            bounds
+        } else {
+            Bounds::new(bounds.min_x - turn * world, bounds.min_y, bounds.max_x - turn * world, bounds.max_y)
+        };
+        // Edges of the world are edges of pixels.
+        let column = |x: f64| ((x - moved.min_x) / step).round().clamp(0.0, side as f64) as usize;
+        Copy { area: Area { bounds: moved, ..*area }, columns: column(-half)..column(half) }
+    });
+    found.filter(|copy| !copy.columns.is_empty()).collect()
+}
+
 /// Marks the pixels of an area that a box has a part of.
 fn mark(area: &Area, bounds: &Bounds, out: &mut [bool]) {
     let (side, step) = (area.size as usize, area.resolution());
@@ -140,10 +208,10 @@ fn mark(area: &Area, bounds: &Bounds, out: &mut [bool]) {
     }
 }
 
-/// True for a pixel whose centre lies outside of the square world.
+/// True for a pixel whose centre lies north or south of the square world, or more than a turn around it away.
 fn is_beyond(area: &Area, at: usize) -> bool {
     let (side, step) = (area.size as usize, area.resolution());
     let x = area.bounds.min_x + ((at % side) as f64 + 0.5) * step;
     let y = area.bounds.max_y - ((at / side) as f64 + 0.5) * step;
-    x.abs() > web_mercator::HALF_WORLD || y.abs() > web_mercator::HALF_WORLD
+    x.abs() > web_mercator::HALF_WORLD + web_mercator::WORLD || y.abs() > web_mercator::HALF_WORLD
 }

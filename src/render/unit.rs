@@ -11,7 +11,6 @@ use crate::raster::Resampling;
 use crate::store::Store;
 use crate::terrain::{
     ElevationTile, ImageFormat, NO_SOURCE, TileCodec, decode_lineage, downsample_into, downsample_lineage_into,
-    encode_lineage,
 };
 use crate::tile::TileCoord;
 
@@ -251,7 +250,7 @@ impl<'a> Renderer<'a> {
         if wanted || tile.z() == unit.zooms.min {
             let elevation = codec.encode(&pixels.heights)?;
             let lineage = match &pixels.lineage {
-                Some(sources) => Some(encode_lineage(pixels.heights.size, sources, codec.format)?),
+                Some(sources) => Some(codec.encode_lineage(pixels.heights.size, sources)?),
                 None => None,
             };
             self.coding += started.elapsed();

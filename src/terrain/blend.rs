@@ -21,6 +21,9 @@ pub fn weights(plane: &ElevationTile, distance: f64, beyond: impl Fn(usize) -> b
     let radius = distance / 2.0;
     let within = |d: u32, r: f64| d != u32::MAX && f64::from(d) <= r * r;
     let data = squared_distances(side, |at| plane.valid[at] == 1 || beyond(at));
+    if !data.iter().any(|&d| !within(d, radius)) {
+        return plane.valid.iter().map(|&v| f32::from(v)).collect();
+    }
     let open = squared_distances(side, |at| !within(data[at], radius));
     let border = squared_distances(side, |at| within(open[at], radius));
     let weight = |at: usize| {

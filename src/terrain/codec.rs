@@ -2,7 +2,7 @@
 
 use super::image::{self, ImageFormat};
 use super::webp::Level;
-use super::{ElevationTile, Encoding, VerticalResolution, mask};
+use super::{ElevationTile, Encoding, VerticalResolution, WebpEncoder, lineage, mask};
 use crate::error::{Error, Result};
 
 /// How tiles are encoded.
@@ -18,6 +18,8 @@ pub struct TileCodec {
     pub nodata_elevation: f64,
     /// How much time the images are worth: fewer bytes, never other pixels.
     pub level: Level,
+    /// Who writes WebP.
+    pub encoder: WebpEncoder,
 }
 
 impl TileCodec {
@@ -53,12 +55,20 @@ impl TileCodec {
             let code = if valid == 1 { self.encoding.nearest_code(f64::from(value)) } else { nodata };
             rgb.extend_from_slice(&code.to_be_bytes()[1..]);
         }
-        let file = image::encode_rgb(self.format, self.level, tile.size, &rgb)?;
+        let file = image::encode_rgb(self.format, self.encoder, self.level, tile.size, &rgb)?;
         if tile.is_full() {
             Ok(file)
         } else {
             image::with_mask(file, tile.size, &mask::encode(tile.size, &tile.valid)?)
         }
+    }
+
+    /// Encodes a lineage tile as [`encode_lineage`](super::encode_lineage) does, in the same format and by the same encoder.
+    ///
+    /// # Errors
+    /// Where the plane does not have `size * size` pixels or the image library refuses it.
+    pub fn encode_lineage(&self, size: u32, sources: &[u8]) -> Result<Vec<u8>> {
+        lineage::encode(size, sources, self.format, self.encoder)
     }
 
     /// Decodes a tile of either format. The mask is the one in the file, else pixels with alpha 0 are invalid.
@@ -99,6 +109,7 @@ mod tests {
             vertical: VerticalResolution::ByZoom,
             nodata_elevation: 0.0,
             level: Level::Default,
+            encoder: WebpEncoder::Hypso,
         }
     }
 

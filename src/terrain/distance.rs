@@ -2,65 +2,60 @@
 //!
 //! A. Meijster, J. Roerdink, W. Hesselink, *A general algorithm for computing distance transforms in linear time* (2000).
 
+/// The longest side of a square: so that squares of distances fit into 31 bits.
+const MAX_SIDE: usize = 1 << 13;
+
 /// The squared distance, in pixels, from every pixel of a square of `side` pixels to the nearest one where `is` holds, row by
-/// row; `u32::MAX` where it holds nowhere. Time and memory go with the number of pixels.
+/// row; `u32::MAX` where it holds nowhere. Time and memory go with the number of pixels, about 10 ns and 8 bytes each.
+///
+/// # Panics
+/// Where the side is longer than 8192 pixels.
 #[must_use]
 pub fn squared_distances(side: usize, is: impl Fn(usize) -> bool) -> Vec<u32> {
-    // Along columns first: distances to the nearest one above or below; beyond the square where there is none.
-    let none = 2 * side as i64 + 1;
+    assert!(side <= MAX_SIDE, "at most {MAX_SIDE} pixels a side");
+    // Along columns first, row by row: distances to the nearest one above or below; beyond the square where there is none.
+    let none = 2 * side as i32 + 1;
     let mut along = vec![none; side * side];
-    for x in 0..side {
-        let mut last = None;
-        for y in 0..side {
-            if is(y * side + x) {
-                last = Some(y);
-            }
-            if let Some(last) = last {
-                along[y * side + x] = (y - last) as i64;
-            }
+    for y in 0..side {
+        let (before, line) = along[y.saturating_sub(1) * side..].split_at_mut(if y > 0 { side } else { 0 });
+        for (x, value) in line[..side].iter_mut().enumerate() {
+            let above = before.get(x).map_or(none, |&d| (d + 1).min(none));
+            *value = if is(y * side + x) { 0 } else { above };
         }
-        let mut next: Option<usize> = None;
-        for y in (0..side).rev() {
-            if along[y * side + x] == 0 {
-                next = Some(y);
-            }
-            if let Some(next) = next {
-                let at = y * side + x;
-                along[at] = along[at].min((next - y) as i64);
-            }
+    }
+    for y in (1..side).rev() {
+        let (line, below) = along[(y - 1) * side..].split_at_mut(side);
+        for (value, &below) in line.iter_mut().zip(&below[..side]) {
+            *value = (*value).min(below + 1);
         }
     }
     // Then along rows: the lower envelope of the parabolas over its pixels.
     let mut out = vec![u32::MAX; side * side];
-    let (mut tops, mut from) = (vec![0usize; side], vec![0i64; side]);
-    for y in 0..side {
-        let line = &along[y * side..(y + 1) * side];
-        let height = |x: i64, top: usize| (x - top as i64).pow(2) + line[top].pow(2);
-        let mut count = 0;
-        for x in 0..side {
-            while count > 0 && height(from[count - 1], tops[count - 1]) > height(from[count - 1], x) {
-                count -= 1;
-            }
-            if count == 0 {
-                (tops[0], from[0], count) = (x, 0, 1);
-                continue;
-            }
-            let (a, b) = (tops[count - 1], x);
-            let (a_sq, b_sq) = ((a * a) as i64 + line[a].pow(2), (b * b) as i64 + line[b].pow(2));
-            let first = 1 + (b_sq - a_sq).div_euclid(2 * (b - a) as i64);
-            if first < side as i64 {
-                (tops[count], from[count]) = (x, first);
-                count += 1;
+    let mut hull: Vec<(i32, i32, i32)> = Vec::with_capacity(side);
+    for (line, out) in along.chunks_exact(side.max(1)).zip(out.chunks_exact_mut(side.max(1))) {
+        // Tops of parabolas: where they stand, their height, and the first pixel where they are the lowest.
+        hull.clear();
+        for (x, &height) in (0i32..).zip(line).filter(|(_, height)| **height < none) {
+            let first = loop {
+                let Some(&(top, low, from)) = hull.last() else { break 0 };
+                let (here, there) = (height * height, low * low);
+                if (from - top).pow(2) + there > (from - x).pow(2) + here {
+                    hull.pop();
+                } else {
+                    break 1 + (x * x - top * top + here - there).div_euclid(2 * (x - top));
+                }
+            };
+            if first < side as i32 {
+                hull.push((x, height, first));
             }
         }
-        for x in (0..side).rev() {
-            let found = height(x as i64, tops[count - 1]);
-            if found < none * none {
-                out[y * side + x] = found as u32;
+        let mut end = side;
+        for &(top, height, from) in hull.iter().rev() {
+            let from = from as usize;
+            for (x, out) in (from as i32..).zip(&mut out[from..end]) {
+                *out = ((x - top).pow(2) + height * height) as u32;
             }
-            if from[count - 1] == x as i64 {
-                count -= 1;
-            }
+            end = from;
         }
     }
     out

@@ -1,10 +1,10 @@
 //! Lossless images of tiles, and the chunks in their files.
 
-use std::cell::RefCell;
 use std::io::Cursor;
 
+use super::encoder::WebpEncoder;
 use super::mask;
-use super::webp::{Encoder, Level};
+use super::webp::Level;
 use crate::error::{Error, Result};
 
 /// The image format of tiles.
@@ -58,13 +58,14 @@ pub fn image_size(bytes: &[u8]) -> Result<(u32, u32)> {
     }
 }
 
-thread_local! {
-    /// About 15 MB of scratch for a tile of 512 pixels, kept by each thread that encodes.
-    static ENCODER: RefCell<Encoder> = RefCell::default();
-}
-
 /// Encodes RGB pixels. The same pixels give the same bytes.
-pub(super) fn encode_rgb(format: ImageFormat, level: Level, size: u32, rgb: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn encode_rgb(
+    format: ImageFormat,
+    encoder: WebpEncoder,
+    level: Level,
+    size: u32,
+    rgb: &[u8],
+) -> Result<Vec<u8>> {
     match format {
         ImageFormat::Png => {
             let mut out = Vec::new();
@@ -79,7 +80,7 @@ pub(super) fn encode_rgb(format: ImageFormat, level: Level, size: u32, rgb: &[u8
             encoder.write_header().and_then(|mut w| w.write_image_data(rgb)).map_err(bad)?;
             Ok(out)
         }
-        ImageFormat::Webp => ENCODER.with_borrow_mut(|encoder| encoder.encode_rgb(level, size, size, rgb)),
+        ImageFormat::Webp => encoder.encode(level, size, rgb),
     }
 }
 

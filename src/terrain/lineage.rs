@@ -2,6 +2,7 @@
 //!
 //! PNG lineage tiles have a palette whose entries are the sources; WebP lineage tiles hold the palette's colours.
 
+use super::encoder::WebpEncoder;
 use super::image::{self, ImageFormat};
 use super::webp::Level;
 use crate::error::{Error, Result};
@@ -48,12 +49,16 @@ pub fn legend(names: &[&str], interpolated: bool) -> serde_json::Value {
 /// # Errors
 /// Where the plane does not have `size * size` pixels or the image library refuses it.
 pub fn encode_lineage(size: u32, sources: &[u8], format: ImageFormat) -> Result<Vec<u8>> {
+    encode(size, sources, format, WebpEncoder::default())
+}
+
+pub(super) fn encode(size: u32, sources: &[u8], format: ImageFormat, encoder: WebpEncoder) -> Result<Vec<u8>> {
     if size == 0 || sources.len() != size as usize * size as usize {
         return Err(Error::argument("lineage tile", format!("should have {size} x {size} pixels")));
     }
     if format == ImageFormat::Webp {
         let rgb: Vec<u8> = sources.iter().flat_map(|&s| palette_color(s)).collect();
-        return image::encode_rgb(format, Level::Default, size, &rgb);
+        return image::encode_rgb(format, encoder, Level::Default, size, &rgb);
     }
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, size, size);
@@ -106,7 +111,7 @@ mod tests {
         for format in [ImageFormat::Webp, ImageFormat::Png] {
             assert_eq!(decode_lineage(&encode_lineage(64, &sources, format).unwrap()).unwrap(), (64, sources.clone()));
         }
-        let other = image::encode_rgb(ImageFormat::Png, Level::Default, 1, &[1, 2, 3]).unwrap();
+        let other = image::encode_rgb(ImageFormat::Png, WebpEncoder::default(), Level::Default, 1, &[1, 2, 3]).unwrap();
         assert!(decode_lineage(&other).unwrap_err().to_string().contains("no source"));
         assert!(encode_lineage(3, &[0; 8], ImageFormat::Png).is_err());
     }

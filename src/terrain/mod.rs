@@ -8,6 +8,7 @@
 //!     vertical: VerticalResolution::ByZoom,
 //!     nodata_elevation: 0.0,
 //!     level: Default::default(),
+//!     encoder: Default::default(),
 //! };
 //! let mut tile = ElevationTile::empty(256);
 //! tile.values[7] = 3776.24;
@@ -22,6 +23,7 @@ mod blend;
 mod codec;
 mod distance;
 mod downsample;
+mod encoder;
 mod encoding;
 mod gaps;
 mod image;
@@ -35,6 +37,7 @@ pub use blend::{Composite, weights};
 pub use codec::TileCodec;
 pub use distance::squared_distances;
 pub use downsample::{downsample_into, downsample_lineage_into};
+pub use encoder::WebpEncoder;
 pub use encoding::{Encoding, VerticalResolution};
 pub use gaps::{INTERPOLATED, fill_gaps};
 pub use image::{ImageFormat, image_size, sniff};

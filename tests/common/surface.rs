@@ -85,6 +85,7 @@ pub const OPTIONS: TileCodec = TileCodec {
     vertical: VerticalResolution::Full,
     nodata_elevation: 0.0,
     level: hypso::terrain::webp::Level::Default,
+    encoder: hypso::terrain::WebpEncoder::Hypso,
 };
 
 /// A store of sources, the first one wins.

@@ -1,0 +1,191 @@
+//! Coarser versions that a file carries, where they are known to hold means.
+//!
+//! GeoTIFFs rarely say how their overviews were made, and many were made by leaving cells out. So an overview is compared with the raster
+//! in a few places, and taken where its cells are the means of the raster's.
+
+use std::path::Path;
+
+use ::gdal::{Dataset, DatasetOptions};
+
+use super::{GdalRaster, failed};
+use crate::error::Result;
+use crate::raster::kernel::Kernel;
+use crate::raster::{Cells, Raster, Resampling, State, Window, warp};
+
+/// Places along each side where an overview is looked at.
+const PLACES: usize = 3;
+/// Cells of the overview along a side of a place.
+const SIDE: usize = 8;
+/// Cells that must tell a mean from a cell that was picked.
+const ENOUGH: usize = 24;
+/// Overviews coarser than this are not looked at: comparing them would read too much.
+const MOST: f64 = 128.0;
+
+impl GdalRaster {
+    /// The coarsest overview whose cells are at most `most` cells of the raster wide and high and hold their means; `None` where the file
+    /// has none that is known to. Values are those of the file: adjust it as the raster was.
+    ///
+    /// Costs the reading of nine places of `8 * most` cells a side at most.
+    ///
+    /// # Errors
+    /// Where the file can't be read.
+    pub fn open_means(path: impl AsRef<Path>, assume_crs: Option<&str>, most: f64) -> Result<Option<Self>> {
+        let path = path.as_ref();
+        let mut raster = Self::open(path, assume_crs)?;
+        let mut levels = Vec::new();
+        {
+            let band = raster.dataset.rasterband(1).map_err(failed(path, "can't open band 1"))?;
+            for level in 0..band.overview_count().map_err(failed(path, "can't count its overviews"))? {
+                let Ok(index) = usize::try_from(level) else { continue };
+                let (width, height) = band.overview(index).map_err(failed(path, "can't open an overview"))?.size();
+                let ratio = ratio(&raster, width, height);
+                if ratio.0.min(ratio.1) > 1.5 && ratio.0.max(ratio.1) <= most.min(MOST) {
+                    levels.push((level, ratio.0.max(ratio.1)));
+                }
+            }
+        }
+        levels.sort_by(|a, b| b.1.total_cmp(&a.1));
+        for (level, _) in levels {
+            let option = format!("OVERVIEW_LEVEL={level}");
+            let options = DatasetOptions { open_options: Some(&[&option]), ..DatasetOptions::default() };
+            let dataset = Dataset::open_ex(path, options).map_err(failed(path, "can't open an overview"))?;
+            let Ok(mut overview) = Self::of(dataset, path, assume_crs)? else { continue };
+            if holds_means(&mut raster, &mut overview)? {
+                return Ok(Some(overview));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Cells of a raster for one of its overview's, across and down.
+fn ratio(raster: &GdalRaster, width: usize, height: usize) -> (f64, f64) {
+    let (w, h) = (f64::from(raster.info.width), f64::from(raster.info.height));
+    (w / width.max(1) as f64, h / height.max(1) as f64)
+}
+
+/// True where the cells of an overview are the means of the raster's, in all places that are looked at and tell.
+fn holds_means(raster: &mut GdalRaster, overview: &mut GdalRaster) -> Result<bool> {
+    let (width, height) = (overview.info.width as usize, overview.info.height as usize);
+    let (across, down) = ratio(raster, width, height);
+    let kernels = (Kernel::new(Resampling::Average, across), Kernel::new(Resampling::Average, down));
+    // Whole numbers are rounded at each level of overviews.
+    let step = if overview.info.data_type.starts_with("float") { 0.0 } else { overview.info.scale.abs() };
+    let mut telling = 0;
+    for place in 0..PLACES * PLACES {
+        let start = |i: usize, size: usize| ((2 * i + 1) * size / (2 * PLACES)).saturating_sub(SIDE / 2);
+        let (col, row) = (start(place % PLACES, width), start(place / PLACES, height));
+        let (w, h) = (SIDE.min(width - col), SIDE.min(height - row));
+        let mut coarse = Cells::outside(Window { col: col as i64, row: row as i64, width: w, height: h });
+        overview.read_into(&mut coarse)?;
+        let first = (kernels.0.span((col as f64 + 0.5) * across).0, kernels.1.span((row as f64 + 0.5) * down).0);
+        let last =
+            (kernels.0.span(((col + w) as f64 - 0.5) * across).1, kernels.1.span(((row + h) as f64 - 0.5) * down).1);
+        let size = ((last.0 - first.0 + 1) as usize, (last.1 - first.1 + 1) as usize);
+        let mut fine = Cells::outside(Window { col: first.0, row: first.1, width: size.0, height: size.1 });
+        raster.read_into(&mut fine)?;
+        for (at, &found) in coarse.values.iter().enumerate().filter(|(at, _)| coarse.state[*at] == State::VALID) {
+            let center = ((col + at % w) as f64 + 0.5, (row + at / w) as f64 + 0.5);
+            let center = (center.0 * across, center.1 * down);
+            let Some((low, high)) = range(&fine, center, (across, down)) else { continue };
+            let Some(mean) = warp::sample(&fine, (&kernels.0, &kernels.1), center) else { continue };
+            let allowed = step + f64::from(high - low) * 0.01 + f64::from(mean.abs()) * 1e-6;
+            if f64::from((found - mean).abs()) > allowed {
+                return Ok(false);
+            }
+            telling += usize::from(f64::from(high - low) > 8.0 * step + f64::from(mean.abs()) * 1e-4);
+        }
+    }
+    Ok(telling >= ENOUGH)
+}
+
+/// The least and the greatest value of the cells around a place; `None` where one of them has no value.
+fn range(cells: &Cells, (x, y): (f64, f64), (across, down): (f64, f64)) -> Option<(f32, f32)> {
+    let span =
+        |at: f64, size: f64| ((at - size / 2.0 + 1e-6).floor() as i64)..=((at + size / 2.0 - 1e-6).floor() as i64);
+    let mut found = (f32::INFINITY, f32::NEG_INFINITY);
+    for row in span(y, down) {
+        for col in span(x, across) {
+            let (col, row) =
+                (usize::try_from(col - cells.window.col).ok()?, usize::try_from(row - cells.window.row).ok()?);
+            let at = row * cells.window.width + col;
+            if cells.state.get(at) != Some(&State::VALID) {
+                return None;
+            }
+            found = (found.0.min(cells.values[at]), found.1.max(cells.values[at]));
+        }
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+    use super::*;
+    use crate::raster::GeoTransform;
+
+    /// A rough surface of 512 x 384 cells, with a void.
+    fn raster(path: &Path, data_type: GeoTiffType) {
+        let (width, height) = (512u32, 384u32);
+        let spec = GeoTiffSpec {
+            width,
+            height,
+            transform: GeoTransform::north_up(138.0, 36.0, 0.001, 0.001),
+            crs: "EPSG:4326".into(),
+            data_type,
+            nodata: Some(-9999.0),
+            tiled: Some(64),
+            compress: GeoTiffCompression::Deflate,
+        };
+        let height_at = |i: u32| {
+            let (x, y) = (f64::from(i % width), f64::from(i / width));
+            let rough = ((x * 12.9898 + y * 78.233).sin() * 43_758.5).fract() * 60.0;
+            if x < 40.0 && y < 30.0 { -9999.0 } else { (900.0 + (x / 40.0).sin() * 300.0 + y + rough) as f32 }
+        };
+        write_geotiff(path, &spec, &(0..width * height).map(height_at).collect::<Vec<_>>()).unwrap();
+    }
+
+    fn gdal(tool: &str, args: &[&str]) {
+        assert!(std::process::Command::new(tool).args(args).status().unwrap().success(), "{tool} {args:?}");
+    }
+
+    #[test]
+    fn only_overviews_that_hold_means_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        for (data_type, name) in [(GeoTiffType::F32, "float"), (GeoTiffType::I16, "whole")] {
+            let plain = folder.path().join(format!("{name}.tif"));
+            raster(&plain, data_type);
+            assert!(GdalRaster::open_means(&plain, None, 8.0).unwrap().is_none(), "there is none");
+            for (how, trusted) in [("average", true), ("nearest", false), ("cubic", false), ("mode", false)] {
+                let path = folder.path().join(format!("{name}-{how}.tif"));
+                std::fs::copy(&plain, &path).unwrap();
+                gdal("gdaladdo", &["-q", "-r", how, path.to_str().unwrap(), "2", "4", "8"]);
+                let found = GdalRaster::open_means(&path, None, 4.5).unwrap();
+                let size = found.as_ref().map(|r| (r.info.width, r.info.height));
+                assert_eq!(size, trusted.then_some((128, 96)), "{name} {how}: the coarsest of up to 4.5 cells");
+                if let Some(overview) = found {
+                    assert_eq!(overview.info.transform.0[1], 0.004);
+                    assert_eq!(overview.info.nodata, Some(-9999.0));
+                }
+                assert!(GdalRaster::open_means(&path, None, 1.9).unwrap().is_none());
+            }
+            // A cloud-optimised file, whose overviews GDAL made of its averages.
+            let cog = folder.path().join(format!("{name}-cog.tif"));
+            gdal(
+                "gdal_translate",
+                &[
+                    "-q",
+                    "-of",
+                    "COG",
+                    "-co",
+                    "BLOCKSIZE=128",
+                    "-co",
+                    "OVERVIEW_RESAMPLING=AVERAGE",
+                    plain.to_str().unwrap(),
+                    cog.to_str().unwrap(),
+                ],
+            );
+            assert_eq!(GdalRaster::open_means(&cog, None, 2.0).unwrap().unwrap().info.width, 256);
+        }
+    }
+}

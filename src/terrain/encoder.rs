@@ -1,0 +1,101 @@
+//! Which code writes WebP images.
+
+use super::webp::{Encoder, Level};
+use crate::error::{Error, Result};
+
+/// Who encodes lossless WebP. Either gives the same pixels, in other bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum WebpEncoder {
+    /// Our own code, made for elevation (see [`super::webp`]).
+    #[default]
+    Hypso,
+    /// libwebp, the reference: 5 to 20 times the time.
+    Libwebp,
+}
+
+impl std::str::FromStr for WebpEncoder {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "hypso" => Ok(Self::Hypso),
+            "libwebp" => Ok(Self::Libwebp),
+            _ => Err(Error::argument("--encoder", format!("{text:?} is not hypso or libwebp"))),
+        }
+    }
+}
+
+impl std::fmt::Display for WebpEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Hypso => "hypso",
+            Self::Libwebp => "libwebp",
+        })
+    }
+}
+
+thread_local! {
+    /// About 15 MB of scratch for a tile of 512 pixels, kept by each thread that encodes.
+    static OURS: std::cell::RefCell<Encoder> = std::cell::RefCell::default();
+}
+
+impl WebpEncoder {
+    /// Encodes RGB pixels, `3 * size * size` bytes, as a WebP file of one `VP8L` chunk. The same pixels give the same bytes.
+    ///
+    /// # Errors
+    /// Where there are fewer or more pixels, or more than 16383 a side.
+    pub(super) fn encode(self, level: Level, size: u32, rgb: &[u8]) -> Result<Vec<u8>> {
+        match self {
+            Self::Hypso => OURS.with_borrow_mut(|encoder| encoder.encode_rgb(level, size, size, rgb)),
+            Self::Libwebp => by_libwebp(level, size, rgb),
+        }
+    }
+}
+
+/// libwebp's method and quality for a level: nearly the bytes of its own default in half the time, that default, all that it can do.
+fn method(level: Level) -> (i32, f32) {
+    match level {
+        // With a quality of 25 or less it has no colour cache, and files are 2.5 times as large.
+        Level::Fast => (1, 30.0),
+        Level::Default => (4, 75.0),
+        Level::Small => (6, 100.0),
+    }
+}
+
+fn by_libwebp(level: Level, size: u32, rgb: &[u8]) -> Result<Vec<u8>> {
+    let bad = |problem: String| Error::invalid("tile image", problem, "make the tile again");
+    let bytes = (size as usize).checked_mul(size as usize).and_then(|n| n.checked_mul(3));
+    if size == 0 || bytes != Some(rgb.len()) {
+        return Err(bad(format!("has {} bytes of RGB for {size} x {size} pixels", rgb.len())));
+    }
+    let mut config = webp::WebPConfig::new().map_err(|()| bad("finds another version of libwebp".into()))?;
+    (config.method, config.quality) = method(level);
+    (config.lossless, config.exact, config.thread_level) = (1, 1, 0);
+    let file = webp::Encoder::from_rgb(rgb, size, size).encode_advanced(&config);
+    Ok(file.map_err(|e| bad(format!("is refused by libwebp: {e:?}")))?.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_give_the_same_pixels_at_all_levels() {
+        // Slopes with carries from one colour to the next.
+        let code = |i: u32| 0x7f_ff00 + (i % 64) * 37 + (i / 64) * 91 + (i * i) % 3;
+        let rgb: Vec<u8> = (0..64 * 64).flat_map(|i| code(i).to_be_bytes().into_iter().skip(1)).collect();
+        for level in [Level::Fast, Level::Default, Level::Small] {
+            let files = [WebpEncoder::Hypso, WebpEncoder::Libwebp].map(|e| e.encode(level, 64, &rgb).unwrap());
+            assert_ne!(files[0], files[1], "they are two encoders");
+            for file in files {
+                assert_eq!(&file[12..16], b"VP8L");
+                let image = crate::terrain::image::decode(&file).unwrap();
+                assert_eq!((image.width, image.channels), (64, 3));
+                assert!(image.bytes == rgb, "other pixels at level {level}");
+            }
+        }
+        assert!(WebpEncoder::Libwebp.encode(Level::Fast, 64, &rgb[3..]).is_err());
+        assert!(WebpEncoder::Libwebp.encode(Level::Fast, 0, &[]).is_err());
+        assert!("jpeg".parse::<WebpEncoder>().unwrap_err().to_string().contains("not hypso or libwebp"));
+    }
+}
