@@ -1,5 +1,8 @@
 //! Several archives into one, tile by tile, in the order of tile ids.
 
+use std::thread;
+
+use super::coverage::Coverage;
 use super::join::Join;
 use super::pipeline::read_all;
 use super::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink, TileSource};
@@ -19,6 +22,8 @@ pub enum OnOverlap {
     Last,
 }
 
+/// Addresses that are compared between two looks at whether to stop.
+const ASKED: usize = 1 << 14;
 /// What joins attributions.
 const JOIN: &str = " | ";
 
@@ -106,7 +111,8 @@ fn check_compatible(inputs: &[&dyn TileSource]) -> Result<()> {
 
 /// Copies all tiles of all inputs into `sink`, byte by byte in the order of tile ids, and finishes it.
 ///
-/// Make the sink with [`merged_metadata`]. Streams on all processors: memory does not grow with the inputs.
+/// Make the sink with [`merged_metadata`]. Streams on all processors: memory does not grow with the inputs. Plain MBTiles
+/// without overlaps go into plain MBTiles by whole records inside SQLite, input by input, once their addresses were compared.
 ///
 /// # Errors
 /// As [`merged_metadata`]; where an overlap is found with [`OnOverlap::Error`]; where an input can't be read, the sink
@@ -118,6 +124,9 @@ pub fn merge(
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
     merged_metadata(inputs)?;
+    if copy_whole(inputs, sink.as_mut(), on_overlap, progress)? {
+        return sink.finish();
+    }
     let total = inputs.iter().try_fold(0u64, |sum, input| Ok::<_, Error>(sum.saturating_add(input.tile_count()?)))?;
     progress.begin("merging tiles", Some(total), "tiles");
     let tiles = Join::new(inputs)?.map(|holders| {
@@ -132,6 +141,62 @@ pub fn merge(
     read_all(inputs, tiles, progress, |tile, bytes| sink.put(tile, bytes))?;
     progress.end();
     sink.finish()
+}
+
+/// Copies plain MBTiles that share no tile into plain MBTiles. False, and nothing done, where that is not what they are.
+fn copy_whole(
+    inputs: &[&dyn TileSource],
+    sink: &mut dyn TileSink,
+    on_overlap: OnOverlap,
+    progress: &dyn Progress,
+) -> Result<bool> {
+    let Some(output) = sink.as_mbtiles().filter(|output| output.is_plain_and_empty()) else { return Ok(false) };
+    let Some(readers) = inputs.iter().map(|input| input.as_mbtiles()).collect::<Option<Vec<_>>>() else {
+        return Ok(false);
+    };
+    progress.begin("comparing the inputs", None, "tiles");
+    // One thread looks at the contents while this one compares the addresses.
+    let (bytes, coverage) = thread::scope(|scope| {
+        let bytes = scope.spawn(|| {
+            readers.iter().try_fold(Some(0), |sum: Option<u64>, reader| match sum {
+                Some(sum) => Ok(reader.plain_bytes()?.map(|bytes| sum + bytes)),
+                None => Ok(None),
+            })
+        });
+        let coverage = joint_coverage(inputs, on_overlap, progress);
+        let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
+        (bytes.join().unwrap_or_else(lost), coverage)
+    });
+    progress.end();
+    match (bytes?, coverage?) {
+        (Some(bytes), Some(coverage)) => output.copy(&readers, coverage, bytes, progress).map(|()| true),
+        _ => Ok(false),
+    }
+}
+
+/// The tiles of all inputs; `None` where some stand in several and a rule says which to take.
+fn joint_coverage(
+    inputs: &[&dyn TileSource],
+    on_overlap: OnOverlap,
+    progress: &dyn Progress,
+) -> Result<Option<Coverage>> {
+    let mut coverage = Coverage::new();
+    for (n, holders) in Join::new(inputs)?.enumerate() {
+        let holders = holders?;
+        match (on_overlap, holders.others.first()) {
+            (_, None) => {}
+            (OnOverlap::Error, Some(&(n, _))) => return Err(overlap(holders.id, inputs[holders.first.0], inputs[n])),
+            _ => return Ok(None),
+        }
+        coverage.push(holders.id, 1);
+        if n % ASKED == 0 {
+            progress.advance(ASKED as u64);
+            if progress.interrupted() {
+                return Err(Error::Interrupted);
+            }
+        }
+    }
+    Ok(Some(coverage))
 }
 
 fn overlap(id: TileId, a: &dyn TileSource, b: &dyn TileSource) -> Error {

@@ -60,6 +60,11 @@ impl Pool {
         }
     }
 
+    /// True where the database is in WAL mode.
+    pub(super) fn wal(&self) -> bool {
+        self.wal
+    }
+
     fn scanning(&self) -> bool {
         self.scans.load(Ordering::Relaxed) > 0
     }
@@ -135,10 +140,8 @@ fn check_file(path: &Path) -> Result<bool> {
 /// files of its own in the folder.
 fn connect(path: &Path, wal: bool) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log_is_empty = std::fs::metadata(&log).map_or(true, |m| m.len() == 0);
-    let opened = match uri(path).filter(|_| wal && log_is_empty) {
+    let log_is_empty = has_no_log(path);
+    let opened = match uri(path).map(|uri| uri + "?immutable=1").filter(|_| wal && log_is_empty) {
         Some(uri) => Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI),
         None => Connection::open_with_flags(path, flags),
     };
@@ -148,7 +151,23 @@ fn connect(path: &Path, wal: bool) -> Result<Connection> {
     Ok(connection)
 }
 
-fn uri(path: &Path) -> Option<String> {
+fn has_no_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(&log).map_or(true, |m| m.len() == 0)
+}
+
+/// Attaches a database as `source`, read-only, as [`connect`] would open it.
+pub(super) fn attach(connection: &Connection, path: &Path, wal: bool) -> rusqlite::Result<()> {
+    let Some(uri) = uri(path) else { return Err(rusqlite::Error::InvalidPath(path.to_path_buf())) };
+    let how = if wal && has_no_log(path) { "?immutable=1" } else { "?mode=ro" };
+    connection.execute("ATTACH ?1 AS source", [uri + how])?;
+    // The output's exclusive locks are not for what is only read.
+    connection.pragma_update_and_check(Some("source"), "locking_mode", "NORMAL", |_| Ok(()))
+}
+
+/// The path as SQLite's URI, without parameters; `None` where it is no text.
+pub(super) fn uri(path: &Path) -> Option<String> {
     let absolute = std::path::absolute(path).ok()?;
     let mut uri = String::from("file:");
     for byte in absolute.to_str()?.bytes() {
@@ -157,5 +176,5 @@ fn uri(path: &Path) -> Option<String> {
             other => uri += &format!("%{other:02X}"),
         }
     }
-    Some(uri + "?immutable=1")
+    Some(uri)
 }

@@ -97,6 +97,16 @@ impl MbtilesReader {
         &self.path
     }
 
+    /// True where rows count from the north.
+    pub(super) fn is_xyz(&self) -> bool {
+        self.xyz
+    }
+
+    /// True where the database is in WAL mode.
+    pub(super) fn wal(&self) -> bool {
+        self.pool.wal()
+    }
+
     pub(super) fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -207,6 +217,10 @@ impl TileSource for MbtilesReader {
 
     fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    fn as_mbtiles(&self) -> Option<&MbtilesReader> {
+        Some(self)
     }
 
     fn tile(&self, tile: TileCoord) -> Result<Option<Vec<u8>>> {

@@ -17,11 +17,8 @@ use crate::tile::{TileCoord, TileId};
 const SORT_IN_MEMORY: u64 = 4_000_000;
 
 const METADATA: &str = "CREATE TABLE metadata (name TEXT NOT NULL, value TEXT NOT NULL);";
-const PLAIN: &str = "
-    CREATE TABLE tiles (
-        zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL, tile_data BLOB NOT NULL
-    );
-";
+/// As the specification has it. With NOT NULL, SQLite would take every record apart that comes from a table without.
+const PLAIN: &str = "CREATE TABLE tiles (zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER, tile_data BLOB);";
 /// Equal contents once. Identifiers are hexadecimal digits in ascending order, so that their index is written in order.
 const SHARED: &str = "
     CREATE TABLE map (
@@ -95,6 +92,32 @@ impl MbtilesWriter {
             contents: shared.then(Contents::default),
             summary: ArchiveSummary::default(),
         })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Where the file lies until it is finished.
+    pub(super) fn temporary(&self) -> &Path {
+        self.pending.path()
+    }
+
+    pub(super) fn target(&self) -> &Path {
+        self.pending.target()
+    }
+
+    /// True where nothing was put, and every tile has a content of its own.
+    pub(in crate::archive) fn is_plain_and_empty(&self) -> bool {
+        self.summary.tiles == 0 && self.contents.is_none()
+    }
+
+    /// Tiles were written past [`TileSink::put`].
+    pub(super) fn account(&mut self, coverage: Coverage, tiles: u64, bytes: u64) {
+        self.coverage = coverage;
+        self.summary.tiles = tiles;
+        self.summary.contents = tiles;
+        self.summary.bytes = bytes;
     }
 
     /// The tiles were not in order: reads their addresses back and sorts them.
@@ -184,6 +207,10 @@ impl TileSink for MbtilesWriter {
         self.summary.tiles += 1;
         self.summary.bytes += bytes.len() as u64;
         Ok(())
+    }
+
+    fn as_mbtiles(&mut self) -> Option<&mut MbtilesWriter> {
+        Some(self)
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
