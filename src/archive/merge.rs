@@ -4,6 +4,7 @@ use std::thread;
 
 use super::coverage::Coverage;
 use super::join::Join;
+use super::mbtiles::MbtilesReader;
 use super::pipeline::read_all;
 use super::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
@@ -154,24 +155,27 @@ fn copy_whole(
     let Some(readers) = inputs.iter().map(|input| input.as_mbtiles()).collect::<Option<Vec<_>>>() else {
         return Ok(false);
     };
-    progress.begin("comparing the inputs", None, "tiles");
-    // One thread looks at the contents while this one compares the addresses.
-    let (bytes, coverage) = thread::scope(|scope| {
-        let bytes = scope.spawn(|| {
-            readers.iter().try_fold(Some(0), |sum: Option<u64>, reader| match sum {
-                Some(sum) => Ok(reader.plain_bytes()?.map(|bytes| sum + bytes)),
-                None => Ok(None),
-            })
+    let check = || {
+        // One thread looks at the contents while this one compares the addresses.
+        let (bytes, coverage) = thread::scope(|scope| {
+            let bytes = scope.spawn(|| plain_bytes(&readers));
+            let coverage = joint_coverage(inputs, on_overlap, progress);
+            let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
+            (bytes.join().unwrap_or_else(lost), coverage)
         });
-        let coverage = joint_coverage(inputs, on_overlap, progress);
-        let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
-        (bytes.join().unwrap_or_else(lost), coverage)
-    });
-    progress.end();
-    match (bytes?, coverage?) {
-        (Some(bytes), Some(coverage)) => output.copy(&readers, coverage, bytes, progress).map(|()| true),
-        _ => Ok(false),
+        Ok(coverage?.zip(bytes?))
+    };
+    output.copy(&readers, check, progress)
+}
+
+/// The bytes of all contents; `None` where some rows can't be copied as they are.
+fn plain_bytes(readers: &[&MbtilesReader]) -> Result<Option<u64>> {
+    let mut sum = 0;
+    for reader in readers {
+        let Some(bytes) = reader.plain_bytes()? else { return Ok(None) };
+        sum += bytes;
     }
+    Ok(Some(sum))
 }
 
 /// The tiles of all inputs; `None` where some stand in several and a rule says which to take.
@@ -189,11 +193,8 @@ fn joint_coverage(
             _ => return Ok(None),
         }
         coverage.push(holders.id, 1);
-        if n % ASKED == 0 {
-            progress.advance(ASKED as u64);
-            if progress.interrupted() {
-                return Err(Error::Interrupted);
-            }
+        if n % ASKED == 0 && progress.interrupted() {
+            return Err(Error::Interrupted);
         }
     }
     Ok(Some(coverage))

@@ -1,5 +1,6 @@
 //! Whole tables from one database into another, inside SQLite: rows go from page to page, nothing is taken apart.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -39,64 +40,73 @@ impl MbtilesReader {
 }
 
 impl MbtilesWriter {
-    /// Copies all tiles of `sources`, whose contents have [plain bytes](MbtilesReader::plain_bytes), `bytes` in all, one
-    /// archive after the other in the order of their rows. `coverage` tells which tiles these are, each once.
+    /// Copies all tiles of `sources`, one archive after the other in the order of their rows, while `check` looks at them:
+    /// it gives the tiles, each once, and the [bytes](MbtilesReader::plain_bytes) of their contents, or `None` where they
+    /// can't be copied like this. Then, nothing is left here, and the answer is false.
     ///
     /// SQLite copies whole records from tree to tree. Memory: its page cache, 2 MB.
     ///
     /// # Errors
-    /// Where a source can't be read or holds other tiles than `coverage` by now, the volume is full, or the user
-    /// interrupts.
+    /// Those of `check`; where a source can't be read or changes meanwhile, the volume is full, or the user interrupts.
     pub(in crate::archive) fn copy(
         &mut self,
         sources: &[&MbtilesReader],
-        coverage: Coverage,
-        bytes: u64,
+        check: impl FnOnce() -> Result<Option<(Coverage, u64)>>,
         progress: &dyn Progress,
-    ) -> Result<()> {
-        let size = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |m| m.len());
+    ) -> Result<bool> {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
         progress.begin("copying tiles", Some(sources.iter().map(|s| size(s.path())).sum()), "bytes");
         let stop = self.connection().get_interrupt_handle();
-        let over = AtomicBool::new(false);
+        let (given_up, over) = (AtomicBool::new(false), AtomicBool::new(false));
         let output = self.temporary().to_path_buf();
-        let copied = thread::scope(|scope| {
-            let watch = scope.spawn(|| {
-                let mut seen = 0;
-                while !over.load(Ordering::Relaxed) {
-                    if progress.interrupted() {
-                        stop.interrupt();
-                    }
-                    let now = size(&output).max(seen);
-                    progress.advance(now - seen);
-                    seen = now;
-                    thread::park_timeout(ASKED);
-                }
+        let waiting = thread::current();
+        let (rows, checked) = thread::scope(|scope| {
+            let this = &mut *self;
+            let copying = scope.spawn(|| {
+                let rows = this.copy_each(sources, &given_up);
+                over.store(true, Ordering::Release);
+                waiting.unpark();
+                rows
             });
-            let copied = self.copy_each(sources, progress);
-            over.store(true, Ordering::Relaxed);
-            watch.thread().unpark();
-            copied
+            let checked = check();
+            given_up.store(!matches!(checked, Ok(Some(_))), Ordering::Relaxed);
+            let mut seen = 0;
+            while !over.load(Ordering::Acquire) {
+                if progress.interrupted() {
+                    given_up.store(true, Ordering::Relaxed);
+                }
+                if given_up.load(Ordering::Relaxed) {
+                    stop.interrupt();
+                }
+                let now = size(&output).max(seen);
+                progress.advance(now - seen);
+                seen = now;
+                thread::park_timeout(ASKED);
+            }
+            let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
+            (copying.join().unwrap_or_else(lost), checked)
         });
         progress.end();
-        let rows = copied?;
+        let Some((coverage, bytes)) = checked? else { return self.restart().map(|()| false) };
+        let rows = rows?;
         let expected: u64 = coverage.tiles.iter().sum();
         if rows != expected {
-            let problem = format!("gave {rows} tiles where {expected} were counted");
+            let problem = format!("got {rows} tiles where the inputs had {expected}");
             let remedy = "another program is writing to an input: wait until it is done";
-            return Err(Error::invalid("database", problem, remedy).with_path(sources[0].path()));
+            return Err(Error::invalid("database", problem, remedy).with_path(self.target()));
         }
         self.account(coverage, rows, bytes);
-        Ok(())
+        Ok(true)
     }
 
     /// Gives the number of rows that were copied.
-    fn copy_each(&self, sources: &[&MbtilesReader], progress: &dyn Progress) -> Result<u64> {
+    fn copy_each(&mut self, sources: &[&MbtilesReader], given_up: &AtomicBool) -> Result<u64> {
         let connection = self.connection();
         let begin = "COMMIT; PRAGMA cache_size = -2048";
         connection.execute_batch(begin).map_err(sql("begin to copy", self.target()))?;
         let mut rows = 0;
         for source in sources {
-            if progress.interrupted() {
+            if given_up.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
             let error = || {

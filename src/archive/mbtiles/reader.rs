@@ -272,7 +272,8 @@ impl TileSource for MbtilesReader {
             let table = self.layout.contents();
             if let Ok(mut blob) = connection.blob_open("main", table, "tile_data", first.place as i64, true) {
                 while let Some((tile, others)) = rest.split_first() {
-                    if blob.reopen(tile.place as i64).is_err() {
+                    // A length beyond the file's is damage; the slower way says so.
+                    if blob.reopen(tile.place as i64).is_err() || blob.len() as u64 > self.pool.size() {
                         break;
                     }
                     let start = into.len();
