@@ -131,7 +131,9 @@ def main():
     parser.add_argument("--tiles", type=int, default=200_000)
     parser.add_argument("--bytes", type=int, default=6000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only-merge", action="store_true")
     parser.add_argument("--only-hypso", action="store_true")
+    parser.add_argument("--skip-slow", action="store_true", help="leave PyPI pmtiles out")
     args = parser.parse_args()
     os.makedirs(args.folder, exist_ok=True)
     # In a process of its own: a child's peak begins with the memory of the process that started it.
@@ -145,11 +147,12 @@ def main():
         "cp": (["cp", whole, out("cp.mbtiles")], out("cp.mbtiles")),
     }
     peer = os.path.join(os.path.dirname(sys.executable), "pmtiles-convert")
-    if os.path.exists(peer) and not args.only_hypso:
+    if os.path.exists(peer) and not args.only_hypso and not args.skip_slow:
         jobs["PyPI pmtiles"] = ([peer, whole, out("p.pmtiles")], out("p.pmtiles"))
     if shutil.which("versatiles") and not args.only_hypso:
         jobs["versatiles convert"] = (["versatiles", "convert", whole, out("v.pmtiles")], out("v.pmtiles"))
-    measure("MBTiles -> PMTiles", jobs, args.rounds)
+    if not args.only_merge:
+        measure("MBTiles -> PMTiles", jobs, args.rounds)
 
     jobs = {
         "hypso": ([HYPSO, "merge", *parts, "-o", out("h.mbtiles")], out("h.mbtiles")),

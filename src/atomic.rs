@@ -114,6 +114,23 @@ pub fn sync_folder(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes all files and folders below a folder durable: on Linux by one call, which syncs its whole volume; elsewhere file by
+/// file.
+///
+/// # Errors
+/// Where the system refuses.
+#[cfg(feature = "engine")]
+pub(crate) fn sync_tree(folder: &Path) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    let synced = File::open(folder).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
+    #[cfg(not(target_os = "linux"))]
+    let synced = walkdir::WalkDir::new(folder).into_iter().try_for_each(|entry| {
+        let entry = entry?;
+        if cfg!(unix) || entry.file_type().is_file() { File::open(entry.path())?.sync_all() } else { Ok(()) }
+    });
+    synced.map_err(Error::io("sync", folder))
+}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -174,3 +174,116 @@ fn rows_that_count_from_the_north_are_found_out_by_the_bounds() {
         assert_eq!(read(&reader), tiles);
     }
 }
+
+/// Four archives that share no tile, and what they hold together.
+fn quarters(folder: &Path) -> (Vec<std::path::PathBuf>, Tiles) {
+    let tiles = sea();
+    let paths: Vec<_> = (0..4u64).map(|n| folder.join(format!("part{n}.mbtiles"))).collect();
+    for (n, path) in paths.iter().enumerate() {
+        let part: Tiles = tiles.iter().filter(|(id, _)| id.0 % 4 == n as u64).map(|(id, b)| (*id, b.clone())).collect();
+        write(path, &part, false);
+    }
+    (paths, tiles)
+}
+
+fn merge(
+    inputs: &[std::path::PathBuf],
+    output: &Path,
+    rule: archive::OnOverlap,
+) -> hypso::Result<archive::ArchiveSummary> {
+    let opened: Vec<_> = inputs.iter().map(|path| archive::open(path).unwrap()).collect();
+    let inputs: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
+    let sink = archive::create(output, &archive::merged_metadata(&inputs).unwrap(), true).unwrap();
+    archive::merge(&inputs, sink, rule, &Silent)
+}
+
+#[test]
+fn merged_databases_hold_every_tile_and_are_the_same_file_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (paths, tiles) = quarters(folder.path());
+    let (a, b) = (folder.path().join("a.mbtiles"), folder.path().join("b.mbtiles"));
+    let summary = merge(&paths, &a, archive::OnOverlap::Error).unwrap();
+    let bytes: usize = tiles.values().map(Vec::len).sum();
+    assert_eq!((summary.tiles, summary.contents, summary.bytes), (5461, 5461, bytes as u64));
+    let reader = MbtilesReader::open(&a).unwrap();
+    assert!(read(&reader) == tiles);
+    assert_eq!((reader.metadata().minzoom, reader.metadata().maxzoom), (Some(0), Some(6)));
+    let report = archive::verify(&a, VerifyOptions::default(), &|_, _| Ok(()), &Silent).unwrap();
+    assert_eq!(report.errors, 0, "{:?}", report.problems);
+    merge(&paths, &b, archive::OnOverlap::First).unwrap();
+    assert!(std::fs::read(&a).unwrap() == std::fs::read(&b).unwrap());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6);
+}
+
+#[test]
+fn odd_rows_are_merged_or_refused_as_tile_by_tile() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.mbtiles");
+    let row = "zoom_level = 6 AND tile_column = 5 AND tile_row = 5";
+    // What is done to the third input, and the words of the refusal; none where it can be read.
+    let cases: [(&str, Option<&str>); 7] = [
+        ("CREATE TABLE t AS SELECT tile_data, tile_row, 7 AS more, tile_column, zoom_level FROM tiles; DROP TABLE tiles;
+          ALTER TABLE t RENAME TO tiles; CREATE UNIQUE INDEX i ON tiles (zoom_level, tile_column, tile_row)", None),
+        ("UPDATE tiles SET tile_row = (1 << zoom_level) - 1 - tile_row;
+          INSERT OR REPLACE INTO metadata VALUES ('bounds', '-180,60,180,85')", None),
+        ("DROP INDEX tile_index", None),
+        ("DROP INDEX tile_index; INSERT INTO tiles SELECT * FROM tiles", None),
+        ("PRAGMA journal_mode = WAL", None),
+        ("UPDATE tiles SET tile_data = x'' WHERE rowid = 77", Some("has no bytes")),
+        ("UPDATE tiles SET tile_row = 5000 WHERE rowid = 77", Some("outside of the zoom's grid")),
+    ];
+    for (edits, refusal) in cases {
+        let (paths, mut tiles) = quarters(folder.path());
+        if edits.contains("bounds") {
+            // Only what lies in the north tells that rows count from there.
+            let north = |id: &TileId| id.coord().is_some_and(|t| t.z() == 6 && t.y() < 8);
+            tiles.retain(|id, _| id.0 % 4 != 2 || north(id));
+            let part: Tiles = tiles.iter().filter(|(id, _)| id.0 % 4 == 2).map(|(id, b)| (*id, b.clone())).collect();
+            write(&paths[2], &part, false);
+        }
+        edit(&paths[2], edits);
+        let merged = merge(&paths, &output, archive::OnOverlap::Error);
+        match refusal {
+            None => {
+                assert_eq!(merged.unwrap().tiles, tiles.len() as u64, "{edits}");
+                assert!(read(&MbtilesReader::open(&output).unwrap()) == tiles, "{edits}");
+                std::fs::remove_file(&output).unwrap();
+            }
+            Some(words) => {
+                let error = merged.unwrap_err().to_string();
+                assert!(error.contains(words), "{edits}: {error}");
+                assert!(!output.exists(), "{edits}");
+            }
+        }
+        paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    }
+    // A text is bytes too.
+    let (paths, mut tiles) = quarters(folder.path());
+    edit(&paths[0], &format!("UPDATE tiles SET tile_data = 'RIFF text' WHERE {row}"));
+    let id: TileId = TileCoord::new(6, 5, 63 - 5).unwrap().into();
+    if id.0.is_multiple_of(4) {
+        tiles.insert(id, b"RIFF text".to_vec());
+    }
+    merge(&paths, &output, archive::OnOverlap::Error).unwrap();
+    assert!(read(&MbtilesReader::open(&output).unwrap()) == tiles);
+}
+
+#[test]
+fn overlaps_of_databases_are_refused_by_name_or_resolved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut paths, mut tiles) = quarters(folder.path());
+    let output = folder.path().join("out.mbtiles");
+    let id: TileId = TileCoord::new(6, 9, 3).unwrap().into();
+    let extra = folder.path().join("extra.mbtiles");
+    write(&extra, &Tiles::from([(id, b"RIFF other".to_vec())]), false);
+    paths.push(extra);
+    let error = merge(&paths, &output, archive::OnOverlap::Error).unwrap_err().to_string();
+    let holder = format!("part{}.mbtiles", id.0 % 4);
+    assert!(error.contains("6/9/3") && error.contains(&holder) && error.contains("extra.mbtiles"), "{error}");
+    assert!(!output.exists());
+    merge(&paths, &output, archive::OnOverlap::First).unwrap();
+    assert!(read(&MbtilesReader::open(&output).unwrap()) == tiles);
+    tiles.insert(id, b"RIFF other".to_vec());
+    merge(&paths, &output, archive::OnOverlap::Last).unwrap();
+    assert!(read(&MbtilesReader::open(&output).unwrap()) == tiles);
+}

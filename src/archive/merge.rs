@@ -1,6 +1,10 @@
 //! Several archives into one, tile by tile, in the order of tile ids.
 
+use std::thread;
+
+use super::coverage::Coverage;
 use super::join::Join;
+use super::mbtiles::MbtilesReader;
 use super::pipeline::read_all;
 use super::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
@@ -19,6 +23,8 @@ pub enum OnOverlap {
     Last,
 }
 
+/// Addresses that are compared between two looks at whether to stop.
+const ASKED: usize = 1 << 14;
 /// What joins attributions.
 const JOIN: &str = " | ";
 
@@ -106,7 +112,8 @@ fn check_compatible(inputs: &[&dyn TileSource]) -> Result<()> {
 
 /// Copies all tiles of all inputs into `sink`, byte by byte in the order of tile ids, and finishes it.
 ///
-/// Make the sink with [`merged_metadata`]. Streams on all processors: memory does not grow with the inputs.
+/// Make the sink with [`merged_metadata`]. Streams on all processors: memory does not grow with the inputs. Plain MBTiles
+/// without overlaps go into plain MBTiles by whole records inside SQLite, input by input, once their addresses were compared.
 ///
 /// # Errors
 /// As [`merged_metadata`]; where an overlap is found with [`OnOverlap::Error`]; where an input can't be read, the sink
@@ -118,6 +125,9 @@ pub fn merge(
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
     merged_metadata(inputs)?;
+    if copy_whole(inputs, sink.as_mut(), on_overlap, progress)? {
+        return sink.finish();
+    }
     let total = inputs.iter().try_fold(0u64, |sum, input| Ok::<_, Error>(sum.saturating_add(input.tile_count()?)))?;
     progress.begin("merging tiles", Some(total), "tiles");
     let tiles = Join::new(inputs)?.map(|holders| {
@@ -132,6 +142,62 @@ pub fn merge(
     read_all(inputs, tiles, progress, |tile, bytes| sink.put(tile, bytes))?;
     progress.end();
     sink.finish()
+}
+
+/// Copies plain MBTiles that share no tile into plain MBTiles. False, and nothing done, where that is not what they are.
+fn copy_whole(
+    inputs: &[&dyn TileSource],
+    sink: &mut dyn TileSink,
+    on_overlap: OnOverlap,
+    progress: &dyn Progress,
+) -> Result<bool> {
+    let Some(output) = sink.as_mbtiles().filter(|output| output.is_plain_and_empty()) else { return Ok(false) };
+    let Some(readers) = inputs.iter().map(|input| input.as_mbtiles()).collect::<Option<Vec<_>>>() else {
+        return Ok(false);
+    };
+    let check = || {
+        // One thread looks at the contents while this one compares the addresses.
+        let (bytes, coverage) = thread::scope(|scope| {
+            let bytes = scope.spawn(|| plain_bytes(&readers));
+            let coverage = joint_coverage(inputs, on_overlap, progress);
+            let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
+            (bytes.join().unwrap_or_else(lost), coverage)
+        });
+        Ok(coverage?.zip(bytes?))
+    };
+    output.copy(&readers, check, progress)
+}
+
+/// The bytes of all contents; `None` where some rows can't be copied as they are.
+fn plain_bytes(readers: &[&MbtilesReader]) -> Result<Option<u64>> {
+    let mut sum = 0;
+    for reader in readers {
+        let Some(bytes) = reader.plain_bytes()? else { return Ok(None) };
+        sum += bytes;
+    }
+    Ok(Some(sum))
+}
+
+/// The tiles of all inputs; `None` where some stand in several and a rule says which to take.
+fn joint_coverage(
+    inputs: &[&dyn TileSource],
+    on_overlap: OnOverlap,
+    progress: &dyn Progress,
+) -> Result<Option<Coverage>> {
+    let mut coverage = Coverage::new();
+    for (n, holders) in Join::new(inputs)?.enumerate() {
+        let holders = holders?;
+        match (on_overlap, holders.others.first()) {
+            (_, None) => {}
+            (OnOverlap::Error, Some(&(n, _))) => return Err(overlap(holders.id, inputs[holders.first.0], inputs[n])),
+            _ => return Ok(None),
+        }
+        coverage.push(holders.id, 1);
+        if n % ASKED == 0 && progress.interrupted() {
+            return Err(Error::Interrupted);
+        }
+    }
+    Ok(Some(coverage))
 }
 
 fn overlap(id: TileId, a: &dyn TileSource, b: &dyn TileSource) -> Error {

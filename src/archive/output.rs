@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
@@ -39,9 +41,14 @@ impl PendingFile {
         &self.target
     }
 
+    /// The folder of both.
+    pub(super) fn folder(&self) -> &Path {
+        self.path().parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
     /// An unnamed file on the same volume, for what doesn't fit in memory.
     pub(super) fn scratch(&self) -> std::io::Result<File> {
-        tempfile::tempfile_in(self.path().parent().unwrap_or(Path::new(".")))
+        tempfile::tempfile_in(self.folder())
     }
 
     /// Flushes the file to the disk, gives it its final name, flushes the folder, and returns the size in bytes.
@@ -53,6 +60,52 @@ impl PendingFile {
         let size = self.file.file().metadata().map_err(Error::io("read the size of", &self.target))?.len();
         self.file.commit()?;
         Ok(size)
+    }
+}
+
+/// Bytes that may wait for the disk.
+const UNWRITTEN: u64 = 64 << 20;
+
+/// Has a growing file written to the disk while more is made, so that the sync at the end has little left to do.
+#[derive(Debug)]
+pub(super) struct EarlySync {
+    file: Option<File>,
+    unwritten: u64,
+    thread: Option<(SyncSender<()>, JoinHandle<std::io::Result<()>>)>,
+}
+
+impl EarlySync {
+    /// For an open file. Costs nothing before 64 MB were written to it.
+    pub(super) fn new(file: File) -> Self {
+        Self { file: Some(file), unwritten: 0, thread: None }
+    }
+
+    /// So many bytes more were written.
+    pub(super) fn wrote(&mut self, bytes: u64) {
+        self.unwritten += bytes;
+        if self.unwritten < UNWRITTEN {
+            return;
+        }
+        self.unwritten = 0;
+        if let Some(file) = self.file.take() {
+            let (ask, asked) = sync_channel::<()>(1);
+            let thread = std::thread::spawn(move || asked.iter().try_for_each(|()| file.sync_data()));
+            self.thread = Some((ask, thread));
+        }
+        if let Some((ask, _)) = &self.thread {
+            // One that still waits will do.
+            let _ = ask.try_send(());
+        }
+    }
+
+    /// Waits for what is under way.
+    ///
+    /// # Errors
+    /// What the disk said to any of the syncs: it says it once.
+    pub(super) fn end(self) -> std::io::Result<()> {
+        let Some((ask, thread)) = self.thread else { return Ok(()) };
+        drop(ask);
+        thread.join().unwrap_or_else(|_| Err(std::io::Error::other("the thread that syncs ended")))
     }
 }
 

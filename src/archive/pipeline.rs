@@ -12,8 +12,10 @@ use super::{Located, TileSource};
 
 /// Pieces of work that wait for a thread or for being taken, for each thread.
 const AHEAD: usize = 2;
-/// Tiles that are read in one piece of work.
+/// Tiles that are read in one piece of work, before it is known how large they are.
 const BATCH: usize = 64;
+/// Bytes that are read in one piece of work, about: enough that handing it over costs little beside.
+const BATCH_BYTES: usize = 512 << 10;
 
 /// Gives every job to one of several threads and its result to `take`, in the order of the jobs.
 ///
@@ -131,7 +133,11 @@ pub(super) fn read_all(
         room.fetch_max(data.len(), Ordering::Relaxed);
         Ok(Batch { data, ends, tiles })
     };
-    in_order(threads(), batches(chosen, BATCH, progress), read, |batch: Batch| {
+    let size = AtomicUsize::new(BATCH);
+    let batches = batches_of(chosen, || size.load(Ordering::Relaxed), progress);
+    in_order(threads(), batches, read, |batch: Batch| {
+        let mean = batch.data.len() / batch.tiles.len().max(1);
+        size.store((BATCH_BYTES / mean.max(1)).clamp(8, 1024), Ordering::Relaxed);
         for (tile, bytes) in batch.iter() {
             take(tile, bytes)?;
         }
@@ -150,6 +156,15 @@ pub(crate) fn batches<'a, T: 'a>(
     size: usize,
     progress: &'a dyn Progress,
 ) -> impl Iterator<Item = Result<Vec<T>>> + 'a {
+    batches_of(items, move || size, progress)
+}
+
+/// As [`batches`], each of the size that is asked for when it begins.
+fn batches_of<'a, T: 'a>(
+    items: impl Iterator<Item = Result<T>> + 'a,
+    size: impl Fn() -> usize + 'a,
+    progress: &'a dyn Progress,
+) -> impl Iterator<Item = Result<Vec<T>>> + 'a {
     let mut items = items.fuse();
     let mut failed = None;
     std::iter::from_fn(move || {
@@ -159,6 +174,7 @@ pub(crate) fn batches<'a, T: 'a>(
         if progress.interrupted() {
             return Some(Err(Error::Interrupted));
         }
+        let size = size();
         let mut batch = Vec::with_capacity(size);
         while batch.len() < size {
             match items.next() {

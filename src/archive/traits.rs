@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::mbtiles::{MbtilesReader, MbtilesWriter};
 use super::{ArchiveKind, ArchiveMetadata};
 use crate::error::Result;
 use crate::tile::{TileCoord, TileId};
@@ -112,6 +113,11 @@ pub trait TileSource: Send + Sync {
         &[]
     }
 
+    /// The archive as an MBTiles database, where it is one: for work that two databases do between themselves.
+    fn as_mbtiles(&self) -> Option<&MbtilesReader> {
+        None
+    }
+
     /// How many tiles the archive holds (addresses, not distinct contents). MBTiles counts them; PMTiles knows.
     ///
     /// # Errors
@@ -142,6 +148,11 @@ pub trait TileSink: Send {
     /// Where the order is broken (PMTiles at once; MBTiles accepts any order, and refuses a second tile of one address at
     /// the end), where the tile is empty, or where the volume is full.
     fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()>;
+
+    /// The archive as an MBTiles database, where it is one: for work that two databases do between themselves.
+    fn as_mbtiles(&mut self) -> Option<&mut MbtilesWriter> {
+        None
+    }
 
     /// The metadata, which are written at the end.
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata;

@@ -9,7 +9,7 @@ use crate::archive::{self, TileEncoding, TileSource};
 use crate::error::Error;
 use crate::pixels::{self, LineageMerge, PixelMerge, Rule};
 
-/// Merge archives into one, in one pass and in the order of the tiles.
+/// Merge archives into one, in one pass and in the order of the tiles; MBTiles without overlaps into MBTiles input by input.
 ///
 /// The inputs may be MBTiles, PMTiles and folders mixed, but must agree in format, encoding, tile size and compression.
 /// Attributions and lists of sources are joined, bounds and zooms united; name and all else come from the first input that

@@ -9,13 +9,13 @@ use super::METADATA;
 use crate::archive::coverage::Coverage;
 use crate::archive::mbtiles::rows;
 use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
+use crate::atomic::{sync_folder, sync_tree};
 use crate::error::{Error, Result};
 use crate::tile::TileCoord;
 
 /// Writes a folder of tiles.
 ///
-/// The folder has a hidden name beside its own until it is whole. Its files are left to the system to flush: a power cut
-/// right after the end may lose some.
+/// The folder has a hidden name beside its own until it is whole and on the disk.
 #[derive(Debug)]
 pub struct FilesWriter {
     temporary: PathBuf,
@@ -118,11 +118,13 @@ impl TileSink for FilesWriter {
         }
         let rename =
             |from: &Path, to: &Path| fs::rename(from, to).map_err(Error::io("rename into place", &self.target));
+        sync_tree(&self.temporary)?;
         if exists {
             rename(&self.target, &old)?;
         }
         rename(&self.temporary, &self.target)?;
         self.finished = true;
+        sync_folder(&self.target)?;
         if exists {
             fs::remove_dir_all(&old).map_err(Error::io("remove", &old))?;
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
 use super::sql;
@@ -14,6 +15,8 @@ use crate::error::{Error, Result};
 
 /// Pages that a connection keeps, KiB.
 const CACHE_KIB: i64 = 4096;
+/// What a text or a content may have in the smallest file, bytes.
+const SHORTEST_LIMIT: u64 = 1 << 20;
 
 /// Connections of one database, one for each thread that reads at a time.
 #[derive(Debug)]
@@ -21,6 +24,7 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Connection>>,
     path: PathBuf,
     wal: bool,
+    size: u64,
     /// Scans that are under way.
     scans: AtomicUsize,
 }
@@ -28,9 +32,9 @@ pub(super) struct Pool {
 impl Pool {
     /// Checks the file and opens the first connection.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let wal = check_file(path)?;
-        let first = connect(path, wal)?;
-        Ok(Self { idle: Mutex::new(vec![first]), path: path.to_path_buf(), wal, scans: AtomicUsize::new(0) })
+        let (wal, size) = check_file(path)?;
+        let first = connect(path, wal, size)?;
+        Ok(Self { idle: Mutex::new(vec![first]), path: path.to_path_buf(), wal, size, scans: AtomicUsize::new(0) })
     }
 
     /// A connection that nobody else uses until it is dropped.
@@ -38,7 +42,7 @@ impl Pool {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => connect(&self.path, self.wal)?,
+            None => connect(&self.path, self.wal, self.size)?,
         };
         let lease = Lease { connection: Some(connection), pool: self };
         if self.scanning() && lease.is_autocommit() {
@@ -58,6 +62,16 @@ impl Pool {
         if self.scans.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(release);
         }
+    }
+
+    /// True where the database is in WAL mode.
+    pub(super) fn wal(&self) -> bool {
+        self.wal
+    }
+
+    /// The size of the file when it was opened and of its log, bytes: no content can be larger.
+    pub(super) fn size(&self) -> u64 {
+        self.size
     }
 
     fn scanning(&self) -> bool {
@@ -103,8 +117,9 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// Checks what SQLite checks late or never: an empty or truncated file. True where the database is in WAL mode.
-fn check_file(path: &Path) -> Result<bool> {
+/// Checks what SQLite checks late or never: an empty or truncated file. True where the database is in WAL mode;
+/// and the size of file and log, bytes.
+fn check_file(path: &Path) -> Result<(bool, u64)> {
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     let size = file.metadata().map_err(Error::io("read the size of", path))?.len();
     let mut head = [0u8; 100];
@@ -128,27 +143,44 @@ fn check_file(path: &Path) -> Result<bool> {
     if u32_at(24) == u32_at(92) && size < whole && !wal {
         return Err(truncated(whole));
     }
-    Ok(wal)
+    Ok((wal, size + log_size(path)))
 }
 
 /// Opens the database read-only. One in WAL mode without a log beside it is opened as immutable, so that SQLite makes no
 /// files of its own in the folder.
-fn connect(path: &Path, wal: bool) -> Result<Connection> {
+fn connect(path: &Path, wal: bool, size: u64) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log_is_empty = std::fs::metadata(&log).map_or(true, |m| m.len() == 0);
-    let opened = match uri(path).filter(|_| wal && log_is_empty) {
+    let log_is_empty = log_size(path) == 0;
+    let opened = match uri(path).map(|uri| uri + "?immutable=1").filter(|_| wal && log_is_empty) {
         Some(uri) => Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI),
         None => Connection::open_with_flags(path, flags),
     };
     let connection = opened.map_err(sql("open", path))?;
+    // A view could make up contents of any size.
+    let longest = i32::try_from(size.max(SHORTEST_LIMIT)).unwrap_or(i32::MAX);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(sql("open", path))?;
     connection.set_prepared_statement_cache_capacity(8);
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(sql("open", path))?;
     Ok(connection)
 }
 
-fn uri(path: &Path) -> Option<String> {
+fn log_size(path: &Path) -> u64 {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(&log).map_or(0, |m| m.len())
+}
+
+/// Attaches a database as `source`, read-only, as [`connect`] would open it.
+pub(super) fn attach(connection: &Connection, path: &Path, wal: bool) -> rusqlite::Result<()> {
+    let Some(uri) = uri(path) else { return Err(rusqlite::Error::InvalidPath(path.to_path_buf())) };
+    let how = if wal && log_size(path) == 0 { "?immutable=1" } else { "?mode=ro" };
+    connection.execute("ATTACH ?1 AS source", [uri + how])?;
+    // The output's exclusive locks are not for what is only read.
+    connection.pragma_update_and_check(Some("source"), "locking_mode", "NORMAL", |_| Ok(()))
+}
+
+/// The path as SQLite's URI, without parameters; `None` where it is no text.
+pub(super) fn uri(path: &Path) -> Option<String> {
     let absolute = std::path::absolute(path).ok()?;
     let mut uri = String::from("file:");
     for byte in absolute.to_str()?.bytes() {
@@ -157,5 +189,5 @@ fn uri(path: &Path) -> Option<String> {
             other => uri += &format!("%{other:02X}"),
         }
     }
-    Some(uri + "?immutable=1")
+    Some(uri)
 }

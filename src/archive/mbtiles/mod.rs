@@ -10,6 +10,7 @@
 //! Specification: <https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md>.
 
 mod connect;
+mod copy;
 mod layout;
 mod reader;
 pub(super) mod rows;

@@ -97,6 +97,16 @@ impl MbtilesReader {
         &self.path
     }
 
+    /// True where rows count from the north.
+    pub(super) fn is_xyz(&self) -> bool {
+        self.xyz
+    }
+
+    /// True where the database is in WAL mode.
+    pub(super) fn wal(&self) -> bool {
+        self.pool.wal()
+    }
+
     pub(super) fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -209,6 +219,10 @@ impl TileSource for MbtilesReader {
         &self.warnings
     }
 
+    fn as_mbtiles(&self) -> Option<&MbtilesReader> {
+        Some(self)
+    }
+
     fn tile(&self, tile: TileCoord) -> Result<Option<Vec<u8>>> {
         let connection = self.connection()?;
         let error = || sql("read a tile", &self.path);
@@ -258,7 +272,8 @@ impl TileSource for MbtilesReader {
             let table = self.layout.contents();
             if let Ok(mut blob) = connection.blob_open("main", table, "tile_data", first.place as i64, true) {
                 while let Some((tile, others)) = rest.split_first() {
-                    if blob.reopen(tile.place as i64).is_err() {
+                    // A length beyond the file's is damage; the slower way says so.
+                    if blob.reopen(tile.place as i64).is_err() || blob.len() as u64 > self.pool.size() {
                         break;
                     }
                     let start = into.len();

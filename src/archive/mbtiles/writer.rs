@@ -12,16 +12,13 @@ use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSi
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
-/// Up to this many tiles the index is sorted in memory (about 150 MB), beyond it in a file of SQLite's own, which lies
-/// where `SQLITE_TMPDIR` or `TMPDIR` says and takes about 30 bytes a tile.
+/// Up to this many tiles the index is sorted in memory (about 150 MB), beyond it in an unnamed file beside the output,
+/// which takes about 30 bytes a tile.
 const SORT_IN_MEMORY: u64 = 4_000_000;
 
 const METADATA: &str = "CREATE TABLE metadata (name TEXT NOT NULL, value TEXT NOT NULL);";
-const PLAIN: &str = "
-    CREATE TABLE tiles (
-        zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL, tile_data BLOB NOT NULL
-    );
-";
+/// As the specification has it. With NOT NULL, SQLite would take every record apart that comes from a table without.
+const PLAIN: &str = "CREATE TABLE tiles (zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER, tile_data BLOB);";
 /// Equal contents once. Identifiers are hexadecimal digits in ascending order, so that their index is written in order.
 const SHARED: &str = "
     CREATE TABLE map (
@@ -49,6 +46,7 @@ pub struct MbtilesWriter {
     /// The contents that `images` holds, where they are shared.
     contents: Option<Contents>,
     summary: ArchiveSummary,
+    sort_in_memory: u64,
 }
 
 impl MbtilesWriter {
@@ -71,21 +69,7 @@ impl MbtilesWriter {
 
     fn begin(path: &Path, metadata: &ArchiveMetadata, overwrite: bool, shared: bool) -> Result<Self> {
         let pending = PendingFile::create(path, overwrite)?;
-        let begin = || -> rusqlite::Result<Connection> {
-            let flags =
-                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(pending.path(), flags)?;
-            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-            connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
-            connection.pragma_update(None, "synchronous", "OFF")?;
-            connection.pragma_update(None, "cache_size", -32_768)?;
-            connection.execute_batch(METADATA)?;
-            connection.execute_batch(if shared { SHARED } else { PLAIN })?;
-            connection.execute_batch("BEGIN")?;
-            Ok(connection)
-        };
-        let connection = begin().map_err(sql("begin", path))?;
+        let connection = begin(pending.path(), shared).map_err(sql("begin", path))?;
         Ok(Self {
             connection,
             pending,
@@ -94,7 +78,45 @@ impl MbtilesWriter {
             in_order: true,
             contents: shared.then(Contents::default),
             summary: ArchiveSummary::default(),
+            sort_in_memory: SORT_IN_MEMORY,
         })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Where the file lies until it is finished.
+    pub(super) fn temporary(&self) -> &Path {
+        self.pending.path()
+    }
+
+    pub(super) fn target(&self) -> &Path {
+        self.pending.target()
+    }
+
+    /// Throws away what was written.
+    pub(super) fn restart(&mut self) -> Result<()> {
+        let target = self.pending.target().to_path_buf();
+        let nothing = Connection::open_in_memory().map_err(sql("begin again", &target))?;
+        drop(std::mem::replace(&mut self.connection, nothing));
+        self.pending.handle()?.set_len(0).map_err(Error::io("empty", &target))?;
+        let again = begin(self.pending.path(), self.contents.is_some());
+        self.connection = again.map_err(sql("begin again", &target))?;
+        Ok(())
+    }
+
+    /// True where nothing was put, and every tile has a content of its own.
+    pub(in crate::archive) fn is_plain_and_empty(&self) -> bool {
+        self.summary.tiles == 0 && self.contents.is_none()
+    }
+
+    /// Tiles were written past [`TileSink::put`].
+    pub(super) fn account(&mut self, coverage: Coverage, tiles: u64, bytes: u64) {
+        self.coverage = coverage;
+        self.summary.tiles = tiles;
+        self.summary.contents = tiles;
+        self.summary.bytes = bytes;
     }
 
     /// The tiles were not in order: reads their addresses back and sorts them.
@@ -139,8 +161,12 @@ impl MbtilesWriter {
     }
 
     fn complete(&mut self) -> rusqlite::Result<()> {
-        let store = if self.summary.tiles <= SORT_IN_MEMORY { "MEMORY" } else { "FILE" };
+        let store = if self.summary.tiles <= self.sort_in_memory { "MEMORY" } else { "FILE" };
         self.connection.execute_batch("COMMIT")?;
+        if let Some(folder) = self.pending.folder().to_str().filter(|_| store == "FILE") {
+            // One setting for the whole process; every writer that needs it sets it.
+            self.connection.pragma_update(None, "temp_store_directory", folder)?;
+        }
         self.connection.pragma_update(None, "temp_store", store)?;
         self.connection.execute_batch(if self.contents.is_some() {
             "CREATE UNIQUE INDEX map_index ON map (zoom_level, tile_column, tile_row);
@@ -170,6 +196,21 @@ impl MbtilesWriter {
     }
 }
 
+/// Opens an empty file as a database and makes the tables.
+fn begin(path: &Path, shared: bool) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection.pragma_update(None, "cache_size", -32_768)?;
+    connection.execute_batch(METADATA)?;
+    connection.execute_batch(if shared { SHARED } else { PLAIN })?;
+    connection.execute_batch("BEGIN")?;
+    Ok(connection)
+}
+
 impl TileSink for MbtilesWriter {
     fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
         if bytes.is_empty() {
@@ -186,6 +227,10 @@ impl TileSink for MbtilesWriter {
         Ok(())
     }
 
+    fn as_mbtiles(&mut self) -> Option<&mut MbtilesWriter> {
+        Some(self)
+    }
+
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
         &mut self.metadata
     }
@@ -196,5 +241,26 @@ impl TileSink for MbtilesWriter {
         connection.close().map_err(|(_, error)| sql("close", pending.target())(error))?;
         summary.file_size = pending.persist()?;
         Ok(summary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_indices_are_sorted_on_the_volume_of_the_output() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mbtiles");
+        let mut sink = Box::new(MbtilesWriter::create(&path, &ArchiveMetadata::default(), false).unwrap());
+        sink.sort_in_memory = 99;
+        for id in 0..100 {
+            sink.put(TileId(id).coord().unwrap(), b"x").unwrap();
+        }
+        assert_eq!(sink.finish().unwrap().tiles, 100);
+        let other = Connection::open_in_memory().unwrap();
+        let used: String = other.query_row("PRAGMA temp_store_directory", [], |row| row.get(0)).unwrap();
+        assert_eq!(Path::new(&used), folder.path());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -19,7 +19,7 @@ use super::metadata;
 use super::spill::EntrySpill;
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
-use crate::archive::output::PendingFile;
+use crate::archive::output::{EarlySync, PendingFile};
 use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
@@ -34,6 +34,7 @@ const LEAF_ENTRIES: u64 = 4096;
 #[derive(Debug)]
 pub struct PmtilesWriter {
     out: BufWriter<File>,
+    early: EarlySync,
     pending: PendingFile,
     metadata: ArchiveMetadata,
     data_length: u64,
@@ -54,6 +55,7 @@ impl PmtilesWriter {
         let mut file = pending.handle()?;
         file.seek(SeekFrom::Start(ROOT_LIMIT)).map_err(Error::io("write", path))?;
         Ok(Self {
+            early: EarlySync::new(pending.handle()?),
             out: BufWriter::with_capacity(1 << 20, file),
             pending,
             metadata: metadata.clone(),
@@ -79,6 +81,7 @@ impl PmtilesWriter {
         self.out.write_all(bytes).map_err(Error::io("write", self.pending.target()))?;
         let offset = self.data_length;
         self.data_length += u64::from(len);
+        self.early.wrote(u64::from(len));
         self.seen.insert(hash, offset);
         self.summary.contents += 1;
         Ok(offset)
@@ -217,8 +220,9 @@ impl TileSink for PmtilesWriter {
 
     fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
         self.complete().map_err(Error::io("write", self.pending.target()))?;
-        let Self { pending, out, mut summary, .. } = *self;
+        let Self { pending, out, early, mut summary, .. } = *self;
         drop(out);
+        early.end().map_err(Error::io("sync", pending.target()))?;
         summary.file_size = pending.persist()?;
         Ok(summary)
     }

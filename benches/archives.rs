@@ -1,0 +1,198 @@
+//! One tile out of an archive, and a whole archive verified, each beside its peer on the same tiles in the same run.
+//!
+//! ```sh
+//! cargo bench --bench archives
+//! ```
+//!
+//! - A random tile of a warm PMTiles of 200,000 tiles: `TileReader`, and the `pmtiles` crate over its map, with every directory decoded
+//!   anew (its default) and with its cache of directories.
+//! - `hypso verify` of an archive of lossless WebP tiles, all of them decoded, in CPU seconds of the process: beside libwebp's decoder
+//!   alone, and image-webp's, which is what hypso decodes with.
+//!
+//! The best of five rounds in turns. All data are made here.
+
+#![allow(missing_docs, reason = "a program")]
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::io::Cursor;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hypso::archive::pmtiles::TileReader;
+use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
+use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, webp::Level};
+use hypso::tile::{TileCoord, TileId};
+
+#[path = "../examples/common/random.rs"]
+mod random;
+use random::Random;
+
+const ROUNDS: usize = 5;
+/// Random tiles a round.
+const LOOKS: usize = 200_000;
+/// Tiles of the archive that is verified: zooms 0 to 4.
+const VERIFIED: u64 = 341;
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    random_tiles(&folder.path().join("many.pmtiles"));
+    verify(&folder.path().join("terrain.pmtiles"));
+}
+
+/// The shortest time of each, in turns.
+fn best<const N: usize>(mut works: [&mut dyn FnMut() -> Duration; N]) -> [Duration; N] {
+    let mut best = [Duration::MAX; N];
+    for _ in 0..ROUNDS {
+        for (best, work) in best.iter_mut().zip(&mut works) {
+            *best = (*best).min(work());
+        }
+    }
+    best
+}
+
+fn random_tiles(path: &Path) {
+    let mut random = Random(3);
+    let metadata = ArchiveMetadata { name: "many".into(), format: TileFormat::Webp, ..ArchiveMetadata::default() };
+    let mut sink = archive::create(path, &metadata, false).expect("an archive");
+    let first = TileId::first(10).0;
+    for id in first..first + 200_000 {
+        let body: Vec<u8> = (0..25 + random.next() % 100).flat_map(|_| random.next().to_le_bytes()).collect();
+        sink.put(TileId(id).coord().expect("a tile"), &body).expect("a tile is written");
+    }
+    sink.finish().expect("an archive");
+    let tiles: Vec<TileCoord> = (0..LOOKS).filter_map(|_| TileId(first + random.next() % 200_000).coord()).collect();
+
+    let ours = TileReader::open(path).expect("an archive");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let plain = runtime.block_on(pmtiles::AsyncPmTilesReader::new_with_path(path)).expect("an archive");
+    let cache = pmtiles::HashMapCache::default();
+    let cached = runtime.block_on(pmtiles::AsyncPmTilesReader::new_with_cached_path(cache, path)).expect("an archive");
+    let theirs = |tile: TileCoord| pmtiles::TileCoord::new(tile.z(), tile.x(), tile.y()).expect("a tile");
+    let mut sum = 0usize;
+    // Each tile's first byte is read, so that its page is touched.
+    let mut hypso = || {
+        let started = Instant::now();
+        for &tile in &tiles {
+            sum += ours.tile(tile).expect("readable").map_or(0, |bytes| usize::from(bytes[0]) + bytes.len());
+        }
+        started.elapsed()
+    };
+    // Decoding a leaf for each tile takes long: fewer of them.
+    const FEWER: usize = 100;
+    let mut sums = [0usize; 2];
+    let [of_plain, of_cached] = &mut sums;
+    let mut uncached = || {
+        let started = Instant::now();
+        runtime.block_on(async {
+            for &tile in tiles.iter().step_by(FEWER) {
+                let bytes = plain.get_tile(theirs(tile)).await.expect("readable");
+                *of_plain += bytes.map_or(0, |bytes| usize::from(bytes[0]) + bytes.len());
+            }
+        });
+        started.elapsed() * FEWER as u32
+    };
+    let mut with_cache = || {
+        let started = Instant::now();
+        runtime.block_on(async {
+            for &tile in &tiles {
+                let bytes = cached.get_tile(theirs(tile)).await.expect("readable");
+                *of_cached += bytes.map_or(0, |bytes| usize::from(bytes[0]) + bytes.len());
+            }
+        });
+        started.elapsed()
+    };
+    let times = best([&mut hypso, &mut with_cache, &mut uncached]);
+    assert_eq!(sum, sums[1], "both read the same");
+    let ns = times.map(|time| time.as_secs_f64() * 1e9 / LOOKS as f64);
+    println!("random tile of a warm PMTiles, 200,000 tiles, one thread");
+    for (name, ns_of) in ["TileReader", "pmtiles crate, its cache", "pmtiles crate, default"].iter().zip(ns) {
+        println!("  {name:28} {ns_of:10.0} ns   {:7.2} x", ns_of / ns[0]);
+    }
+}
+
+/// CPU time of this process, or of its children that ended: Linux tells in hundredths of a second.
+fn cpu(of_children: bool) -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<u64> =
+        stat.rsplit(')').next().unwrap_or("").split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
+    let at = if of_children { 13 } else { 11 };
+    Duration::from_millis(10 * fields.get(at..at + 2).map_or(0, |ticks| ticks.iter().sum()))
+}
+
+fn verify(path: &Path) {
+    let codec = TileCodec {
+        encoding: Encoding::Terrarium,
+        format: ImageFormat::Webp,
+        vertical: VerticalResolution::Full,
+        nodata_elevation: 0.0,
+        level: Level::Default,
+    };
+    let metadata = ArchiveMetadata {
+        name: "terrain".into(),
+        format: TileFormat::Webp,
+        encoding: Some(TileEncoding::Terrarium),
+        tile_size: Some(512),
+        ..ArchiveMetadata::default()
+    };
+    let tiles: BTreeMap<TileId, Vec<u8>> =
+        (0..VERIFIED).map(|id| (TileId(id), codec.encode(&hills(id)).expect("a tile"))).collect();
+    let mut sink = archive::create(path, &metadata, false).expect("an archive");
+    tiles.iter().for_each(|(id, bytes)| sink.put(id.coord().expect("a tile"), bytes).expect("a tile is written"));
+    sink.finish().expect("an archive");
+    let run = |parents: &str| {
+        let before = cpu(true);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hypso"));
+        let done = command.args(["verify", "--parents", parents]).arg(path).stdout(Stdio::null()).status();
+        assert!(done.is_ok_and(|status| status.success()), "hypso verify");
+        cpu(true) - before
+    };
+    let mut whole = || run("none");
+    let mut with_parents = || run("200");
+    let mut libwebp = || {
+        let before = cpu(false);
+        for bytes in tiles.values() {
+            black_box(webp::Decoder::new(bytes).decode().expect("a tile").len());
+        }
+        cpu(false) - before
+    };
+    let mut image_webp = || {
+        let before = cpu(false);
+        for bytes in tiles.values() {
+            let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).expect("a tile");
+            let mut pixels = vec![0; decoder.output_buffer_size().expect("a size")];
+            decoder.read_image(&mut pixels).expect("pixels");
+            black_box(&pixels);
+        }
+        cpu(false) - before
+    };
+    let times = best([&mut libwebp, &mut image_webp, &mut whole, &mut with_parents]).map(|time| time.as_secs_f64());
+    let size: usize = tiles.values().map(Vec::len).sum();
+    println!("{VERIFIED} lossless WebP tiles of 512 px, {:.0} MB, CPU seconds", size as f64 / 1e6);
+    let names =
+        ["libwebp's decoder", "image-webp's decoder", "hypso verify --parents none", "hypso verify (200 parents)"];
+    for (name, seconds) in names.iter().zip(times) {
+        println!("  {name:28} {seconds:8.2} s   {:7.2} x", seconds / times[0]);
+    }
+}
+
+/// Heights like those of hills: octaves of waves that don't repeat, in 1/256 m.
+fn hills(seed: u64) -> ElevationTile {
+    let mut random = Random(seed + 1);
+    let waves: Vec<[f64; 4]> = (0..24)
+        .map(|n| {
+            let length = 400.0 / 1.25f64.powi(n);
+            let turn = random.unit() * std::f64::consts::TAU;
+            [turn.cos() / length, turn.sin() / length, random.unit() * std::f64::consts::TAU, length * 0.7]
+        })
+        .collect();
+    let mut tile = ElevationTile::empty(512);
+    tile.valid.fill(1);
+    for (at, value) in tile.values.iter_mut().enumerate() {
+        let (x, y) = ((at % 512) as f64, (at / 512) as f64);
+        let height: f64 = waves.iter().map(|[a, b, phase, high]| (a * x + b * y + phase).sin() * high).sum();
+        *value = ((height + 900.0 + random.unit() * 0.05) * 256.0).round() as f32 / 256.0;
+    }
+    tile
+}
