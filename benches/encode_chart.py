@@ -2,7 +2,8 @@
 """Draws size against time from what the bench of encoders prints.
 
     cargo bench --bench encode | tee encode.txt
-    benches/encode_chart.py encode.txt docs/encoders.svg
+    benches/encode_chart.py encode.txt encoders.svg
+    benches/encode_chart.py benches/RESULTS.md docs/encoders.svg     # from the table of RESULTS.md
 
 A panel for each kind of tile: milliseconds a tile (logarithmic) to the right, bytes beside libwebp's method 4, quality 75 upwards.
 """
@@ -37,6 +38,25 @@ def read(text: str) -> dict[str, dict[str, tuple[float, int]]]:
     for (kind, encoder), size in sizes.items():
         if (kind, encoder) in times:
             kinds.setdefault(kind, {})[encoder] = (times[kind, encoder], size)
+    return kinds
+
+
+def read_table(text: str) -> dict[str, dict[str, tuple[float, int]]]:
+    """The same from the table in RESULTS.md whose cells are `milliseconds, kilobytes`."""
+    kinds: dict[str, dict[str, tuple[float, int]]] = {}
+    names: list[str] = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split("|")]
+        if cells[0] == "tiles" and "libwebp m0" in cells:
+            family = "hypso "
+            for cell in cells[1:]:
+                family = "libwebp " if cell.startswith("libwebp") else "" if cell.startswith(("image-webp", "png")) else family
+                names.append(family + cell.removeprefix("libwebp "))
+        elif names and len(cells) == len(names) + 1 and all(re.fullmatch(r"[\d.]+, [\d.]+", cell) for cell in cells[1:]):
+            pairs = [cell.split(", ") for cell in cells[1:]]
+            kinds[cells[0]] = {n: (float(ms), int(float(kb) * 1000)) for n, (ms, kb) in zip(names, pairs)}
+        elif kinds:
+            break
     return kinds
 
 
@@ -80,7 +100,8 @@ def main() -> int:
     if len(sys.argv) != 3:
         print(__doc__, file=sys.stderr)
         return 2
-    kinds = read(Path(sys.argv[1]).read_text())
+    text = Path(sys.argv[1]).read_text()
+    kinds = read(text) or read_table(text)
     if not kinds or any(REFERENCE not in encoders for encoders in kinds.values()):
         print(f"{sys.argv[1]} has no bytes and times of {REFERENCE}; is it what `cargo bench --bench encode` prints?", file=sys.stderr)
         return 1

@@ -7,6 +7,8 @@
 mod program;
 
 use hypso::Store;
+use hypso::raster::GeoTransform;
+use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
 use program::{fails, gdal, ok, run, scratch, surveyed};
 
 fn rasters(folder: &str) -> Vec<String> {
@@ -156,4 +158,47 @@ fn indices_that_say_too_little_are_refused() {
     ok(&["export", &path("s.hypso"), "-o", &path("one.fgb"), "--source", "dem10"]);
     ok(&["build", "-o", &out, &path("all.fgb"), &format!("other={}", path("one.fgb"))]);
     assert_eq!(Store::open(&out).unwrap().sources().len(), 4);
+}
+
+/// What is done to the values of a source, and rasters with a record on each side of the 180th meridian.
+#[test]
+fn adjustments_and_both_parts_of_a_raster_come_back() {
+    let (folder, path) = scratch();
+    std::fs::create_dir(path("dem")).unwrap();
+    for (name, west) in [("a.tif", 179.95), ("b.tif", 179.80)] {
+        let spec = GeoTiffSpec {
+            width: 100,
+            height: 100,
+            transform: GeoTransform::north_up(west, -17.0, 0.001, 0.001),
+            crs: "EPSG:4326".into(),
+            data_type: GeoTiffType::F32,
+            nodata: None,
+            tiled: None,
+            compress: GeoTiffCompression::None,
+        };
+        write_geotiff(folder.path().join("dem").join(name), &spec, &vec![7.0; 100 * 100]).unwrap();
+    }
+    let config = "[[source]]\nname = \"dem\"\npath = \"dem\"\noffset = -1.25\nnodata = [-32768, 0]\n";
+    std::fs::write(path("hypso.toml"), config).unwrap();
+    ok(&["build", "-o", &path("s.hypso"), "--config", &path("hypso.toml")]);
+    let original = std::fs::read(path("s.hypso")).unwrap();
+    assert_eq!(Store::open(path("s.hypso")).unwrap().len(), 3, "one has two parts");
+    for (name, relative) in [("i.fgb", false), ("i.gti.gpkg", true), ("i.geojson", true)] {
+        let options: &[&str] = if relative { &["--relative"] } else { &[] };
+        let said = ok(&[&["export", &path("s.hypso"), "-o", &path(name)], options].concat());
+        assert!(said.contains("heights of dem are adjusted") && said.contains("column offset"), "{said}");
+        ok(&["build", "-o", &path("again.hypso"), "--overwrite", &path(name)]);
+        assert!(std::fs::read(path("again.hypso")).unwrap() == original, "{name}");
+    }
+    let text = std::fs::read_to_string(path("i.geojson")).unwrap();
+    assert_eq!(text.matches("\"offset\":-1.25,\"more_nodata\":\"-32768 0\"").count(), 3, "{text}");
+    // What hypso.toml says of the index goes before.
+    std::fs::write(path("hypso.toml"), "[[source]]\npath = \"i.fgb\"\noffset = 3\n").unwrap();
+    ok(&["build", "-o", &path("again.hypso"), "--overwrite", "--config", &path("hypso.toml")]);
+    assert!(Store::open(path("again.hypso")).unwrap().metadata().contains("3.0"));
+    // A raster that changed is opened once, for both of its parts.
+    let file = std::fs::File::options().write(true).open(path("dem/a.tif")).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    ok(&["build", "-o", &path("again.hypso"), "--overwrite", &path("i.fgb")]);
+    assert_eq!(Store::open(path("again.hypso")).unwrap().len(), 3);
 }

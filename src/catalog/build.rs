@@ -133,7 +133,10 @@ impl Survey {
                 return Err(no_rasters(spec));
             }
             self.reject(self.sources.len(), part.rejected);
-            self.contents.push(Contents { records: part.records, paths: part.to_scan, ..like.clone() });
+            // What hypso.toml says of an index goes before what the index says of its sources.
+            let given = like.adjustment != Adjustment::default();
+            let adjustment = if given { like.adjustment.clone() } else { part.adjustment };
+            self.contents.push(Contents { records: part.records, paths: part.to_scan, adjustment, ..like.clone() });
             self.sources.push(part.source);
         }
         Ok(())

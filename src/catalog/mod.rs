@@ -38,8 +38,11 @@ pub use rejected::{Reason, Rejected};
 pub use scan::{Outcome, ToScan, scan};
 pub use spec::{Location, SourceSpec, check_names};
 
+/// What the path of the second part of a file begins with.
+const SECOND: &str = "./";
+
 /// The path of a record: that of its file; and with `./` before it for the second part of a file that lies across the
 /// 180th meridian, which has a record on each side. So each has an id of its own, and both open the file.
 pub(crate) fn part_path(path: &str, part: usize) -> String {
-    if part == 0 { path.to_string() } else { format!("./{path}") }
+    if part == 0 { path.to_string() } else { format!("{SECOND}{path}") }
 }

@@ -6,7 +6,10 @@ use super::progress::{self, Terminal};
 use super::store_file::{self, Care};
 use super::{Outcome, exit, output};
 use crate::error::{Error, Result};
+use crate::export::columns::SourceTexts;
 use crate::export::{self, Options};
+use crate::raster::Adjustment;
+use crate::store::Store;
 
 /// Export the footprints of a store as GeoJSON, FlatGeobuf, or a GeoPackage that GDAL opens as a mosaic (GTI).
 ///
@@ -77,6 +80,12 @@ pub fn run(args: &Args) -> Outcome {
         output::bytes(summary.file_size),
         output::duration(started.elapsed()),
     ))?;
+    if let Some(names) = adjusted(&store, &args.source)? {
+        super::say(&format!(
+            "warning: heights of {names} are adjusted in this store; hypso build reads that back, other readers must add the \
+             column offset (metres) and take the values in more_nodata as no value"
+        ));
+    }
     super::say(&next(&args.output, format));
     Ok(exit::OK)
 }
@@ -95,6 +104,18 @@ fn format(args: &Args) -> Result<export::Format> {
         );
         Error::argument("--output", problem)
     })
+}
+
+/// The names of the sources, of those that are wanted (none: all), whose values are not those of their files.
+fn adjusted(store: &Store, wanted: &[String]) -> Result<Option<String>> {
+    let mut names = Vec::new();
+    for source in store.sources().iter() {
+        let texts = SourceTexts::of(&source)?;
+        if texts.adjustment != Adjustment::default() && (wanted.is_empty() || wanted.contains(&texts.name)) {
+            names.push(texts.name);
+        }
+    }
+    Ok(Some(names.join(", ")).filter(|names| !names.is_empty()))
 }
 
 /// What the user may want to do with the file.

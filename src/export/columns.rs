@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::raster::Adjustment;
 use crate::store::{RecordRef, SourceRef};
 
 /// The type of a column.
@@ -21,11 +22,16 @@ pub const LOCATION: &str = "location";
 /// The column that says who wins: 0 first. GDAL draws in its descending order.
 pub const RANK: &str = "rank";
 
+/// The column of what must be added to every height of the raster, metres: the source's `offset`. GDAL's mosaics leave it out.
+pub const OFFSET: &str = "offset";
+/// The column of cell values that mean no value besides the declared one: the source's `nodata`, with spaces between.
+pub const MORE_NODATA: &str = "more_nodata";
+
 /// Names and types of the columns, in the order of [`values`].
 ///
 /// `nodata` is text in tables, since GeoPackages know no NaN; sizes are bytes, times nanoseconds since 1970 (UTC), and
 /// `pixel_size` is in EPSG:3857 metres.
-pub const COLUMNS: [(&str, Kind); 18] = [
+pub const COLUMNS: [(&str, Kind); 20] = [
     ("id", Kind::Text),
     (LOCATION, Kind::Text),
     ("source", Kind::Text),
@@ -44,6 +50,8 @@ pub const COLUMNS: [(&str, Kind); 18] = [
     ("attribution", Kind::Text),
     ("licence", Kind::Text),
     ("vertical_datum", Kind::Text),
+    (OFFSET, Kind::Real),
+    (MORE_NODATA, Kind::Text),
 ];
 
 /// What a column holds for one record.
@@ -104,6 +112,8 @@ pub struct SourceTexts {
     pub licence: String,
     /// The vertical datum; may be empty.
     pub vertical_datum: String,
+    /// What is done to its values.
+    pub adjustment: Adjustment,
 }
 
 impl SourceTexts {
@@ -118,8 +128,31 @@ impl SourceTexts {
             attribution: source.attribution()?.into_owned(),
             licence: source.licence()?.into_owned(),
             vertical_datum: source.vertical_datum()?.into_owned(),
+            adjustment: adjustment(source)?,
         })
     }
+}
+
+/// What the store's metadata say is done to the values of a source.
+fn adjustment(source: &SourceRef) -> Result<Adjustment> {
+    let metadata: serde_json::Value = serde_json::from_str(source.store().metadata()).unwrap_or_default();
+    let name = source.name()?;
+    let Some(found) = metadata.get("adjust").and_then(|all| all.get(&*name)) else { return Ok(Adjustment::default()) };
+    serde_json::from_value(found.clone()).map_err(|e| {
+        let problem = format!("says for source {name:?} what this version does not know: {e}");
+        Error::invalid("store metadata", problem, "build the store again with this version")
+    })
+}
+
+/// Cell values as one text, and back.
+fn values_text(values: &[f64]) -> String {
+    values.iter().map(|&v| nodata_text(v)).collect::<Vec<_>>().join(" ")
+}
+
+/// The cell values of a text in the column [`MORE_NODATA`]; `None` where one is no number.
+#[must_use]
+pub fn values_of(text: &str) -> Option<Vec<f64>> {
+    text.split_whitespace().map(|v| v.parse().ok()).collect()
 }
 
 /// One record and the texts that the store keeps apart from it.
@@ -163,6 +196,11 @@ pub fn values<'a>(row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
         text(&row.source.attribution),
         text(&row.source.licence),
         text(&row.source.vertical_datum),
+        if row.source.adjustment.offset == 0.0 { Value::Missing } else { Value::Real(row.source.adjustment.offset) },
+        match values_text(&row.source.adjustment.nodata) {
+            none if none.is_empty() => Value::Missing,
+            some => Value::Text(Cow::Owned(some)),
+        },
     ]
 }
 
@@ -177,6 +215,8 @@ mod tests {
             assert!(text.parse::<f64>().unwrap().to_bits() == value.to_bits(), "{text}");
             assert!(text.len() < 30, "{text}");
         }
+        assert_eq!(values_of(&values_text(&[-9999.0, 0.0, 1e300])), Some(vec![-9999.0, 0.0, 1e300]));
+        assert_eq!((values_of(""), values_of("1 none")), (Some(vec![]), None));
         assert_eq!(Value::Nodata(-9999.0).json(), serde_json::json!(-9999.0));
         assert_eq!(Value::Nodata(f64::NAN).json(), serde_json::json!("nan"));
         assert_eq!(Value::Nodata(f64::NAN).text().unwrap(), "nan");

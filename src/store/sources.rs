@@ -58,6 +58,12 @@ impl<'a> SourceRef<'a> {
         self.index
     }
 
+    /// The store that it belongs to.
+    #[must_use]
+    pub fn store(&self) -> &'a Store {
+        self.store
+    }
+
     /// How many records it has.
     #[must_use]
     pub fn record_count(&self) -> u64 {

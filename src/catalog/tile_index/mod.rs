@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 use places::{canonical, common, is_remote, resolve};
 
 use super::fingerprint::fingerprint;
-use super::{Reason, SourceSpec};
+use super::{Reason, SECOND, SourceSpec};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::raster::Adjustment;
 use crate::store::{DataType, RecordInput, SourceInput};
 use crate::tile::Bounds;
 
@@ -39,6 +40,7 @@ struct Named {
     attribution: String,
     licence: String,
     vertical_datum: String,
+    adjustment: Adjustment,
 }
 
 /// A feature of an index.
@@ -69,6 +71,8 @@ struct Header {
 pub(super) struct Part {
     /// The source.
     pub(super) source: SourceInput,
+    /// What is done to its values.
+    pub(super) adjustment: Adjustment,
     /// The records that the index describes, with the number of their source.
     pub(super) records: Vec<RecordInput>,
     /// Paths below the root of rasters to open.
@@ -108,6 +112,7 @@ pub(super) fn read(path: &Path, spec: &SourceSpec, first: usize, progress: &dyn 
 #[derive(Debug, Default)]
 struct Placed<'a> {
     source: SourceInput,
+    adjustment: Adjustment,
     files: Vec<(String, Option<&'a Header>)>,
     rejected: Vec<(String, Reason, String)>,
 }
@@ -148,8 +153,8 @@ impl<'a> Placed<'a> {
             vertical_datum: choose(self.source.vertical_datum, &spec.vertical_datum),
             ..self.source
         };
-        let mut part = Part { source, rejected: self.rejected, ..Part::default() };
-        let mut seen = HashSet::new();
+        let mut part = Part { source, adjustment: self.adjustment, rejected: self.rejected, ..Part::default() };
+        let (mut seen, mut opened) = (HashSet::new(), HashSet::new());
         for (path, header) in self.files {
             if !seen.insert(path.clone()) {
                 let problem = format!("names {path:?} twice");
@@ -164,7 +169,13 @@ impl<'a> Placed<'a> {
                 Err((reason, detail)) => part.rejected.push((path, reason, detail)),
                 Ok(now) => match header.filter(|h| (h.file_size, h.modified_ns) == now) {
                     Some(header) => part.records.push(header.record(number, path)),
-                    None => part.to_scan.push(path),
+                    None => {
+                        // A raster across the 180th meridian has two parts, and is opened once.
+                        let file = path.strip_prefix(SECOND).unwrap_or(&path).to_string();
+                        if opened.insert(file.clone()) {
+                            part.to_scan.push(file);
+                        }
+                    }
                 },
             }
         }
@@ -196,13 +207,16 @@ impl Header {
 /// Where a source lies in two folders.
 fn with_sources<'a>(index: &'a Index, folder: &Path) -> Result<Option<Vec<Placed<'a>>>> {
     let mut roots: Vec<Option<PathBuf>> = vec![None; index.sources.len()];
-    let mut parts: Vec<Placed> =
-        index.sources.iter().map(|s| Placed { source: s.input(), ..Placed::default() }).collect();
+    let mut parts: Vec<Placed> = index
+        .sources
+        .iter()
+        .map(|s| Placed { source: s.input(), adjustment: s.adjustment.clone(), ..Placed::default() })
+        .collect();
     for entry in &index.entries {
         let Some((source, path)) = &entry.identity else { return Ok(None) };
         let place = resolve(folder, &entry.location);
-        let Some(root) = place.to_str().and_then(|p| p.strip_suffix(path.as_str())).and_then(|p| p.strip_suffix('/'))
-        else {
+        let below = path.strip_prefix(SECOND).unwrap_or(path);
+        let Some(root) = place.to_str().and_then(|p| p.strip_suffix(below)).and_then(|p| p.strip_suffix('/')) else {
             return Ok(None);
         };
         let root = Path::new(if root.is_empty() { "/" } else { root });

@@ -8,8 +8,9 @@ use ::gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 
 use super::{Entry, Header, Index, Named};
 use crate::error::{Error, Result};
-use crate::export::columns::{COLUMNS, LOCATION};
+use crate::export::columns::{COLUMNS, LOCATION, MORE_NODATA, OFFSET, values_of};
 use crate::progress::Progress;
+use crate::raster::Adjustment;
 use crate::raster::gdal::{failed, prepare};
 use crate::store::DataType;
 use crate::tile::{Bounds, web_mercator};
@@ -45,10 +46,11 @@ pub(super) fn read(path: &Path, progress: &dyn Progress) -> Result<Index> {
             let new = index.sources.len();
             let number = *numbers.entry(name.clone()).or_insert(new);
             if number == new {
-                index.sources.push(of.source(name));
+                index.sources.push(of.source(name).map_err(|e| e.with_path(path))?);
             }
-            (number, below)
+            Ok::<_, Error>((number, below))
         });
+        let identity = identity.transpose()?;
         index.entries.push(Entry { location, identity, header: of.header() });
         progress.advance(1);
     }
@@ -113,15 +115,24 @@ impl Fields<'_> {
         self.feature.field_as_integer64(*self.columns.places.get(name)?).ok().flatten()
     }
 
-    fn source(&self, name: String) -> Named {
+    fn source(&self, name: String) -> Result<Named> {
         let text = |name| self.text(name).unwrap_or_default();
-        Named {
+        let place = self.columns.places.get(OFFSET);
+        let offset = place.and_then(|&at| self.feature.field_as_double(at).ok().flatten()).unwrap_or(0.0);
+        let nodata = values_of(&text(MORE_NODATA)).filter(|_| offset.is_finite());
+        let Some(nodata) = nodata else {
+            let problem =
+                format!("has an offset or cell values without a height that are no numbers, of source {name:?}");
+            return Err(Error::invalid("index", problem, "export it again"));
+        };
+        Ok(Named {
+            adjustment: Adjustment { offset, nodata },
             name,
             priority: self.integer("priority").unwrap_or(i64::MAX),
             attribution: text("attribution"),
             licence: text("licence"),
             vertical_datum: text("vertical_datum"),
-        }
+        })
     }
 
     /// What the header said, where all of it is there and possible.
