@@ -79,7 +79,7 @@ fn made_up(folder: &Path, crs: &str, west: f64, north: f64, cell: f64) {
     // In steps of a decimetre, as surveys publish them.
     let at = |i: u32| (terrain::height(f64::from(i % side), f64::from(i / side)) * 10.0).round() / 10.0;
     let cells: Vec<f32> = (0..side * side).map(|i| at(i) as f32).collect();
-    write_geotiff(&folder.join("a.tif"), &spec, &cells).expect("the disk has room");
+    write_geotiff(folder.join("a.tif"), &spec, &cells).expect("the disk has room");
 }
 
 fn store_of(folder: &Path) -> Store {

@@ -391,3 +391,52 @@ fn heights_of_coarse_tiles_come_from_overviews_that_hold_means_and_in_strips() {
     let strips = apart(&of("strips", "gdal_translate", &["-q", "-outsize", "4000", "4000"], &[]));
     assert!(strips < 1e-3, "{strips}");
 }
+
+/// An overview is taken where its cells are found to be means, whatever the file says of it.
+#[test]
+fn only_overviews_that_hold_means_are_taken() {
+    use hypso::raster::gdal::{GdalRaster, GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+    use hypso::raster::{GeoTransform, Raster};
+
+    let folder = tempfile::tempdir().unwrap();
+    for (data_type, name) in [(GeoTiffType::F32, "float"), (GeoTiffType::I16, "whole")] {
+        // A rough surface with a void.
+        let (width, height) = (512u32, 384u32);
+        let spec = GeoTiffSpec {
+            width,
+            height,
+            transform: GeoTransform::north_up(138.0, 36.0, 0.001, 0.001),
+            crs: "EPSG:4326".into(),
+            data_type,
+            nodata: Some(-9999.0),
+            tiled: Some(64),
+            compress: GeoTiffCompression::Deflate,
+        };
+        let height_at = |i: u32| {
+            let (x, y) = (f64::from(i % width), f64::from(i / width));
+            let rough = ((x * 12.9898 + y * 78.233).sin() * 43_758.5).fract() * 60.0;
+            if x < 40.0 && y < 30.0 { -9999.0 } else { (900.0 + (x / 40.0).sin() * 300.0 + y + rough) as f32 }
+        };
+        let plain = folder.path().join(format!("{name}.tif"));
+        write_geotiff(&plain, &spec, &(0..width * height).map(height_at).collect::<Vec<_>>()).unwrap();
+        let text = |path: &Path| path.to_str().unwrap().to_string();
+        let open = |path: &Path, most: f64| GdalRaster::open_means(path, None, most).unwrap();
+        assert!(open(&plain, 8.0).is_none(), "there is none");
+        for (how, trusted) in [("average", true), ("nearest", false), ("cubic", false), ("mode", false)] {
+            let path = folder.path().join(format!("{name}-{how}.tif"));
+            std::fs::copy(&plain, &path).unwrap();
+            surface::gdal("gdaladdo", &["-q", "-r", how, &text(&path), "2", "4", "8"]);
+            let found = open(&path, 4.5);
+            let size = found.as_ref().map(|r| (r.info().width, r.info().height));
+            assert_eq!(size, trusted.then_some((128, 96)), "{name} {how}: the coarsest of up to 4.5 cells");
+            if let Some(overview) = found {
+                assert_eq!((overview.info().transform.0[1], overview.info().nodata), (0.004, Some(-9999.0)));
+            }
+            assert!(open(&path, 1.9).is_none());
+        }
+        let cog = folder.path().join(format!("{name}-cog.tif"));
+        let options = ["-q", "-of", "COG", "-co", "BLOCKSIZE=128", "-co", "OVERVIEW_RESAMPLING=AVERAGE"];
+        surface::gdal("gdal_translate", &[&options[..], &[&text(&plain), &text(&cog)]].concat());
+        assert_eq!(open(&cog, 2.0).unwrap().info().width, 256);
+    }
+}

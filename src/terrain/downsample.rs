@@ -117,9 +117,9 @@ mod tests {
             for at in 0..side * side {
                 let noise = (at as u32 ^ seed).wrapping_mul(0x9e37_79b1) >> 8;
                 // All, hardly any, most, or those on one side of a line; a value without its bit is anything.
-                let valid = [true, noise % 40 == 0, noise % 40 != 0, at % side < at / side + 3][kind as usize];
+                let valid = [true, noise.is_multiple_of(40), !noise.is_multiple_of(40), at % side < at / side + 3][kind as usize];
                 (child.values[at], child.valid[at]) = (noise as f32 / 256.0 - 9000.0, u8::from(valid));
-                if !valid && noise % 2 == 0 {
+                if !valid && noise.is_multiple_of(2) {
                     child.values[at] = f32::NAN;
                 }
             }
