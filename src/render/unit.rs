@@ -175,19 +175,17 @@ impl<'a> Renderer<'a> {
         lineage: Option<&mut [u8]>,
     ) -> Result<()> {
         let side = heights.size as usize;
-        let done =
-            |at: usize| made_of_finer[usize::from(at / side >= side / 2) * 2 + usize::from(at % side >= side / 2)];
+        // The halves of rows that are finished count as valid while records are drawn, so that nothing is drawn over them.
+        let done = |half: &usize| made_of_finer[usize::from(half / 2 >= side / 2) * 2 + half % 2];
+        let halves = || (0..2 * side).filter(done).map(|half| half * (side / 2)..(half + 1) * (side / 2));
         let before = heights.valid.clone();
-        // What is finished counts as valid while records are drawn, so that nothing is drawn over it.
-        heights.valid.iter_mut().enumerate().filter(|(at, _)| done(*at)).for_each(|(_, v)| *v = 1);
+        halves().for_each(|half| heights.valid[half].fill(1));
         if self.options.looks_around() {
             self.sampler.fill_wide(tile, self.options, heights, lineage)?;
         } else {
             self.sampler.fill(tile, heights, lineage)?;
         }
-        for (at, valid) in heights.valid.iter_mut().enumerate().filter(|(at, _)| done(*at)) {
-            *valid = before[at];
-        }
+        halves().for_each(|half| heights.valid[half.clone()].copy_from_slice(&before[half]));
         Ok(())
     }
 

@@ -26,18 +26,7 @@ impl TileCodec {
     /// Rounds every valid height to exactly what the encoded tile will hold at zoom `z`; returns how many heights were
     /// beyond the encoding's range and had to be clamped. Heights that are not numbers lose their mask bit.
     pub fn quantize(&self, z: u8, tile: &mut ElevationTile) -> u64 {
-        let step = self.vertical.step(z);
-        let mut clamped = 0;
-        for (value, valid) in tile.values.iter_mut().zip(&mut tile.valid) {
-            if *valid == 0 || value.is_nan() {
-                (*value, *valid) = (0.0, 0);
-                continue;
-            }
-            let (code, out_of_range) = self.encoding.code(f64::from(*value), step);
-            clamped += u64::from(out_of_range);
-            *value = self.encoding.height(code);
-        }
-        clamped
+        self.encoding.quantize(self.vertical.step(z), &mut tile.values, &mut tile.valid)
     }
 
     /// Encodes a quantized tile; a partly valid one carries its mask (see [`mask`]). About 8 ms for 512 pixels WebP.
@@ -50,11 +39,8 @@ impl TileCodec {
             return Err(Error::argument("tile", format!("should have {} x {} pixels", tile.size, tile.size)));
         }
         let nodata = self.encoding.nearest_code(self.nodata_elevation);
-        let mut rgb = Vec::with_capacity(pixels * 3);
-        for (&value, &valid) in tile.values.iter().zip(&tile.valid) {
-            let code = if valid == 1 { self.encoding.nearest_code(f64::from(value)) } else { nodata };
-            rgb.extend_from_slice(&code.to_be_bytes()[1..]);
-        }
+        let mut rgb = vec![0; pixels * 3];
+        self.encoding.write(&tile.values, &tile.valid, nodata, &mut rgb);
         let file = image::encode_rgb(self.format, self.encoder, self.level, tile.size, &rgb)?;
         if tile.is_full() {
             Ok(file)
@@ -82,17 +68,15 @@ impl TileCodec {
             return Err(Error::invalid("tile image", problem, "make the tile again"));
         }
         let mut tile = ElevationTile::empty(pixels.width);
-        let from_file = image::mask_of(bytes).map(|payload| mask::decode(payload, pixels.width)).transpose()?;
-        for (at, pixel) in pixels.bytes.chunks_exact(pixels.channels).enumerate() {
-            let valid = match &from_file {
-                Some(mask) => mask[at] == 1,
-                None => pixel.get(3) != Some(&0),
-            };
-            if valid {
-                tile.valid[at] = 1;
-                tile.values[at] = self.encoding.height(u32::from_be_bytes([0, pixel[0], pixel[1], pixel[2]]));
+        match image::mask_of(bytes) {
+            Some(payload) => tile.valid.copy_from_slice(&mask::decode(payload, pixels.width)?),
+            None if pixels.channels == 4 => {
+                let alphas = pixels.bytes.iter().skip(3).step_by(4);
+                tile.valid.iter_mut().zip(alphas).for_each(|(valid, &alpha)| *valid = u8::from(alpha != 0));
             }
+            None => tile.valid.fill(1),
         }
+        self.encoding.read(&pixels.bytes, pixels.channels, &tile.valid, &mut tile.values);
         Ok(tile)
     }
 }

@@ -39,35 +39,152 @@ impl VerticalResolution {
 
 const LAST: f64 = 16_777_215.0;
 
+/// Half away from zero, as [`f64::round`], which is a call where the machine's instructions can't be taken for granted; this is a few
+/// operations that work on several numbers at once.
+#[inline]
+fn round(x: f64) -> f64 {
+    const WHOLE: f64 = (1u64 << 52) as f64;
+    let size = x.abs();
+    // Above 2^52 there are no fractions: the sum drops them, and takes the even one of two neighbours.
+    let even = (size + WHOLE) - WHOLE;
+    let away = if size - even >= 0.5 { even + 1.0 } else { even };
+    (if size < WHOLE { away } else { size }).copysign(x)
+}
+
+/// The integer in a number from 0 to 2^32 - 1 without fraction.
+#[inline]
+fn integer(x: f64) -> u32 {
+    (x + (1u64 << 52) as f64).to_bits() as u32
+}
+
+#[inline]
+fn limited(code: f64) -> f64 {
+    code.max(0.0).min(LAST)
+}
+
+#[inline]
+fn terrarium(height: f64) -> f64 {
+    (height + 32_768.0) * 256.0
+}
+
+#[inline]
+fn terrain_rgb(height: f64) -> f64 {
+    (height + 10_000.0) * 10.0
+}
+
+#[inline]
+fn from_terrarium(code: f64) -> f32 {
+    // 24 bits in 1/256: exact in an f32.
+    (code * (1.0 / 256.0) - 32_768.0) as f32
+}
+
+#[inline]
+fn from_terrain_rgb(code: f64) -> f32 {
+    (code * 0.1 - 10_000.0) as f32
+}
+
+/// Rounds heights to what their codes hold; see [`Encoding::quantize`].
+#[inline]
+fn quantize(
+    step: f64,
+    heights: &mut [f32],
+    valid: &mut [u8],
+    code: impl Fn(f64) -> f64,
+    height: impl Fn(f64) -> f32,
+) -> u64 {
+    // Steps are powers of two, so that their inverse is exact.
+    let inverse = 1.0 / step;
+    let mut clamped = 0;
+    for (value, valid) in heights.iter_mut().zip(valid) {
+        let is_valid = *valid != 0 && !value.is_nan();
+        let code = round(code(round(f64::from(*value) * inverse) * step));
+        let held = limited(code);
+        clamped += u32::from(is_valid & (held != code));
+        *value = if is_valid { height(held) } else { 0.0 };
+        *valid = u8::from(is_valid);
+    }
+    clamped.into()
+}
+
 impl Encoding {
+    /// Rounds every valid height, metres, to a multiple of `step`, a power of two, and to what its code holds; returns how many were beyond
+    /// the encoding's range and had to be clamped. Pixels that are not numbers lose their mask; pixels without one get the height 0.
+    pub fn quantize(self, step: f64, heights: &mut [f32], valid: &mut [u8]) -> u64 {
+        match self {
+            Self::Terrarium => quantize(step, heights, valid, terrarium, from_terrarium),
+            Self::Mapbox => quantize(step, heights, valid, terrain_rgb, from_terrain_rgb),
+        }
+    }
+
     /// The 24-bit code of a height, and whether it had to be clamped into the encoding's range.
     #[must_use]
     pub fn code(self, height: f64, step: f64) -> (u32, bool) {
-        // `round` rounds half away from zero; steps are powers of two, so that the quotient is exact.
-        let code = self.position((height / step).round() * step);
-        (code.clamp(0.0, LAST) as u32, !(0.0..=LAST).contains(&code))
+        // Steps are powers of two, so that the quotient is exact.
+        let code = self.position(round(height / step) * step);
+        (integer(limited(code)), !(0.0..=LAST).contains(&code))
     }
 
     /// The code of a height that was rounded before: the nearest one.
     #[must_use]
+    #[inline]
     pub fn nearest_code(self, height: f64) -> u32 {
-        self.position(height).clamp(0.0, LAST) as u32
+        integer(limited(self.position(height)))
     }
 
+    #[inline]
     fn position(self, height: f64) -> f64 {
+        round(match self {
+            Self::Terrarium => terrarium(height),
+            Self::Mapbox => terrain_rgb(height),
+        })
+    }
+
+    /// Writes the codes of heights that were rounded before, 3 bytes each, the most significant one first; `nodata` is the code of pixels
+    /// that are not valid.
+    pub fn write(self, heights: &[f32], valid: &[u8], nodata: u32, rgb: &mut [u8]) {
         match self {
-            Self::Terrarium => ((height + 32_768.0) * 256.0).round(),
-            Self::Mapbox => ((height + 10_000.0) * 10.0).round(),
+            Self::Terrarium => write(heights, valid, nodata, rgb, terrarium),
+            Self::Mapbox => write(heights, valid, nodata, rgb, terrain_rgb),
+        }
+    }
+
+    /// Reads the heights of pixels, whose first 3 bytes of `channels` are their codes; those that are not valid get the height 0.
+    pub fn read(self, pixels: &[u8], channels: usize, valid: &[u8], heights: &mut [f32]) {
+        let each = |height: fn(f64) -> f32, heights: &mut [f32]| {
+            for ((value, pixel), &valid) in heights.iter_mut().zip(pixels.chunks_exact(channels)).zip(valid) {
+                let height = height(f64::from(u32::from_be_bytes([0, pixel[0], pixel[1], pixel[2]])));
+                *value = if valid == 1 { height } else { 0.0 };
+            }
+        };
+        match self {
+            Self::Terrarium => each(from_terrarium, heights),
+            Self::Mapbox => each(from_terrain_rgb, heights),
         }
     }
 
     /// The height of a code, metres.
     #[must_use]
+    #[inline]
     pub fn height(self, code: u32) -> f32 {
         match self {
-            // 24 bits in 1/256: exact in an f32.
-            Self::Terrarium => (f64::from(code) / 256.0 - 32_768.0) as f32,
-            Self::Mapbox => (f64::from(code) * 0.1 - 10_000.0) as f32,
+            Self::Terrarium => from_terrarium(f64::from(code)),
+            Self::Mapbox => from_terrain_rgb(f64::from(code)),
+        }
+    }
+}
+
+#[inline]
+fn write(heights: &[f32], valid: &[u8], nodata: u32, rgb: &mut [u8], code: impl Fn(f64) -> f64) {
+    const AT_ONCE: usize = 64;
+    let mut codes = [0; AT_ONCE];
+    let pixels = heights.chunks(AT_ONCE).zip(valid.chunks(AT_ONCE));
+    for ((heights, valid), rgb) in pixels.zip(rgb.chunks_mut(AT_ONCE * 3)) {
+        for ((code_at, &height), &valid) in codes.iter_mut().zip(heights).zip(valid) {
+            let held = integer(limited(round(code(f64::from(height)))));
+            *code_at = if valid == 1 { held } else { nodata };
+        }
+        for (rgb, code) in rgb.chunks_exact_mut(3).zip(codes) {
+            rgb.copy_from_slice(&code.to_be_bytes()[1..]);
         }
     }
 }
@@ -108,6 +225,41 @@ mod tests {
         }
         assert_eq!(Encoding::Terrarium.height(128 << 16), 0.0);
         assert_eq!(Encoding::Terrarium.height((128 + 14) << 16 | 192 << 8 | 64), 3776.25);
+    }
+
+    #[test]
+    fn rounding_is_half_away_from_zero() {
+        let halves = (-2000..2000).map(|i| f64::from(i) / 4.0);
+        let near =
+            [0.49999999999999994, 0.5, 1.5, 2.5, 4503599627370495.5, 4503599627370496.0, 9e15, 1e300, f64::INFINITY];
+        for x in halves.chain(near).flat_map(|x| [x, -x, x.next_up(), x.next_down()]) {
+            assert_eq!(round(x), x.round(), "{x:e}");
+        }
+        assert!(round(f64::NAN).is_nan());
+        assert_eq!([0.0, 1.0, LAST, 4294967295.0].map(integer), [0, 1, 0xff_ffff, u32::MAX]);
+    }
+
+    #[test]
+    fn all_at_once_is_as_one_by_one() {
+        let heights: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 1000) as f32 * 50.3 - 11_000.0).collect();
+        let valid: Vec<u8> = (0..1000).map(|i| u8::from(i % 7 != 0)).collect();
+        for encoding in [Encoding::Terrarium, Encoding::Mapbox] {
+            let (mut held, mut kept) = (heights.clone(), valid.clone());
+            held[3] = f32::NAN;
+            let clamped = encoding.quantize(0.5, &mut held, &mut kept);
+            let mut rgb = vec![0; 3000];
+            encoding.write(&held, &kept, 5, &mut rgb);
+            let mut expected = 0;
+            for i in 0..1000 {
+                let (code, out) = encoding.code(f64::from(heights[i]), 0.5);
+                let is_valid = valid[i] == 1 && i != 3;
+                expected += u64::from(out && is_valid);
+                assert_eq!((held[i], kept[i]), if is_valid { (encoding.height(code), 1) } else { (0.0, 0) }, "{i}");
+                let written = u32::from_be_bytes([0, rgb[i * 3], rgb[i * 3 + 1], rgb[i * 3 + 2]]);
+                assert_eq!(written, if is_valid { code } else { 5 }, "{i}");
+            }
+            assert!(clamped == expected && expected > 0, "{clamped} {expected}");
+        }
     }
 
     #[test]
