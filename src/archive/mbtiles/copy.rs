@@ -31,8 +31,10 @@ impl MbtilesReader {
         if !can || self.has_unique_index()? != Some(true) || connect::uri(self.path()).is_none() {
             return Ok(None);
         }
-        let text =
-            "SELECT sum(length(tile_data)), min(typeof(tile_data) = 'blob' AND length(tile_data) > 0) FROM tiles";
+        // The addresses too: in a damaged file, table and index may differ.
+        let text = "SELECT sum(length(tile_data)), min(typeof(tile_data) = 'blob' AND length(tile_data) > 0 \
+                    AND zoom_level BETWEEN 0 AND 31 AND tile_column BETWEEN 0 AND (1 << zoom_level) - 1 \
+                    AND tile_row BETWEEN 0 AND (1 << zoom_level) - 1) FROM tiles";
         let found = self.connection()?.query_row(text, [], |row| Ok((row.get(0)?, row.get(1)?)));
         let (bytes, sound): (Option<i64>, Option<bool>) = found.map_err(sql("read the tiles", self.path()))?;
         Ok(sound.unwrap_or(true).then(|| bytes.unwrap_or(0).unsigned_abs()))
