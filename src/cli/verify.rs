@@ -15,7 +15,7 @@ use crate::archive::{
 use crate::error::{Error, Result};
 use crate::pixels::{self, Coding};
 use crate::store::Store;
-use crate::terrain::{self, ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
+use crate::terrain::{self, Encoding, ImageFormat, TileCodec, VerticalResolution};
 use crate::tile::{TileCoord, TileId};
 
 /// Verify an archive: structure, counts, metadata, and that every tile decodes.
@@ -136,7 +136,8 @@ fn decode(metadata: &ArchiveMetadata, coord: TileCoord, bytes: &[u8], heights: &
     };
     let tile = codec.decode(bytes)?;
     if metadata.encoding.is_some() {
-        heights.lock().unwrap_or_else(PoisonError::into_inner).add(coord, &tile);
+        let range = tile.range();
+        heights.lock().unwrap_or_else(PoisonError::into_inner).add(coord, tile.values.len(), range);
     }
     check_side(metadata, tile.size)
 }
@@ -151,15 +152,9 @@ struct Heights {
 }
 
 impl Heights {
-    fn add(&mut self, coord: TileCoord, tile: &ElevationTile) {
-        let valid = tile.values.iter().zip(&tile.valid).filter(|(_, valid)| **valid == 1).map(|(value, _)| *value);
-        let mut count = 0;
-        let (low, high) = valid.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
-            count += 1;
-            (low.min(value), high.max(value))
-        });
+    fn add(&mut self, coord: TileCoord, pixels: usize, (low, high, count): (f32, f32, u64)) {
         self.pixels += count;
-        self.nodata += tile.values.len() as u64 - count;
+        self.nodata += pixels as u64 - count;
         // Of equal heights the first tile, so that the answer doesn't depend on the threads.
         let first = |old: (f32, TileCoord)| (TileId::from(coord)) < TileId::from(old.1);
         if count > 0 && self.low.is_none_or(|old| low < old.0 || (low == old.0 && first(old))) {

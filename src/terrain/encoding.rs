@@ -59,7 +59,8 @@ fn integer(x: f64) -> u32 {
 
 #[inline]
 fn limited(code: f64) -> f64 {
-    code.max(0.0).min(LAST)
+    // What is no number is 0.
+    if code > 0.0 { code.min(LAST) } else { 0.0 }
 }
 
 #[inline]
