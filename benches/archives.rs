@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use hypso::archive::pmtiles::TileReader;
 use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
-use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, webp::Level};
+use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder, webp::Level};
 use hypso::tile::{TileCoord, TileId};
 
 #[path = "../examples/common/random.rs"]
@@ -128,6 +128,7 @@ fn verify(path: &Path) {
         vertical: VerticalResolution::Full,
         nodata_elevation: 0.0,
         level: Level::Default,
+        encoder: WebpEncoder::Hypso,
     };
     let metadata = ArchiveMetadata {
         name: "terrain".into(),

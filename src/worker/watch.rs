@@ -8,6 +8,8 @@ use crate::progress::{Progress, Status};
 
 /// How often memory and disks are looked at, at most; less often where looking takes long.
 const EVERY: Duration = Duration::from_millis(250);
+/// The same where workers have a limit: small units are over soon.
+const EVERY_LIMITED: Duration = Duration::from_millis(20);
 /// How often the time limit is looked at, at most.
 const SHORTEST: Duration = Duration::from_millis(5);
 /// A look may take this part of the time between two.
@@ -18,6 +20,7 @@ const REMIND: Duration = Duration::from_secs(30);
 pub(super) fn run(crew: &Crew<'_>, progress: &dyn Progress) {
     let mut told: Option<Instant> = None;
     let mut since: Option<Instant> = None;
+    let every = if crew.budget.worker_memory.is_some() { EVERY_LIMITED } else { EVERY };
     let tick = crew.budget.worker_time.map_or(EVERY, |limit| (limit / 4).clamp(SHORTEST, EVERY));
     loop {
         let started = Instant::now();
@@ -64,7 +67,7 @@ pub(super) fn run(crew: &Crew<'_>, progress: &dyn Progress) {
         drop(state);
         progress.status(&Status { disk_free: crew.volumes.free(), ..status });
         // A worker in trouble is to be seen soon; a look at large processes costs milliseconds.
-        let until = Instant::now() + EVERY.max(started.elapsed() * SHARE);
+        let until = Instant::now() + every.max(started.elapsed() * SHARE);
         while Instant::now() < until {
             time_limit(crew);
             let state = lock(&crew.state);
