@@ -39,6 +39,9 @@ impl VerticalResolution {
 
 const LAST: f64 = 16_777_215.0;
 
+/// How many heights are worked on at once.
+const AT_ONCE: usize = 64;
+
 /// Half away from zero, as [`f64::round`], which is a call where the machine's instructions can't be taken for granted; this is a few
 /// operations that work on several numbers at once.
 #[inline]
@@ -95,14 +98,20 @@ fn quantize(
 ) -> u64 {
     // Steps are powers of two, so that their inverse is exact.
     let inverse = 1.0 / step;
+    let (mut codes, mut held) = ([0.0; AT_ONCE], [0.0; AT_ONCE]);
     let mut clamped = 0;
-    for (value, valid) in heights.iter_mut().zip(valid) {
-        let is_valid = *valid != 0 && !value.is_nan();
-        let code = round(code(round(f64::from(*value) * inverse) * step));
-        let held = limited(code);
-        clamped += u32::from(is_valid & (held != code));
-        *value = if is_valid { height(held) } else { 0.0 };
-        *valid = u8::from(is_valid);
+    for (heights, valid) in heights.chunks_mut(AT_ONCE).zip(valid.chunks_mut(AT_ONCE)) {
+        // All of them, valid or not, so that the compiler can take several at once.
+        for ((value, code_at), held) in heights.iter().zip(&mut codes).zip(&mut held) {
+            *code_at = round(code(round(f64::from(*value) * inverse) * step));
+            *held = limited(*code_at);
+        }
+        for (((value, valid), code), held) in heights.iter_mut().zip(valid).zip(codes).zip(held) {
+            let is_valid = *valid != 0 && !code.is_nan();
+            clamped += u32::from(is_valid & (held != code));
+            *value = if is_valid { height(held) } else { 0.0 };
+            *valid = u8::from(is_valid);
+        }
     }
     clamped.into()
 }
@@ -176,7 +185,6 @@ impl Encoding {
 
 #[inline]
 fn write(heights: &[f32], valid: &[u8], nodata: u32, rgb: &mut [u8], code: impl Fn(f64) -> f64) {
-    const AT_ONCE: usize = 64;
     let mut codes = [0; AT_ONCE];
     let pixels = heights.chunks(AT_ONCE).zip(valid.chunks(AT_ONCE));
     for ((heights, valid), rgb) in pixels.zip(rgb.chunks_mut(AT_ONCE * 3)) {

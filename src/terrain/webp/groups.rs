@@ -159,7 +159,7 @@ impl Groups {
         self.start_with(bits, 1, cache_bits);
         self.of.clear();
         self.of.resize(blocks, 0);
-        self.count(tokens, width);
+        self.count_some(tokens, width, step);
         self.price();
         self.sum(tokens, width, step);
     }
@@ -188,14 +188,19 @@ impl Groups {
 
     /// Counts the tokens of each group.
     pub(super) fn count(&mut self, tokens: &[u32], width: usize) {
+        self.count_some(tokens, width, 1);
+    }
+
+    /// Counts the tokens of every `step`th row.
+    fn count_some(&mut self, tokens: &[u32], width: usize, step: usize) {
         for counts in &mut self.counts[..self.number] {
             counts.reset(self.cache_bits);
         }
         let (counts, of) = (&mut self.counts, &self.of);
-        walk(tokens, width, self.block_bits, |block, _, tokens| {
+        walk(tokens, width, self.block_bits, |block, y, tokens| {
             let counts = &mut counts[usize::from(of[block])];
-            for &token in tokens {
-                counts.count(token);
+            if y % step == 0 {
+                tokens.iter().for_each(|&token| counts.count(token));
             }
         });
     }
@@ -214,12 +219,12 @@ impl Groups {
 
     /// Puts blocks into the best groups, several times, judged by every `step`th row; and counts the tokens.
     pub(super) fn improve(&mut self, tokens: &[u32], width: usize, step: usize, times: usize) {
-        self.count(tokens, width);
         for _ in 0..times {
+            self.count_some(tokens, width, step);
             self.price();
             self.regroup(tokens, width, step);
-            self.count(tokens, width);
         }
+        self.count(tokens, width);
     }
 
     /// Puts each block into the group in which it is cheapest by the costs.
