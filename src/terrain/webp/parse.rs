@@ -10,6 +10,8 @@ use super::refs::{FARTHEST, LONGEST, copy, distance_code, prefix};
 const SPAN: usize = 4;
 const KEY: usize = 2 * SPAN;
 const HASH_BITS: u32 = 16;
+/// A run this long is taken without looking at the row above.
+const LONG_RUN: usize = 32;
 /// A match this long is good enough.
 const ENOUGH: usize = 128;
 /// Copies of fewer pixels don't pay.
@@ -21,32 +23,37 @@ pub(super) fn runs(pixels: &[u32], symbols: &[u32], width: usize, choice: &Choic
     out.clear();
     let mut gained = 0;
     let n = pixels.len();
+    // Four pixels at once, so that what is the same by chance does not mislead the processor.
+    let differ = |at: usize, distance: usize| {
+        let (a, b) = (&pixels[at..at + SPAN], &pixels[at - distance..at - distance + SPAN]);
+        (a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) != 0
+    };
+    // Up to where nothing was found to be saved.
+    let mut tried = 1;
     let mut at = 0;
-    // Up to where the distances were found not to save anything.
-    let mut tried = [0usize; 2];
     while at < n {
-        let mut longest = (0, 0);
-        for (distance, tried) in [1, width].into_iter().zip(&mut tried) {
-            if at < distance || at < *tried || pixels[at - distance] != pixels[at] {
-                continue;
+        if at >= tried && at + SPAN <= n {
+            let mut longest = (0, 0, 0);
+            if !differ(at, 1) {
+                let length = same(pixels, at - 1, at);
+                longest = (length, 1, length as u64 * u64::from(choice.cost(pixels[at])));
             }
-            let length = same(pixels, at - distance, at);
-            if length < SPAN || length <= longest.0 {
-                continue;
+            if longest.0 < LONG_RUN && at >= width && !differ(at, width) {
+                let length = same(pixels, at - width, at);
+                if length > longest.0 {
+                    let saved = pixels[at..at + length].iter().map(|&p| u64::from(choice.cost(p))).sum();
+                    longest = (length, width, saved);
+                }
             }
-            longest = (length, distance);
-            *tried = at + length;
-        }
-        let (length, distance) = longest;
-        if length > 0 {
-            let saved: u64 = pixels[at..at + length].iter().map(|&p| u64::from(choice.cost(p))).sum();
-            let cost = u64::from(BIT * (10 + prefix(length).2));
+            let (length, distance, saved) = longest;
+            let cost = u64::from(BIT * (10 + prefix(length.max(1)).2));
             if saved > cost {
                 gained += saved - cost;
                 out.push(copy(length, distance_code(distance, width)));
                 at += length;
                 continue;
             }
+            tried = at + length;
         }
         out.push(symbols[at]);
         at += 1;
