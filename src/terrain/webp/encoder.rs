@@ -54,7 +54,8 @@ struct Settings {
     /// Slots of the colour cache, as a power of two.
     cache_bits: u32,
     effort: Effort,
-    /// Below the first share of what the rough way takes, in thousandths, only the smooth one is gone; from the second on, only the rough one.
+    /// What the smooth way takes of the rough one, in thousandths: below the first number only the smooth one is tried, from the second
+    /// on only the rough one.
     smooth: (u64, u64),
 }
 
@@ -70,7 +71,7 @@ impl Level {
                 effort: Effort { regroupings: 0, ..effort },
                 smooth: (700, 700),
             },
-            Self::Default => Settings { search, cache_bits: 10, effort, smooth: (900, 1020) },
+            Self::Default => Settings { search, cache_bits: 10, effort, smooth: (850, 960) },
             Self::Small => Settings {
                 search: Search { candidates: &[12, 11, 1, 2, 3, 4], step: 2, ..search },
                 cache_bits: 10,
@@ -148,15 +149,15 @@ impl Encoder {
         let (rough, smooth, scratch) = (&mut self.rough, &mut self.smooth, &mut self.scratch);
         let mut is_smooth = false;
         if predicted {
-            self.chooser.choose(search, pixels, width, &mut rough.choice);
             let (surely, perhaps) = settings.smooth;
-            let share = smooth.compare(search, &rough.choice, pixels, width, scratch);
+            let share = smooth.compare(search, pixels, width, scratch);
             is_smooth = share < perhaps;
             if is_smooth {
                 smooth.predict_left(search, pixels, width);
                 smooth.code(&settings.effort, true, width, search.bits, cache_bits, scratch);
             }
             if !is_smooth || share >= surely {
+                self.chooser.choose(search, pixels, width, &mut rough.choice);
                 modes::predict(pixels, width, search.bits, &rough.choice.modes, &mut rough.residuals);
                 rough.code(&settings.effort, false, width, search.bits, cache_bits, scratch);
                 is_smooth = is_smooth && smooth.groups.bits() < rough.groups.bits();
