@@ -6,7 +6,7 @@ use super::huffman::{Builder, Code};
 use super::modes::{self, Chooser, Search};
 use super::palette::Palette;
 use super::predict::subtract;
-use super::refs::{CACHED, KIND, LITERAL, copy_parts, prefix};
+use super::refs::{COPY, KIND, copy_parts, green_symbol, is_literal, prefix};
 use super::way::{Effort, Scratch, Way};
 use crate::error::{Error, Result};
 
@@ -57,6 +57,8 @@ struct Settings {
     /// What the smooth way takes of the rough one, in thousandths: below the first number only the smooth one is tried, from the second
     /// on only the rough one.
     smooth: (u64, u64),
+    /// Where fewer spans repeat others, in thousandths, only the rough way is tried.
+    repeats: u64,
 }
 
 impl Level {
@@ -70,13 +72,15 @@ impl Level {
                 cache_bits: 10,
                 effort: Effort { regroupings: 0, ..effort },
                 smooth: (700, 700),
+                repeats: 400,
             },
-            Self::Default => Settings { search, cache_bits: 10, effort, smooth: (850, 960) },
+            Self::Default => Settings { search, cache_bits: 10, effort, smooth: (850, 960), repeats: 130 },
             Self::Small => Settings {
                 search: Search { candidates: &[12, 11, 1, 2, 3, 4], step: 2, ..search },
                 cache_bits: 10,
                 effort: Effort { groups: 8, regroupings: 2, regroup_step: 2, parses: 2, probes: 32 },
                 smooth: (700, 1200),
+                repeats: 0,
             },
         }
     }
@@ -110,8 +114,7 @@ impl Encoder {
         if rgb.len() != width as usize * height as usize * 3 {
             return Err(Error::argument("image", format!("should have {width} x {height} pixels of 3 bytes")));
         }
-        self.argb.clear();
-        self.argb.extend(rgb.chunks_exact(3).map(|p| u32::from_be_bytes([255, p[0], p[1], p[2]])));
+        opaque(rgb, &mut self.argb);
         // The container and the chunk get their lengths at the end.
         let mut file = Vec::with_capacity(rgb.len() / 8 + 64);
         file.extend_from_slice(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f");
@@ -150,7 +153,7 @@ impl Encoder {
         let mut is_smooth = false;
         if predicted {
             let (surely, perhaps) = settings.smooth;
-            let share = smooth.compare(search, pixels, width, scratch);
+            let share = smooth.compare(settings.repeats, search, pixels, width, scratch);
             is_smooth = share < perhaps;
             if is_smooth {
                 smooth.predict_left(search, pixels, width);
@@ -219,27 +222,54 @@ impl Encoder {
         let (codes, of) = (&self.codes[..number], &way.groups.of);
         groups::walk(&way.tokens, width, way.groups.block_bits, |block, _, tokens| {
             let [green, red, blue, _, distance] = &codes[usize::from(of[block])];
+            // Several pixels are written at once.
+            let (mut pending, mut count) = (0, 0);
             for &token in tokens {
-                match token >> KIND {
-                    CACHED => green.put(writer, 280 + (token & 0xfff) as usize),
-                    LITERAL => {
-                        green.put(writer, (token >> 8 & 255) as usize);
-                        red.put(writer, (token >> 16 & 255) as usize);
-                        blue.put(writer, (token & 255) as usize);
-                    }
-                    _ => {
-                        let (length, code) = copy_parts(token);
-                        let (symbol, extra, bits) = prefix(length);
-                        green.put(writer, 256 + symbol);
-                        writer.put(extra, bits);
-                        let (symbol, extra, bits) = prefix(code);
-                        distance.put(writer, symbol);
-                        writer.put(extra, bits);
-                    }
+                let (word, bits) = if token >> KIND == COPY {
+                    let (length, code) = copy_parts(token);
+                    let ((length, extra_length, length_bits), (code, extra_code, code_bits)) =
+                        (prefix(length), prefix(code));
+                    let mut word = green.word(256 + length);
+                    append(&mut word, (extra_length.into(), length_bits));
+                    append(&mut word, distance.word(code));
+                    append(&mut word, (extra_code.into(), code_bits));
+                    word
+                } else {
+                    let mut word = green.word(green_symbol(token));
+                    append(&mut word, red.word_if(is_literal(token), (token >> 16 & 255) as usize));
+                    append(&mut word, blue.word_if(is_literal(token), (token & 255) as usize));
+                    word
+                };
+                if count + bits > BitWriter::WIDEST {
+                    writer.put_wide(pending, count);
+                    (pending, count) = (0, 0);
                 }
+                pending |= word << count;
+                count += bits;
             }
+            writer.put_wide(pending, count);
         });
     }
+}
+
+/// Opaque pixels from RGB.
+fn opaque(rgb: &[u8], out: &mut Vec<u32>) {
+    out.resize(rgb.len() / 3, 0);
+    let word = |bytes: &[u8]| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    // Four pixels at once.
+    for (four, out) in rgb.chunks_exact(12).zip(out.chunks_exact_mut(4)) {
+        let (a, b, c) = (word(&four[..4]), word(&four[4..8]), word(&four[8..]));
+        out.copy_from_slice(&[a >> 8, a << 16 | b >> 16, b << 8 | c >> 24, c].map(|pixel| pixel | 0xff00_0000));
+    }
+    let rest = rgb.chunks_exact(3).zip(&mut *out).skip(rgb.len() / 12 * 4);
+    rest.for_each(|(p, out)| *out = u32::from_be_bytes([255, p[0], p[1], p[2]]));
+}
+
+/// Puts bits behind others.
+#[inline]
+fn append(word: &mut (u64, u32), (more, bits): (u64, u32)) {
+    word.0 |= more << word.1;
+    word.1 += bits;
 }
 
 /// Writes an image by literals alone: colour tables, and the choices of blocks.

@@ -1,7 +1,13 @@
 //! Blocks of like statistics share prefix codes (RFC 9649, 3.7.2.2).
 
 use super::cost::{self, BIT};
-use super::refs::{CACHED, KIND, LITERAL, copy_parts, pixels_of, prefix};
+use super::refs::{CACHED, COPY, KIND, LITERAL, copy_parts, green_symbol, is_literal, pixels_of, prefix};
+
+/// The largest side of a block, as a power of two.
+const MAX_BLOCK_BITS: u32 = 9;
+
+/// Of up to so many groups the costs are added up at once.
+const TOGETHER: usize = 8;
 
 const RED: usize = 0;
 const BLUE: usize = 256;
@@ -41,6 +47,26 @@ impl Table<u32> {
                 self.0[GREEN + 256 + prefix(length).0] += 1;
                 self.0[DISTANCE + prefix(code).0] += 1;
             }
+        }
+    }
+
+    /// Counts many. `literals` is scratch, no shorter than the tokens.
+    #[inline]
+    fn count_all(&mut self, tokens: &[u32], literals: &mut [u32]) {
+        let mut number = 0;
+        for &token in tokens {
+            if token >> KIND == COPY {
+                self.count(token);
+            } else {
+                // Without a branch on which it is, because no one could foretell it.
+                self.0[GREEN + green_symbol(token)] += 1;
+                literals[number] = token;
+                number += usize::from(is_literal(token));
+            }
+        }
+        for &token in &literals[..number] {
+            self.0[RED + (token >> 16 & 255) as usize] += 1;
+            self.0[BLUE + (token & 255) as usize] += 1;
         }
     }
 
@@ -116,6 +142,10 @@ pub(super) fn walk(tokens: &[u32], width: usize, bits: u32, mut f: impl FnMut(us
         let block = (y >> bits) * across + (x >> bits);
         let end = (((x >> bits) + 1) << bits).min(width);
         let start = at;
+        let single = tokens[at..].iter().take(end - x);
+        if single.len() == end - x && single.fold(0, |kinds, token| kinds | token) >> KIND < COPY {
+            (x, at) = (end, at + end - x);
+        }
         while at < tokens.len() && x < end {
             x += pixels_of(tokens[at]);
             at += 1;
@@ -143,6 +173,7 @@ pub(super) struct Groups {
     /// For each block and group; of a block in one group after `measure`.
     pub(super) sums: Vec<u32>,
     sorted: Vec<u32>,
+    together: Vec<[u16; TOGETHER]>,
 }
 
 impl Groups {
@@ -197,10 +228,10 @@ impl Groups {
             counts.reset(self.cache_bits);
         }
         let (counts, of) = (&mut self.counts, &self.of);
+        let mut literals = [0; 1 << MAX_BLOCK_BITS];
         walk(tokens, width, self.block_bits, |block, y, tokens| {
-            let counts = &mut counts[usize::from(of[block])];
             if y % step == 0 {
-                tokens.iter().for_each(|&token| counts.count(token));
+                counts[usize::from(of[block])].count_all(tokens, &mut literals);
             }
         });
     }
@@ -242,11 +273,45 @@ impl Groups {
         self.sums.clear();
         self.sums.resize(self.of.len() * n, 0);
         let (sums, costs) = (&mut self.sums, &self.costs[..n]);
+        if n > TOGETHER {
+            walk(tokens, width, self.block_bits, |block, y, tokens| {
+                if y % step == 0 {
+                    for (sum, costs) in sums[block * n..][..n].iter_mut().zip(costs) {
+                        *sum += tokens.iter().map(|&t| costs.token(t)).sum::<u32>();
+                    }
+                }
+            });
+            return;
+        }
+        // Of a symbol the costs in all groups lie together.
+        let symbols = costs.first().map_or(0, |costs| costs.0.len());
+        self.together.clear();
+        // The last one is of nothing.
+        self.together.resize(symbols + 1, [0; TOGETHER]);
+        for (g, costs) in costs.iter().enumerate() {
+            self.together.iter_mut().zip(&costs.0).for_each(|(together, &cost)| together[g] = cost);
+        }
+        let together = &self.together[..];
         walk(tokens, width, self.block_bits, |block, y, tokens| {
             if y % step == 0 {
-                for (sum, costs) in sums[block * n..][..n].iter_mut().zip(costs) {
-                    *sum += tokens.iter().map(|&t| costs.token(t)).sum::<u32>();
+                let mut all = [0; TOGETHER];
+                let mut add = |symbol: usize| {
+                    all.iter_mut().zip(together[symbol]).for_each(|(all, cost)| *all += u32::from(cost));
+                };
+                for &token in tokens {
+                    if token >> KIND == COPY {
+                        let (length, code) = copy_parts(token);
+                        add(GREEN + 256 + prefix(length).0);
+                        add(DISTANCE + prefix(code).0);
+                    } else {
+                        add(GREEN + green_symbol(token));
+                        // No branch, because no one could foretell it.
+                        let color = |symbol: usize| if is_literal(token) { symbol } else { symbols };
+                        add(color(RED + (token >> 16 & 255) as usize));
+                        add(color(BLUE + (token & 255) as usize));
+                    }
                 }
+                sums[block * n..][..n].iter_mut().zip(all).for_each(|(sum, all)| *sum += all);
             }
         });
     }

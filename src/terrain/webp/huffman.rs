@@ -23,6 +23,20 @@ impl Code {
         let word = self.words[symbol];
         writer.put(word >> 4, word & 15);
     }
+
+    /// A symbol's bits and their number.
+    #[inline]
+    pub(super) fn word(&self, symbol: usize) -> (u64, u32) {
+        let word = self.words[symbol];
+        (u64::from(word >> 4), word & 15)
+    }
+
+    /// The same, or none; without a branch, because no one could foretell it.
+    #[inline]
+    pub(super) fn word_if(&self, wanted: bool, symbol: usize) -> (u64, u32) {
+        let word = self.words[symbol] & u32::from(wanted).wrapping_neg();
+        (u64::from(word >> 4), word & 15)
+    }
 }
 
 /// Builds codes; keeps its scratch.

@@ -155,7 +155,6 @@ impl Chooser {
     fn choose_blocks(&mut self, search: &Search, base: u8, argb: &[u32], width: usize) {
         let size = 1usize << search.bits;
         let height = argb.len() / width;
-        let image: &[u8] = bytemuck::cast_slice(argb);
         let across = width.div_ceil(size);
         let costs: &[u16; 1 << CLASS_BITS] = self.trial.costs[..].try_into().unwrap_or(&[0; 1 << CLASS_BITS]);
         let lines = self.trial.measure.chunks_mut(across).zip(self.trial.modes.chunks_mut(across));
@@ -165,8 +164,7 @@ impl Chooser {
                 self.sums.clear();
                 self.sums.resize(across, 0);
                 for y in ((by * size).max(1)..((by + 1) * size).min(height)).step_by(search.step) {
-                    let row = bytemuck::cast_slice_mut(&mut self.row[1..]);
-                    residuals(mode, image, width * 4, (y * width + 1) * 4, row);
+                    residuals(mode, argb, width, y * width + 1, &mut self.row[1..]);
                     for (sum, block) in self.sums.iter_mut().zip(self.row.chunks(size)) {
                         *sum += block.iter().map(|&r| u32::from(costs[class(r)])).sum::<u32>();
                     }
@@ -186,7 +184,6 @@ impl Chooser {
 
 /// Residuals of a row but the first one by the modes of its blocks; not of the first column.
 pub(super) fn predict_row(argb: &[u32], width: usize, y: usize, bits: u32, modes: &[u8], row: &mut [u32]) {
-    let image: &[u8] = bytemuck::cast_slice(argb);
     let across = width.div_ceil(1 << bits);
     let line = &modes[(y >> bits) * across..][..across];
     let mut x = 1;
@@ -195,7 +192,7 @@ pub(super) fn predict_row(argb: &[u32], width: usize, y: usize, bits: u32, modes
         if line.get(at + 1) != Some(&mode) {
             let end = ((at + 1) << bits).min(width);
             if x < end {
-                residuals(mode, image, width * 4, (y * width + x) * 4, bytemuck::cast_slice_mut(&mut row[x..end]));
+                residuals(mode, argb, width, y * width + x, &mut row[x..end]);
             }
             x = end;
         }

@@ -1,7 +1,10 @@
 //! Images of few colours: a sorted table, and indices in the green channel (RFC 9649, 3.5.4).
 
 const EMPTY: u32 = u32::MAX;
-const SLOTS: usize = 1024;
+/// Slots of the hash table, as a power of two; so many that colours rarely share one.
+const SLOT_BITS: u32 = 12;
+/// How many pixels are looked at together.
+const AT_ONCE: usize = 16;
 
 /// A colour table; keeps its scratch.
 #[derive(Default)]
@@ -9,7 +12,9 @@ pub(super) struct Palette {
     /// The colours, ascending.
     pub(super) colors: Vec<u32>,
     /// A hash table of the colours, and the index of each.
-    slots: Vec<(u32, u8)>,
+    slots: Vec<u32>,
+    index_of: Vec<u8>,
+    row: Vec<u8>,
     /// The indices as an image.
     pub(super) indices: Vec<u32>,
 }
@@ -18,36 +23,41 @@ impl Palette {
     /// Collects the colours; false if they are more than 256. They are opaque.
     pub(super) fn collect(&mut self, argb: &[u32]) -> bool {
         self.slots.clear();
-        self.slots.resize(SLOTS, (EMPTY, 0));
+        self.slots.resize(1 << SLOT_BITS, EMPTY);
         self.colors.clear();
-        let mut last = EMPTY;
-        for &color in argb {
-            let key = color & 0xff_ffff;
-            if key == last {
+        // Pixels are opaque: this is none.
+        let mut last = 0;
+        for pixels in argb.chunks(AT_ONCE) {
+            if is_run(pixels, last) {
                 continue;
             }
-            last = key;
-            let slot = self.find(key);
-            if self.slots[slot].0 == EMPTY {
-                if self.colors.len() == 256 {
-                    return false;
+            last = pixels[pixels.len() - 1];
+            for &color in pixels {
+                let key = color & 0xff_ffff;
+                let slot = self.find(key);
+                if self.slots[slot] == EMPTY {
+                    if self.colors.len() == 256 {
+                        return false;
+                    }
+                    self.slots[slot] = key;
+                    self.colors.push(color);
                 }
-                self.slots[slot].0 = key;
-                self.colors.push(color);
             }
         }
         self.colors.sort_unstable();
+        self.index_of.resize(1 << SLOT_BITS, 0);
         for i in 0..self.colors.len() {
             let slot = self.find(self.colors[i] & 0xff_ffff);
-            self.slots[slot].1 = i as u8;
+            self.index_of[slot] = i as u8;
         }
         true
     }
 
+    #[inline]
     fn find(&self, key: u32) -> usize {
-        let mut slot = (key.wrapping_mul(0x9e37_79b1) >> 22) as usize;
-        while self.slots[slot].0 != key && self.slots[slot].0 != EMPTY {
-            slot = (slot + 1) % SLOTS;
+        let mut slot = (key.wrapping_mul(0x9e37_79b1) >> (32 - SLOT_BITS)) as usize;
+        while self.slots[slot] != key && self.slots[slot] != EMPTY {
+            slot = (slot + 1) % (1 << SLOT_BITS);
         }
         slot
     }
@@ -66,24 +76,38 @@ impl Palette {
     pub(super) fn index(&mut self, argb: &[u32], width: usize) -> usize {
         let bundle = self.bundle_bits();
         let bits = 8 >> bundle;
-        let mut indices = std::mem::take(&mut self.indices);
+        let (mut indices, mut row) = (std::mem::take(&mut self.indices), std::mem::take(&mut self.row));
         indices.clear();
-        let mut last = (EMPTY, 0);
-        for row in argb.chunks(width) {
-            for group in row.chunks(1 << bundle) {
-                let mut green = 0;
-                for (i, &color) in group.iter().enumerate() {
-                    // Without alpha: opaque white would be the same as `EMPTY`.
-                    let key = color & 0xff_ffff;
-                    if key != last.0 {
-                        last = (key, u32::from(self.slots[self.find(key)].1));
-                    }
-                    green |= last.1 << (i as u32 * bits);
+        row.resize(width, 0);
+        let mut last = (0, 0);
+        for colors in argb.chunks(width) {
+            for (colors, row) in colors.chunks(AT_ONCE).zip(row.chunks_mut(AT_ONCE)) {
+                if is_run(colors, last.0) {
+                    row.fill(last.1);
+                    continue;
                 }
-                indices.push(0xff00_0000 | green << 8);
+                for (index, &color) in row.iter_mut().zip(colors) {
+                    *index = self.index_of[self.find(color & 0xff_ffff)];
+                }
+                last = (colors[colors.len() - 1], row[row.len() - 1]);
+            }
+            let pixel = |green: u32| 0xff00_0000 | green << 8;
+            if bundle == 0 {
+                indices.extend(row.iter().map(|&index| pixel(index.into())));
+            } else {
+                indices.extend(
+                    row.chunks(1 << bundle).map(|group| {
+                        pixel(group.iter().rev().fold(0, |above, &index| above << bits | u32::from(index)))
+                    }),
+                );
             }
         }
-        self.indices = indices;
+        (self.indices, self.row) = (indices, row);
         width.div_ceil(1 << bundle)
     }
+}
+
+/// Whether all pixels are of one colour.
+fn is_run(pixels: &[u32], color: u32) -> bool {
+    pixels.iter().fold(0, |all, pixel| all | (pixel ^ color)) == 0
 }

@@ -10,6 +10,8 @@ use super::refs::{FARTHEST, LONGEST, copy, distance_code, prefix};
 const SPAN: usize = 4;
 const KEY: usize = 2 * SPAN;
 const HASH_BITS: u32 = 16;
+/// How many places are looked at together.
+const AT_ONCE: usize = 16;
 /// A run this long is taken without looking at the row above.
 const LONG_RUN: usize = 32;
 /// A match this long is good enough.
@@ -30,8 +32,19 @@ pub(super) fn runs(pixels: &[u32], symbols: &[u32], width: usize, choice: &Choic
     };
     // Up to where nothing was found to be saved.
     let mut tried = 1;
+    // From where on places were not looked at together.
+    let mut next = 1;
     let mut at = 0;
     while at < n {
+        // Most places of rough terrain are the beginning of nothing.
+        while at >= next && at + AT_ONCE + SPAN <= n {
+            next = at + AT_ONCE;
+            if may_begin(pixels, at, width) {
+                break;
+            }
+            out.extend_from_slice(&symbols[at..next]);
+            at = next;
+        }
         if at >= tried && at + SPAN <= n {
             let mut longest = (0, 0, 0);
             if !differ(at, 1) {
@@ -59,6 +72,24 @@ pub(super) fn runs(pixels: &[u32], symbols: &[u32], width: usize, choice: &Choic
         at += 1;
     }
     gained
+}
+
+/// Whether a copy from the left or from above can begin at one of [`AT_ONCE`] places.
+#[inline]
+fn may_begin(pixels: &[u32], at: usize, width: usize) -> bool {
+    let equal = |distance: usize| {
+        let (here, there) = (&pixels[at..at + AT_ONCE + SPAN - 1], &pixels[at - distance..][..AT_ONCE + SPAN - 1]);
+        let mut differ = [0; AT_ONCE + SPAN - 1];
+        for ((differ, here), there) in differ.iter_mut().zip(here).zip(there) {
+            *differ = here ^ there;
+        }
+        let mut found = 0;
+        for i in 0..AT_ONCE {
+            found |= u32::from(differ[i] | differ[i + 1] | differ[i + 2] | differ[i + 3] == 0);
+        }
+        found != 0
+    };
+    equal(1) || at >= width && equal(width)
 }
 
 /// Finds the cheapest tokens; keeps its scratch.

@@ -7,33 +7,37 @@ fn average(a: u8, b: u8) -> u8 {
 
 #[inline]
 fn clamp_full(l: u8, t: u8, tl: u8) -> u8 {
-    (i16::from(l) + i16::from(t) - i16::from(tl)).clamp(0, 255) as u8
+    // One of the differences is 0, so that this is `l + t - tl`, clamped.
+    l.saturating_add(t.saturating_sub(tl)).saturating_sub(tl.saturating_sub(t))
 }
 
 #[inline]
 fn clamp_half(a: u8, b: u8) -> u8 {
-    let (a, b) = (i16::from(a), i16::from(b));
-    let d = a - b;
     // Halved towards zero.
-    (a + ((d - (d >> 15)) >> 1)).clamp(0, 255) as u8
+    a.saturating_add(a.saturating_sub(b) >> 1).saturating_sub(b.saturating_sub(a) >> 1)
 }
 
-/// Residuals of the pixels from byte `at` of the image on, as many as `out` has room for. They lie in one row, not the first one, and
-/// not in the first column.
-pub(super) fn residuals(mode: u8, image: &[u8], row_bytes: usize, at: usize, out: &mut [u8]) {
+/// Residuals of the pixels from `at` of the image on, as many as `out` has room for. They lie in one row, not the first one, and not in
+/// the first column.
+pub(super) fn residuals(mode: u8, image: &[u32], width: usize, at: usize, out: &mut [u32]) {
     let n = out.len();
-    let cur = &image[at..at + n];
-    let l = &image[at - 4..at - 4 + n];
-    let t = &image[at - row_bytes..at - row_bytes + n];
-    let tl = &image[at - row_bytes - 4..at - row_bytes - 4 + n];
-    let tr = &image[at - row_bytes + 4..at - row_bytes + 4 + n];
+    let from = |start: usize| &image[start..start + n];
+    let (cur, l) = (from(at), from(at - 1));
+    let (t, tl, tr) = (from(at - width), from(at - width - 1), from(at - width + 1));
+    if mode == 11 {
+        return select(cur, l, t, tl, out);
+    }
+    let [cur, l, t, tl, tr]: [&[u8]; 5] = [cur, l, t, tl, tr].map(bytemuck::cast_slice);
+    let out: &mut [u8] = bytemuck::cast_slice_mut(out);
     macro_rules! each {
-        (|$($name:ident),+| $predicted:expr) => {
-            for i in 0..n {
+        (|$($name:ident),+| $predicted:expr) => {{
+            $(let $name = &$name[..out.len()];)+
+            let cur = &cur[..out.len()];
+            for i in 0..out.len() {
                 $(let $name = $name[i];)+
                 out[i] = cur[i].wrapping_sub($predicted);
             }
-        };
+        }};
     }
     match mode {
         0 => {
@@ -52,46 +56,42 @@ pub(super) fn residuals(mode: u8, image: &[u8], row_bytes: usize, at: usize, out
         8 => each!(|tl, t| average(tl, t)),
         9 => each!(|t, tr| average(t, tr)),
         10 => each!(|l, tl, t, tr| average(average(l, tl), average(t, tr))),
-        11 => select(cur, l, t, tl, out),
         12 => each!(|l, t, tl| clamp_full(l, t, tl)),
         _ => each!(|l, t, tl| clamp_half(average(l, t), tl)),
     }
 }
 
 /// The left or the upper pixel, whichever is closer to `l + t - tl`.
-fn select(cur: &[u8], l: &[u8], t: &[u8], tl: &[u8], out: &mut [u8]) {
-    const STEP: usize = 128;
-    let mut to_left = [0u8; STEP];
-    let mut to_top = [0u8; STEP];
-    let mut from = 0;
-    let n = out.len();
-    while from < n {
-        let m = STEP.min(n - from);
-        let (cur, l, t, tl) = (&cur[from..from + m], &l[from..from + m], &t[from..from + m], &tl[from..from + m]);
-        for i in 0..m {
-            to_left[i] = t[i].abs_diff(tl[i]);
-            to_top[i] = l[i].abs_diff(tl[i]);
+fn select(cur: &[u32], l: &[u32], t: &[u32], tl: &[u32], out: &mut [u32]) {
+    const STEP: usize = 64;
+    let mut to_left = [0u32; STEP];
+    let mut to_top = [0u32; STEP];
+    let each = out.chunks_mut(STEP).zip(cur.chunks(STEP)).zip(l.chunks(STEP)).zip(t.chunks(STEP)).zip(tl.chunks(STEP));
+    for ((((out, cur), l), t), tl) in each {
+        distances(t, tl, &mut to_left);
+        distances(l, tl, &mut to_top);
+        let pixels = out.iter_mut().zip(cur).zip(l.iter().zip(t)).zip(to_left.iter().zip(&to_top));
+        for (((out, &cur), (&l, &t)), (&to_left, &to_top)) in pixels {
+            let left = u32::from(sum(to_left) < sum(to_top)).wrapping_neg();
+            *out = subtract(cur, t ^ ((l ^ t) & left));
         }
-        let out = &mut out[from..from + m];
-        for ((((out, cur), (l, t)), to_left), to_top) in out
-            .chunks_exact_mut(4)
-            .zip(cur.chunks_exact(4))
-            .zip(l.chunks_exact(4).zip(t.chunks_exact(4)))
-            .zip(to_left.chunks_exact(4))
-            .zip(to_top.chunks_exact(4))
-        {
-            let sum = |d: &[u8]| {
-                let d = u32::from_le_bytes([d[0], d[1], d[2], d[3]]);
-                let pairs = (d & 0x00ff_00ff) + ((d >> 8) & 0x00ff_00ff);
-                (pairs & 0xffff) + (pairs >> 16)
-            };
-            let word = |p: &[u8]| u32::from_le_bytes([p[0], p[1], p[2], p[3]]);
-            let mask = if sum(to_left) < sum(to_top) { u32::MAX } else { 0 };
-            let p = (word(l) & mask) | (word(t) & !mask);
-            out.copy_from_slice(&subtract(word(cur), p).to_le_bytes());
-        }
-        from += m;
     }
+}
+
+/// The distance of each byte.
+fn distances(a: &[u32], b: &[u32], out: &mut [u32]) {
+    let (a, b): (&[u8], &[u8]) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
+    let out: &mut [u8] = bytemuck::cast_slice_mut(&mut out[..a.len() / 4]);
+    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+        *out = a.abs_diff(*b);
+    }
+}
+
+/// The sum of four bytes.
+#[inline]
+fn sum(bytes: u32) -> i32 {
+    let pairs = (bytes & 0x00ff_00ff) + ((bytes >> 8) & 0x00ff_00ff);
+    ((pairs & 0xffff) + (pairs >> 16)) as i32
 }
 
 /// The difference of each byte.

@@ -8,6 +8,9 @@ pub(super) const CACHED: u32 = 1;
 /// Holds the distance code minus 1 and, in the low 12 bits, the length minus 1.
 pub(super) const COPY: u32 = 2;
 
+/// How many pixels are looked at together.
+const AT_ONCE: usize = 16;
+
 /// The longest copy.
 pub(super) const LONGEST: usize = 4096;
 /// The longest distance that a token can hold.
@@ -31,23 +34,51 @@ pub(super) fn pixels_of(token: u32) -> usize {
     if token >> KIND == COPY { (token & 0xfff) as usize + 1 } else { 1 }
 }
 
+/// The first symbol of slots among the greens.
+const SLOTS: u32 = 280;
+
+/// Whether a token is a literal.
+#[inline]
+pub(super) fn is_literal(token: u32) -> bool {
+    token >> KIND == LITERAL
+}
+
+/// The symbol of a literal or a slot in the code of greens.
+#[inline]
+pub(super) fn green_symbol(token: u32) -> usize {
+    let literal = u32::from(is_literal(token)).wrapping_neg();
+    ((literal & (token >> 8 & 255)) | (!literal & (SLOTS + (token & 0xfff)))) as usize
+}
+
 /// For each pixel its token if it is no copy. Copied pixels enter the cache as well, so that this does not depend on which are.
 pub(super) fn symbols(pixels: &[u32], cache_bits: u32, cache: &mut Vec<u32>, out: &mut Vec<u32>) {
-    out.clear();
     if cache_bits == 0 {
+        out.clear();
         out.extend(pixels.iter().map(|p| LITERAL << KIND | (p & 0xff_ffff)));
         return;
     }
     cache.clear();
     cache.resize(1 << cache_bits, 0);
-    let cache = &mut cache[..];
-    out.extend(pixels.iter().map(|&pixel| {
-        let slot = pixel.wrapping_mul(0x1e35_a7bd) >> (32 - cache_bits);
-        let held = std::mem::replace(&mut cache[slot as usize], pixel);
-        // No branch, because no one could foretell it.
-        let hit = u32::from(held == pixel).wrapping_neg();
-        (hit & (CACHED << KIND | slot)) | (!hit & (LITERAL << KIND | (pixel & 0xff_ffff)))
-    }));
+    out.resize(pixels.len(), 0);
+    let mut last = 0;
+    for (pixels, out) in pixels.chunks(AT_ONCE).zip(out.chunks_mut(AT_ONCE)) {
+        // Within a run.
+        if pixels.iter().fold(0, |all, pixel| all | (pixel ^ last)) == 0 {
+            let slot = last.wrapping_mul(0x1e35_a7bd) >> (32 - cache_bits);
+            if cache[slot as usize] == last {
+                out.fill(CACHED << KIND | slot);
+                continue;
+            }
+        }
+        last = pixels[pixels.len() - 1];
+        for (out, &pixel) in out.iter_mut().zip(pixels) {
+            let slot = pixel.wrapping_mul(0x1e35_a7bd) >> (32 - cache_bits);
+            let held = std::mem::replace(&mut cache[slot as usize], pixel);
+            // No branch, because no one could foretell it.
+            let hit = u32::from(held == pixel).wrapping_neg();
+            *out = (hit & (CACHED << KIND | slot)) | (!hit & (LITERAL << KIND | (pixel & 0xff_ffff)));
+        }
+    }
 }
 
 /// The prefix symbol of a length or a distance code, its extra bits, and how many they are.

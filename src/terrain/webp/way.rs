@@ -16,6 +16,8 @@ const LEFT: u8 = 1;
 /// How many rows are looked at to tell rough from smooth, in how many parts.
 const SAMPLE: usize = 64;
 const PARTS: usize = 4;
+/// A row in which one of so many pixels differs from the one to its left tells something.
+const BUSY: usize = 16;
 /// A first part that takes this much more the smooth way, in thousandths, decides; copies reach back less far there.
 const MUCH_MORE: u64 = 1300;
 
@@ -39,6 +41,7 @@ pub(super) struct Scratch {
     cache: Vec<u32>,
     parsed: Vec<u32>,
     groups_before: Vec<u8>,
+    rows: Vec<usize>,
 }
 
 /// An image coded one way; keeps its scratch.
@@ -107,17 +110,32 @@ impl Way {
     }
 
     /// About what the smooth way takes, in thousandths of what the rough one takes with its first predictor; judged by some rows.
-    /// Predictors chosen by block would be a few hundredths better.
-    pub(super) fn compare(&mut self, search: &Search, argb: &[u32], width: usize, scratch: &mut Scratch) -> u64 {
+    /// Predictors chosen by block would be a few hundredths better. `u64::MAX` where fewer spans than `repeats`, in thousandths, repeat
+    /// others.
+    pub(super) fn compare(
+        &mut self,
+        repeats: u64,
+        search: &Search,
+        argb: &[u32],
+        width: usize,
+        scratch: &mut Scratch,
+    ) -> u64 {
         let height = argb.len() / width;
-        // The first of the parts alone, if that tells enough.
-        let first = SAMPLE / PARTS;
-        let sampled = move |y: &usize| height <= SAMPLE || y * PARTS % height < SAMPLE;
-        let mut share = 0;
+        sample(argb, width, &mut scratch.rows);
+        let rows = &scratch.rows[..];
+        let mut share = u64::MAX;
         self.choice.uniform(search.candidates[0], width.div_ceil(1 << search.bits) * height.div_ceil(1 << search.bits));
-        for rows in [first, SAMPLE] {
+        // The first part alone, if that tells enough.
+        for rows in [&rows[..rows.len().min(SAMPLE / PARTS)], rows] {
+            from_left(argb, width, rows, &mut self.residuals);
+            if rows.is_empty() || share == u64::MAX && repeated(&self.residuals) < repeats {
+                break;
+            }
+            self.choice.price(&self.residuals);
+            let as_smooth =
+                scratch.copies.find(&self.residuals, &self.residuals, width, &self.choice, &mut self.tokens);
             self.residuals.clear();
-            for y in (1..height).filter(sampled).take(rows) {
+            for &y in rows {
                 let at = self.residuals.len();
                 self.residuals.resize(at + width, 0);
                 predict_row(argb, width, y, search.bits, &self.choice.modes, &mut self.residuals[at..]);
@@ -125,21 +143,57 @@ impl Way {
             self.choice.price(&self.residuals);
             let alone: u64 = self.residuals.iter().map(|&r| u64::from(self.choice.cost(r))).sum();
             let gain = parse::runs(&self.residuals, &self.residuals, width, &self.choice, &mut self.tokens);
-            let as_rough = (alone - gain).max(1);
-            self.residuals.clear();
-            for y in (1..height).filter(sampled).take(rows) {
-                let row = &argb[y * width..(y + 1) * width];
-                self.residuals.push(subtract(row[0], argb[(y - 1) * width]));
-                self.residuals.extend(row.windows(2).map(|pair| subtract(pair[1], pair[0])));
-            }
-            self.choice.price(&self.residuals);
-            let as_smooth =
-                scratch.copies.find(&self.residuals, &self.residuals, width, &self.choice, &mut self.tokens);
-            share = as_smooth * 1000 / as_rough;
+            share = as_smooth * 1000 / (alone - gain).max(1);
             if share > MUCH_MORE {
                 break;
             }
         }
         share
     }
+}
+
+/// Up to [`SAMPLE`] rows in [`PARTS`] bands, of those in which something happens.
+fn sample(argb: &[u32], width: usize, rows: &mut Vec<usize>) {
+    rows.clear();
+    rows.extend((1..argb.len() / width).filter(|y| {
+        let row = &argb[y * width..(y + 1) * width];
+        let steps: usize = row.iter().zip(&row[1..]).map(|(a, b)| usize::from(a != b)).sum();
+        steps * BUSY >= width
+    }));
+    let active = rows.len();
+    if active > SAMPLE {
+        for part in 1..PARTS {
+            rows.copy_within(part * active / PARTS..part * active / PARTS + SAMPLE / PARTS, part * SAMPLE / PARTS);
+        }
+        rows.truncate(SAMPLE);
+    }
+}
+
+/// The residuals of rows, but the first one, predicted from the left.
+fn from_left(argb: &[u32], width: usize, rows: &[usize], out: &mut Vec<u32>) {
+    out.clear();
+    for y in rows {
+        let row = &argb[y * width..(y + 1) * width];
+        out.push(subtract(row[0], argb[(y - 1) * width]));
+        out.extend(row.iter().zip(&row[1..]).map(|(&left, &pixel)| subtract(pixel, left)));
+    }
+}
+
+/// How many spans of six that are no runs were seen before, in thousandths.
+fn repeated(residuals: &[u32]) -> u64 {
+    const SPAN: usize = 6;
+    let mut seen = [0u64; 1024];
+    let (mut again, mut all) = (0, 0);
+    let mut run = 0;
+    for span in residuals.windows(SPAN) {
+        run = if span[SPAN - 1] == span[SPAN - 2] { run + 1 } else { 0 };
+        if run < SPAN - 1 {
+            let hash = span.iter().fold(0u32, |hash, &r| (hash.rotate_left(7) ^ r).wrapping_mul(0x9e37_79b1));
+            let (word, bit) = ((hash >> 22) as usize, hash >> 16 & 63);
+            again += seen[word] >> bit & 1;
+            seen[word] |= 1 << bit;
+            all += 1;
+        }
+    }
+    again * 1000 / all.max(1)
 }
