@@ -39,9 +39,9 @@ impl TileCodec {
             return Err(Error::argument("tile", format!("should have {} x {} pixels", tile.size, tile.size)));
         }
         let nodata = self.encoding.nearest_code(self.nodata_elevation);
-        let mut rgb = vec![0; pixels * 3];
-        self.encoding.write(&tile.values, &tile.valid, nodata, &mut rgb);
-        let file = image::encode_rgb(self.format, self.encoder, self.level, tile.size, &rgb)?;
+        let mut image = vec![0; pixels];
+        self.encoding.write(&tile.values, &tile.valid, nodata, &mut image);
+        let file = image::encode(self.format, self.encoder, self.level, tile.size, &image)?;
         if tile.is_full() {
             Ok(file)
         } else {

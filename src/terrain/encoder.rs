@@ -40,14 +40,14 @@ thread_local! {
 }
 
 impl WebpEncoder {
-    /// Encodes RGB pixels, `3 * size * size` bytes, as a WebP file of one `VP8L` chunk. The same pixels give the same bytes.
+    /// Encodes `size * size` pixels `0xRRGGBB` as a WebP file of one `VP8L` chunk. The same pixels give the same bytes.
     ///
     /// # Errors
     /// Where there are fewer or more pixels, or more than 16383 a side.
-    pub(super) fn encode(self, level: Level, size: u32, rgb: &[u8]) -> Result<Vec<u8>> {
+    pub(super) fn encode(self, level: Level, size: u32, pixels: &[u32]) -> Result<Vec<u8>> {
         match self {
-            Self::Hypso => OURS.with_borrow_mut(|encoder| encoder.encode_rgb(level, size, size, rgb)),
-            Self::Libwebp => by_libwebp(level, size, rgb),
+            Self::Hypso => OURS.with_borrow_mut(|encoder| encoder.encode(level, size, size, pixels)),
+            Self::Libwebp => by_libwebp(level, size, pixels),
         }
     }
 }
@@ -62,16 +62,16 @@ fn method(level: Level) -> (i32, f32) {
     }
 }
 
-fn by_libwebp(level: Level, size: u32, rgb: &[u8]) -> Result<Vec<u8>> {
+fn by_libwebp(level: Level, size: u32, pixels: &[u32]) -> Result<Vec<u8>> {
     let bad = |problem: String| Error::invalid("tile image", problem, "make the tile again");
-    let bytes = (size as usize).checked_mul(size as usize).and_then(|n| n.checked_mul(3));
-    if size == 0 || bytes != Some(rgb.len()) {
-        return Err(bad(format!("has {} bytes of RGB for {size} x {size} pixels", rgb.len())));
+    if size == 0 || (size as usize).checked_mul(size as usize) != Some(pixels.len()) {
+        return Err(bad(format!("has {} pixels instead of {size} x {size}", pixels.len())));
     }
     let mut config = webp::WebPConfig::new().map_err(|()| bad("finds another version of libwebp".into()))?;
     (config.method, config.quality) = method(level);
     (config.lossless, config.exact, config.thread_level) = (1, 1, 0);
-    let file = webp::Encoder::from_rgb(rgb, size, size).encode_advanced(&config);
+    let rgb = super::image::rgb(pixels);
+    let file = webp::Encoder::from_rgb(&rgb, size, size).encode_advanced(&config);
     Ok(file.map_err(|e| bad(format!("is refused by libwebp: {e:?}")))?.to_vec())
 }
 
@@ -83,9 +83,10 @@ mod tests {
     fn both_give_the_same_pixels_at_all_levels() {
         // Slopes with carries from one colour to the next.
         let code = |i: u32| 0x7f_ff00 + (i % 64) * 37 + (i / 64) * 91 + (i * i) % 3;
-        let rgb: Vec<u8> = (0..64 * 64).flat_map(|i| code(i).to_be_bytes().into_iter().skip(1)).collect();
+        let pixels: Vec<u32> = (0..64 * 64).map(code).collect();
+        let rgb = crate::terrain::image::rgb(&pixels);
         for level in [Level::Fast, Level::Default, Level::Small] {
-            let files = [WebpEncoder::Hypso, WebpEncoder::Libwebp].map(|e| e.encode(level, 64, &rgb).unwrap());
+            let files = [WebpEncoder::Hypso, WebpEncoder::Libwebp].map(|e| e.encode(level, 64, &pixels).unwrap());
             assert_ne!(files[0], files[1], "they are two encoders");
             for file in files {
                 assert_eq!(&file[12..16], b"VP8L");
@@ -94,7 +95,7 @@ mod tests {
                 assert!(image.bytes == rgb, "other pixels at level {level}");
             }
         }
-        assert!(WebpEncoder::Libwebp.encode(Level::Fast, 64, &rgb[3..]).is_err());
+        assert!(WebpEncoder::Libwebp.encode(Level::Fast, 64, &pixels[1..]).is_err());
         assert!(WebpEncoder::Libwebp.encode(Level::Fast, 0, &[]).is_err());
         assert!("jpeg".parse::<WebpEncoder>().unwrap_err().to_string().contains("not hypso or libwebp"));
     }

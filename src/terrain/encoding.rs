@@ -87,15 +87,34 @@ fn from_terrain_rgb(code: f64) -> f32 {
     (code * 0.1 - 10_000.0) as f32
 }
 
-/// Rounds heights to what their codes hold; see [`Encoding::quantize`].
-#[inline]
-fn quantize(
-    step: f64,
-    heights: &mut [f32],
-    valid: &mut [u8],
-    code: impl Fn(f64) -> f64,
-    height: impl Fn(f64) -> f32,
-) -> u64 {
+/// Rounds heights to what their codes of Terrarium hold; see [`Encoding::quantize`]. All of it is exact in an `f32`: steps are powers of
+/// two, and codes have 24 bits.
+fn quantize_terrarium(step: f64, heights: &mut [f32], valid: &mut [u8]) -> u64 {
+    const WHOLE: f32 = (1u32 << 23) as f32;
+    const LOWEST: f32 = -32_768.0;
+    const HIGHEST: f32 = 32_768.0 - 1.0 / 256.0;
+    let step = step.max(1.0 / 256.0) as f32;
+    let inverse = 1.0 / step;
+    let mut clamped = 0;
+    for (value, valid) in heights.iter_mut().zip(valid) {
+        // As `round` does it.
+        let x = *value * inverse;
+        let size = x.abs();
+        let even = (size + WHOLE) - WHOLE;
+        let away = if size - even >= 0.5 { even + 1.0 } else { even };
+        let rounded = (if size < WHOLE { away } else { size }).copysign(x) * step;
+        let is_valid = (*valid != 0) & !value.is_nan();
+        let held = rounded.clamp(LOWEST, HIGHEST);
+        clamped += u32::from(is_valid & (held != rounded));
+        // There is no negative zero among the codes.
+        *value = if is_valid { held + 0.0 } else { 0.0 };
+        *valid = u8::from(is_valid);
+    }
+    clamped.into()
+}
+
+/// Rounds heights to what their codes of Terrain-RGB hold; see [`Encoding::quantize`].
+fn quantize_terrain_rgb(step: f64, heights: &mut [f32], valid: &mut [u8]) -> u64 {
     // Steps are powers of two, so that their inverse is exact.
     let inverse = 1.0 / step;
     let (mut codes, mut held) = ([0.0; AT_ONCE], [0.0; AT_ONCE]);
@@ -103,13 +122,13 @@ fn quantize(
     for (heights, valid) in heights.chunks_mut(AT_ONCE).zip(valid.chunks_mut(AT_ONCE)) {
         // All of them, valid or not, so that the compiler can take several at once.
         for ((value, code_at), held) in heights.iter().zip(&mut codes).zip(&mut held) {
-            *code_at = round(code(round(f64::from(*value) * inverse) * step));
+            *code_at = round(terrain_rgb(round(f64::from(*value) * inverse) * step));
             *held = limited(*code_at);
         }
         for (((value, valid), code), held) in heights.iter_mut().zip(valid).zip(codes).zip(held) {
             let is_valid = *valid != 0 && !code.is_nan();
             clamped += u32::from(is_valid & (held != code));
-            *value = if is_valid { height(held) } else { 0.0 };
+            *value = if is_valid { from_terrain_rgb(held) } else { 0.0 };
             *valid = u8::from(is_valid);
         }
     }
@@ -117,12 +136,12 @@ fn quantize(
 }
 
 impl Encoding {
-    /// Rounds every valid height, metres, to a multiple of `step`, a power of two, and to what its code holds; returns how many were beyond
-    /// the encoding's range and had to be clamped. Pixels that are not numbers lose their mask; pixels without one get the height 0.
+    /// Rounds every valid height, metres, to a multiple of `step`, a power of two, and to what its code holds (with Terrarium multiples of
+    /// 1/256 m, so that finer steps are as that one); returns how many were beyond the encoding's range and had to be clamped. Pixels that are not numbers lose their mask; pixels without one get the height 0.
     pub fn quantize(self, step: f64, heights: &mut [f32], valid: &mut [u8]) -> u64 {
         match self {
-            Self::Terrarium => quantize(step, heights, valid, terrarium, from_terrarium),
-            Self::Mapbox => quantize(step, heights, valid, terrain_rgb, from_terrain_rgb),
+            Self::Terrarium => quantize_terrarium(step, heights, valid),
+            Self::Mapbox => quantize_terrain_rgb(step, heights, valid),
         }
     }
 
@@ -149,12 +168,17 @@ impl Encoding {
         })
     }
 
-    /// Writes the codes of heights that were rounded before, 3 bytes each, the most significant one first; `nodata` is the code of pixels
-    /// that are not valid.
-    pub fn write(self, heights: &[f32], valid: &[u8], nodata: u32, rgb: &mut [u8]) {
+    /// The codes of heights that were rounded before, as pixels `0xRRGGBB`; `nodata` is the code of those that are not valid.
+    pub fn write(self, heights: &[f32], valid: &[u8], nodata: u32, pixels: &mut [u32]) {
         match self {
-            Self::Terrarium => write(heights, valid, nodata, rgb, terrarium),
-            Self::Mapbox => write(heights, valid, nodata, rgb, terrain_rgb),
+            Self::Terrarium => write(heights, valid, nodata, pixels, |height| {
+                // A whole number of up to 24 bits with its sign, which an `f32` holds; half away from zero if it is none.
+                let x = height * 256.0;
+                ((x + 0.5f32.copysign(x)) as i32).clamp(-0x80_0000, 0x7f_ffff).wrapping_add(0x80_0000) as u32
+            }),
+            Self::Mapbox => {
+                write(heights, valid, nodata, pixels, |height| integer(limited(round(terrain_rgb(f64::from(height))))))
+            }
         }
     }
 
@@ -184,17 +208,10 @@ impl Encoding {
 }
 
 #[inline]
-fn write(heights: &[f32], valid: &[u8], nodata: u32, rgb: &mut [u8], code: impl Fn(f64) -> f64) {
-    let mut codes = [0; AT_ONCE];
-    let pixels = heights.chunks(AT_ONCE).zip(valid.chunks(AT_ONCE));
-    for ((heights, valid), rgb) in pixels.zip(rgb.chunks_mut(AT_ONCE * 3)) {
-        for ((code_at, &height), &valid) in codes.iter_mut().zip(heights).zip(valid) {
-            let held = integer(limited(round(code(f64::from(height)))));
-            *code_at = if valid == 1 { held } else { nodata };
-        }
-        for (rgb, code) in rgb.chunks_exact_mut(3).zip(codes) {
-            rgb.copy_from_slice(&code.to_be_bytes()[1..]);
-        }
+fn write(heights: &[f32], valid: &[u8], nodata: u32, pixels: &mut [u32], code: impl Fn(f32) -> u32) {
+    for ((pixel, &height), &valid) in pixels.iter_mut().zip(heights).zip(valid) {
+        let held = code(height);
+        *pixel = if valid == 1 { held } else { nodata };
     }
 }
 
@@ -250,22 +267,25 @@ mod tests {
 
     #[test]
     fn all_at_once_is_as_one_by_one() {
-        let heights: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 1000) as f32 * 50.3 - 11_000.0).collect();
+        let mut heights: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 1000) as f32 * 50.3 - 11_000.0).collect();
+        // Halves, what is just below and above them, and what is beyond all bounds.
+        let near = [-0.0, 0.25, 0.75, 1.25, 4095.75, 1e-40, 32_767.5, 32_767.75, 32_768.0, 1e9, 3e38, f32::INFINITY];
+        let near = near.into_iter().flat_map(|x: f32| [x, -x, x.next_up(), x.next_down()]);
+        heights.iter_mut().skip(100).zip(near).for_each(|(height, x)| *height = x);
         let valid: Vec<u8> = (0..1000).map(|i| u8::from(i % 7 != 0)).collect();
         for encoding in [Encoding::Terrarium, Encoding::Mapbox] {
             let (mut held, mut kept) = (heights.clone(), valid.clone());
             held[3] = f32::NAN;
             let clamped = encoding.quantize(0.5, &mut held, &mut kept);
-            let mut rgb = vec![0; 3000];
-            encoding.write(&held, &kept, 5, &mut rgb);
+            let mut pixels = vec![0; heights.len()];
+            encoding.write(&held, &kept, 5, &mut pixels);
             let mut expected = 0;
             for i in 0..1000 {
                 let (code, out) = encoding.code(f64::from(heights[i]), 0.5);
                 let is_valid = valid[i] == 1 && i != 3;
                 expected += u64::from(out && is_valid);
                 assert_eq!((held[i], kept[i]), if is_valid { (encoding.height(code), 1) } else { (0.0, 0) }, "{i}");
-                let written = u32::from_be_bytes([0, rgb[i * 3], rgb[i * 3 + 1], rgb[i * 3 + 2]]);
-                assert_eq!(written, if is_valid { code } else { 5 }, "{i}");
+                assert_eq!(pixels[i], if is_valid { code } else { 5 }, "{i}");
             }
             assert!(clamped == expected && expected > 0, "{clamped} {expected}");
         }

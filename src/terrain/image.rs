@@ -58,13 +58,22 @@ pub fn image_size(bytes: &[u8]) -> Result<(u32, u32)> {
     }
 }
 
-/// Encodes RGB pixels. The same pixels give the same bytes.
-pub(super) fn encode_rgb(
+/// The three bytes of each pixel `0xRRGGBB`.
+pub(super) fn rgb(pixels: &[u32]) -> Vec<u8> {
+    let mut rgb = vec![0; pixels.len() * 3];
+    for (rgb, pixel) in rgb.chunks_exact_mut(3).zip(pixels) {
+        rgb.copy_from_slice(&pixel.to_be_bytes()[1..]);
+    }
+    rgb
+}
+
+/// Encodes pixels `0xRRGGBB`. The same pixels give the same bytes.
+pub(super) fn encode(
     format: ImageFormat,
     encoder: WebpEncoder,
     level: Level,
     size: u32,
-    rgb: &[u8],
+    pixels: &[u32],
 ) -> Result<Vec<u8>> {
     match format {
         ImageFormat::Png => {
@@ -77,10 +86,10 @@ pub(super) fn encode_rgb(
                 Level::Default => png::Compression::Balanced,
                 Level::Small => png::Compression::High,
             });
-            encoder.write_header().and_then(|mut w| w.write_image_data(rgb)).map_err(bad)?;
+            encoder.write_header().and_then(|mut w| w.write_image_data(&rgb(pixels))).map_err(bad)?;
             Ok(out)
         }
-        ImageFormat::Webp => encoder.encode(level, size, rgb),
+        ImageFormat::Webp => encoder.encode(level, size, pixels),
     }
 }
 

@@ -57,8 +57,9 @@ pub(super) fn encode(size: u32, sources: &[u8], format: ImageFormat, encoder: We
         return Err(Error::argument("lineage tile", format!("should have {size} x {size} pixels")));
     }
     if format == ImageFormat::Webp {
-        let rgb: Vec<u8> = sources.iter().flat_map(|&s| palette_color(s)).collect();
-        return image::encode_rgb(format, encoder, Level::Default, size, &rgb);
+        let colors: Vec<u32> = (0..=255).map(palette_color).map(|[r, g, b]| u32::from_be_bytes([0, r, g, b])).collect();
+        let pixels: Vec<u32> = sources.iter().map(|&s| colors[usize::from(s)]).collect();
+        return image::encode(format, encoder, Level::Default, size, &pixels);
     }
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, size, size);
@@ -111,7 +112,7 @@ mod tests {
         for format in [ImageFormat::Webp, ImageFormat::Png] {
             assert_eq!(decode_lineage(&encode_lineage(64, &sources, format).unwrap()).unwrap(), (64, sources.clone()));
         }
-        let other = image::encode_rgb(ImageFormat::Png, WebpEncoder::default(), Level::Default, 1, &[1, 2, 3]).unwrap();
+        let other = image::encode(ImageFormat::Png, WebpEncoder::default(), Level::Default, 1, &[0x01_0203]).unwrap();
         assert!(decode_lineage(&other).unwrap_err().to_string().contains("no source"));
         assert!(encode_lineage(3, &[0; 8], ImageFormat::Png).is_err());
     }

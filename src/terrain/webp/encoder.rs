@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 /// The longest side of an image, pixels.
 const MAX_SIDE: u32 = 1 << 14;
 
+const OPAQUE: u32 = 0xff00_0000;
+
 /// How much time an image is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Level {
@@ -102,21 +104,39 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Encodes RGB pixels, 3 bytes each, row by row. The same pixels give the same bytes, whatever was encoded before.
+    /// Encodes pixels `0xRRGGBB`, row by row; the highest byte counts for nothing. The same pixels give the same bytes, whatever was
+    /// encoded before.
+    ///
+    /// # Errors
+    /// Where a side is 0 or above 16384 pixels, or `pixels` are not `width * height`.
+    pub fn encode(&mut self, level: Level, width: u32, height: u32, pixels: &[u32]) -> Result<Vec<u8>> {
+        self.argb.clear();
+        self.argb.extend(pixels.iter().map(|pixel| pixel | OPAQUE));
+        self.encode_argb(level, width, height)
+    }
+
+    /// As [`Encoder::encode`], of RGB pixels of 3 bytes each.
     ///
     /// # Errors
     /// Where a side is 0 or above 16384 pixels, or `rgb` has not `width * height * 3` bytes.
     pub fn encode_rgb(&mut self, level: Level, width: u32, height: u32, rgb: &[u8]) -> Result<Vec<u8>> {
+        if !rgb.len().is_multiple_of(3) {
+            return Err(Error::argument("image", format!("has {} bytes, not 3 a pixel", rgb.len())));
+        }
+        opaque(rgb, &mut self.argb);
+        self.encode_argb(level, width, height)
+    }
+
+    fn encode_argb(&mut self, level: Level, width: u32, height: u32) -> Result<Vec<u8>> {
         let sides = 1..=MAX_SIDE;
         if !sides.contains(&width) || !sides.contains(&height) {
             return Err(Error::argument("image", format!("of {width} x {height} pixels; sides are 1 to {MAX_SIDE}")));
         }
-        if rgb.len() != width as usize * height as usize * 3 {
-            return Err(Error::argument("image", format!("should have {width} x {height} pixels of 3 bytes")));
+        if self.argb.len() != width as usize * height as usize {
+            return Err(Error::argument("image", format!("should have {width} x {height} pixels")));
         }
-        opaque(rgb, &mut self.argb);
         // The container and the chunk get their lengths at the end.
-        let mut file = Vec::with_capacity(rgb.len() / 8 + 64);
+        let mut file = Vec::with_capacity(self.argb.len() / 2 + 64);
         file.extend_from_slice(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f");
         let mut writer = BitWriter::start(file);
         writer.put(width - 1, 14);
@@ -259,7 +279,7 @@ fn opaque(rgb: &[u8], out: &mut Vec<u32>) {
     // Four pixels at once.
     for (four, out) in rgb.chunks_exact(12).zip(out.chunks_exact_mut(4)) {
         let (a, b, c) = (word(&four[..4]), word(&four[4..8]), word(&four[8..]));
-        out.copy_from_slice(&[a >> 8, a << 16 | b >> 16, b << 8 | c >> 24, c].map(|pixel| pixel | 0xff00_0000));
+        out.copy_from_slice(&[a >> 8, a << 16 | b >> 16, b << 8 | c >> 24, c].map(|pixel| pixel | OPAQUE));
     }
     let rest = rgb.chunks_exact(3).zip(&mut *out).skip(rgb.len() / 12 * 4);
     rest.for_each(|(p, out)| *out = u32::from_be_bytes([255, p[0], p[1], p[2]]));

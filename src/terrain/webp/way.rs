@@ -125,12 +125,13 @@ impl Way {
         let rows = &scratch.rows[..];
         let mut share = u64::MAX;
         self.choice.uniform(search.candidates[0], width.div_ceil(1 << search.bits) * height.div_ceil(1 << search.bits));
+        from_left(argb, width, rows, &mut self.residuals);
+        if rows.is_empty() || repeated(&self.residuals, SAMPLE / PARTS * width) < repeats {
+            return share;
+        }
         // The first part alone, if that tells enough.
         for rows in [&rows[..rows.len().min(SAMPLE / PARTS)], rows] {
             from_left(argb, width, rows, &mut self.residuals);
-            if rows.is_empty() || share == u64::MAX && repeated(&self.residuals) < repeats {
-                break;
-            }
             self.choice.price(&self.residuals);
             let as_smooth =
                 scratch.copies.find(&self.residuals, &self.residuals, width, &self.choice, &mut self.tokens);
@@ -179,20 +180,22 @@ fn from_left(argb: &[u32], width: usize, rows: &[usize], out: &mut Vec<u32>) {
     }
 }
 
-/// How many spans of six that are no runs were seen before, in thousandths.
-fn repeated(residuals: &[u32]) -> u64 {
+/// How many spans of six that are no runs were seen before in their band, in thousandths.
+fn repeated(residuals: &[u32], band: usize) -> u64 {
     const SPAN: usize = 6;
-    let mut seen = [0u64; 1024];
     let (mut again, mut all) = (0, 0);
-    let mut run = 0;
-    for span in residuals.windows(SPAN) {
-        run = if span[SPAN - 1] == span[SPAN - 2] { run + 1 } else { 0 };
-        if run < SPAN - 1 {
-            let hash = span.iter().fold(0u32, |hash, &r| (hash.rotate_left(7) ^ r).wrapping_mul(0x9e37_79b1));
-            let (word, bit) = ((hash >> 22) as usize, hash >> 16 & 63);
-            again += seen[word] >> bit & 1;
-            seen[word] |= 1 << bit;
-            all += 1;
+    for residuals in residuals.chunks(band) {
+        let mut seen = [0u64; 1024];
+        let mut run = 0;
+        for span in residuals.windows(SPAN) {
+            run = if span[SPAN - 1] == span[SPAN - 2] { run + 1 } else { 0 };
+            if run < SPAN - 1 {
+                let hash = span.iter().fold(0u32, |hash, &r| (hash.rotate_left(7) ^ r).wrapping_mul(0x9e37_79b1));
+                let (word, bit) = ((hash >> 22) as usize, hash >> 16 & 63);
+                again += seen[word] >> bit & 1;
+                seen[word] |= 1 << bit;
+                all += 1;
+            }
         }
     }
     again * 1000 / all.max(1)
