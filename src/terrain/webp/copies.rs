@@ -16,12 +16,28 @@ const PLACE_BITS: u32 = 18;
 const PLACE: u32 = (1 << PLACE_BITS) - 1;
 /// Copies of fewer pixels don't pay.
 const SHORTEST: usize = 3;
-/// After a copy this long no better one is looked for, at other distances and at the next place.
+/// After a copy this long no better one is looked for: after a near one, after a far one, and at the next place.
 const LONG_ENOUGH: usize = 64;
-const NO_BETTER_NEXT: usize = 32;
+const GOOD: usize = 32;
+const NO_BETTER_NEXT: usize = 8;
 /// About what the prefix codes of a copy take, bits: at the nearest distances, and at others.
 const NEAR_BITS: u32 = 7;
 const FAR_BITS: u32 = 8;
+
+/// How thoroughly copies are looked for: how many near distances, and how many of the latest places of a long and of a short key, are tried.
+#[derive(Clone, Copy)]
+pub(super) struct Depth {
+    near: usize,
+    long: usize,
+    short: usize,
+}
+
+impl Depth {
+    /// Most of what there is to find, in nine tenths of the time.
+    pub(super) const SHALLOW: Self = Self { near: 2, long: 2, short: 1 };
+    /// All of it. Where nearly everything is copied, this decides.
+    pub(super) const DEEP: Self = Self { near: 4, long: 4, short: 2 };
+}
 
 /// Finds copies; keeps its scratch.
 #[derive(Default)]
@@ -45,6 +61,7 @@ impl Copies {
     /// Writes tokens, of which `symbols` has those of single pixels; returns about how many bits they take, in the units of costs.
     pub(super) fn find(
         &mut self,
+        depth: Depth,
         pixels: &[u32],
         symbols: &[u32],
         width: usize,
@@ -63,7 +80,7 @@ impl Copies {
         self.long.clear();
         self.long.resize(1 << LONG_BITS, [0; 4]);
         out.clear();
-        let mut cursor = Cursor::new(pixels, width, &self.sums, &mut self.short, &mut self.long);
+        let mut cursor = Cursor::new(depth, pixels, width, &self.sums, &mut self.short, &mut self.long);
         let mut gained = 0;
         let mut next: Option<Found> = None;
         while cursor.at < pixels.len() {
@@ -94,6 +111,7 @@ impl Copies {
 
 /// A place in an image, with all places before it in the tables.
 struct Cursor<'a> {
+    depth: Depth,
     pixels: &'a [u32],
     sums: &'a [u32],
     width: usize,
@@ -115,6 +133,7 @@ fn hash(p: &[u32]) -> u32 {
 
 impl<'a> Cursor<'a> {
     fn new(
+        depth: Depth,
         pixels: &'a [u32],
         width: usize,
         sums: &'a [u32],
@@ -131,7 +150,7 @@ impl<'a> Cursor<'a> {
         }
         // The place before the first one is like none.
         hashes[7] = !hashes[0];
-        Self { pixels, sums, width, at: 0, hashes, near, short, long }
+        Self { depth, pixels, sums, width, at: 0, hashes, near, short, long }
     }
 
     /// The keys of this place.
@@ -167,7 +186,7 @@ impl<'a> Cursor<'a> {
         if at == 0 || at + LONG > self.pixels.len() {
             return best;
         }
-        for (distance, code, bits) in self.near {
+        for &(distance, code, bits) in self.near.iter().take(self.depth.near) {
             self.try_one(distance, |_| (code, bits), &mut longest, &mut best);
         }
         if longest >= LONG_ENOUGH {
@@ -180,8 +199,15 @@ impl<'a> Cursor<'a> {
         let (short, long) = self.keys();
         let long_bucket = &self.long[(long >> (32 - LONG_BITS)) as usize];
         let short_bucket = &self.short[(short >> (32 - SHORT_BITS)) as usize];
-        let entries = long_bucket.iter().map(|&e| (e, long)).chain(short_bucket.iter().map(|&e| (e, short)));
+        let entries = long_bucket
+            .iter()
+            .take(self.depth.long)
+            .map(|&e| (e, long))
+            .chain(short_bucket.iter().take(self.depth.short).map(|&e| (e, short)));
         for (entry, hash) in entries {
+            if longest >= GOOD {
+                break;
+            }
             let distance = ((at as u32).wrapping_sub(entry) & PLACE) as usize;
             if (entry ^ hash << PLACE_BITS) <= PLACE && (1..FARTHEST).contains(&distance) {
                 self.try_one(distance, far, &mut longest, &mut best);

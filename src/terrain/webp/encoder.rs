@@ -1,6 +1,7 @@
 //! From pixels to a file.
 
 use super::bits::BitWriter;
+use super::copies::Depth;
 use super::groups;
 use super::huffman::{Builder, Code};
 use super::modes::{self, Chooser, Search};
@@ -59,6 +60,8 @@ struct Settings {
     /// What the smooth way takes of the rough one, in thousandths: below the first number only the smooth one is tried, from the second
     /// on only the rough one.
     smooth: (u64, u64),
+    /// Below this, all copies that can be found are looked for.
+    deep: u64,
     /// Where fewer spans repeat others, in thousandths, only the rough way is tried.
     repeats: u64,
 }
@@ -74,14 +77,18 @@ impl Level {
                 cache_bits: 10,
                 effort: Effort { regroupings: 0, ..effort },
                 smooth: (700, 700),
+                deep: 500,
                 repeats: 400,
             },
-            Self::Default => Settings { search, cache_bits: 10, effort, smooth: (850, 960), repeats: 130 },
+            Self::Default => {
+                Settings { search, cache_bits: 10, effort, smooth: (850, 960), deep: u64::MAX, repeats: 130 }
+            }
             Self::Small => Settings {
                 search: Search { candidates: &[12, 11, 1, 2, 3, 4], step: 2, ..search },
                 cache_bits: 10,
                 effort: Effort { groups: 8, regroupings: 2, regroup_step: 2, parses: 2, probes: 32 },
                 smooth: (700, 1200),
+                deep: u64::MAX,
                 repeats: 0,
             },
         }
@@ -177,19 +184,20 @@ impl Encoder {
             is_smooth = share < perhaps;
             if is_smooth {
                 smooth.predict_left(search, pixels, width);
-                smooth.code(&settings.effort, true, width, search.bits, cache_bits, scratch);
+                let depth = if share < settings.deep { Depth::DEEP } else { Depth::SHALLOW };
+                smooth.code(&settings.effort, Some(depth), width, search.bits, cache_bits, scratch);
             }
             if !is_smooth || share >= surely {
                 self.chooser.choose(search, pixels, width, &mut rough.choice);
                 modes::predict(pixels, width, search.bits, &rough.choice.modes, &mut rough.residuals);
-                rough.code(&settings.effort, false, width, search.bits, cache_bits, scratch);
+                rough.code(&settings.effort, None, width, search.bits, cache_bits, scratch);
                 is_smooth = is_smooth && smooth.groups.bits() < rough.groups.bits();
             }
         } else {
             self.chooser.leave(search, pixels, width, &mut rough.choice);
             rough.residuals.clear();
             rough.residuals.extend_from_slice(pixels);
-            rough.code(&settings.effort, false, width, search.bits, cache_bits, scratch);
+            rough.code(&settings.effort, None, width, search.bits, cache_bits, scratch);
         }
         let way = if is_smooth { smooth } else { rough };
         way.groups.join();

@@ -4,7 +4,7 @@
 //! runs. Terrain that was blown up from a coarser grid is *smooth*: along a row its steps are those of a straight line in whole numbers,
 //! of which there are few different ones, so that nearly everything was seen before: it is predicted from the left and copied.
 
-use super::copies::Copies;
+use super::copies::{Copies, Depth};
 use super::groups::Groups;
 use super::modes::{self, Choice, Search, predict_row};
 use super::parse::{self, Parser};
@@ -55,11 +55,11 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// The tokens of the residuals, and their groups. `smooth` looks for copies everywhere.
+    /// The tokens of the residuals, and their groups. With a depth, copies are looked for everywhere.
     pub(super) fn code(
         &mut self,
         effort: &Effort,
-        smooth: bool,
+        depth: Option<Depth>,
         width: usize,
         bits: u32,
         cache_bits: u32,
@@ -67,8 +67,8 @@ impl Way {
     ) {
         let residuals = &self.residuals[..];
         refs::symbols(residuals, cache_bits, &mut scratch.cache, &mut self.symbols);
-        if smooth {
-            scratch.copies.find(residuals, &self.symbols, width, &self.choice, &mut self.tokens);
+        if let Some(depth) = depth {
+            scratch.copies.find(depth, residuals, &self.symbols, width, &self.choice, &mut self.tokens);
             let sides = (width, residuals.len() / width);
             self.groups.measure(&self.tokens, sides, bits, cache_bits, effort.regroup_step);
             self.choice.measure.clone_from(&self.groups.sums);
@@ -133,8 +133,14 @@ impl Way {
         for rows in [&rows[..rows.len().min(SAMPLE / PARTS)], rows] {
             from_left(argb, width, rows, &mut self.residuals);
             self.choice.price(&self.residuals);
-            let as_smooth =
-                scratch.copies.find(&self.residuals, &self.residuals, width, &self.choice, &mut self.tokens);
+            let as_smooth = scratch.copies.find(
+                Depth::SHALLOW,
+                &self.residuals,
+                &self.residuals,
+                width,
+                &self.choice,
+                &mut self.tokens,
+            );
             self.residuals.clear();
             for &y in rows {
                 let at = self.residuals.len();
