@@ -143,7 +143,7 @@ def main():
     print("%d tiles, %.0f MB, load %.2f" % (args.tiles, os.path.getsize(whole) / 1e6, os.getloadavg()[0]))
 
     jobs = {
-        "hypso": ([HYPSO, "convert", whole, out("h.pmtiles")], out("h.pmtiles")),
+        "hypso": ([HYPSO, "convert", whole, "-o", out("h.pmtiles")], out("h.pmtiles")),
         "cp": (["cp", whole, out("cp.mbtiles")], out("cp.mbtiles")),
     }
     peer = os.path.join(os.path.dirname(sys.executable), "pmtiles-convert")

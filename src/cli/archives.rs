@@ -42,6 +42,7 @@ pub struct PartArgs {
 
 impl PartArgs {
     pub fn selection(&self) -> Result<Selection> {
+        self.bbox.as_deref().map(super::query::bbox).transpose()?;
         let bbox = self.bbox.as_deref().and_then(|b| <[f64; 4]>::try_from(b).ok());
         let polygons = self.polygon.as_deref().map(Polygons::read).transpose()?;
         Ok(Selection { min_zoom: self.min_zoom, max_zoom: self.max_zoom, bbox, polygons })

@@ -20,12 +20,13 @@ use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 /// through. Tiles of 512 pixels become 256 one zoom deeper, pixel by pixel, and the other way round.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso convert japan.mbtiles japan.pmtiles\n  hypso convert japan.pmtiles japan/ && ls japan/12\n  hypso convert old.mbtiles new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert japan.pmtiles mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
+    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
 )]
 pub struct Args {
     /// The archive to read; its content says what it is.
     input: PathBuf,
     /// The archive to write: .pmtiles, .mbtiles, or a folder.
+    #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]
     part: PartArgs,
