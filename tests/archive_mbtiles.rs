@@ -127,6 +127,8 @@ fn schemas_of_other_programs_are_read() {
         edit(&path, schema);
         let reader = MbtilesReader::open(&path).unwrap();
         assert!(read(&reader) == tiles, "{what}");
+        let zooms = (0..32).flat_map(|zoom| reader.tiles_of(zoom).unwrap()).map(|tile| tile.unwrap().id);
+        assert!(zooms.eq(tiles.keys().copied()), "{what}");
         assert_eq!(reader.tile_count().unwrap(), tiles.len() as u64, "{what}");
         let copy = folder.path().join("b.pmtiles");
         let sink = archive::create(&copy, reader.metadata(), true).unwrap();

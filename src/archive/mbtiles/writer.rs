@@ -8,7 +8,7 @@ use super::{APPLICATION_ID, rows, sql, stored_row, tile_at};
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
@@ -229,6 +229,10 @@ impl TileSink for MbtilesWriter {
 
     fn as_mbtiles(&mut self) -> Option<&mut MbtilesWriter> {
         Some(self)
+    }
+
+    fn scratch(&self) -> Result<ScratchFile> {
+        ScratchFile::create(self.pending.folder(), self.pending.target())
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
