@@ -36,7 +36,7 @@ impl Located {
 }
 
 /// An archive's tiles with their places, in ascending order of identifiers, each once.
-pub type LocatedTiles<'a> = Box<dyn Iterator<Item = Result<Located>> + 'a>;
+pub type LocatedTiles<'a> = Box<dyn Iterator<Item = Result<Located>> + Send + 'a>;
 
 /// Tiles that follow each other in [`TileId`] order and share one content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
