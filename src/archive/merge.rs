@@ -145,7 +145,7 @@ pub fn merge(
 }
 
 /// Inputs of more bytes are compared for overlaps while they are copied, so that nobody waits for the end to hear of one.
-const LARGE: u64 = 1 << 30;
+const LARGE: u64 = 4 << 30;
 
 /// Copies plain MBTiles that share no tile into plain MBTiles. False, and nothing done, where that is not what they are.
 ///
