@@ -9,7 +9,8 @@ mean, one in five a tile of the sea that repeats), with Python's own sqlite3 in 
 
 - MBTiles -> PMTiles: `hypso convert`, PyPI `pmtiles-convert`, and copying the bytes with `cp` and `sync`;
 - four MBTiles into one: `hypso merge` (every overlap checked) and SQL `ATTACH` + `INSERT SELECT` + index (nothing checked);
-- `versatiles`, `mbtiles` (with `mbtiles copy`), where they are installed.
+- `versatiles` (both) and `mbtiles copy` (merging, without and with its hash over all tiles), where they are on the path: see
+  tests/interop_archives.rs for how to build them.
 
 Wall and CPU seconds and the largest resident memory of each process, the best of the rounds. hypso syncs what it writes; so a
 `sync` of the output is part of every measurement.
@@ -133,7 +134,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only-merge", action="store_true")
     parser.add_argument("--only-hypso", action="store_true")
-    parser.add_argument("--skip-slow", action="store_true", help="leave PyPI pmtiles out")
+    parser.add_argument("--skip-slow", action="store_true", help="leave PyPI pmtiles and versatiles out")
     args = parser.parse_args()
     os.makedirs(args.folder, exist_ok=True)
     # In a process of its own: a child's peak begins with the memory of the process that started it.
@@ -143,13 +144,13 @@ def main():
     print("%d tiles, %.0f MB, load %.2f" % (args.tiles, os.path.getsize(whole) / 1e6, os.getloadavg()[0]))
 
     jobs = {
-        "hypso": ([HYPSO, "convert", whole, out("h.pmtiles")], out("h.pmtiles")),
+        "hypso": ([HYPSO, "convert", whole, "-o", out("h.pmtiles")], out("h.pmtiles")),
         "cp": (["cp", whole, out("cp.mbtiles")], out("cp.mbtiles")),
     }
     peer = os.path.join(os.path.dirname(sys.executable), "pmtiles-convert")
     if os.path.exists(peer) and not args.only_hypso and not args.skip_slow:
         jobs["PyPI pmtiles"] = ([peer, whole, out("p.pmtiles")], out("p.pmtiles"))
-    if shutil.which("versatiles") and not args.only_hypso:
+    if shutil.which("versatiles") and not (args.only_hypso or args.skip_slow):
         jobs["versatiles convert"] = (["versatiles", "convert", whole, out("v.pmtiles")], out("v.pmtiles"))
     if not args.only_merge:
         measure("MBTiles -> PMTiles", jobs, args.rounds)
@@ -158,6 +159,19 @@ def main():
         "hypso": ([HYPSO, "merge", *parts, "-o", out("h.mbtiles")], out("h.mbtiles")),
         "hypso, to PMTiles": ([HYPSO, "merge", *parts, "-o", out("m.pmtiles")], out("m.pmtiles")),
     }
+    if shutil.which("versatiles") and not (args.only_hypso or args.skip_slow):
+        pipeline = out("merge.vpl")
+        with open(pipeline, "w") as file:
+            file.write("from_stacked [%s]" % ", ".join('from_container filename="%s"' % os.path.abspath(part) for part in parts))
+        jobs["versatiles from_stacked"] = (["versatiles", "convert", pipeline, out("v.mbtiles")], out("v.mbtiles"))
+    if shutil.which("mbtiles") and not args.only_hypso:
+        # The first part makes the file, the others are added; without and with its hash over all tiles.
+        for name, last in (("mbtiles copy", " --skip-agg-tiles-hash"), ("mbtiles copy, with hash", "")):
+            target = out("m%d.mbtiles" % len(last))
+            steps = ["mbtiles copy --skip-agg-tiles-hash '%s' '%s'" % (parts[0], target)]
+            rest = "mbtiles copy --on-duplicate abort%s '%s' '%s'"
+            steps += [rest % (" --skip-agg-tiles-hash", part, target) for part in parts[1:3]] + [rest % (last, parts[3], target)]
+            jobs[name] = (["sh", "-ec", "\n".join(steps)], target)
     if not args.only_hypso:
         jobs["SQL ATTACH"] = ([sys.executable, "-c", ATTACH, out("s.mbtiles"), *parts], out("s.mbtiles"))
     measure("four MBTiles into one", jobs, args.rounds)

@@ -74,7 +74,7 @@ def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="hypso-scale-")
     os.makedirs(folder, exist_ok=True)
     if not os.path.exists(os.path.join(folder, "small.hypso")):
-        subprocess.run([HYPSO, "sample", os.path.join(folder, "sample")], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([HYPSO, "sample", "-o", os.path.join(folder, "sample")], check=True, stderr=subprocess.DEVNULL)
         subprocess.run([HYPSO, "build", "-o", os.path.join(folder, "small.hypso"), "--config", os.path.join(folder, "sample", "hypso.toml")],
                        check=True, stderr=subprocess.DEVNULL)
     print("| records | store | plan of all | tiles made | wall | CPU | coordinator, anonymous | a worker, anonymous |")

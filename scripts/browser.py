@@ -51,7 +51,7 @@ const pixels = async (url) => {
 def tiles_of(hypso: str, archive: Path, folder: Path, image: str) -> None:
     # Without a format tiles are copied byte by byte.
     anew = ["--tile-format", image] if image == "png" else []
-    command = [hypso, "--progress", "none", "convert", str(archive), str(folder), *anew]
+    command = [hypso, "--progress", "none", "convert", str(archive), "-o", str(folder), *anew]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -11,7 +11,7 @@ mkdir -p "$out"
 
 step() { printf '\n$ hypso %s\n' "$*" >&2; "$hypso" "$@"; }
 
-step sample "$out/sample" --overwrite
+step sample -o "$out/sample" --overwrite
 step build -o "$out/sample.hypso" --config "$out/sample/hypso.toml" --overwrite
 step info "$out/sample.hypso"
 step aggregate "$out/sample.hypso" -o "$out/sample.pmtiles" --lineage --overwrite

@@ -9,7 +9,7 @@ if [ -z "${HYPSO:-}" ]; then
 fi
 out=${OUT:-demo}
 mkdir -p "$out"
-[ -d "$out/sample" ] || "$HYPSO" sample "$out/sample"
+[ -d "$out/sample" ] || "$HYPSO" sample -o "$out/sample"
 
 # As if the coarser survey had its heights over another datum.
 cat >"$out/seam.toml" <<END

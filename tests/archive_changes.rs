@@ -129,7 +129,7 @@ fn diff_tells_bytes_from_pixels_and_has_its_exit_code() {
     assert_eq!(hypso(folder.path(), &["diff", "a.pmtiles", "same.mbtiles"]).0, 0);
 
     // The same heights as PNG: other bytes.
-    ok(folder.path(), &["convert", "a.pmtiles", "png.pmtiles", "--tile-format", "png"]);
+    ok(folder.path(), &["convert", "a.pmtiles", "-o", "png.pmtiles", "--tile-format", "png"]);
     let (code, out, _) = hypso(folder.path(), &["diff", "a.pmtiles", "png.pmtiles"]);
     assert!(
         code == 3 && out.contains("0 equal, 0 removed, 0 added, 3 recoded, 0 changed") && out.contains("format"),
@@ -179,10 +179,16 @@ fn extract_takes_polygons_boxes_and_zooms() {
     let polygon = r#"{"type": "Feature", "geometry": {"type": "Polygon", "coordinates":
         [[[10, 10], [50, 12], [40, 50], [10, 10]]]}, "properties": {}}"#;
     std::fs::write(at("p.geojson"), polygon).unwrap();
-    ok(folder.path(), &["extract", "a.pmtiles", "b.mbtiles", "--polygon", "p.geojson", "--min-zoom", "2", "--dedup"]);
+    ok(
+        folder.path(),
+        &["extract", "a.pmtiles", "-o", "b.mbtiles", "--polygon", "p.geojson", "--min-zoom", "2", "--dedup"],
+    );
     let found = read(&at("b.mbtiles"));
     let boxed: Tiles = {
-        ok(folder.path(), &["extract", "a.pmtiles", "c.pmtiles", "--bbox", "10", "10", "50", "50", "--min-zoom", "2"]);
+        ok(
+            folder.path(),
+            &["extract", "a.pmtiles", "-o", "c.pmtiles", "--bbox", "10", "10", "50", "50", "--min-zoom", "2"],
+        );
         read(&at("c.pmtiles"))
     };
     assert!(
@@ -201,14 +207,14 @@ fn extract_takes_polygons_boxes_and_zooms() {
     std::fs::write(at("bad.geojson"), r#"{"type": "Point", "coordinates": [1, 2]}"#).unwrap();
     for (args, code, words) in [
         (
-            &["extract", "a.pmtiles", "x.pmtiles", "--polygon", "bad.geojson"][..],
+            &["extract", "a.pmtiles", "-o", "x.pmtiles", "--polygon", "bad.geojson"][..],
             1,
             "bad.geojson: GeoJSON: holds a Point",
         ),
-        (&["extract", "a.pmtiles", "x.pmtiles", "--polygon", "missing.geojson"], 1, "check the path"),
-        (&["extract", "a.pmtiles", "x.pmtiles"], 2, "expected --bbox, --polygon"),
-        (&["extract", "a.pmtiles", "x.pmtiles", "--min-zoom", "9"], 1, "none is chosen"),
-        (&["extract", "a.pmtiles", "a.pmtiles", "--min-zoom", "1", "--overwrite"], 2, "is an input as well"),
+        (&["extract", "a.pmtiles", "-o", "x.pmtiles", "--polygon", "missing.geojson"], 1, "check the path"),
+        (&["extract", "a.pmtiles", "-o", "x.pmtiles"], 2, "expected --bbox, --polygon"),
+        (&["extract", "a.pmtiles", "-o", "x.pmtiles", "--min-zoom", "9"], 1, "none is chosen"),
+        (&["extract", "a.pmtiles", "-o", "a.pmtiles", "--min-zoom", "1", "--overwrite"], 2, "is an input as well"),
     ] {
         let (found, _, error) = hypso(folder.path(), args);
         assert!(found == code && error.contains(words), "{args:?}: {error}");
@@ -232,7 +238,7 @@ fn pixels_are_merged_by_priority_extremes_and_means() {
     );
     write(
         &at("b.mbtiles"),
-        &Tiles::from([(tile(1, 0, 0), encode(&b)), (tile(0, 0, 0), encode(&alone))]),
+        &Tiles::from([(tile(1, 0, 0), encode(&b)), (tile(2, 3, 3), encode(&alone))]),
         &metadata("b"),
     );
     let merged = |name: &str, args: &[&str]| {
@@ -240,7 +246,8 @@ fn pixels_are_merged_by_priority_extremes_and_means() {
         ok(folder.path(), &command);
         let tiles = read(&at(name));
         assert_eq!(tiles.len(), 3);
-        assert_eq!((&tiles[&tile(0, 0, 0)], &tiles[&tile(1, 1, 1)]), (&encode(&alone), &encode(&alone)), "copied");
+        // The finer tile of the other input gives the coarser one no other mean.
+        assert_eq!((&tiles[&tile(2, 3, 3)], &tiles[&tile(1, 1, 1)]), (&encode(&alone), &encode(&alone)), "copied");
         CODEC.decode(&tiles[&tile(1, 0, 0)]).unwrap()
     };
     let expect = |of: &dyn Fn(u32, u32) -> f32| heights(32, |x, y| Some(of(x, y)));
@@ -394,7 +401,7 @@ fn tiles_are_encoded_anew_with_an_honest_step() {
     let step = |name: &str| meta(name).other["vertical_resolution"].clone();
 
     // 512 to 256 and back: the same pixels, and zoom 0 is the mean.
-    ok(folder.path(), &["convert", "a.pmtiles", "small.mbtiles", "--tile-size", "256"]);
+    ok(folder.path(), &["convert", "a.pmtiles", "-o", "small.mbtiles", "--tile-size", "256"]);
     let small = read(&at("small.mbtiles"));
     assert_eq!((small.len(), meta("small.mbtiles").tile_size), (17, Some(256)));
     assert_eq!(meta("small.mbtiles").other["vertical_zoom_offset"], "-1");
@@ -407,12 +414,15 @@ fn tiles_are_encoded_anew_with_an_honest_step() {
     assert!(
         (0..256).all(|y| (0..256).all(|x| (overview.values[y * 256 + x] - mean.values[y * 512 + x]).abs() < 0.002))
     );
-    ok(folder.path(), &["convert", "small.mbtiles", "back.pmtiles", "--tile-size", "512"]);
+    ok(folder.path(), &["convert", "small.mbtiles", "-o", "back.pmtiles", "--tile-size", "512"]);
     assert_eq!(read(&at("back.pmtiles")), tiles);
     assert!(!meta("back.pmtiles").other.contains_key("vertical_zoom_offset"));
 
     // To Terrain-RGB as PNG: within half a step of 0.1 m, and the metadata don't claim more from then on.
-    ok(folder.path(), &["convert", "a.pmtiles", "mapbox.mbtiles", "--encoding", "mapbox", "--tile-format", "png"]);
+    ok(
+        folder.path(),
+        &["convert", "a.pmtiles", "-o", "mapbox.mbtiles", "--encoding", "mapbox", "--tile-format", "png"],
+    );
     let codec = TileCodec { encoding: Encoding::Mapbox, format: ImageFormat::Png, ..CODEC };
     for (id, bytes) in read(&at("mapbox.mbtiles")) {
         let (found, expected) = (codec.decode(&bytes).unwrap(), &planes[&id]);
@@ -426,12 +436,12 @@ fn tiles_are_encoded_anew_with_an_honest_step() {
     );
     ok(
         folder.path(),
-        &["convert", "mapbox.mbtiles", "again.pmtiles", "--encoding", "terrarium", "--tile-format", "webp"],
+        &["convert", "mapbox.mbtiles", "-o", "again.pmtiles", "--encoding", "terrarium", "--tile-format", "webp"],
     );
-    assert_eq!(step("again.pmtiles"), "0.1 m");
+    assert_eq!(step("again.pmtiles"), "by-zoom, at least 0.1 m");
     for (args, words) in [
-        (&["convert", "a.pmtiles", "x.pmtiles", "--tile-size", "128"][..], "can't become 128 px"),
-        (&["convert", "a.pmtiles", "x.pmtiles", "--tile-format", "jpg"], "possible values"),
+        (&["convert", "a.pmtiles", "-o", "x.pmtiles", "--tile-size", "128"][..], "can't become 128 px"),
+        (&["convert", "a.pmtiles", "-o", "x.pmtiles", "--tile-format", "jpg"], "possible values"),
     ] {
         let (code, _, error) = hypso(folder.path(), args);
         assert!(code == 2 && error.contains(words), "{error}");
@@ -446,13 +456,13 @@ fn a_folder_of_files_goes_in_and_out() {
         .map(|id| (TileId(id), CODEC.encode(&heights(32, |x, _| Some((x + id as u32) as f32))).unwrap()))
         .collect();
     write(&at("a.pmtiles"), &tiles, &metadata("a"));
-    ok(folder.path(), &["convert", "a.pmtiles", "tiles/"]);
+    ok(folder.path(), &["convert", "a.pmtiles", "-o", "tiles/"]);
     assert!(at("tiles/3/5/6.webp").is_file() && at("tiles/metadata.json").is_file());
-    ok(folder.path(), &["convert", "tiles", "b.pmtiles"]);
+    ok(folder.path(), &["convert", "tiles", "-o", "b.pmtiles"]);
     assert_eq!(std::fs::read(at("b.pmtiles")).unwrap(), std::fs::read(at("a.pmtiles")).unwrap());
     assert!(ok(folder.path(), &["inspect", "tiles"]).contains("folder, 85 tiles"));
     assert!(ok(folder.path(), &["verify", "tiles", "--parents", "none"]).contains("85 decoded; errors: 0"));
-    let (code, _, error) = hypso(folder.path(), &["convert", "a.pmtiles", "tiles"]);
+    let (code, _, error) = hypso(folder.path(), &["convert", "a.pmtiles", "-o", "tiles"]);
     assert!(code == 1 && error.contains("exists already"), "{error}");
     // Files that are no tiles are left alone; without metadata.json the tiles tell what they can.
     std::fs::write(at("tiles/3/5/readme.txt"), "x").unwrap();
@@ -463,12 +473,12 @@ fn a_folder_of_files_goes_in_and_out() {
     assert!(source.warnings()[0].contains("no metadata.json"));
     assert_eq!(read(&at("tiles")), tiles);
     std::fs::write(at("tiles/3/5/9.webp"), "x").unwrap();
-    let (code, _, error) = hypso(folder.path(), &["convert", "tiles", "c.pmtiles"]);
+    let (code, _, error) = hypso(folder.path(), &["convert", "tiles", "-o", "c.pmtiles"]);
     assert!(
         code == 1 && error.contains("3/5/9 lies outside of the zoom's grid") && !at("c.pmtiles").exists(),
         "{error}"
     );
-    ok(folder.path(), &["convert", "a.pmtiles", "tiles", "--overwrite"]);
+    ok(folder.path(), &["convert", "a.pmtiles", "-o", "tiles", "--overwrite"]);
     assert_eq!(read(&at("tiles")), tiles);
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "{left:?}");

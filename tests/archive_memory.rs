@@ -54,15 +54,15 @@ fn many_tiles_take_no_more_memory_than_the_limits_say() {
     }
     let parts = ["part0.mbtiles", "part1.mbtiles", "part2.mbtiles", "part3.mbtiles"];
     let merge = |output| [&["merge"][..], &parts[..], &["-o", output][..]].concat();
-    let base = peak(folder.path(), &["convert", "few.mbtiles", "few.pmtiles"]);
+    let base = peak(folder.path(), &["convert", "few.mbtiles", "-o", "few.pmtiles"]);
     assert!(base > 5.0, "{base}");
     // What may come on top: addresses (12 MB), caches, hashes of contents (24 bytes each), the sort of an index.
     let jobs: [(&str, Vec<&str>, f64); 5] = [
-        ("MBTiles to PMTiles", vec!["convert", "all.mbtiles", "a.pmtiles"], 55.0),
-        ("PMTiles to shared MBTiles", vec!["convert", "a.pmtiles", "b.mbtiles", "--dedup"], 90.0),
+        ("MBTiles to PMTiles", vec!["convert", "all.mbtiles", "-o", "a.pmtiles"], 55.0),
+        ("PMTiles to shared MBTiles", vec!["convert", "a.pmtiles", "-o", "b.mbtiles", "--dedup"], 90.0),
         ("four into MBTiles", merge("c.mbtiles"), 65.0),
         ("four into PMTiles", merge("d.pmtiles"), 75.0),
-        ("one into PMTiles, cut", vec!["extract", "all.mbtiles", "e.pmtiles", "--min-zoom", "10"], 55.0),
+        ("one into PMTiles, cut", vec!["extract", "all.mbtiles", "-o", "e.pmtiles", "--min-zoom", "10"], 55.0),
     ];
     for (what, arguments, more) in jobs {
         let found = peak(folder.path(), &arguments);

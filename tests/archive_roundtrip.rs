@@ -48,6 +48,12 @@ fn read(source: &dyn TileSource) -> Tiles {
         .collect()
 }
 
+/// All tiles, asked for zoom by zoom.
+fn by_zooms(source: &dyn TileSource) -> Vec<TileId> {
+    let of = |zoom| source.tiles_of(zoom).unwrap().map(|tile| tile.unwrap().id).collect::<Vec<_>>();
+    (0..32).flat_map(|zoom| of(zoom).into_iter().inspect(move |id| assert_eq!(id.zoom(), Some(zoom)))).collect()
+}
+
 fn pyramid(name: u8) -> Tiles {
     let leaf = TileCoord::new(6, 56, 25).unwrap();
     (0..=6).map(|z| (leaf.ancestor(z).unwrap().into(), webp(&[name, z]))).collect()
@@ -78,6 +84,7 @@ proptest! {
             prop_assert_eq!(summary.file_size, std::fs::metadata(&path).unwrap().len());
             let source = archive::open(&path).unwrap();
             prop_assert_eq!(&read(source.as_ref()), &tiles);
+            prop_assert!(by_zooms(source.as_ref()).iter().eq(tiles.keys()));
             prop_assert_eq!(source.tile_count().unwrap(), tiles.len() as u64);
             let zooms = tiles.keys().map(|id| id.zoom().unwrap());
             prop_assert_eq!(source.metadata().minzoom, zooms.clone().min());
@@ -116,6 +123,7 @@ fn an_archive_with_leaf_directories_holds_everything() {
     let header = *reader.header();
     assert!(header.leaf_length > 0 && header.root_offset + header.root_length <= 16_384, "{header:?}");
     assert_eq!(read(&reader), tiles);
+    assert!(by_zooms(&reader).iter().eq(tiles.keys()));
     for id in tiles.keys().step_by(997) {
         assert_eq!(reader.tile(id.coord().unwrap()).unwrap().as_ref(), tiles.get(id));
         assert_eq!(reader.tile(TileId(id.0 + 1).coord().unwrap()).unwrap(), None);

@@ -34,9 +34,9 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 const COMMANDS: [(&str, &[&str], &str); 4] = [
-    ("in.mbtiles", &["convert", "in.mbtiles", "out.pmtiles"], "out.pmtiles"),
-    ("in.pmtiles", &["convert", "in.pmtiles", "out.mbtiles", "--dedup"], "out.mbtiles"),
-    ("in.pmtiles", &["extract", "in.pmtiles", "out.pmtiles", "--min-zoom", "3"], "out.pmtiles"),
+    ("in.mbtiles", &["convert", "in.mbtiles", "-o", "out.pmtiles"], "out.pmtiles"),
+    ("in.pmtiles", &["convert", "in.pmtiles", "-o", "out.mbtiles", "--dedup"], "out.mbtiles"),
+    ("in.pmtiles", &["extract", "in.pmtiles", "-o", "out.pmtiles", "--min-zoom", "3"], "out.pmtiles"),
     ("in.mbtiles", &["merge", "in.mbtiles", "-o", "out.mbtiles"], "out.mbtiles"),
 ];
 

@@ -54,8 +54,8 @@ fn split_by_zoom_and_merged_again_the_archive_has_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     make(&folder.path().join("a.pmtiles"));
     let run = |args: &[&str]| hypso(folder.path(), args);
-    assert_eq!(run(&["convert", "a.pmtiles", "low.mbtiles", "--max-zoom", "2"]).0, 0);
-    assert_eq!(run(&["convert", "a.pmtiles", "high.pmtiles", "--min-zoom", "3"]).0, 0);
+    assert_eq!(run(&["convert", "a.pmtiles", "-o", "low.mbtiles", "--max-zoom", "2"]).0, 0);
+    assert_eq!(run(&["convert", "a.pmtiles", "-o", "high.pmtiles", "--min-zoom", "3"]).0, 0);
     let (code, out, _) = run(&["merge", "high.pmtiles", "low.mbtiles", "-o", "b.pmtiles"]);
     assert_eq!((code, out.contains("b.pmtiles: 8 tiles, 3 of them share a content")), (0, true), "{out}");
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
@@ -75,14 +75,18 @@ fn outputs_that_would_destroy_something_are_refused() {
     make(&folder.path().join("b.pmtiles"));
     let before = std::fs::read(folder.path().join("a.pmtiles")).unwrap();
     for (args, code, words) in [
-        (&["convert", "a.pmtiles", "b.pmtiles"][..], 1, "exists already; choose another name, or say --overwrite"),
-        (&["convert", "a.pmtiles", "./a.pmtiles", "--overwrite"], 2, "is an input as well"),
-        (&["convert", "a.pmtiles", "no/b.pmtiles"], 1, "does not exist"),
-        (&["convert", "a.pmtiles", "b.zip"], 2, "expected a name that ends in .mbtiles or .pmtiles, or a folder"),
-        (&["convert", "a.pmtiles", "c.pmtiles", "--min-zoom", "9"], 1, "none is chosen"),
-        (&["convert", "a.pmtiles", "c.pmtiles", "--bbox", "9", "0", "1", "2"], 2, "expected west < east"),
-        (&["convert", "a.pmtiles", "c.pmtiles", "--set", "name"], 2, "expected KEY=VALUE"),
-        (&["convert", "missing.pmtiles", "c.pmtiles"], 1, "check the path"),
+        (
+            &["convert", "a.pmtiles", "-o", "b.pmtiles"][..],
+            1,
+            "exists already; choose another name, or say --overwrite",
+        ),
+        (&["convert", "a.pmtiles", "-o", "./a.pmtiles", "--overwrite"], 2, "is an input as well"),
+        (&["convert", "a.pmtiles", "-o", "no/b.pmtiles"], 1, "does not exist"),
+        (&["convert", "a.pmtiles", "-o", "b.zip"], 2, "expected a name that ends in .mbtiles or .pmtiles, or a folder"),
+        (&["convert", "a.pmtiles", "-o", "c.pmtiles", "--min-zoom", "9"], 1, "none is chosen"),
+        (&["convert", "a.pmtiles", "-o", "c.pmtiles", "--bbox", "9", "0", "1", "2"], 2, "west below east"),
+        (&["convert", "a.pmtiles", "-o", "c.pmtiles", "--set", "name"], 2, "expected KEY=VALUE"),
+        (&["convert", "missing.pmtiles", "-o", "c.pmtiles"], 1, "check the path"),
         (&["merge", "a.pmtiles", "b.pmtiles", "-o", "a.pmtiles", "--overwrite"], 2, "is an input as well"),
         (&["merge", "a.pmtiles", "./a.pmtiles", "-o", "c.pmtiles"], 2, "is given twice"),
         (&["merge", "-o", "c.pmtiles"], 2, "required"),
@@ -149,7 +153,7 @@ fn verify_decodes_every_tile_and_ends_with_its_own_exit_code() {
     assert_eq!(hypso(folder.path(), &["verify", "missing.pmtiles"]).0, 1);
 
     make(&path);
-    let args = ["convert", "a.pmtiles", "c.mbtiles", "--set", "tileSize=512", "--set", "encoding="];
+    let args = ["convert", "a.pmtiles", "-o", "c.mbtiles", "--set", "tileSize=512", "--set", "encoding="];
     assert_eq!(hypso(folder.path(), &args).0, 0);
     let (code, out, _) = hypso(folder.path(), &["verify", "c.mbtiles"]);
     assert!(code == 3 && out.contains("tile 0/0/0: can't be decoded: has 64 pixels a side"), "{out}");

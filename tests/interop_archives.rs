@@ -1,7 +1,9 @@
-//! What we write, read by others: PyPI `pmtiles` and `pymbtiles`, and GDAL.
+//! What we write, read by others, and what they write, read by us: PyPI `pmtiles` and `pymbtiles`, GDAL, and the programs `mbtiles`
+//! and `versatiles`.
 //!
-//! A reader that isn't installed is skipped with a line that says so; under CI its absence is a failure.
-//! `HYPSO_PYTHON` names the interpreter, else `python3` is tried.
+//! A reader that isn't installed is skipped with a line that says so; under CI its absence is a failure, but for the two programs,
+//! which take half an hour to build (`cargo install mbtiles --version 0.19.1 --locked`, `cargo install versatiles --version 5.3.0
+//! --locked --no-default-features --features cli`). `HYPSO_PYTHON` names the interpreter, else `python3` is tried.
 #![cfg(feature = "engine")]
 
 use std::collections::BTreeMap;
@@ -191,6 +193,73 @@ fn archives_that_others_write_are_read() {
         let source = archive::open(&theirs).unwrap();
         let id = source.ids().unwrap().next().unwrap().unwrap().coord().unwrap();
         assert!(id.bounds().overlaps(&hypso::tile::Bounds::new(0.0, 0.0, 10_000.0, 10_000.0)), "{id}");
+    }
+}
+
+/// Runs a program that reads or writes archives, which has to end well; what it says comes back.
+fn succeeds(program: &str, args: &[&std::ffi::OsStr]) -> String {
+    let output = Command::new(program).args(args).output().unwrap();
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(output.status.success(), "{program} {args:?}: {said}");
+    said
+}
+
+/// True where the program is found; it is no part of what CI installs.
+fn on_path(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!("skipped: the program {program} is not on the path");
+    }
+    found
+}
+
+/// All tiles of an archive that others wrote, which has no errors.
+fn sound(path: &Path) -> Tiles {
+    let report = archive::verify(path, VerifyOptions::default(), &|_, _| Ok(()), &Silent).unwrap();
+    assert_eq!(report.errors, 0, "{}: {:?}", path.display(), report.problems);
+    let source = archive::open(path).unwrap();
+    let ids = source.ids().unwrap().map(|id| id.unwrap());
+    ids.map(|id| (id, source.tile(id.coord().unwrap()).unwrap().unwrap())).collect()
+}
+
+#[test]
+fn the_program_mbtiles_validates_what_we_write_and_we_read_its_schemas() {
+    if !on_path("mbtiles") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let tiles = many_tiles();
+    for dedup in [false, true] {
+        let ours = folder.path().join(format!("ours-{dedup}.mbtiles"));
+        write(&ours, &tiles, dedup);
+        let validate = ["validate", "--integrity-check", "full", "--agg-hash", "off"].map(AsRef::as_ref);
+        succeeds("mbtiles", &[&validate[..], &[ours.as_os_str()]].concat());
+        for schema in ["flat", "flat-with-hash", "normalized"] {
+            let theirs = folder.path().join(format!("{dedup}-{schema}.mbtiles"));
+            let copy = ["copy", "--mbtiles-type", schema].map(AsRef::as_ref);
+            succeeds("mbtiles", &[&copy[..], &[ours.as_os_str(), theirs.as_os_str()]].concat());
+            assert!(sound(&theirs) == tiles, "{schema}");
+            assert_eq!(archive::open(&theirs).unwrap().metadata().encoding, Some(TileEncoding::Terrarium));
+        }
+    }
+}
+
+#[test]
+fn the_program_versatiles_reads_what_we_write_and_we_read_what_it_writes() {
+    if !on_path("versatiles") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let tiles = many_tiles();
+    for (dedup, kind) in [(false, "mbtiles"), (true, "mbtiles"), (true, "pmtiles")] {
+        let ours = folder.path().join(format!("ours-{dedup}.{kind}"));
+        write(&ours, &tiles, dedup);
+        succeeds("versatiles", &["probe".as_ref(), ours.as_os_str()]);
+        for other in ["mbtiles", "pmtiles"] {
+            let theirs = folder.path().join(format!("{dedup}-{kind}.{other}"));
+            succeeds("versatiles", &["convert".as_ref(), ours.as_os_str(), theirs.as_os_str()]);
+            assert!(sound(&theirs) == tiles, "{kind} to {other}");
+        }
     }
 }
 

@@ -44,11 +44,12 @@ impl Stored {
 pub(super) struct Contents {
     table: HashTable<Stored>,
     limit: usize,
+    forgot: bool,
 }
 
 impl Default for Contents {
     fn default() -> Self {
-        Self { table: HashTable::new(), limit: REMEMBERED }
+        Self { table: HashTable::new(), limit: REMEMBERED, forgot: false }
     }
 }
 
@@ -60,9 +61,20 @@ impl Contents {
         Some(u64::from(stored.place[0]) | u64::from(stored.place[1] & !REPEATED) << 32)
     }
 
+    #[cfg(test)]
+    pub(super) fn with_limit(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// True where a content may have been stored again, because there were too many to remember all.
+    pub(super) fn forgot(&self) -> bool {
+        self.forgot
+    }
+
     /// Remembers a content that wasn't found; places are below 2^63.
     pub(super) fn insert(&mut self, hash: ContentHash, place: u64) {
         if self.table.len() >= self.limit {
+            self.forgot = true;
             self.table.retain(|stored| stored.place[1] & REPEATED != 0);
             if self.table.len() > self.limit / 2 {
                 // Too many repeat: start afresh rather than sweep again and again.

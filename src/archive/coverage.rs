@@ -34,6 +34,16 @@ impl Coverage {
         Self::default()
     }
 
+    /// Of an archive of which only the coarsest and the finest zoom are known.
+    pub(super) fn of_zooms(zooms: Option<(u8, u8)>) -> Self {
+        let mut tiles = Vec::new();
+        if let Some((min, max)) = zooms {
+            tiles.resize(usize::from(max) + 1, 0);
+            (tiles[usize::from(min)], tiles[usize::from(max)]) = (1, 1);
+        }
+        Self { tiles, ..Self::default() }
+    }
+
     /// The zooms that have tiles: coarsest and finest.
     pub(super) fn zooms(&self) -> Option<(u8, u8)> {
         let min = self.tiles.iter().position(|&n| n > 0)?;

@@ -44,7 +44,15 @@ pub(crate) struct Join<'a> {
 
 impl<'a> Join<'a> {
     pub(crate) fn new(inputs: &[&'a dyn TileSource]) -> Result<Self> {
-        let cursors = inputs.iter().map(|input| input.tiles()).collect::<Result<Vec<_>>>()?;
+        Self::of(inputs.iter().map(|input| input.tiles()).collect::<Result<_>>()?)
+    }
+
+    /// The tiles of one zoom.
+    pub(crate) fn of_zoom(inputs: &[&'a dyn TileSource], zoom: u8) -> Result<Self> {
+        Self::of(inputs.iter().map(|input| input.tiles_of(zoom)).collect::<Result<_>>()?)
+    }
+
+    fn of(cursors: Vec<LocatedTiles<'a>>) -> Result<Self> {
         let mut join = Self { current: vec![None; cursors.len()], cursors, heads: BinaryHeap::new(), failed: false };
         for n in 0..join.cursors.len() {
             join.advance(n)?;

@@ -4,7 +4,7 @@ use std::thread;
 
 use super::coverage::Coverage;
 use super::join::Join;
-use super::mbtiles::MbtilesReader;
+use super::mbtiles::{Checked, MbtilesReader};
 use super::pipeline::read_all;
 use super::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
@@ -144,36 +144,51 @@ pub fn merge(
     sink.finish()
 }
 
+/// Inputs of more bytes are compared for overlaps while they are copied, so that nobody waits for the end to hear of one.
+const LARGE: u64 = 4 << 30;
+
 /// Copies plain MBTiles that share no tile into plain MBTiles. False, and nothing done, where that is not what they are.
+///
+/// What is small and has bounds is just copied: the output's index tells whether a tile stands in two inputs.
 fn copy_whole(
     inputs: &[&dyn TileSource],
     sink: &mut dyn TileSink,
     on_overlap: OnOverlap,
     progress: &dyn Progress,
 ) -> Result<bool> {
+    let bounded = sink.metadata_mut().bounds.is_some();
     let Some(output) = sink.as_mbtiles().filter(|output| output.is_plain_and_empty()) else { return Ok(false) };
     let Some(readers) = inputs.iter().map(|input| input.as_mbtiles()).collect::<Option<Vec<_>>>() else {
         return Ok(false);
     };
+    let bytes = inputs.iter().map(|input| std::fs::metadata(input.path()).map_or(u64::MAX, |facts| facts.len()));
+    let small = bytes.fold(0, u64::saturating_add) <= LARGE;
     let check = || {
+        if small && bounded && on_overlap == OnOverlap::Error {
+            return plain_rows(&readers);
+        }
         // One thread looks at the contents while this one compares the addresses.
-        let (bytes, coverage) = thread::scope(|scope| {
-            let bytes = scope.spawn(|| plain_bytes(&readers));
+        let (rows, coverage) = thread::scope(|scope| {
+            let rows = scope.spawn(|| plain_rows(&readers));
             let coverage = joint_coverage(inputs, on_overlap, progress);
             let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
-            (bytes.join().unwrap_or_else(lost), coverage)
+            (rows.join().unwrap_or_else(lost), coverage)
         });
-        Ok(coverage?.zip(bytes?))
+        let (coverage, checked) = (coverage?, rows?);
+        Ok(coverage.zip(checked).map(|(coverage, checked)| {
+            let rows = coverage.tiles.iter().sum();
+            Checked { coverage: Some(coverage), rows, ..checked }
+        }))
     };
     output.copy(&readers, check, progress)
 }
 
-/// The bytes of all contents; `None` where some rows can't be copied as they are.
-fn plain_bytes(readers: &[&MbtilesReader]) -> Result<Option<u64>> {
-    let mut sum = 0;
+/// Rows and bytes of all inputs; `None` where some rows can't be copied as they are.
+fn plain_rows(readers: &[&MbtilesReader]) -> Result<Option<Checked>> {
+    let mut sum = Checked::default();
     for reader in readers {
-        let Some(bytes) = reader.plain_bytes()? else { return Ok(None) };
-        sum += bytes;
+        let Some((rows, bytes)) = reader.plain_rows()? else { return Ok(None) };
+        (sum.rows, sum.bytes) = (sum.rows + rows, sum.bytes + bytes);
     }
     Ok(Some(sum))
 }

@@ -78,6 +78,28 @@ pub(crate) fn in_order<J: Send, R: Send>(
     })
 }
 
+/// Has a thread of its own make the items, a few ahead of `work`, which takes them in their order.
+///
+/// # Errors
+/// Those of `work`.
+fn ahead<T: Send>(
+    items: impl Iterator<Item = T> + Send,
+    work: impl FnOnce(&mut dyn Iterator<Item = T>) -> Result<()>,
+) -> Result<()> {
+    thread::scope(|scope| {
+        let (give, made) = sync_channel(AHEAD);
+        scope.spawn(move || {
+            for item in items {
+                // Nobody listens any more: the work was given up.
+                if give.send(item).is_err() {
+                    return;
+                }
+            }
+        });
+        work(&mut made.into_iter())
+    })
+}
+
 /// How many threads read tiles.
 pub(crate) fn threads() -> usize {
     thread::available_parallelism().map_or(1, |n| n.get())
@@ -101,13 +123,14 @@ impl Batch {
     }
 }
 
-/// Reads the chosen tiles, each from the input of its number, and gives them to `take` in their order.
+/// Reads the chosen tiles, each from the input of its number, and gives them to `take` in their order. They are chosen on one thread,
+/// read on several, and taken on this one.
 ///
 /// # Errors
 /// Those of the inputs, of `chosen` and of `take`; [`Error::Interrupted`] where the user asked to stop.
 pub(super) fn read_all(
     inputs: &[&dyn TileSource],
-    chosen: impl Iterator<Item = Result<(usize, Located)>>,
+    chosen: impl Iterator<Item = Result<(usize, Located)>> + Send,
     progress: &dyn Progress,
     mut take: impl FnMut(TileCoord, &[u8]) -> Result<()>,
 ) -> Result<()> {
@@ -135,7 +158,7 @@ pub(super) fn read_all(
     };
     let size = AtomicUsize::new(BATCH);
     let batches = batches_of(chosen, || size.load(Ordering::Relaxed), progress);
-    in_order(threads(), batches, read, |batch: Batch| {
+    let take = |batch: Batch| {
         let mean = batch.data.len() / batch.tiles.len().max(1);
         size.store((BATCH_BYTES / mean.max(1)).clamp(8, 1024), Ordering::Relaxed);
         for (tile, bytes) in batch.iter() {
@@ -143,7 +166,8 @@ pub(super) fn read_all(
         }
         progress.advance(batch.tiles.len() as u64);
         Ok(())
-    })
+    };
+    ahead(batches, |batches| in_order(threads(), batches, read, take))
 }
 
 fn beyond(id: TileId) -> Error {

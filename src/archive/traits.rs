@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
-use super::{ArchiveKind, ArchiveMetadata};
+use super::{ArchiveKind, ArchiveMetadata, ScratchFile};
 use crate::error::Result;
 use crate::tile::{TileCoord, TileId};
 
@@ -36,7 +36,7 @@ impl Located {
 }
 
 /// An archive's tiles with their places, in ascending order of identifiers, each once.
-pub type LocatedTiles<'a> = Box<dyn Iterator<Item = Result<Located>> + 'a>;
+pub type LocatedTiles<'a> = Box<dyn Iterator<Item = Result<Located>> + Send + 'a>;
 
 /// Tiles that follow each other in [`TileId`] order and share one content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,12 @@ pub trait TileSource: Send + Sync {
     /// # Errors
     /// Where the file can't be read, is damaged, or holds an address outside of its zoom's grid.
     fn tiles(&self) -> Result<LocatedTiles<'_>>;
+
+    /// As [`TileSource::tiles`], of one zoom alone.
+    ///
+    /// # Errors
+    /// As [`TileSource::tiles`].
+    fn tiles_of(&self, zoom: u8) -> Result<LocatedTiles<'_>>;
 
     /// Appends the bytes of a tile that [`TileSource::tiles`] gave. Threads read at the same time.
     ///
@@ -153,6 +159,12 @@ pub trait TileSink: Send {
     fn as_mbtiles(&mut self) -> Option<&mut MbtilesWriter> {
         None
     }
+
+    /// An unnamed file on the volume of the archive, for what doesn't fit in memory.
+    ///
+    /// # Errors
+    /// Where the folder can't be written.
+    fn scratch(&self) -> Result<ScratchFile>;
 
     /// The metadata, which are written at the end.
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata;

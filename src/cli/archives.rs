@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{output, say};
 use crate::archive::{self, ArchiveMetadata, ArchiveSummary, CreateOptions, Polygons, Selection, TileSink, TileSource};
 use crate::error::{Error, Result};
+use crate::terrain::WebpEncoder;
+use crate::terrain::webp::Level;
 
 /// How an output is written.
 #[derive(Debug, clap::Args)]
@@ -20,6 +22,32 @@ pub struct OutputArgs {
 impl OutputArgs {
     pub fn create(&self, path: &Path, metadata: &ArchiveMetadata) -> Result<Box<dyn TileSink>> {
         archive::create_with(path, metadata, CreateOptions { overwrite: self.overwrite, dedup: self.dedup })
+    }
+}
+
+/// How tiles are encoded that are not copied.
+#[derive(Debug, clap::Args)]
+pub struct EncoderArgs {
+    /// fast, default or small: how much time the images are worth [default: default]. Changes bytes, and no pixel.
+    #[arg(long, value_name = "LEVEL")]
+    encoder_level: Option<String>,
+    /// hypso or libwebp: who writes WebP [default: hypso]. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, and no
+    /// pixel.
+    #[arg(long, value_name = "ENCODER")]
+    encoder: Option<String>,
+}
+
+impl EncoderArgs {
+    pub fn is_empty(&self) -> bool {
+        self.encoder_level.is_none() && self.encoder.is_none()
+    }
+
+    pub fn level(&self) -> Result<Option<Level>> {
+        self.encoder_level.as_deref().map(str::parse).transpose()
+    }
+
+    pub fn encoder(&self) -> Result<Option<WebpEncoder>> {
+        self.encoder.as_deref().map(str::parse).transpose()
     }
 }
 
@@ -42,6 +70,7 @@ pub struct PartArgs {
 
 impl PartArgs {
     pub fn selection(&self) -> Result<Selection> {
+        self.bbox.as_deref().map(super::query::bbox).transpose()?;
         let bbox = self.bbox.as_deref().and_then(|b| <[f64; 4]>::try_from(b).ok());
         let polygons = self.polygon.as_deref().map(Polygons::read).transpose()?;
         Ok(Selection { min_zoom: self.min_zoom, max_zoom: self.max_zoom, bbox, polygons })

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::archives::{self, OutputArgs, PartArgs, refuse_input_as_output, report};
+use super::archives::{self, EncoderArgs, OutputArgs, PartArgs, refuse_input_as_output, report};
 use super::progress::{self, Terminal};
 use super::{Outcome, exit};
 use crate::archive;
@@ -12,7 +12,8 @@ use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 
 /// Convert an archive between MBTiles, PMTiles and a folder of files; encode its tiles anew.
 ///
-/// Tiles are copied byte by byte, unless --encoding, --tile-format, --tile-size or --vertical-resolution ask for other ones.
+/// Tiles are copied byte by byte, unless --encoding, --tile-format, --tile-size, --vertical-resolution, --encoder or
+/// --encoder-level ask for other ones.
 /// PMTiles come out clustered, with equal tiles stored once; zooms are counted anew, and MBTiles get the unique index and the
 /// metadata rows that other writers leave out. A name without an extension is a folder of files {z}/{x}/{y}.
 ///
@@ -20,12 +21,13 @@ use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 /// through. Tiles of 512 pixels become 256 one zoom deeper, pixel by pixel, and the other way round.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso convert japan.mbtiles japan.pmtiles\n  hypso convert japan.pmtiles japan/ && ls japan/12\n  hypso convert old.mbtiles new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert japan.pmtiles mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
+    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
 )]
 pub struct Args {
     /// The archive to read; its content says what it is.
     input: PathBuf,
     /// The archive to write: .pmtiles, .mbtiles, or a folder.
+    #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]
     part: PartArgs,
@@ -44,6 +46,8 @@ pub struct Args {
     /// Set a value of the metadata: name, description, attribution, version, type, encoding, tileSize, or any other key.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    #[command(flatten)]
+    images: EncoderArgs,
     #[command(flatten)]
     out: OutputArgs,
 }
@@ -73,7 +77,7 @@ enum Vertical {
 }
 
 impl Args {
-    fn recoding(&self) -> Option<RecodeOptions> {
+    fn recoding(&self) -> Result<Option<RecodeOptions>> {
         let options = RecodeOptions {
             encoding: self.encoding.map(|name| match name {
                 EncodingName::Terrarium => Encoding::Terrarium,
@@ -88,8 +92,10 @@ impl Args {
                 Vertical::ByZoom => VerticalResolution::ByZoom,
                 Vertical::Full => VerticalResolution::Full,
             }),
+            encoder: self.images.encoder()?,
+            level: self.images.level()?,
         };
-        (options != RecodeOptions::default()).then_some(options)
+        Ok((options != RecodeOptions::default()).then_some(options))
     }
 }
 
@@ -99,7 +105,7 @@ pub fn run(args: &Args) -> Outcome {
     let source = archives::open(&args.input)?;
     refuse_input_as_output(&args.input, &args.output)?;
     let mut metadata = selection.metadata(source.as_ref())?;
-    let recoding = args.recoding();
+    let recoding = args.recoding()?;
     if let Some(options) = recoding {
         metadata = pixels::recoded_metadata(source.as_ref(), options, metadata)?;
     }

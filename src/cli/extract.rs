@@ -12,12 +12,13 @@ use crate::archive;
 /// Tiles that share area with box and polygons are taken, whole and byte by byte.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso extract japan.pmtiles fuji.pmtiles --bbox 138.6 35.2 138.9 35.5\n  hypso extract japan.pmtiles shizuoka.mbtiles --polygon shizuoka.geojson --max-zoom 14"
+    after_help = "Examples:\n  hypso extract japan.pmtiles -o fuji.pmtiles --bbox 138.6 35.2 138.9 35.5\n  hypso extract japan.pmtiles -o shizuoka.mbtiles --polygon shizuoka.geojson --max-zoom 14"
 )]
 pub struct Args {
     /// The archive to read.
     input: PathBuf,
     /// The archive to write: .pmtiles, .mbtiles, or a folder.
+    #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]
     part: PartArgs,

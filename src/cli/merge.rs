@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::archives::{self, OutputArgs, refuse_input_as_output, report};
+use super::archives::{self, EncoderArgs, OutputArgs, refuse_input_as_output, report};
 use super::progress::{self, Terminal};
 use super::{Outcome, exit, usage};
 use crate::archive::{self, TileEncoding, TileSource};
@@ -15,9 +15,9 @@ use crate::pixels::{self, LineageMerge, PixelMerge, Rule};
 /// Attributions and lists of sources are joined, bounds and zooms united; name and all else come from the first input that
 /// has them.
 ///
-/// With --on-overlap pixels, tiles that several inputs hold are decoded and merged pixel by pixel: at each zoom by itself, so
-/// that where areas meet a coarser tile is not exactly the mean of the finer ones. Tiles of one input are copied byte by byte.
-/// Lineage archives are merged by the names in their legends.
+/// With --on-overlap pixels, tiles that several inputs hold are decoded and merged pixel by pixel, and above them each coarser tile
+/// is the mean of the merged finer ones. Other tiles are copied byte by byte. Lineage archives are merged by the names in
+/// their legends; a coarser pixel has the source of most of the finer ones.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso merge japan_z0-10.mbtiles japan_z11-12.mbtiles japan_z13.mbtiles -o japan.pmtiles\n  hypso merge update.pmtiles japan.pmtiles -o new.pmtiles --on-overlap first\n  hypso merge lidar.pmtiles srtm.pmtiles -o both.pmtiles --on-overlap pixels --nodata 0 --lineage"
@@ -35,12 +35,14 @@ pub struct Args {
     /// Which value a pixel takes that several inputs hold [default: first].
     #[arg(long, value_enum)]
     pixel_rule: Option<PixelRule>,
-    /// A height that means nodata, metres, besides masks and transparent pixels.
+    /// A height that means nodata, metres, besides masks and transparent pixels, in tiles that several inputs hold.
     #[arg(long, value_name = "METRES", allow_negative_numbers = true)]
     nodata: Option<f64>,
     /// Merge the lineage too: NAME-lineage beside each input, into one beside the output.
     #[arg(long)]
     lineage: bool,
+    #[command(flatten)]
+    images: EncoderArgs,
     #[command(flatten)]
     out: OutputArgs,
 }
@@ -72,8 +74,11 @@ enum PixelRule {
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
     let by_pixels = args.on_overlap == OnOverlap::Pixels;
-    if !by_pixels && (args.pixel_rule.is_some() || args.nodata.is_some() || args.lineage) {
-        return usage("--pixel-rule, --nodata, --lineage", "are for --on-overlap pixels; add it or leave them out");
+    if !by_pixels && (args.pixel_rule.is_some() || args.nodata.is_some() || args.lineage || !args.images.is_empty()) {
+        return usage(
+            "--pixel-rule, --nodata, --lineage, --encoder, --encoder-level",
+            "are for --on-overlap pixels; add it or leave them out",
+        );
     }
     let opened = open_all(&args.inputs, &args.output)?;
     let inputs: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
@@ -84,14 +89,16 @@ pub fn run(args: &Args) -> Outcome {
         OnOverlap::First => archive::OnOverlap::First,
         OnOverlap::Last => archive::OnOverlap::Last,
         OnOverlap::Pixels if metadata.encoding == Some(TileEncoding::Lineage) => {
-            if args.pixel_rule.is_some_and(|rule| rule != PixelRule::First) || args.nodata.is_some() || args.lineage {
+            let rule = args.pixel_rule.is_some_and(|rule| rule != PixelRule::First);
+            if rule || args.nodata.is_some() || args.lineage || args.images.level()?.is_some() {
                 return usage(
-                    "--pixel-rule, --nodata, --lineage",
+                    "--pixel-rule, --nodata, --lineage, --encoder-level",
                     "are for heights; lineage is merged by the order of the inputs",
                 );
             }
+            let encoder = args.images.encoder()?.unwrap_or_default();
             let sink = args.out.create(&args.output, &pixels::merged_lineage_metadata(&inputs)?)?;
-            report(&args.output, &pixels::merge_lineage(&inputs, sink, &progress)?)?;
+            report(&args.output, &pixels::merge_lineage(&inputs, sink, encoder, &progress)?)?;
             return Ok(exit::OK);
         }
         OnOverlap::Pixels => return merge_heights(args, &inputs, &metadata, &progress),
@@ -116,6 +123,8 @@ fn merge_heights(
             Some(PixelRule::Mean) => Rule::Mean,
         },
         nodata: args.nodata,
+        encoder: args.images.encoder()?.unwrap_or_default(),
+        level: args.images.level()?.unwrap_or_default(),
     };
     if args.nodata.is_some_and(|v| !v.is_finite()) {
         return usage("--nodata", "expected a number of metres");

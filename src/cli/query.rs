@@ -96,7 +96,7 @@ pub fn bbox(b: &[f64]) -> Result<Bounds, Error> {
     check_degrees("--bbox", &[b[0], b[2]], &[b[1], b[3]])?;
     if b[0] >= b[2] || b[1] >= b[3] {
         let problem = format!(
-            "{} {} {} {} has no area; give west south east north, west below east and south below north",
+            "{} {} {} {} has no area; give west south east north, west below east and south below north; across 180 degrees, take each side by itself",
             b[0], b[1], b[2], b[3]
         );
         return Err(Error::argument("--bbox", problem));

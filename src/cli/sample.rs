@@ -8,10 +8,13 @@ use crate::sample::{self, Size};
 
 /// Make a sample: an island that does not exist, surveyed at 30 m, 10 m and 2 m.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hypso sample demo\n  hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles")]
+#[command(
+    after_help = "Example:\n  hypso sample -o demo\n  hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles"
+)]
 pub struct Args {
     /// The folder to make.
-    folder: PathBuf,
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
     /// Another number makes another island.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -31,15 +34,15 @@ pub fn run(args: &Args) -> Outcome {
         "large" => Size::Large,
         _ => Size::Demo,
     };
-    let made = sample::write(&args.folder, size, args.seed, args.overwrite, &Terminal::default())?;
+    let made = sample::write(&args.output, size, args.seed, args.overwrite, &Terminal::default())?;
     super::say(&format!(
         "{}: {} rasters, {}, {}",
-        args.folder.display(),
+        args.output.display(),
         made.files,
         output::bytes(made.bytes),
         output::duration(started.elapsed())
     ));
     let sources: Vec<String> = made.sources.iter().map(|s| s.display().to_string()).collect();
-    super::say(&format!("next: hypso tiles {} -o {}.pmtiles", sources.join(" "), args.folder.display()));
+    super::say(&format!("next: hypso tiles {} -o {}.pmtiles", sources.join(" "), args.output.display()));
     Ok(exit::OK)
 }

@@ -15,7 +15,7 @@ use crate::archive::{
 use crate::error::{Error, Result};
 use crate::pixels::{self, Coding};
 use crate::store::Store;
-use crate::terrain::{self, Encoding, ImageFormat, TileCodec, VerticalResolution};
+use crate::terrain::{self, Encoding, ImageFormat, TileCodec};
 use crate::tile::{TileCoord, TileId};
 
 /// Verify an archive: structure, counts, metadata, and that every tile decodes.
@@ -126,14 +126,7 @@ fn decode(metadata: &ArchiveMetadata, coord: TileCoord, bytes: &[u8], heights: &
         Some(TileEncoding::Mapbox) => Encoding::Mapbox,
         _ => Encoding::Terrarium,
     };
-    let codec = TileCodec {
-        encoding,
-        format,
-        vertical: VerticalResolution::Full,
-        nodata_elevation: 0.0,
-        level: crate::terrain::webp::Level::Default,
-        encoder: crate::terrain::WebpEncoder::Hypso,
-    };
+    let codec = TileCodec::new(encoding, format);
     let tile = codec.decode(bytes)?;
     if metadata.encoding.is_some() {
         let range = tile.range();

@@ -4,11 +4,53 @@ use serde_json::Value;
 
 use crate::archive::{ArchiveMetadata, TileEncoding, TileFormat, TileSource};
 use crate::error::{Error, Result};
-use crate::terrain::webp::Level;
-use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
+use crate::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
 
 /// The key of the vertical resolution: `by-zoom`, `full`, or the step in words.
 pub(super) const VERTICAL: &str = "vertical_resolution";
+/// The key that says by how many zooms the steps by zoom are off, which tiles of another size than they were made with are.
+pub(super) const OFFSET: &str = "vertical_zoom_offset";
+
+/// How far heights are rounded at each zoom, out of the metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Steps {
+    /// What is added to a zoom to get the one whose step the heights have.
+    pub(super) offset: i32,
+    pub(super) by_zoom: bool,
+    /// The heights went through steps of 0.1 m after their means were taken.
+    coarse: bool,
+}
+
+impl Steps {
+    pub(super) fn of(metadata: &ArchiveMetadata) -> Self {
+        let text = metadata.other.get(VERTICAL).and_then(Value::as_str).unwrap_or_default();
+        let offset = metadata.other.get(OFFSET).and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()));
+        Self {
+            offset: offset.map_or(0, |zooms| zooms.clamp(-31, 31) as i32),
+            by_zoom: text.starts_with("by-zoom"),
+            coarse: text.ends_with("0.1 m"),
+        }
+    }
+
+    /// Rounds heights as those of zoom `z` are. Above the world's one tile of 512 pixels nothing is rounded.
+    pub(super) fn round(self, codec: &TileCodec, z: u8, tile: &mut ElevationTile) {
+        match u8::try_from(i32::from(z) + self.offset) {
+            Ok(zoom) => codec.quantize(zoom, tile),
+            Err(_) => TileCodec { vertical: VerticalResolution::Full, ..*codec }.quantize(z, tile),
+        };
+    }
+
+    /// How far a coarser tile may be from the mean of the finer ones as encoded, metres: 0, but where both were rounded to 0.1 m
+    /// afterwards. Then finer tile, coarser tile and mean are each off by half of that, besides the step by zoom.
+    pub(super) fn slack(self, z: u8) -> f64 {
+        if !self.coarse {
+            return 0.0;
+        }
+        let zoom = u8::try_from(i32::from(z) + self.offset).unwrap_or(0);
+        let step = if self.by_zoom { VerticalResolution::ByZoom.step(zoom) } else { 0.0 };
+        step / 2.0 + 0.15 + 1.0 / 256.0
+    }
+}
 
 /// What the tiles of an archive hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +84,7 @@ impl Coding {
                 return Err(Error::invalid(
                     "encoding",
                     "is not said by the metadata",
-                    "write it into a copy with `hypso convert IN OUT --set encoding=terrarium` (or mapbox)",
+                    "write it into a copy with `hypso convert IN -o OUT --set encoding=terrarium` (or mapbox)",
                 ));
             }
         };
@@ -50,12 +92,9 @@ impl Coding {
         let nodata = metadata.other.get("nodata_elevation");
         let nodata = nodata.and_then(|v| v.as_f64().or_else(|| v.as_str()?.trim().parse().ok()));
         Ok(Self::Elevation(TileCodec {
-            encoding,
-            format,
             vertical: if by_zoom { VerticalResolution::ByZoom } else { VerticalResolution::Full },
             nodata_elevation: nodata.filter(|v| v.is_finite()).unwrap_or(0.0),
-            level: Level::Default,
-            encoder: crate::terrain::WebpEncoder::Hypso,
+            ..TileCodec::new(encoding, format)
         }))
     }
 }

@@ -3,8 +3,7 @@
 use super::coding::{Coding, image_format};
 use crate::archive::{PixelDifference, TileSource};
 use crate::error::Result;
-use crate::terrain::webp::Level;
-use crate::terrain::{self, ElevationTile, Encoding, TileCodec, VerticalResolution};
+use crate::terrain::{self, ElevationTile, Encoding, TileCodec};
 use crate::tile::TileCoord;
 
 /// What the pixels of one archive are compared as.
@@ -22,17 +21,8 @@ impl Kind {
         match Coding::of(source) {
             Ok(Coding::Elevation(codec)) => Self::Heights(codec),
             Ok(Coding::Lineage(_)) => Self::Lineage,
-            Err(_) => image_format(&source.metadata().format).map_or(Self::Unknown, |format| {
-                let vertical = VerticalResolution::Full;
-                Self::Picture(TileCodec {
-                    encoding: Encoding::Terrarium,
-                    format,
-                    vertical,
-                    nodata_elevation: 0.0,
-                    level: Level::Default,
-                    encoder: crate::terrain::WebpEncoder::Hypso,
-                })
-            }),
+            Err(_) => image_format(&source.metadata().format)
+                .map_or(Self::Unknown, |format| Self::Picture(TileCodec::new(Encoding::Terrarium, format))),
         }
     }
 }

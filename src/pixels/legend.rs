@@ -59,6 +59,12 @@ impl Legends {
         self.tables[input][usize::from(source)]
     }
 
+    /// True where the sources of `input` keep their order, so that ties between them end as they did.
+    pub(super) fn keeps_order(&self, input: usize) -> bool {
+        let known = self.tables[input].iter().filter(|number| **number != NO_SOURCE);
+        known.is_sorted()
+    }
+
     /// True where the tiles of `input` stay as they are.
     pub(super) fn keeps(&self, input: usize) -> bool {
         let known = self.tables[input].iter().enumerate().filter(|(_, number)| **number != NO_SOURCE);

@@ -1,31 +1,35 @@
 //! Archives that overlap, merged pixel by pixel, with their lineage where they have one.
 //!
-//! Every zoom is merged by itself. A tile that one input holds alone is copied byte by byte; one that several hold is
-//! decoded, combined by the [`Rule`] and encoded again, unless the first input gives every pixel of it.
+//! From the finest zoom to the coarsest. A tile that one input holds alone, with all that lies below it, is copied byte by byte.
+//! Every other one is decoded: its pixels are means of the finer tiles of the output where these have values, and else combined
+//! by the [`Rule`]. It is encoded again, unless that is what an input has. So the output is a pyramid where the inputs are.
 
 use serde_json::Value;
 
-use super::coding::{Coding, VERTICAL};
-use super::combine::{NO_INPUT, Rule, combine};
+use super::coding::{Coding, OFFSET, Steps, VERTICAL};
+use super::combine::{Rule, combine};
 use super::legend::{Legends, unite_sources};
-use crate::archive::join::{Holders, Join};
-use crate::archive::pipeline::{batches, in_order, threads};
-use crate::archive::{self, ArchiveMetadata, ArchiveSummary, TileSink, TileSource};
+use super::lineage::{self, Lineage};
+use super::pyramid::{self, Content, Finer, HEIGHTS, LINEAGE, Merger, PLANES, Place};
+use crate::archive::join::Holders;
+use crate::archive::{self, ArchiveMetadata, ArchiveSummary, Located, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::terrain::{self, ElevationTile, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution};
+use crate::terrain::webp::Level;
+use crate::terrain::{self, ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
 use crate::tile::TileCoord;
-
-/// Tiles in one piece of work.
-const BATCH: usize = 8;
 
 /// How overlapping pixels are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct PixelMerge {
     /// Which value wins.
     pub rule: Rule,
-    /// A height that means nodata, metres, besides masks and transparent pixels.
+    /// A height that means nodata, metres, besides masks and transparent pixels, in tiles that several inputs hold.
     pub nodata: Option<f64>,
+    /// Who writes WebP.
+    pub encoder: WebpEncoder,
+    /// How much time the images are worth.
+    pub level: Level,
 }
 
 /// The lineage archives of the inputs, in the same order, and where the merged lineage goes.
@@ -61,6 +65,9 @@ fn unite_lists(metadata: &mut ArchiveMetadata, inputs: &[&dyn TileSource]) {
 /// Merges archives of heights pixel by pixel into `sink`, which [`archive::merged_metadata`] described, and finishes it; with
 /// `lineage`, its pixels follow the heights that won. Gives the lineage's summary as well.
 ///
+/// Runs on all processors and holds a few tiles a thread. Beside the output it takes the space of the tiles that are encoded
+/// again, and 36 bytes for each other one.
+///
 /// # Errors
 /// Where the inputs differ in encoding or tile size, are no heights, can't be read, or a tile can't be decoded; where a sink
 /// can't be written or the user interrupts.
@@ -75,7 +82,9 @@ pub fn merge_pixels(
     let mut codecs = Vec::new();
     for input in inputs {
         match Coding::of(*input)? {
-            Coding::Elevation(codec) => codecs.push(codec),
+            Coding::Elevation(codec) => {
+                codecs.push(TileCodec { encoder: options.encoder, level: options.level, ..codec })
+            }
             Coding::Lineage(_) => {
                 let problem = "holds lineage; merge it alone, or beside its heights with --lineage";
                 return Err(Error::argument(input.path().display().to_string(), problem));
@@ -83,138 +92,159 @@ pub fn merge_pixels(
         }
     }
     unite_lists(sink.metadata_mut(), inputs);
-    let codec = merged_codec(&codecs, sink.metadata_mut())?;
-    let (rows, mut lineage_sink) = match lineage {
+    let codec = merged_codec(&codecs, inputs, sink.metadata_mut())?;
+    let steps = Steps::of(sink.metadata_mut());
+    codec.check()?;
+    let (rows, lineage_sink) = match lineage {
         Some(LineageMerge { inputs: archives, sink }) => {
             if archives.len() != inputs.len() {
                 return Err(Error::argument("--lineage", "expected one lineage archive for each input"));
             }
-            (Some(Lineage::new(archives)?), Some(sink))
+            (Some(Lineage::new(archives, codec)?), Some(sink))
         }
         None => (None, None),
     };
-    let heights = Heights { inputs, codec, options, lineage: rows.as_ref() };
-    progress.begin("merging pixels", Some(total(inputs)?), "tiles");
-    let work = |batch: Vec<Holders>| -> Result<Vec<Merged>> {
-        batch
-            .into_iter()
-            .filter_map(|holders| Some((holders.id.coord()?, holders)))
-            .map(|(t, h)| heights.merge(t, &h))
-            .collect()
-    };
-    in_order(threads(), batches(Join::new(inputs)?, BATCH, progress), work, |merged: Vec<Merged>| {
-        for tile in merged {
-            progress.advance(tile.inputs);
-            sink.put(tile.tile, &tile.bytes)?;
-            if let (Some(sink), Some(bytes)) = (&mut lineage_sink, tile.lineage) {
-                sink.put(tile.tile, &bytes)?;
-            }
-        }
-        Ok(())
-    })?;
-    progress.end();
-    let summary = sink.finish()?;
-    Ok((summary, lineage_sink.map(|sink| sink.finish()).transpose()?))
+    let heights = Heights { inputs, codec, steps, options, lineage: rows };
+    let [summary, lineage] = pyramid::merge(inputs, &heights, [Some(sink), lineage_sink], progress)?;
+    Ok((summary.unwrap_or_default(), lineage))
 }
 
-/// Merges lineage archives by themselves: the first input that names a source wins the pixel.
+/// Merges lineage archives by themselves: the first input that names a source wins the pixel, and where finer tiles were merged,
+/// most of their pixels do.
 ///
 /// # Errors
 /// As [`merge_pixels`].
 pub fn merge_lineage(
     inputs: &[&dyn TileSource],
-    mut sink: Box<dyn TileSink>,
+    sink: Box<dyn TileSink>,
+    encoder: WebpEncoder,
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
-    let lineage = Lineage::new(inputs)?;
-    progress.begin("merging lineage", Some(total(inputs)?), "tiles");
-    let work = |batch: Vec<Holders>| -> Result<Vec<(TileCoord, u64, Vec<u8>)>> {
-        let mut out = Vec::with_capacity(batch.len());
-        for holders in batch {
-            let Some(tile) = holders.id.coord() else { continue };
-            let planes = holders.iter().map(|(n, _)| n).collect::<Vec<_>>();
-            out.push((tile, planes.len() as u64, lineage.first_of(tile, &planes)?));
-        }
-        Ok(out)
-    };
-    in_order(threads(), batches(Join::new(inputs)?, BATCH, progress), work, |merged: Vec<_>| {
-        for (tile, count, bytes) in merged {
-            progress.advance(count);
-            sink.put(tile, &bytes)?;
-        }
-        Ok(())
-    })?;
-    progress.end();
-    sink.finish()
+    let codec = TileCodec { encoder, ..TileCodec::new(Encoding::Terrarium, ImageFormat::Webp) };
+    let lineage = Lineage::new(inputs, codec)?;
+    lineage.check()?;
+    let mut sinks = [const { None }; PLANES];
+    sinks[LINEAGE] = Some(sink);
+    let summaries = pyramid::merge(inputs, &lineage, sinks, progress)?;
+    Ok(summaries[LINEAGE].unwrap_or_default())
 }
 
-fn total(inputs: &[&dyn TileSource]) -> Result<u64> {
-    inputs.iter().try_fold(0u64, |sum, input| Ok(sum.saturating_add(input.tile_count()?)))
-}
-
-/// The codec of the output; heights keep the step by zoom only where all inputs have it.
-fn merged_codec(codecs: &[TileCodec], metadata: &mut ArchiveMetadata) -> Result<TileCodec> {
-    let Some(first) = codecs.first() else {
+/// The codec of the output; heights keep the step by zoom only where all inputs have the same one.
+fn merged_codec(codecs: &[TileCodec], inputs: &[&dyn TileSource], metadata: &mut ArchiveMetadata) -> Result<TileCodec> {
+    let (Some(first), Some(input)) = (codecs.first(), inputs.first()) else {
         return Err(Error::argument("inputs", "expected at least one archive to merge"));
     };
     let mut codec = *first;
-    if codecs.iter().any(|other| other.vertical != codec.vertical) {
+    let steps = Steps::of(input.metadata());
+    let same = codecs.iter().all(|other| other.vertical == codec.vertical)
+        && inputs.iter().all(|other| Steps::of(other.metadata()) == steps);
+    if !same {
         codec.vertical = VerticalResolution::Full;
         metadata.other.insert(VERTICAL.into(), "full".into());
+        metadata.other.remove(OFFSET);
     }
     Ok(codec)
-}
-
-struct Merged {
-    tile: TileCoord,
-    inputs: u64,
-    bytes: Vec<u8>,
-    lineage: Option<Vec<u8>>,
 }
 
 struct Heights<'a> {
     inputs: &'a [&'a dyn TileSource],
     codec: TileCodec,
+    steps: Steps,
     options: PixelMerge,
-    lineage: Option<&'a Lineage<'a>>,
+    lineage: Option<Lineage<'a>>,
+}
+
+impl Merger for Heights<'_> {
+    fn merge(&self, tile: TileCoord, holders: &Holders, finer: &Finer<'_>) -> Result<[Content; PLANES]> {
+        let (first, located) = holders.first;
+        let alone = holders.others.is_empty();
+        let stays = alone && finer.are_of(HEIGHTS, first);
+        if stays && self.lineage.as_ref().is_none_or(|lineage| lineage.stays(first, finer)) {
+            let lineage = self.lineage.as_ref().map_or(Content::Nothing, |_| lineage::kept(tile, first));
+            return Ok([Content::Input(first, located), lineage]);
+        }
+        let tiles = self.tiles_of(tile, holders)?;
+        let planes: Vec<&ElevationTile> = tiles.iter().map(|(_, _, t)| t).collect();
+        // What one input holds alone stays, whatever its heights are.
+        let nodata = self.options.nodata.filter(|_| !alone).map(|v| v as f32);
+        let mut merged = combine(&planes, self.options.rule, nodata).ok_or_else(|| self.other_sizes(tile, &tiles))?;
+        self.means(&mut merged.tile, finer)?;
+        self.steps.round(&self.codec, tile.z(), &mut merged.tile);
+        // A tile without any height stays as well.
+        let same = tiles.iter().find(|(_, _, heights)| merged.tile == *heights);
+        let same = same.or(tiles.first().filter(|_| merged.tile.is_empty()));
+        let heights = match same {
+            Some(&(n, at, _)) => Content::Input(n, at),
+            None => Content::New(self.codec.encode(&merged.tile)?),
+        };
+        let lineage = match &self.lineage {
+            None => Content::Nothing,
+            Some(lineage) => {
+                let winners = |at: usize| tiles.get(usize::from(merged.winners[at])).map(|(n, _, _)| *n);
+                let mut plane = lineage.of_winners(tile, &merged.winners, winners)?;
+                lineage.vote(&mut plane, finer)?;
+                let like = if let Content::Input(n, _) = heights { n } else { first };
+                lineage.content(tile, like, &plane)?
+            }
+        };
+        Ok([heights, lineage])
+    }
+
+    fn read(&self, plane: usize, input: usize, at: Located) -> Result<Vec<u8>> {
+        if let (LINEAGE, Some(lineage)) = (plane, &self.lineage) {
+            return lineage.of_input(input, at.id);
+        }
+        let mut bytes = Vec::new();
+        self.inputs[input].read(at, &mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 impl Heights<'_> {
-    fn merge(&self, tile: TileCoord, holders: &Holders) -> Result<Merged> {
-        let (first, located) = holders.first;
-        let mut bytes = Vec::new();
-        self.inputs[first].read(located, &mut bytes)?;
-        let count = holders.iter().count() as u64;
-        if holders.others.is_empty() {
-            let lineage = self.lineage.map(|l| l.first_of(tile, &[first])).transpose()?;
-            return Ok(Merged { tile, inputs: count, bytes, lineage });
-        }
-        let mut tiles = vec![(first, self.decode(first, tile, &bytes)?)];
-        for &(n, located) in &holders.others {
-            let mut other = Vec::new();
-            self.inputs[n].read(located, &mut other)?;
-            tiles.push((n, self.decode(n, tile, &other)?));
-        }
-        let planes: Vec<&ElevationTile> = tiles.iter().map(|(_, t)| t).collect();
-        let Some(mut merged) = combine(&planes, self.options.rule, self.options.nodata.map(|v| v as f32)) else {
-            let sizes: Vec<String> = planes.iter().map(|t| format!("{} px", t.size)).collect();
-            let problem = format!("has {} in its inputs", sizes.join(", "));
-            let remedy =
-                "tiles of one size can be merged: make one of the inputs again, or convert it with --tile-size";
-            return Err(Error::invalid(format!("tile {tile}"), problem, remedy).with_path(self.inputs[first].path()));
-        };
-        self.codec.quantize(tile.z(), &mut merged.tile);
-        // Without a gap that another filled, the first tile stays byte by byte; so does one without any height.
-        if merged.tile != tiles[0].1 && !merged.tile.is_empty() {
-            bytes = self.codec.encode(&merged.tile)?;
-        }
-        let winners = |at: usize| tiles.get(usize::from(merged.winners[at])).map(|(n, _)| *n);
-        let lineage = self.lineage.map(|l| l.of_winners(tile, &merged.winners, winners)).transpose()?;
-        Ok(Merged { tile, inputs: count, bytes, lineage })
+    /// The tile of each input that holds it.
+    fn tiles_of(&self, tile: TileCoord, holders: &Holders) -> Result<Vec<(usize, Located, ElevationTile)>> {
+        let decoded = |(n, at): (usize, Located)| Ok((n, at, self.decode(n, tile, at)?));
+        holders.iter().map(decoded).collect()
     }
 
-    fn decode(&self, input: usize, tile: TileCoord, bytes: &[u8]) -> Result<ElevationTile> {
-        self.codec.decode(bytes).map_err(|error| of_tile(error, tile, self.inputs[input]))
+    fn decode(&self, input: usize, tile: TileCoord, at: Located) -> Result<ElevationTile> {
+        let mut bytes = Vec::new();
+        self.inputs[input].read(at, &mut bytes)?;
+        self.codec.decode(&bytes).map_err(|error| of_tile(error, tile, self.inputs[input]))
+    }
+
+    /// Gives the pixels that finer tiles have values for the mean of these, as encoded.
+    fn means(&self, into: &mut ElevationTile, finer: &Finer<'_>) -> Result<()> {
+        if finer.is_empty() || !into.size.is_multiple_of(2) {
+            return Ok(());
+        }
+        let mut means = ElevationTile::empty(into.size);
+        for (quadrant, tile) in finer.tiles.iter().enumerate() {
+            let Some((id, places)) = tile else { continue };
+            let child = match places[HEIGHTS] {
+                Place::Nothing => None,
+                Place::New { offset, bytes } => Some(self.codec.decode(&finer.made(offset, bytes)?)?),
+                Place::Input(n, at) => id.coord().map(|child| self.decode(n, child, at)).transpose()?,
+            };
+            if let Some(child) = child.filter(|child| child.size == into.size) {
+                terrain::downsample_into(&mut means, quadrant, &child);
+            }
+        }
+        for (at, &valid) in means.valid.iter().enumerate().filter(|(_, valid)| **valid == 1) {
+            (into.values[at], into.valid[at]) = (means.values[at], valid);
+        }
+        Ok(())
+    }
+
+    fn other_sizes(&self, tile: TileCoord, tiles: &[(usize, Located, ElevationTile)]) -> Error {
+        let sizes: Vec<String> = tiles.iter().map(|(_, _, t)| format!("{} px", t.size)).collect();
+        let problem = format!("has {} in its inputs", sizes.join(", "));
+        let remedy = "tiles of one size can be merged: make one of the inputs again, or convert it with --tile-size";
+        let error = Error::invalid(format!("tile {tile}"), problem, remedy);
+        tiles.first().map_or_else(
+            || Error::Other(format!("tile {tile} has no input")),
+            |(n, _, _)| error.with_path(self.inputs[*n].path()),
+        )
     }
 }
 
@@ -225,94 +255,5 @@ pub(super) fn of_tile(error: Error, tile: TileCoord, source: &dyn TileSource) ->
             Error::invalid(format!("tile {tile}: {part}"), problem, remedy).with_path(source.path())
         }
         other => other,
-    }
-}
-
-/// Lineage archives under one legend.
-struct Lineage<'a> {
-    inputs: &'a [&'a dyn TileSource],
-    legends: Legends,
-    format: ImageFormat,
-}
-
-impl<'a> Lineage<'a> {
-    fn new(inputs: &'a [&'a dyn TileSource]) -> Result<Self> {
-        let mut format = ImageFormat::Webp;
-        for input in inputs.iter().rev() {
-            format = match Coding::of(*input)? {
-                Coding::Lineage(format) => format,
-                Coding::Elevation(_) => {
-                    let problem = "holds heights, expected lineage";
-                    return Err(Error::argument(input.path().display().to_string(), problem));
-                }
-            };
-        }
-        Ok(Self { inputs, legends: Legends::unite(inputs)?, format })
-    }
-
-    fn plane(&self, input: usize, tile: TileCoord) -> Result<Option<(u32, Vec<u8>)>> {
-        let Some(bytes) = self.inputs[input].tile(tile)? else { return Ok(None) };
-        terrain::decode_lineage(&bytes).map(Some).map_err(|error| of_tile(error, tile, self.inputs[input]))
-    }
-
-    /// The tile in which each pixel takes the source of the first input that has one.
-    fn first_of(&self, tile: TileCoord, inputs: &[usize]) -> Result<Vec<u8>> {
-        if let [only] = inputs
-            && self.legends.keeps(*only)
-            && let Some(bytes) = self.inputs[*only].tile(tile)?
-        {
-            return Ok(bytes);
-        }
-        let mut out: Option<(u32, Vec<u8>)> = None;
-        for &n in inputs {
-            let Some((size, plane)) = self.plane(n, tile)? else { continue };
-            let (side, merged) = out.get_or_insert_with(|| (size, vec![NO_SOURCE; plane.len()]));
-            if *side != size {
-                return Err(self.other_size(tile, n, size, *side));
-            }
-            for (to, &from) in merged.iter_mut().zip(&plane) {
-                if *to == NO_SOURCE {
-                    *to = self.legends.number(n, from);
-                }
-            }
-        }
-        let Some((size, plane)) = out else { return Err(self.missing(tile, inputs.first().copied().unwrap_or(0))) };
-        terrain::encode_lineage(size, &plane, self.format)
-    }
-
-    /// The tile in which each pixel takes the source of the input that won it.
-    fn of_winners(
-        &self,
-        tile: TileCoord,
-        winners: &[u8],
-        input_of: impl Fn(usize) -> Option<usize>,
-    ) -> Result<Vec<u8>> {
-        let mut planes: Vec<Option<Vec<u8>>> = vec![None; self.inputs.len()];
-        let mut out = vec![NO_SOURCE; winners.len()];
-        let side = (winners.len() as f64).sqrt() as u32;
-        for (at, to) in out.iter_mut().enumerate().filter(|(at, _)| winners[*at] != NO_INPUT) {
-            let Some(n) = input_of(at) else { continue };
-            if planes[n].is_none() {
-                let (size, plane) = self.plane(n, tile)?.ok_or_else(|| self.missing(tile, n))?;
-                if size != side {
-                    return Err(self.other_size(tile, n, size, side));
-                }
-                planes[n] = Some(plane);
-            }
-            *to = planes[n].as_ref().map_or(NO_SOURCE, |plane| self.legends.number(n, plane[at]));
-        }
-        terrain::encode_lineage(side, &out, self.format)
-    }
-
-    fn missing(&self, tile: TileCoord, input: usize) -> Error {
-        let problem = "is missing from the lineage, but its heights are there";
-        let remedy = "make both archives in one run with --lineage";
-        Error::invalid(format!("tile {tile}"), problem, remedy).with_path(self.inputs[input].path())
-    }
-
-    fn other_size(&self, tile: TileCoord, input: usize, size: u32, side: u32) -> Error {
-        let problem = format!("has {size} pixels a side, expected {side}");
-        Error::invalid(format!("tile {tile}"), problem, "make the archives with one tile size")
-            .with_path(self.inputs[input].path())
     }
 }

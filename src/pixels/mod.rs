@@ -8,7 +8,9 @@ mod coding;
 mod combine;
 mod compare;
 mod legend;
+mod lineage;
 mod merge;
+mod pyramid;
 mod recode;
 mod statistics;
 

@@ -9,7 +9,7 @@
 
 use serde_json::json;
 
-use super::coding::{Coding, VERTICAL};
+use super::coding::{Coding, OFFSET, Steps, VERTICAL};
 use super::merge::of_tile;
 use crate::archive::convert::nothing_chosen;
 use crate::archive::pipeline::{batches, in_order, threads};
@@ -18,13 +18,14 @@ use crate::archive::{
 };
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::terrain::{self, ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution};
+use crate::terrain::webp::Level;
+use crate::terrain::{
+    self, ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution, WebpEncoder,
+};
 use crate::tile::TileCoord;
 
 /// Groups of tiles in one piece of work.
 const BATCH: usize = 8;
-/// The key that says by how many zooms the vertical steps are off.
-const OFFSET: &str = "vertical_zoom_offset";
 
 /// What to change; the default changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +38,10 @@ pub struct RecodeOptions {
     pub tile_size: Option<u32>,
     /// Rounds heights to these steps; without it they stay as they are.
     pub vertical: Option<VerticalResolution>,
+    /// Who writes WebP.
+    pub encoder: Option<WebpEncoder>,
+    /// How much time the images are worth.
+    pub level: Option<Level>,
 }
 
 /// How tile sizes change.
@@ -58,6 +63,11 @@ struct Recoder<'a> {
     round: bool,
     /// What is added to a zoom to get the one whose step the heights have.
     offset: i32,
+    encoder: WebpEncoder,
+}
+
+fn lineage_codec(format: ImageFormat, encoder: WebpEncoder) -> TileCodec {
+    TileCodec { encoder, ..TileCodec::new(Encoding::Terrarium, format) }
 }
 
 /// The metadata of the output, changed as the options say. Start from [`Selection::metadata`].
@@ -90,7 +100,7 @@ pub fn recoded_metadata(
             (Some(VerticalResolution::ByZoom), _, Encoding::Mapbox) => Some("by-zoom, at least 0.1 m".to_owned()),
             // 0.1 m is coarser than 1/256 m, whichever way the heights went.
             (_, Encoding::Mapbox, Encoding::Terrarium) | (_, Encoding::Terrarium, Encoding::Mapbox) => {
-                let by_zoom = from.vertical == VerticalResolution::ByZoom;
+                let by_zoom = Steps::of(source.metadata()).by_zoom;
                 Some(if by_zoom { "by-zoom, at least 0.1 m" } else { "0.1 m" }.to_owned())
             }
             (Some(VerticalResolution::Full), _, _) if declared.is_none() => Some("full".to_owned()),
@@ -180,6 +190,8 @@ impl<'a> Recoder<'a> {
                 encoding: options.encoding.unwrap_or(codec.encoding),
                 format: options.format.unwrap_or(codec.format),
                 vertical: options.vertical.unwrap_or(VerticalResolution::Full),
+                encoder: options.encoder.unwrap_or_default(),
+                level: options.level.unwrap_or_default(),
                 ..codec
             }),
             Coding::Lineage(_) if options.encoding.is_some() || options.vertical.is_some() => {
@@ -188,6 +200,11 @@ impl<'a> Recoder<'a> {
             }
             Coding::Lineage(format) => Coding::Lineage(options.format.unwrap_or(format)),
         };
+        let encoder = options.encoder.unwrap_or_default();
+        match to {
+            Coding::Elevation(codec) => codec.check()?,
+            Coding::Lineage(format) => lineage_codec(format, encoder).check()?,
+        }
         let shape = match (source_size(source)?, options.tile_size) {
             (_, None) => Shape::Same,
             (from, Some(to)) if from == to => Shape::Same,
@@ -198,14 +215,13 @@ impl<'a> Recoder<'a> {
                 return Err(Error::argument("--tile-size", problem));
             }
         };
-        let before = source.metadata().other.get(OFFSET).and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()));
         let moved = match shape {
             Shape::Same => 0,
             Shape::Split => -1,
             Shape::Join => 1,
         };
-        let offset = before.map_or(0, |v| v.clamp(-31, 31) as i32) + moved;
-        Ok(Self { source, from, to, shape, round: options.vertical.is_some(), offset })
+        let offset = Steps::of(source.metadata()).offset + moved;
+        Ok(Self { source, from, to, shape, round: options.vertical.is_some(), offset, encoder })
     }
 
     fn recode(&self, group: &[(TileCoord, Located)], out: &mut Vec<(TileCoord, Vec<u8>)>) -> Result<()> {
@@ -232,8 +248,9 @@ impl<'a> Recoder<'a> {
                     let (size, plane) = terrain::decode_lineage(bytes)?;
                     Ok((size, Sources(size, plane)))
                 })?;
+                let codec = lineage_codec(format, self.encoder);
                 for (tile, Sources(size, plane)) in self.reshape(&tiles) {
-                    out.push((tile, terrain::encode_lineage(size, &plane, format)?));
+                    out.push((tile, codec.encode_lineage(size, &plane)?));
                 }
             }
         }

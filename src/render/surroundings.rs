@@ -11,7 +11,7 @@ use super::RenderOptions;
 use super::sampler::{Area, Sampler};
 use crate::error::{Error, Result};
 use crate::store::{RecordRef, RowId, Store};
-use crate::terrain::{Composite, ElevationTile, INTERPOLATED, ImageFormat, WebpEncoder, fill_gaps, weights};
+use crate::terrain::{Composite, ElevationTile, INTERPOLATED, fill_gaps, weights};
 use crate::tile::{Bounds, TileCoord, web_mercator};
 
 /// The widest blend, in pixels of the finest tiles.
@@ -40,10 +40,7 @@ impl RenderOptions {
     /// # Errors
     /// Naming the option, and what is possible.
     pub fn check(&self, store: &Store) -> Result<()> {
-        if self.codec.encoder != WebpEncoder::Hypso && self.codec.format != ImageFormat::Webp {
-            let problem = format!("{} writes WebP only; leave it out, or take --format webp", self.codec.encoder);
-            return Err(Error::argument("--encoder", problem));
-        }
+        self.codec.check()?;
         if !self.blend.is_finite() || self.blend < 0.0 {
             return Err(Error::argument("--blend", "must be a number of metres from 0 on"));
         }

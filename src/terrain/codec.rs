@@ -23,6 +23,31 @@ pub struct TileCodec {
 }
 
 impl TileCodec {
+    /// A codec with the finest vertical step, 0 m for pixels without a height, and hypso's own encoder at its default level.
+    #[must_use]
+    pub fn new(encoding: Encoding, format: ImageFormat) -> Self {
+        Self {
+            encoding,
+            format,
+            vertical: VerticalResolution::Full,
+            nodata_elevation: 0.0,
+            level: Level::Default,
+            encoder: WebpEncoder::Hypso,
+        }
+    }
+
+    /// Refuses an encoder of WebP for another format.
+    ///
+    /// # Errors
+    /// Naming the option.
+    pub fn check(&self) -> Result<()> {
+        if self.encoder != WebpEncoder::Hypso && self.format != ImageFormat::Webp {
+            let problem = format!("{} writes WebP only; leave it out, or write tiles as WebP", self.encoder);
+            return Err(Error::argument("--encoder", problem));
+        }
+        Ok(())
+    }
+
     /// Rounds every valid height to exactly what the encoded tile will hold at zoom `z`; returns how many heights were
     /// beyond the encoding's range and had to be clamped. Heights that are not numbers lose their mask bit.
     pub fn quantize(&self, z: u8, tile: &mut ElevationTile) -> u64 {

@@ -19,6 +19,16 @@ impl TileId {
         Self(((1u64 << (2 * z as u32)) - 1) / 3)
     }
 
+    /// The identifiers of all tiles of a zoom: first and one past the last; empty beyond zoom 31.
+    #[must_use]
+    pub const fn zoom_range(z: u8) -> std::ops::Range<u64> {
+        if z > MAX_ID_ZOOM {
+            return 0..0;
+        }
+        let first = Self::first(z).0;
+        first..first + (1 << (2 * z as u32))
+    }
+
     /// The tile, or `None` where the number is beyond zoom 31.
     #[must_use]
     pub fn coord(self) -> Option<TileCoord> {
@@ -109,6 +119,11 @@ mod tests {
                 }
             }
         }
+        for z in 0..31 {
+            assert_eq!(TileId::zoom_range(z), TileId::first(z).0..TileId::first(z + 1).0);
+        }
+        let end = TileId::zoom_range(31).end;
+        assert_eq!((TileId(end - 1).zoom(), TileId(end).zoom(), TileId::zoom_range(32)), (Some(31), None, 0..0));
         let far = TileCoord::new(31, u32::MAX >> 1, 12345).unwrap();
         assert_eq!(TileId::from(far).coord(), Some(far));
         assert_eq!(TileId(u64::MAX).coord(), None);

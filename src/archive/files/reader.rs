@@ -131,6 +131,11 @@ impl TileSource for FilesReader {
         })))
     }
 
+    fn tiles_of(&self, zoom: u8) -> Result<LocatedTiles<'_>> {
+        let tiles = if self.zooms.contains(&zoom) { self.zoom(zoom)? } else { Vec::new() };
+        Ok(Box::new(tiles.into_iter().map(Ok)))
+    }
+
     fn read(&self, tile: Located, into: &mut Vec<u8>) -> Result<()> {
         let missing = || Error::invalid("tiles", format!("id {} is gone", tile.id.0), "the folder is being changed");
         let coord = tile.id.coord().ok_or_else(missing)?;

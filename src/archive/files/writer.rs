@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::METADATA;
 use crate::archive::coverage::Coverage;
 use crate::archive::mbtiles::rows;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
 use crate::atomic::{sync_folder, sync_tree};
 use crate::error::{Error, Result};
 use crate::tile::TileCoord;
@@ -103,6 +103,10 @@ impl TileSink for FilesWriter {
         self.summary.contents += 1;
         self.summary.bytes += bytes.len() as u64;
         Ok(())
+    }
+
+    fn scratch(&self) -> Result<ScratchFile> {
+        ScratchFile::create(&self.temporary, &self.target)
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {

@@ -19,32 +19,44 @@ use crate::progress::Progress;
 /// How often the copy is asked how far it is and whether to stop.
 const ASKED: Duration = Duration::from_millis(100);
 
+/// What was found out about the rows of all sources.
+#[derive(Debug, Default)]
+pub(in crate::archive) struct Checked {
+    /// The tiles, each once; `None` where the output's index has to show that none comes twice.
+    pub(in crate::archive) coverage: Option<Coverage>,
+    /// How many rows.
+    pub(in crate::archive) rows: u64,
+    /// The bytes of their contents.
+    pub(in crate::archive) bytes: u64,
+}
+
 impl MbtilesReader {
-    /// The bytes of all contents, where the rows of `tiles` can be copied as they are: a table whose rows count from the
-    /// south, each address once, every content some bytes. Else `None`. Reads all rows, but not their contents.
+    /// Counts rows and bytes of all contents, where the rows of `tiles` can be copied as they are: a table whose rows count from
+    /// the south, each address once, every content some bytes. Else `None`. Reads all rows, but not their contents.
     ///
     /// # Errors
     /// Where the file can't be read or is damaged.
-    pub(in crate::archive) fn plain_bytes(&self) -> Result<Option<u64>> {
+    pub(in crate::archive) fn plain_rows(&self) -> Result<Option<(u64, u64)>> {
         let layout = self.layout();
         let can = layout.kind == Kind::Table && layout.has_places() && !self.is_xyz();
         if !can || self.has_unique_index()? != Some(true) || connect::uri(self.path()).is_none() {
             return Ok(None);
         }
         // The addresses too: in a damaged file, table and index may differ.
-        let text = "SELECT sum(length(tile_data)), min(typeof(tile_data) = 'blob' AND length(tile_data) > 0 \
+        let text = "SELECT count(*), sum(length(tile_data)), min(typeof(tile_data) = 'blob' AND length(tile_data) > 0 \
                     AND zoom_level BETWEEN 0 AND 31 AND tile_column BETWEEN 0 AND (1 << zoom_level) - 1 \
                     AND tile_row BETWEEN 0 AND (1 << zoom_level) - 1) FROM tiles";
-        let found = self.connection()?.query_row(text, [], |row| Ok((row.get(0)?, row.get(1)?)));
-        let (bytes, sound): (Option<i64>, Option<bool>) = found.map_err(sql("read the tiles", self.path()))?;
-        Ok(sound.unwrap_or(true).then(|| bytes.unwrap_or(0).unsigned_abs()))
+        let found = self.connection()?.query_row(text, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        let (rows, bytes, sound): (i64, Option<i64>, Option<bool>) =
+            found.map_err(sql("read the tiles", self.path()))?;
+        Ok(sound.unwrap_or(true).then(|| (rows.unsigned_abs(), bytes.unwrap_or(0).unsigned_abs())))
     }
 }
 
 impl MbtilesWriter {
     /// Copies all tiles of `sources`, one archive after the other in the order of their rows, while `check` looks at them:
-    /// it gives the tiles, each once, and the [bytes](MbtilesReader::plain_bytes) of their contents, or `None` where they
-    /// can't be copied like this. Then, nothing is left here, and the answer is false.
+    /// it gives what it found, or `None` where they can't be copied like this. Then, and where the index shows that a tile came twice, nothing
+    /// is left here, and the answer is false.
     ///
     /// SQLite copies whole records from tree to tree. Memory: its page cache, 2 MB.
     ///
@@ -53,7 +65,7 @@ impl MbtilesWriter {
     pub(in crate::archive) fn copy(
         &mut self,
         sources: &[&MbtilesReader],
-        check: impl FnOnce() -> Result<Option<(Coverage, u64)>>,
+        check: impl FnOnce() -> Result<Option<Checked>>,
         progress: &dyn Progress,
     ) -> Result<bool> {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
@@ -89,15 +101,18 @@ impl MbtilesWriter {
             (copying.join().unwrap_or_else(lost), checked)
         });
         progress.end();
-        let Some((coverage, bytes)) = checked? else { return self.restart().map(|()| false) };
-        let rows = rows?;
-        let expected: u64 = coverage.tiles.iter().sum();
+        let Some(checked) = checked? else { return self.restart().map(|()| false) };
+        let (rows, expected) = (rows?, checked.rows);
         if rows != expected {
             let problem = format!("got {rows} tiles where the inputs had {expected}");
             let remedy = "another program is writing to an input: wait until it is done";
             return Err(Error::invalid("database", problem, remedy).with_path(self.target()));
         }
-        self.account(coverage, rows, bytes);
+        let by_index = checked.coverage.is_none();
+        self.account(checked.coverage.unwrap_or_default(), rows, checked.bytes);
+        if by_index && !self.index_now()? {
+            return self.restart().map(|()| false);
+        }
         Ok(true)
     }
 

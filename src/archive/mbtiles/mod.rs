@@ -19,6 +19,7 @@ mod writer;
 
 use std::path::Path;
 
+pub(in crate::archive) use copy::Checked;
 pub use reader::MbtilesReader;
 pub use writer::MbtilesWriter;
 

@@ -240,6 +240,10 @@ impl TileSource for MbtilesReader {
         Ok(Box::new(Walk::new(self)))
     }
 
+    fn tiles_of(&self, zoom: u8) -> Result<LocatedTiles<'_>> {
+        Ok(Box::new(Walk::of_zoom(self, zoom)))
+    }
+
     fn read(&self, tile: Located, into: &mut Vec<u8>) -> Result<()> {
         let name = || tile.id.coord().map_or_else(|| format!("tile id {}", tile.id.0), |tile| format!("tile {tile}"));
         let missing = || {

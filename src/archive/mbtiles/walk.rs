@@ -24,6 +24,8 @@ pub(super) struct Walk<'a> {
     held: IntoIter<Located>,
     /// The zoom that is being walked; before the first one, a number below all.
     zoom: i64,
+    /// The one zoom to walk, where not all are.
+    only: Option<i64>,
     /// Squares of that zoom that are still to be read, the next one last.
     squares: Vec<TileCoord>,
     done: bool,
@@ -34,9 +36,17 @@ impl<'a> Walk<'a> {
         Self::with_limit(reader, BLOCK)
     }
 
+    /// The tiles of one zoom.
+    pub(super) fn of_zoom(reader: &'a MbtilesReader, zoom: u8) -> Self {
+        let mut walk = Self::new(reader);
+        walk.only = Some(zoom.into());
+        walk
+    }
+
     fn with_limit(reader: &'a MbtilesReader, limit: usize) -> Self {
         reader.begin_scan();
-        Self { reader, limit, held: Vec::new().into_iter(), zoom: i64::MIN, squares: Vec::new(), done: false }
+        let held = Vec::new().into_iter();
+        Self { reader, limit, held, zoom: i64::MIN, only: None, squares: Vec::new(), done: false }
     }
 
     /// Reads the next block; false at the end.
@@ -47,18 +57,20 @@ impl<'a> Walk<'a> {
                 return Ok(false);
             }
             self.zoom = i64::MAX;
-            let all = self.read(&self.reader.layout().select(""), &[], usize::MAX)?;
+            let layout = self.reader.layout();
+            let condition = self.only.map_or_else(String::new, |_| layout.in_zoom());
+            let all = self.read(&layout.select(&condition), self.only.as_slice(), usize::MAX)?;
             self.held = sorted(all.unwrap_or_default());
             return Ok(true);
         }
         if let Some(square) = self.squares.pop() {
             return self.fill_from(square).map(|()| true);
         }
-        let connection = self.reader.connection()?;
-        let next = connection.query_row(&self.reader.layout().next_zoom(), [self.zoom], |row| row.get(0));
-        let next: Option<i64> = next.map_err(sql("read the zooms", self.reader.file()))?;
+        let next = match self.only {
+            Some(only) => (self.zoom < only).then_some(only),
+            None => self.next_zoom()?,
+        };
         let Some(zoom) = next else { return Ok(false) };
-        drop(connection);
         if !(0..=31).contains(&zoom) {
             return Err(self.reader.outside(zoom, 0, 0));
         }
@@ -73,6 +85,12 @@ impl<'a> Walk<'a> {
             self.split(whole);
         }
         Ok(true)
+    }
+
+    fn next_zoom(&self) -> Result<Option<i64>> {
+        let connection = self.reader.connection()?;
+        let next = connection.query_row(&self.reader.layout().next_zoom(), [self.zoom], |row| row.get(0));
+        next.map_err(sql("read the zooms", self.reader.file()))
     }
 
     fn fill_from(&mut self, square: TileCoord) -> Result<()> {

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::{APPLICATION_ID, rows, sql, stored_row, tile_at};
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
@@ -19,7 +19,7 @@ const SORT_IN_MEMORY: u64 = 4_000_000;
 const METADATA: &str = "CREATE TABLE metadata (name TEXT NOT NULL, value TEXT NOT NULL);";
 /// As the specification has it. With NOT NULL, SQLite would take every record apart that comes from a table without.
 const PLAIN: &str = "CREATE TABLE tiles (zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER, tile_data BLOB);";
-/// Equal contents once. Identifiers are hexadecimal digits in ascending order, so that their index is written in order.
+/// Equal contents once, by the name that other programs give them and look for: MD5 in hexadecimal digits.
 const SHARED: &str = "
     CREATE TABLE map (
         zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL, tile_id TEXT NOT NULL
@@ -30,6 +30,18 @@ const SHARED: &str = "
                images.tile_data AS tile_data
         FROM map JOIN images ON images.tile_id = map.tile_id;
 ";
+
+/// The contents that were stored again after they had been forgotten.
+const AGAIN: &str = "DELETE FROM images WHERE EXISTS (
+    SELECT 1 FROM images AS earlier
+    WHERE earlier.tile_id = images.tile_id AND earlier.rowid < images.rowid AND earlier.tile_data = images.tile_data)";
+
+/// The name of a content in hexadecimal digits.
+fn name_of(bytes: &[u8]) -> String {
+    use md5::Digest;
+    let digit = |four: u8| char::from_digit(u32::from(four), 16).map_or('0', |c| c.to_ascii_uppercase());
+    md5::Md5::digest(bytes).iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
 
 /// Writes an MBTiles archive.
 ///
@@ -47,6 +59,7 @@ pub struct MbtilesWriter {
     contents: Option<Contents>,
     summary: ArchiveSummary,
     sort_in_memory: u64,
+    indexed: bool,
 }
 
 impl MbtilesWriter {
@@ -79,6 +92,7 @@ impl MbtilesWriter {
             contents: shared.then(Contents::default),
             summary: ArchiveSummary::default(),
             sort_in_memory: SORT_IN_MEMORY,
+            indexed: false,
         })
     }
 
@@ -103,6 +117,7 @@ impl MbtilesWriter {
         self.pending.handle()?.set_len(0).map_err(Error::io("empty", &target))?;
         let again = begin(self.pending.path(), self.contents.is_some());
         self.connection = again.map_err(sql("begin again", &target))?;
+        (self.summary, self.coverage) = (ArchiveSummary::default(), Coverage::new());
         Ok(())
     }
 
@@ -117,6 +132,43 @@ impl MbtilesWriter {
         self.summary.tiles = tiles;
         self.summary.contents = tiles;
         self.summary.bytes = bytes;
+    }
+
+    /// Builds the index before the end, and takes the zooms from it. False where a tile stands twice; then the file is good for nothing
+    /// but [`restart`](Self::restart).
+    pub(super) fn index_now(&mut self) -> Result<bool> {
+        let connection = &self.connection;
+        let error = || sql("build the index of", self.pending.target());
+        connection.execute_batch("COMMIT").map_err(error())?;
+        match self.build_index() {
+            Ok(()) => self.indexed = true,
+            Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.code == ErrorCode::ConstraintViolation => {
+                return Ok(false);
+            }
+            Err(problem) => return Err(error()(problem)),
+        }
+        let text = "SELECT (SELECT min(zoom_level) FROM tiles), (SELECT max(zoom_level) FROM tiles)";
+        let zooms = connection.query_row(text, [], |row| Ok(row.get::<_, Option<u8>>(0)?.zip(row.get(1)?)));
+        self.coverage = Coverage::of_zooms(zooms.map_err(error())?);
+        connection.execute_batch("BEGIN").map_err(error())?;
+        Ok(true)
+    }
+
+    fn build_index(&self) -> rusqlite::Result<()> {
+        // Names are longer than addresses.
+        let most = if self.contents.is_some() { self.sort_in_memory / 2 } else { self.sort_in_memory };
+        let store = if self.summary.tiles <= most { "MEMORY" } else { "FILE" };
+        if let Some(folder) = self.pending.folder().to_str().filter(|_| store == "FILE") {
+            // One setting for the whole process; every writer that needs it sets it.
+            self.connection.pragma_update(None, "temp_store_directory", folder)?;
+        }
+        self.connection.pragma_update(None, "temp_store", store)?;
+        self.connection.execute_batch(if self.contents.is_some() {
+            "CREATE UNIQUE INDEX map_index ON map (zoom_level, tile_column, tile_row);
+             CREATE UNIQUE INDEX images_id ON images (tile_id)"
+        } else {
+            "CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)"
+        })
     }
 
     /// The tiles were not in order: reads their addresses back and sorts them.
@@ -144,36 +196,29 @@ impl MbtilesWriter {
             let text = "INSERT INTO tiles (zoom_level, tile_column, tile_row, tile_data) VALUES (?1, ?2, ?3, ?4)";
             return self.connection.prepare_cached(text)?.execute(params![zoom, column, row, bytes]).map(drop);
         };
+        let name = name_of(bytes);
+        // Two contents of one name would be found out by the unique index.
         let hash = ContentHash::of(bytes);
-        let number = match contents.find(hash) {
-            Some(number) => number,
-            None => {
-                let number = self.summary.contents;
-                let text = "INSERT INTO images (tile_data, tile_id) VALUES (?1, ?2)";
-                self.connection.prepare_cached(text)?.execute(params![bytes, format!("{number:010x}")])?;
-                contents.insert(hash, number);
-                self.summary.contents += 1;
-                number
-            }
-        };
+        if contents.find(hash).is_none() {
+            let text = "INSERT INTO images (tile_data, tile_id) VALUES (?1, ?2)";
+            self.connection.prepare_cached(text)?.execute(params![bytes, name])?;
+            contents.insert(hash, self.summary.contents);
+            self.summary.contents += 1;
+        }
         let text = "INSERT INTO map (zoom_level, tile_column, tile_row, tile_id) VALUES (?1, ?2, ?3, ?4)";
-        self.connection.prepare_cached(text)?.execute(params![zoom, column, row, format!("{number:010x}")]).map(drop)
+        self.connection.prepare_cached(text)?.execute(params![zoom, column, row, name]).map(drop)
     }
 
     fn complete(&mut self) -> rusqlite::Result<()> {
-        let store = if self.summary.tiles <= self.sort_in_memory { "MEMORY" } else { "FILE" };
         self.connection.execute_batch("COMMIT")?;
-        if let Some(folder) = self.pending.folder().to_str().filter(|_| store == "FILE") {
-            // One setting for the whole process; every writer that needs it sets it.
-            self.connection.pragma_update(None, "temp_store_directory", folder)?;
+        if self.contents.as_ref().is_some_and(Contents::forgot) {
+            self.connection.execute_batch("CREATE INDEX again ON images (tile_id)")?;
+            self.summary.contents -= self.connection.execute(AGAIN, [])? as u64;
+            self.connection.execute_batch("DROP INDEX again")?;
         }
-        self.connection.pragma_update(None, "temp_store", store)?;
-        self.connection.execute_batch(if self.contents.is_some() {
-            "CREATE UNIQUE INDEX map_index ON map (zoom_level, tile_column, tile_row);
-             CREATE UNIQUE INDEX images_id ON images (tile_id)"
-        } else {
-            "CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)"
-        })?;
+        if !self.indexed {
+            self.build_index()?;
+        }
         if !self.in_order {
             self.coverage = self.survey()?;
         }
@@ -231,6 +276,10 @@ impl TileSink for MbtilesWriter {
         Some(self)
     }
 
+    fn scratch(&self) -> Result<ScratchFile> {
+        ScratchFile::create(self.pending.folder(), self.pending.target())
+    }
+
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
         &mut self.metadata
     }
@@ -262,5 +311,31 @@ mod tests {
         let used: String = other.query_row("PRAGMA temp_store_directory", [], |row| row.get(0)).unwrap();
         assert_eq!(Path::new(&used), folder.path());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn contents_are_named_by_what_they_are_and_stored_once_even_if_forgotten() {
+        assert_eq!(name_of(b"abc"), "900150983CD24FB0D6963F7D28E17F72", "RFC 1321");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mbtiles");
+        let mut sink = Box::new(MbtilesWriter::create_shared(&path, &ArchiveMetadata::default(), false).unwrap());
+        sink.contents = Some(Contents::with_limit(8));
+        for id in 0..300u64 {
+            sink.put(TileId(id).coord().unwrap(), &(id % 50).to_le_bytes()).unwrap();
+        }
+        assert!(sink.contents.as_ref().unwrap().forgot());
+        let summary = sink.finish().unwrap();
+        assert_eq!((summary.tiles, summary.contents), (300, 50));
+        let db = Connection::open(&path).unwrap();
+        let count = |text: &str| db.query_row(text, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM images"), 50);
+        assert_eq!(count("SELECT count(*) FROM tiles"), 300);
+        let mut rows = db.prepare("SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles").unwrap();
+        let mut rows = rows.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let tile = tile_at(row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap(), false).unwrap();
+            let data: Vec<u8> = row.get(3).unwrap();
+            assert_eq!(data, (TileId::from(tile).0 % 50).to_le_bytes());
+        }
     }
 }

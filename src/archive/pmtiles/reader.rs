@@ -155,6 +155,19 @@ impl PmtilesReader {
     }
 }
 
+/// The tiles of entries, run by run.
+fn located(entries: Entries<'_>) -> impl Iterator<Item = Result<Located>> {
+    entries.flat_map(|entry| {
+        let (entry, error) = match entry {
+            Ok(entry) => (entry, None),
+            Err(error) => (Entry::default(), Some(Err(error))),
+        };
+        let Entry { offset: place, len: bytes, .. } = entry;
+        let ids = entry.id..entry.end();
+        error.into_iter().chain(ids.map(move |id| Ok(Located { id: TileId(id), place, bytes })))
+    })
+}
+
 impl TileSource for PmtilesReader {
     fn path(&self) -> &Path {
         &self.path
@@ -176,15 +189,17 @@ impl TileSource for PmtilesReader {
     }
 
     fn tiles(&self) -> Result<LocatedTiles<'_>> {
-        Ok(Box::new(self.entries().flat_map(|entry| {
-            let (entry, error) = match entry {
-                Ok(entry) => (entry, None),
-                Err(error) => (Entry::default(), Some(Err(error))),
-            };
-            let Entry { offset: place, len: bytes, .. } = entry;
-            let ids = entry.id..entry.end();
-            error.into_iter().chain(ids.map(move |id| Ok(Located { id: TileId(id), place, bytes })))
-        })))
+        Ok(Box::new(located(self.entries())))
+    }
+
+    fn tiles_of(&self, zoom: u8) -> Result<LocatedTiles<'_>> {
+        let ids = TileId::zoom_range(zoom);
+        let mut entries = self.entries();
+        // The directory in which the zoom begins, and what lies before it there is passed over.
+        entries.stack[0].at = self.root.partition_point(|entry| entry.id <= ids.start).saturating_sub(1);
+        let before = move |tile: &Result<Located>| tile.as_ref().is_ok_and(|tile| tile.id.0 < ids.start);
+        let inside = move |tile: &Result<Located>| tile.as_ref().map_or(true, |tile| tile.id.0 < ids.end);
+        Ok(Box::new(located(entries).skip_while(before).take_while(inside)))
     }
 
     fn read(&self, tile: Located, into: &mut Vec<u8>) -> Result<()> {

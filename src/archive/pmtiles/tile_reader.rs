@@ -13,13 +13,13 @@ use crate::error::{Error, Result};
 use crate::mmap::Mapped;
 use crate::tile::{TileCoord, TileId};
 
-/// Entries of leaf directories that are kept decoded: 192 MB.
+/// Entries of leaf directories that are kept decoded: 224 to 256 MB.
 const KEPT_ENTRIES: usize = 8 << 20;
 
 /// A PMTiles archive in memory that all processes share, for services that answer single tiles.
 ///
 /// Opening reads header, metadata and root directory. A leaf directory is decoded at the first look into it and then kept, up
-/// to eight million entries (192 MB) in all; beyond that, further leaves are decoded for each tile anew. Readers take no lock: a
+/// to eight million entries (256 MB) in all; beyond that, further leaves are decoded for each tile anew. Readers take no lock: a
 /// leaf that is there is found by one atomic load, and only threads that want the same new leaf wait for each other.
 ///
 /// ```no_run
@@ -43,10 +43,17 @@ pub struct TileReader {
 }
 
 /// A decoded directory, and the leaves below it as far as somebody looked.
+///
+/// What a look costs is lines of memory. So entries are found by a table over their identifiers, cut into as many equal pieces as there
+/// are entries or more: one line of the table and one or two of the entries, where a binary search reads one for each step.
 #[derive(Debug)]
 struct Node {
-    /// The first identifiers, by which an entry is found.
-    ids: Vec<u64>,
+    /// The first identifier.
+    first: u64,
+    /// The size of a piece, as a power of two.
+    shift: u32,
+    /// How many entries come before each piece, and at the end, how many there are.
+    before: Vec<u32>,
     entries: Vec<Entry>,
     /// One for each entry where some entry is a leaf, else none.
     leaves: Vec<OnceLock<Box<Node>>>,
@@ -56,12 +63,28 @@ impl Node {
     fn new(entries: Vec<Entry>) -> Self {
         let count = if entries.iter().any(|entry| entry.run == 0) { entries.len() } else { 0 };
         let leaves = (0..count).map(|_| OnceLock::new()).collect();
-        Self { ids: entries.iter().map(|entry| entry.id).collect(), entries, leaves }
+        let (first, last) = (entries.first().map_or(0, |e| e.id), entries.last().map_or(0, |e| e.id));
+        // Up to twice as many pieces as entries.
+        let most = entries.len().next_power_of_two() as u64;
+        let mut shift = 0;
+        while (last - first) >> shift >= most {
+            shift += 1;
+        }
+        let pieces = ((last - first) >> shift) as usize + 1;
+        let mut before = Vec::with_capacity(pieces + 1);
+        for (at, entry) in entries.iter().enumerate() {
+            before.resize(((entry.id - first) >> shift) as usize + 1, at as u32);
+        }
+        before.resize(pieces + 1, entries.len() as u32);
+        Self { first, shift, before, entries, leaves }
     }
 
     /// The number of the entry that may hold an identifier.
+    #[inline]
     fn position(&self, id: u64) -> Option<usize> {
-        self.ids.partition_point(|&first| first <= id).checked_sub(1)
+        let piece = (id.checked_sub(self.first)? >> self.shift).min(self.before.len() as u64 - 2) as usize;
+        let (from, to) = (self.before[piece] as usize, self.before[piece + 1] as usize);
+        (from + self.entries[from..to].partition_point(|entry| entry.id <= id)).checked_sub(1)
     }
 }
 
@@ -131,7 +154,7 @@ impl TileReader {
             if entry.run > 0 {
                 return if id < entry.end() { self.content(entry).map(Some) } else { Ok(None) };
             }
-            end = node.ids.get(at + 1).copied().unwrap_or(end);
+            end = node.entries.get(at + 1).map_or(end, |next| next.id);
             node = match node.leaves[at].get() {
                 Some(leaf) => leaf,
                 None => {
@@ -156,7 +179,7 @@ impl TileReader {
             if entry.run > 0 {
                 return if id < entry.end() { self.content(entry).map(Some) } else { Ok(None) };
             }
-            end = node.ids.get(at + 1).copied().unwrap_or(end);
+            end = node.entries.get(at + 1).map_or(end, |next| next.id);
             node = Node::new(self.leaf(entry, end)?);
         }
         Err(too_deep())
@@ -199,4 +222,30 @@ fn too_deep() -> Error {
         format!("are nested deeper than {MAX_DEPTH} levels"),
         "the archive is damaged or made by a faulty program: make it again",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_node_finds_what_a_search_finds(
+            gaps in prop::collection::vec(prop_oneof![1u64..4, 1u64..1 << 45], 0..200),
+            start in 0u64..1000,
+            looks in prop::collection::vec(any::<u64>(), 50),
+        ) {
+            let ids: Vec<u64> = gaps.iter().scan(start, |id, gap| { *id += gap; Some(*id) }).collect();
+            let entries = ids.iter().map(|&id| Entry { id, offset: 0, len: 1, run: 1 }).collect();
+            let node = Node::new(entries);
+            prop_assert!(node.before.len() <= 2 * ids.len().max(1) + 2);
+            let near = ids.iter().flat_map(|&id| [id - 1, id, id + 1]);
+            let far = looks.iter().map(|&look| look % (2 * ids.last().unwrap_or(&9)));
+            for id in near.chain(far).chain(looks.iter().copied()) {
+                prop_assert_eq!(node.position(id), ids.partition_point(|&first| first <= id).checked_sub(1));
+            }
+        }
+    }
 }

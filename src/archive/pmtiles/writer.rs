@@ -20,7 +20,7 @@ use super::spill::EntrySpill;
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::{EarlySync, PendingFile};
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
@@ -212,6 +212,10 @@ impl TileSink for PmtilesWriter {
         self.summary.tiles += 1;
         self.summary.bytes += u64::from(len);
         Ok(())
+    }
+
+    fn scratch(&self) -> Result<ScratchFile> {
+        ScratchFile::create(self.pending.folder(), self.pending.target())
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
