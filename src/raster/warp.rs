@@ -3,7 +3,8 @@
 //! A pixel is made by the raster that its centre lies in. It is valid where the valid cells have at least half of the
 //! kernel's weight over the cells that lie in some raster; its value is the weighted mean over the valid cells. Cells
 //! beyond every raster do not count, so that the edge of a collection is not eaten away; nor do cells that were borrowed from
-//! a raster of another lattice, which have a part in the value only.
+//! a raster of another lattice, which have a part in the value only. Cells between the raster and another one ([`State::BRIDGED`])
+//! count as valid.
 
 use super::kernel::{Kernel, split};
 pub use super::pixel_map::{PixelMap, pixel_map};
@@ -243,14 +244,25 @@ pub fn open_pixels(map: &PixelMap, size: u32, info: &RasterInfo, valid: &[u8]) -
     }
 }
 
-/// The value at one place, in fractional cells of the raster, by kernels across and down; `None` where the valid cells
-/// weigh less than half.
+/// The value at one place, in fractional cells of the raster, by kernels across and down, and whether all cells of the kernel
+/// have a part in it; `None` where the valid cells weigh less than half.
 #[must_use]
-pub fn sample(cells: &Cells, kernels: (&Kernel, &Kernel), (col, row): (f64, f64)) -> Option<f32> {
+pub fn sample(cells: &Cells, kernels: (&Kernel, &Kernel), (col, row): (f64, f64)) -> Option<(f32, bool)> {
     let (mut wx, mut wy) = (Vec::new(), Vec::new());
     let first_col = kernels.0.taps(col, &mut wx) - cells.window.col;
     let first_row = kernels.1.taps(row, &mut wy) - cells.window.row;
-    blend(cells, first_col, &wx, first_row, &wy)
+    let value = blend(cells, first_col, &wx, first_row, &wy)?;
+    let has_part = |col: i64, row: i64| {
+        let (Ok(col), Ok(row)) = (usize::try_from(col), usize::try_from(row)) else { return false };
+        col < cells.window.width
+            && cells.state.get(row * cells.window.width + col).is_some_and(|&s| State::has_value(s))
+    };
+    let weighs = |w: &f64| *w != 0.0;
+    let whole = (first_row..)
+        .zip(&wy)
+        .filter(|(_, w)| weighs(w))
+        .all(|(row, _)| (first_col..).zip(&wx).filter(|(_, w)| weighs(w)).all(|(col, _)| has_part(col, row)));
+    Some((value, whole))
 }
 
 /// The kernel at one position along an axis.
@@ -417,7 +429,7 @@ fn line_pair(cells: &Cells, row: i64) -> Option<(Line<'_>, Line<'_>)> {
 #[inline]
 fn four(north: &Line, south: &Line, col: usize, fx: f64, fy: f64) -> Option<f32> {
     let states = (north.state.get(col..col + 2)?, south.state.get(col..col + 2)?);
-    // 1 is valid, 0 and 2 are not; 3 (borrowed) is good beside one that is valid.
+    // 1 is valid, 0 and 2 are not; 3 and 7 (borrowed, bridged) are good beside one that is valid.
     if states.0[0] & states.0[1] & states.1[0] & states.1[1] != State::VALID {
         return None;
     }
@@ -455,7 +467,7 @@ fn blend(cells: &Cells, col: i64, wx: &[f64], row: i64, wy: &[f64]) -> Option<f3
             let at = line + col as usize;
             let w = wx * wy;
             match cells.state[at] {
-                State::VALID => {
+                State::VALID | State::BRIDGED => {
                     known += w.abs();
                     weight += w;
                     sum += w * f64::from(cells.values[at]);
