@@ -171,9 +171,12 @@ fn pixels_at_slivers_do_not_depend_on_tiles() {
     }
 }
 
+/// True for the places of a land, metres from the centre.
+type Land<'a> = &'a dyn Fn(f64, f64) -> bool;
+
 /// A land that two files show, each on a lattice of its own: how far its outline in tiles of both lies beyond that of the pixels that one of them
 /// has alone, behind it, and beyond the true one; in cells, the area divided by the outline's length.
-fn coast(land: &dyn Fn(f64, f64) -> bool, cells: [f64; 2], length: f64, how: Resampling) -> (f64, f64, f64) {
+fn coast(land: Land, cells: [f64; 2], length: f64, how: Resampling) -> (f64, f64, f64) {
     let folder = tempfile::tempdir().unwrap();
     let mut alone = Vec::new();
     for (i, cell) in cells.into_iter().enumerate() {
@@ -213,7 +216,7 @@ fn coasts_lie_where_files_show_them() {
     };
     let round = 2200.0 * std::f64::consts::PI;
     let slanted = |x: f64, y: f64| x * 0.342 + y * 0.94 < 3.0;
-    let lands: [(&str, &dyn Fn(f64, f64) -> bool, f64); 5] = [
+    let lands: [(&str, Land, f64); 5] = [
         ("slanted", &slanted, 2400.0 / 0.94),
         ("island", &|x, y| x.hypot(y) < 1100.0, round),
         ("lake", &|x, y| x.hypot(y) > 1100.0, round),

@@ -76,7 +76,9 @@ impl Sampler<'_> {
         for other in alike {
             read_neighbour(info, self.pool.raster(&other)?.raster.as_mut(), &mut wide)?;
         }
-        let mut gaps = self.gaps(info, &wide, (margin.0.max(2), margin.1.max(2)))?;
+        // All cells that a pixel's value can hang on, so that it is the same whatever the window: one beside the kernel may be what
+        // makes the pixel valid, and one beside the kernel's other end what a cell of it is interpolated from.
+        let mut gaps = self.gaps(info, &wide, (margin.0 + 2, margin.1 + 2))?;
         let mut lenders = vec![0; wide.state.len()];
         for (number, other) in (1..).zip(&others) {
             self.sample_neighbour(area, record, other, &mut gaps, &mut wide, depth)?;
