@@ -41,40 +41,10 @@ fn mean_of_lines(out: (&mut [f32], &mut [u8]), (n, s): (&[f32], &[f32]), (nm, sm
             }
             *valid = [1; LANES];
         } else if north | south != 0 {
-            mean_of_block(value, valid, (n, s), (nm, sm));
+            mean_of_valid((value, valid), (n, s), (nm, sm));
         }
     }
     mean_of_valid((last_values, last_valid), (last_n, last_s), (last_nm, last_sm));
-}
-
-/// One by the number of pixels. A third is rounded; the mean is the float that division gives as long as the three heights are whole numbers of
-/// one step, below 2^26 of them: then it is either a middle between two floats, or farther from all of those than the rounding.
-const SHARE: [f64; 5] = [0.0, 1.0, 0.5, 1.0 / 3.0, 0.25];
-
-/// [`mean_of_valid`] for a block, step by step over all of it, so that each becomes vector instructions.
-fn mean_of_block(
-    values: &mut [f32; LANES],
-    valid: &mut [u8; LANES],
-    (n, s): (&[f32; PAIRS], &[f32; PAIRS]),
-    (nm, sm): (&[u8; PAIRS], &[u8; PAIRS]),
-) {
-    // All bits or none: what has no value may be anything, NaN too.
-    let held = |v: &[f32; PAIRS], ok: &[u8; PAIRS]| -> [f32; PAIRS] {
-        std::array::from_fn(|i| f32::from_bits(v[i].to_bits() & u32::from(ok[i]).wrapping_neg()))
-    };
-    let (n, s) = (held(n, nm), held(s, sm));
-    let both: [u8; PAIRS] = std::array::from_fn(|i| nm[i] + sm[i]);
-    let count: [u8; LANES] = std::array::from_fn(|i| both[2 * i] + both[2 * i + 1]);
-    let share: [f64; LANES] = std::array::from_fn(|i| SHARE[usize::from(count[i]).min(4)]);
-    let mean: [f32; LANES] = std::array::from_fn(|i| {
-        let (w, e) = (2 * i, 2 * i + 1);
-        let sum = f64::from(n[w]) + f64::from(n[e]) + f64::from(s[w]) + f64::from(s[e]);
-        (sum * share[i]) as f32
-    });
-    for i in 0..LANES {
-        values[i] = if count[i] > 0 { mean[i] } else { values[i] };
-        valid[i] |= u8::from(count[i] > 0);
-    }
 }
 
 /// Means where some pixels have no value; without branches.
