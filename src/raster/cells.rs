@@ -53,6 +53,14 @@ impl State {
     pub const OUTSIDE: u8 = 2;
     /// With a value that was sampled from a raster of another lattice: it has a part in values, but makes no pixel valid.
     pub const BORROWED: u8 = 3;
+    /// Between a valid cell and one that another raster has: with their mean. It counts as valid.
+    pub const BRIDGED: u8 = 7;
+
+    /// True for a cell with a value, wherever that is from.
+    #[must_use]
+    pub const fn has_value(state: u8) -> bool {
+        state & Self::VALID != 0
+    }
 }
 
 /// A window of cells, row by row. NaN never appears: a cell that is not [`State::VALID`] holds 0.
@@ -93,7 +101,38 @@ impl Cells {
     /// True where every cell has a value.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.state.iter().all(|&s| s == State::VALID || s == State::BORROWED)
+        self.state.iter().all(|&s| State::has_value(s))
+    }
+
+    /// The window and `margin` cells around it, which are [`State::OUTSIDE`].
+    #[must_use]
+    pub fn grown(&self, margin: usize) -> Self {
+        let Window { col, row, width, height } = self.window;
+        let (by, more) = (margin as i64, 2 * margin);
+        let mut out =
+            Self::outside(Window { col: col - by, row: row - by, width: width + more, height: height + more });
+        let wide = out.window.width;
+        for y in 0..height {
+            let (from, to) = (y * width, (y + margin) * wide + margin);
+            out.values[to..to + width].copy_from_slice(&self.values[from..from + width]);
+            out.state[to..to + width].copy_from_slice(&self.state[from..from + width]);
+        }
+        out
+    }
+
+    /// Takes the cells that it shares with another window from there; the other one holds all of it.
+    pub fn copy_from(&mut self, wide: &Self) {
+        let (dx, dy) = (self.window.col - wide.window.col, self.window.row - wide.window.row);
+        let (Ok(dx), Ok(dy)) = (usize::try_from(dx), usize::try_from(dy)) else { return };
+        let width = self.window.width;
+        if dx + width > wide.window.width || dy + self.window.height > wide.window.height {
+            return;
+        }
+        for y in 0..self.window.height {
+            let (to, from) = (y * width, (y + dy) * wide.window.width + dx);
+            self.values[to..to + width].copy_from_slice(&wide.values[from..from + width]);
+            self.state[to..to + width].copy_from_slice(&wide.state[from..from + width]);
+        }
     }
 
     /// The cells without a value that have one within `reach` cells across and down, row by row: those that share a
@@ -184,6 +223,19 @@ mod tests {
         cells.fill(Window { col: -1, row: 0, width: 9, height: 2 }, |i| Some(i as f32));
         assert_eq!(cells.values, [0.0, 5.0, 2.0, 3.0]);
         assert!(!cells.has_outside() && cells.is_full());
+    }
+
+    #[test]
+    fn a_grown_window_holds_the_same_cells() {
+        let mut cells = Cells::outside(Window { col: -3, row: 7, width: 3, height: 2 });
+        cells.fill(cells.window, |i| (i != 4).then_some(i as f32));
+        let mut wide = cells.grown(2);
+        assert_eq!(wide.window, Window { col: -5, row: 5, width: 7, height: 6 });
+        assert_eq!(wide.state.iter().filter(|&&s| s != State::OUTSIDE).count(), 6);
+        assert_eq!((wide.values[2 * 7 + 4], wide.state[3 * 7 + 3]), (2.0, State::NODATA));
+        (wide.values[3 * 7 + 3], wide.state[3 * 7 + 3]) = (9.0, State::BRIDGED);
+        cells.copy_from(&wide);
+        assert_eq!((cells.values[4], cells.values[2], cells.is_full()), (9.0, 2.0, true));
     }
 
     #[test]

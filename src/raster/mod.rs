@@ -20,6 +20,7 @@ mod info;
 pub mod kernel;
 mod pixel_map;
 mod resampling;
+mod separable;
 pub mod warp;
 
 #[cfg(feature = "gdal")]

@@ -3,10 +3,12 @@
 //! A pixel is made by the raster that its centre lies in. It is valid where the valid cells have at least half of the
 //! kernel's weight over the cells that lie in some raster; its value is the weighted mean over the valid cells. Cells
 //! beyond every raster do not count, so that the edge of a collection is not eaten away; nor do cells that were borrowed from
-//! a raster of another lattice, which have a part in the value only.
+//! a raster of another lattice, which have a part in the value only. Cells between the raster and another one ([`State::BRIDGED`])
+//! count as valid.
 
 use super::kernel::{Kernel, split};
 pub use super::pixel_map::{PixelMap, pixel_map};
+use super::separable::{self, Pixels};
 use super::{Cells, RasterInfo, Resampling, State, Window};
 
 /// Cells a pixel along columns and rows, as [`Kernel`] takes them: the extent of a pixel's footprint in the raster.
@@ -81,7 +83,7 @@ fn nearest_inside(map: &PixelMap, side: usize, info: &RasterInfo) -> Option<(usi
 }
 
 /// True where a position lies in `[0, size)`; NaN does not.
-fn inside(at: f64, size: u32) -> bool {
+pub(super) fn inside(at: f64, size: u32) -> bool {
     at >= 0.0 && at < f64::from(size)
 }
 
@@ -125,8 +127,8 @@ pub fn source_window(map: &PixelMap, info: &RasterInfo, resampling: Resampling, 
 /// hold one entry a pixel, row by row; with some lines of a map ([`PixelMap::lines`]), those lines of them. Where `mark` is given, its number is written into its plane (one byte a pixel)
 /// for every pixel that gets its value here: the lineage. Returns how many pixels got one.
 ///
-/// Sums are in f64. Plain bilinear over a separable map has a loop of its own, some nanoseconds a pixel; the rest costs
-/// one multiplication a cell of the kernel.
+/// Sums are in f64. Over a separable map rows of cells are resampled across once, and then down for each row of pixels: plain bilinear costs
+/// about a nanosecond a pixel where the raster is blown up. The rest costs one multiplication a cell of the kernel.
 ///
 /// # Panics
 /// Where a slice is shorter than the map.
@@ -142,63 +144,19 @@ pub fn resample(
     valid: &mut [u8],
     mark: Option<(&mut [u8], u8)>,
 ) -> usize {
-    let side = size as usize;
-    let (mut plane, number) = mark.map_or((None, 0), |(plane, number)| (Some(plane), number));
-    let mut filled = 0;
-    let mut put = |at: usize, value: Option<f32>, values: &mut [f32], valid: &mut [u8]| {
-        if let Some(value) = value {
-            values[at] = value;
-            valid[at] = 1;
-            filled += 1;
-            if let Some(plane) = &mut plane {
-                plane[at] = number;
-            }
-        }
-    };
+    let mut out = Pixels { values, valid, mark, filled: 0 };
     let (across, down) = (Kernel::new(resampling, scale.0), Kernel::new(resampling, scale.1));
     match map {
         PixelMap::Separable { cols, rows } => {
-            let across = Axis::new(across, cols, info.width, cells.window.col);
-            let down = Axis::new(down, rows, info.height, cells.window.row);
-            let mut lines = Lines::new(&across, &down, cells);
-            for (y, v) in down.taps.iter().enumerate() {
-                let Some(v) = v else { continue };
-                let line = y * side;
-                // The plain case first; it leaves the pixels that have a cell without a value to the rest.
-                if let (Some(plain), Some((north, south))) = (&across.plain, down.pair(v, cells)) {
-                    for tap in plain {
-                        let at = line + tap.pixel;
-                        if valid[at] == 0
-                            && let Some(value) = four(&north, &south, tap.first, tap.part, v.part)
-                        {
-                            put(at, Some(value), values, valid);
-                        }
-                    }
-                }
-                // Wider kernels: first across, then down, where all cells are valid.
-                if let Some(lines) = &mut lines
-                    && let Some((sums, whole)) = lines.sum(v.first, down.of(v))
-                {
-                    for (x, (&sum, &whole)) in sums.iter().zip(whole).enumerate() {
-                        if whole == 1 && valid[line + x] == 0 {
-                            put(line + x, Some(sum as f32), values, valid);
-                        }
-                    }
-                }
-                for (x, u) in across.taps.iter().enumerate() {
-                    let Some(u) = u else { continue };
-                    if valid[line + x] == 0 {
-                        put(line + x, blend(cells, u.first, across.of(u), v.first, down.of(v)), values, valid);
-                    }
-                }
-            }
+            debug_assert_eq!(cols.len(), size as usize);
+            separable::resample((cols, rows), (across, down), cells, info, &mut out);
         }
         PixelMap::Grid { cols, rows } => {
             let plain = across.is_plain_bilinear() && down.is_plain_bilinear();
             let full = plain && cells.state.iter().all(|&s| s == State::VALID);
             let (mut wx, mut wy) = (Vec::new(), Vec::new());
             for at in 0..cols.len() {
-                if valid[at] != 0 || !inside(cols[at], info.width) || !inside(rows[at], info.height) {
+                if out.valid[at] != 0 || !inside(cols[at], info.width) || !inside(rows[at], info.height) {
                     continue;
                 }
                 let mut value = None;
@@ -216,11 +174,13 @@ pub fn resample(
                     let row = down.taps(rows[at], &mut wy) - cells.window.row;
                     blend(cells, col, &wx, row, &wy)
                 });
-                put(at, value, values, valid);
+                if let Some(value) = value {
+                    out.put(at, value);
+                }
             }
         }
     }
-    filled
+    out.filled
 }
 
 /// How many of the tile's pixels have no value yet and their centres in the raster: what [`resample`] may fill.
@@ -230,167 +190,38 @@ pub fn resample(
 #[must_use]
 pub fn open_pixels(map: &PixelMap, size: u32, info: &RasterInfo, valid: &[u8]) -> usize {
     let side = size as usize;
-    let open = |at: usize| valid[at] == 0;
     match map {
         PixelMap::Separable { cols, rows } => {
-            let cols: Vec<usize> = (0..side).filter(|&x| inside(cols[x], info.width)).collect();
+            let cols: Vec<u8> = cols.iter().map(|&v| u8::from(inside(v, info.width))).collect();
             let rows = (0..rows.len()).filter(|&y| inside(rows[y], info.height));
-            rows.map(|y| cols.iter().filter(|&&x| open(y * side + x)).count()).sum()
+            let line = |y: usize| valid[y * side..(y + 1) * side].iter().zip(&cols);
+            rows.map(|y| line(y).map(|(valid, held)| u32::from((valid ^ 1) & held)).sum::<u32>() as usize).sum()
         }
         PixelMap::Grid { cols, rows } => (0..cols.len())
-            .filter(|&at| open(at) && inside(cols[at], info.width) && inside(rows[at], info.height))
+            .filter(|&at| valid[at] == 0 && inside(cols[at], info.width) && inside(rows[at], info.height))
             .count(),
     }
 }
 
-/// The value at one place, in fractional cells of the raster, by kernels across and down; `None` where the valid cells
-/// weigh less than half.
+/// The value at one place, in fractional cells of the raster, by kernels across and down, and whether all cells of the kernel
+/// have a part in it; `None` where the valid cells weigh less than half.
 #[must_use]
-pub fn sample(cells: &Cells, kernels: (&Kernel, &Kernel), (col, row): (f64, f64)) -> Option<f32> {
+pub fn sample(cells: &Cells, kernels: (&Kernel, &Kernel), (col, row): (f64, f64)) -> Option<(f32, bool)> {
     let (mut wx, mut wy) = (Vec::new(), Vec::new());
     let first_col = kernels.0.taps(col, &mut wx) - cells.window.col;
     let first_row = kernels.1.taps(row, &mut wy) - cells.window.row;
-    blend(cells, first_col, &wx, first_row, &wy)
-}
-
-/// The kernel at one position along an axis.
-struct Tap {
-    /// The first cell, counted from the window's edge.
-    first: i64,
-    /// For plain bilinear, the weight of the second cell.
-    part: f64,
-    /// Its weights in [`Axis::weights`].
-    range: std::ops::Range<usize>,
-}
-
-/// Rows of cells resampled across, for kernels that are not plain bilinear: each is made once, though several rows of
-/// pixels need it.
-struct Lines<'a> {
-    across: &'a Axis,
-    cells: &'a Cells,
-    /// As many as the kernel has rows; row n of the window lies at n modulo that.
-    made: Vec<Made>,
-    sums: Vec<f64>,
-    whole: Vec<u8>,
-}
-
-/// One of [`Lines`].
-struct Made {
-    row: usize,
-    values: Vec<f64>,
-    /// 1 where all cells of the kernel are valid.
-    whole: Vec<u8>,
-}
-
-impl<'a> Lines<'a> {
-    /// `None` where plain bilinear does the work.
-    fn new(across: &'a Axis, down: &Axis, cells: &'a Cells) -> Option<Self> {
-        if across.plain.is_some() && down.plain.is_some() {
-            return None;
-        }
-        let most = down.taps.iter().flatten().map(|tap| tap.range.len()).max().unwrap_or(0);
-        let side = across.taps.len();
-        let line = || Made { row: usize::MAX, values: vec![0.0; side], whole: vec![0; side] };
-        let made = (0..most.max(1)).map(|_| line()).collect();
-        Some(Self { across, cells, made, sums: vec![0.0; side], whole: vec![0; side] })
-    }
-
-    /// The weighted sums of the rows from `first` on, and where all of their cells are valid; `None` where one is beyond
-    /// the window.
-    fn sum(&mut self, first: i64, weights: &[f64]) -> Option<(&[f64], &[u8])> {
-        let first = usize::try_from(first).ok()?;
-        if first + weights.len() > self.cells.window.height {
-            return None;
-        }
-        self.sums.fill(0.0);
-        self.whole.fill(1);
-        let ring = self.made.len();
-        for (row, &weight) in (first..).zip(weights) {
-            let made = &mut self.made[row % ring];
-            if made.row != row {
-                made.fill(row, self.across, self.cells);
-            }
-            for (sum, &value) in self.sums.iter_mut().zip(&made.values) {
-                *sum += weight * value;
-            }
-            for (whole, &here) in self.whole.iter_mut().zip(&made.whole) {
-                *whole &= here;
-            }
-        }
-        Some((&self.sums, &self.whole))
-    }
-}
-
-impl Made {
-    /// Resamples a row of the window.
-    fn fill(&mut self, row: usize, across: &Axis, cells: &Cells) {
-        self.row = row;
-        let width = cells.window.width;
-        let values = &cells.values[row * width..(row + 1) * width];
-        let state = &cells.state[row * width..(row + 1) * width];
-        let all = state.iter().all(|&s| s == State::VALID);
-        for (x, tap) in across.taps.iter().enumerate() {
-            (self.values[x], self.whole[x]) = (0.0, 0);
-            let Some(tap) = tap else { continue };
-            let weights = across.of(tap);
-            let Ok(first) = usize::try_from(tap.first) else { continue };
-            let (Some(cells), Some(states)) =
-                (values.get(first..first + weights.len()), state.get(first..first + weights.len()))
-            else {
-                continue;
-            };
-            if all || states.iter().all(|&s| s == State::VALID) {
-                self.values[x] = cells.iter().zip(weights).map(|(&v, w)| f64::from(v) * w).sum();
-                self.whole[x] = 1;
-            }
-        }
-    }
-}
-
-/// Plain bilinear at one of the tile's columns: the first of its two cells, and the weight of the second.
-struct Pair {
-    pixel: usize,
-    first: usize,
-    part: f64,
-}
-
-/// The kernel at every position along an axis; `None` where the centre is beyond the raster.
-struct Axis {
-    taps: Vec<Option<Tap>>,
-    weights: Vec<f64>,
-    /// For plain bilinear, the positions whose first cell is in the window.
-    plain: Option<Vec<Pair>>,
-}
-
-impl Axis {
-    fn new(kernel: Kernel, positions: &[f64], size: u32, window_start: i64) -> Self {
-        let mut weights = Vec::new();
-        let mut scratch = Vec::new();
-        let taps = positions.iter().map(|&at| {
-            inside(at, size).then(|| {
-                let first = kernel.taps(at, &mut scratch) - window_start;
-                let start = weights.len();
-                weights.extend_from_slice(&scratch);
-                Tap { first, part: scratch.get(1).copied().unwrap_or(0.0), range: start..weights.len() }
-            })
-        });
-        let taps: Vec<Option<Tap>> = taps.collect();
-        let pair = |(pixel, tap): (usize, &Option<Tap>)| {
-            let tap = tap.as_ref()?;
-            Some(Pair { pixel, first: usize::try_from(tap.first).ok()?, part: tap.part })
-        };
-        let plain = kernel.is_plain_bilinear().then(|| taps.iter().enumerate().filter_map(pair).collect());
-        Self { taps, weights, plain }
-    }
-
-    fn of(&self, tap: &Tap) -> &[f64] {
-        &self.weights[tap.range.clone()]
-    }
-
-    /// For plain bilinear, the two rows of cells around a position.
-    fn pair<'a>(&self, tap: &Tap, cells: &'a Cells) -> Option<(Line<'a>, Line<'a>)> {
-        self.plain.as_ref().and_then(|_| line_pair(cells, tap.first))
-    }
+    let value = blend(cells, first_col, &wx, first_row, &wy)?;
+    let has_part = |col: i64, row: i64| {
+        let (Ok(col), Ok(row)) = (usize::try_from(col), usize::try_from(row)) else { return false };
+        col < cells.window.width
+            && cells.state.get(row * cells.window.width + col).is_some_and(|&s| State::has_value(s))
+    };
+    let weighs = |w: &f64| *w != 0.0;
+    let whole = (first_row..)
+        .zip(&wy)
+        .filter(|(_, w)| weighs(w))
+        .all(|(row, _)| (first_col..).zip(&wx).filter(|(_, w)| weighs(w)).all(|(col, _)| has_part(col, row)));
+    Some((value, whole))
 }
 
 /// A row of cells.
@@ -417,7 +248,7 @@ fn line_pair(cells: &Cells, row: i64) -> Option<(Line<'_>, Line<'_>)> {
 #[inline]
 fn four(north: &Line, south: &Line, col: usize, fx: f64, fy: f64) -> Option<f32> {
     let states = (north.state.get(col..col + 2)?, south.state.get(col..col + 2)?);
-    // 1 is valid, 0 and 2 are not; 3 (borrowed) is good beside one that is valid.
+    // 1 is valid, 0 and 2 are not; 3 and 7 (borrowed, bridged) are good beside one that is valid.
     if states.0[0] & states.0[1] & states.1[0] & states.1[1] != State::VALID {
         return None;
     }
@@ -446,7 +277,7 @@ fn four_of_full(cells: &Cells, (col, fx): (i64, f64), (row, fy): (i64, f64)) -> 
 ///
 /// Kernels with negative lobes are weighed by magnitude; where the lobes that are left cancel most of the rest, the mean
 /// would overshoot without bound, and there is none.
-fn blend(cells: &Cells, col: i64, wx: &[f64], row: i64, wy: &[f64]) -> Option<f32> {
+pub(super) fn blend(cells: &Cells, col: i64, wx: &[f64], row: i64, wy: &[f64]) -> Option<f32> {
     let (width, height) = (cells.window.width as i64, cells.window.height as i64);
     let (mut known, mut weight, mut sum, mut total) = (0.0, 0.0, 0.0, 0.0);
     for (row, wy) in (row..).zip(wy).filter(|(row, _)| (0..height).contains(row)) {
@@ -455,7 +286,7 @@ fn blend(cells: &Cells, col: i64, wx: &[f64], row: i64, wy: &[f64]) -> Option<f3
             let at = line + col as usize;
             let w = wx * wy;
             match cells.state[at] {
-                State::VALID => {
+                State::VALID | State::BRIDGED => {
                     known += w.abs();
                     weight += w;
                     sum += w * f64::from(cells.values[at]);

@@ -262,3 +262,43 @@ fn strips_give_the_pixels_of_the_whole() {
         }
     }
 }
+
+#[test]
+fn a_separable_map_gives_the_pixels_of_a_grid() {
+    // Every state of cells, pixels that are done already, columns beyond the raster and beyond the window.
+    let noise = |i: usize| (i as u32).wrapping_mul(2_654_435_761) >> 9;
+    let side = 40;
+    for (round, pixel) in [(0, 0.13), (1, 0.4), (2, 0.93), (3, 0.13)] {
+        let info = info(GeoTransform::north_up(0.0, 0.0, 1.0, 1.0), 30, 30);
+        let mut cells = Cells::outside(Window { col: 3, row: 2, width: 20, height: 22 });
+        for at in 0..cells.state.len() {
+            let kind = noise(at + round * 1000) as usize % 23;
+            let valid = round == 3 || kind >= 4;
+            cells.state[at] = if valid {
+                State::VALID
+            } else {
+                [State::NODATA, State::OUTSIDE, State::BORROWED, State::BRIDGED][kind]
+            };
+            cells.values[at] = if State::has_value(cells.state[at]) { noise(at) as f32 / 1000.0 } else { 0.0 };
+        }
+        let positions = |from: f64| -> Vec<f64> { (0..side).map(|i| from + i as f64 * pixel).collect() };
+        let (cols, rows) = (positions(2.2 - round as f64), positions(4.7 - 2.0 * round as f64));
+        let grid = PixelMap::Grid {
+            cols: (0..side * side).map(|at| cols[at % side]).collect(),
+            rows: (0..side * side).map(|at| rows[at / side]).collect(),
+        };
+        let made = |map: &PixelMap| {
+            let (mut values, mut lineage) = (vec![0.5; side * side], vec![9; side * side]);
+            let mut valid: Vec<u8> = (0..side * side).map(|at| u8::from(noise(at).is_multiple_of(7))).collect();
+            let mark = Some((&mut lineage[..], 4));
+            let scale = (pixel, pixel);
+            let open = open_pixels(map, side as u32, &info, &valid);
+            let filled =
+                resample(map, side as u32, &cells, &info, Resampling::Bilinear, scale, &mut values, &mut valid, mark);
+            (values.into_iter().map(f32::to_bits).collect::<Vec<_>>(), valid, lineage, filled, open)
+        };
+        let found = made(&PixelMap::Separable { cols, rows });
+        assert!(found.3 > 100 && found.3 <= found.4, "{round}: {} of {}", found.3, found.4);
+        assert!(found == made(&grid), "{round}");
+    }
+}

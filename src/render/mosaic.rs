@@ -4,6 +4,10 @@
 //! same lattice cell by cell, all others (another CRS, resolution or registration) by sampling at the places of the cells. What is
 //! sampled is completed in the same way once, with the cells that the first file has, so that a coarse file beside a fine one
 //! gives both the same slope.
+//!
+//! Files whose data meet along a line that is not their lattice's leave cells between them that neither has: each file's cells end up to a
+//! cell before the line. Such a cell lies between two that different files have, and gets their mean. A coast is no such line:
+//! there all files have the same side.
 
 use std::rc::Rc;
 
@@ -26,6 +30,8 @@ struct Gap {
     /// Its centre, EPSG:3857 metres.
     x: f64,
     y: f64,
+    /// What other files have there, where that is not all that their kernel wants.
+    partial: Option<f32>,
 }
 
 impl Sampler<'_> {
@@ -45,25 +51,43 @@ impl Sampler<'_> {
             read_neighbour(info, self.pool.raster(record)?.raster.as_mut(), cells)?;
         }
         let rows = self.neighbours_of(area, record, cells.has_outside());
-        let mut others = Vec::new();
+        let (mut alike, mut others) = (Vec::new(), Vec::new());
         for row in rows {
             if cells.is_full() {
                 return Ok(());
             }
             let Some(other) = self.store.record(row) else { continue };
             let neighbour = self.pool.raster(&other)?;
-            if !read_neighbour(info, neighbour.raster.as_mut(), cells)? {
+            if read_neighbour(info, neighbour.raster.as_mut(), cells)? {
+                alike.push(other);
+            } else {
                 others.push(other);
             }
         }
-        if others.is_empty() {
+        if others.is_empty() || cells.is_full() {
             return Ok(());
         }
-        let mut gaps = self.gaps(info, cells, margin)?;
-        for other in others {
-            gaps.retain(|gap| cells.state[gap.at] != State::BORROWED);
-            self.sample_neighbour(area, record, &other, &gaps, cells, depth)?;
+        // Whether a cell lies between two files is told by those around it.
+        let mut wide = cells.grown(1);
+        self.pool.raster(record)?.raster.read_into(&mut wide)?;
+        if info.turn.is_some() && wide.has_outside() {
+            read_neighbour(info, self.pool.raster(record)?.raster.as_mut(), &mut wide)?;
         }
+        for other in alike {
+            read_neighbour(info, self.pool.raster(&other)?.raster.as_mut(), &mut wide)?;
+        }
+        // All cells that a pixel's value can hang on, so that it is the same whatever the window: one beside the kernel may be what
+        // makes the pixel valid, and one beside the kernel's other end what a cell of it is interpolated from.
+        let mut gaps = self.gaps(info, &wide, (margin.0 + 2, margin.1 + 2))?;
+        let mut lenders = vec![0; wide.state.len()];
+        for (number, other) in (1..).zip(&others) {
+            self.sample_neighbour(area, record, other, &mut gaps, &mut wide, depth)?;
+            for gap in gaps.extract_if(.., |gap| wide.state[gap.at] == State::BORROWED) {
+                lenders[gap.at] = number;
+            }
+        }
+        bridge(&mut wide, &lenders, &gaps);
+        cells.copy_from(&wide);
         Ok(())
     }
 
@@ -111,7 +135,10 @@ impl Sampler<'_> {
         let (half, world) = (web_mercator::HALF_WORLD, web_mercator::WORLD);
         let home = |x: f64| x - ((x + half) / world).floor() * world;
         let places = wanted.into_iter().zip(xs.into_iter().zip(ys));
-        Ok(places.filter(|(_, (x, y))| (x + y).is_finite()).map(|(at, (x, y))| Gap { at, x: home(x), y }).collect())
+        Ok(places
+            .filter(|(_, (x, y))| (x + y).is_finite())
+            .map(|(at, (x, y))| Gap { at, x: home(x), y, partial: None })
+            .collect())
     }
 
     /// Samples a neighbour of any CRS and resolution at the gaps of `cells`.
@@ -120,12 +147,12 @@ impl Sampler<'_> {
         area: &Area,
         record: &RecordRef<'_>,
         other: &RecordRef<'_>,
-        gaps: &[Gap],
+        gaps: &mut [Gap],
         cells: &mut Cells,
         depth: u8,
     ) -> Result<()> {
         let bounds = other.bounds();
-        let gaps: Vec<&Gap> = gaps.iter().filter(|g| bounds.contains_point(g.x, g.y)).collect();
+        let gaps: Vec<&mut Gap> = gaps.iter_mut().filter(|g| bounds.contains_point(g.x, g.y)).collect();
         if gaps.is_empty() {
             return Ok(());
         }
@@ -139,7 +166,7 @@ impl Sampler<'_> {
             let x = x + info.turn.map_or(0.0, |turn| turn * ((middle - x) / turn).round());
             let (col, row) = back.apply(x, y);
             if (0.0..f64::from(info.width)).contains(&col) && (0.0..f64::from(info.height)).contains(&row) {
-                places.push((gap.at, col, row));
+                places.push((gap, col, row));
             }
         }
         if places.is_empty() {
@@ -153,7 +180,7 @@ impl Sampler<'_> {
             _ => Resampling::Bilinear,
         };
         let kernel = Kernel::new(how, whole.max(1.0));
-        let span = |of: fn(&(usize, f64, f64)) -> f64| {
+        let span = |of: fn(&(&mut Gap, f64, f64)) -> f64| {
             let low = places.iter().map(of).fold(f64::INFINITY, f64::min);
             let high = places.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
             (kernel.span(low).0, kernel.span(high).1)
@@ -169,11 +196,49 @@ impl Sampler<'_> {
             let margin = (2.0 * kernel.radius()).ceil() as usize;
             self.complete(area, other, &info, &mut theirs, (margin, margin), depth - 1)?;
         }
-        for (at, col, row) in places {
-            if let Some(value) = warp::sample(&theirs, (&kernel, &kernel), (col, row)) {
-                (cells.values[at], cells.state[at]) = (value, State::BORROWED);
+        for (gap, col, row) in places {
+            match warp::sample(&theirs, (&kernel, &kernel), (col, row)) {
+                Some((value, true)) => (cells.values[gap.at], cells.state[gap.at]) = (value, State::BORROWED),
+                Some((value, false)) => gap.partial = gap.partial.or(Some(value)),
+                None => {}
             }
         }
         Ok(())
     }
+}
+
+/// Gives values to the cells that no file has wholly: between cells of two files the mean of these, so that a plane is kept; else
+/// what there is of a file. `lenders` are numbers of files, 0 for the window's own.
+fn bridge(cells: &mut Cells, lenders: &[u32], gaps: &[Gap]) {
+    let found: Vec<(usize, f32, u8)> = gaps
+        .iter()
+        .filter_map(|gap| match (across(cells, lenders, gap.at), gap.partial) {
+            (Some((value, true)), None) => Some((gap.at, value, State::BRIDGED)),
+            (Some((value, _)), _) | (None, Some(value)) => Some((gap.at, value, State::BORROWED)),
+            (None, None) => None,
+        })
+        .collect();
+    for (at, value, state) in found {
+        (cells.values[at], cells.state[at]) = (value, state);
+    }
+}
+
+/// The mean of the cells that lie opposite of each other beside one and come from different files, and whether one of these is the
+/// window's own; `None` where there are no such cells.
+fn across(cells: &Cells, lenders: &[u32], at: usize) -> Option<(f32, bool)> {
+    let (width, height) = (cells.window.width, cells.window.height);
+    let (x, y) = (at % width, at / width);
+    if x == 0 || y == 0 || x + 1 >= width || y + 1 >= height {
+        return None;
+    }
+    let (mut sum, mut count, mut own) = (0.0, 0.0, false);
+    for step in [1, width, width - 1, width + 1] {
+        let (a, b) = (at - step, at + step);
+        if State::has_value(cells.state[a]) && State::has_value(cells.state[b]) && lenders[a] != lenders[b] {
+            sum += f64::from(cells.values[a]) + f64::from(cells.values[b]);
+            count += 2.0;
+            own |= lenders[a] == 0 || lenders[b] == 0;
+        }
+    }
+    (count > 0.0).then(|| ((sum / count) as f32, own))
 }

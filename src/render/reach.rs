@@ -2,11 +2,14 @@
 
 use super::RenderOptions;
 
-/// The widest kernel and the distortion of latitude, in pixels: Lanczos reaches 3.5 cells, and a cell of a geographic raster
-/// is at 85 degrees 3.4 times as tall as its pixel size says.
-const KERNEL: f64 = 16.0;
+/// The widest kernel and the distortion of latitude, in pixels: Lanczos reaches 4 cells, the neighbour of a cell at its end one more, and
+/// a cell of a geographic raster is at 85 degrees 3.4 times as tall as its pixel size says.
+const KERNEL: f64 = 18.0;
+/// The same through a file between: a cell of that file beside one that the record has, the kernel by which a cell of the pixel's own
+/// file is sampled there, and the cell beside that; three cells more.
+const THROUGH: f64 = 24.0;
 
-/// How far a kernel can reach beyond a record's edge, EPSG:3857 metres; the pixels are those of the record or the tile,
+/// How far a kernel and the cells beside it can reach beyond a record's edge, EPSG:3857 metres; the pixels are those of the record or the tile,
 /// whichever are larger.
 pub(super) fn kernel_reach(tile_resolution: f64, pixel_size: f64) -> f64 {
     KERNEL * pixel_size.max(tile_resolution)
@@ -19,7 +22,7 @@ pub(super) fn kernel_reach(tile_resolution: f64, pixel_size: f64) -> f64 {
 /// that are sampled from the records; a coarser tile changes where a finer one that it is the mean of does.
 #[must_use]
 pub fn reach(options: &RenderOptions, tile_resolution: f64, pixel_size: f64) -> f64 {
-    kernel_reach(tile_resolution, pixel_size) + f64::from(options.surroundings(tile_resolution)) * tile_resolution
+    THROUGH * pixel_size.max(tile_resolution) + f64::from(options.surroundings(tile_resolution)) * tile_resolution
 }
 
 #[cfg(test)]
@@ -34,7 +37,8 @@ mod tests {
                 // `scale` cells a pixel: a cell of one metre, a pixel of `scale` metres.
                 let radius = Kernel::new(how, scale).radius() + 0.5;
                 // At 85 degrees a cell is 1 by 11.5 where the pixel size says sqrt(11.5).
-                assert!(radius * 11.5f64.sqrt() <= kernel_reach(scale, 1.0), "{how} {scale}: {radius}");
+                let cells = |n: f64| (radius + n) * 11.5f64.sqrt() / scale.max(1.0);
+                assert!(cells(1.0) <= KERNEL && cells(3.0) <= THROUGH, "{how} {scale}: {radius}");
             }
         }
     }

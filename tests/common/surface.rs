@@ -88,12 +88,17 @@ pub const OPTIONS: TileCodec = TileCodec {
     encoder: hypso::terrain::WebpEncoder::Hypso,
 };
 
-/// A store of sources, the first one wins.
+/// A store of sources, the first one wins, for tiles of 256 pixels.
 pub fn store_of(specs: &[SourceSpec]) -> Store {
+    store_for(specs, 256)
+}
+
+/// A store of sources for tiles of any size.
+pub fn store_for(specs: &[SourceSpec], tile_size: u32) -> Store {
     let options = Options { on_error: OnError::Fail, ..Options::default() };
     let survey = catalog::Survey::new(specs, &options, &Silent).unwrap();
     let sources = survey.sources.clone();
-    let parameters = Parameters { tile_size: 256, metadata: catalog::notes(&survey) };
+    let parameters = Parameters { tile_size, metadata: catalog::notes(&survey) };
     let mut builder = Builder::new(&sources, &parameters).unwrap();
     survey.each_record(&options, None, &Silent, &mut |record| builder.add(&record)).unwrap();
     Store::from_bytes(builder.finish(Cursor::new(Vec::new())).unwrap().into_inner()).unwrap()

@@ -88,7 +88,7 @@ fn holds_means(raster: &mut GdalRaster, overview: &mut GdalRaster) -> Result<boo
             let center = ((col + at % w) as f64 + 0.5, (row + at / w) as f64 + 0.5);
             let center = (center.0 * across, center.1 * down);
             let Some((low, high)) = range(&fine, center, (across, down)) else { continue };
-            let Some(mean) = warp::sample(&fine, (&kernels.0, &kernels.1), center) else { continue };
+            let Some((mean, _)) = warp::sample(&fine, (&kernels.0, &kernels.1), center) else { continue };
             let allowed = step + f64::from(high - low) * 0.01 + f64::from(mean.abs()) * 1e-6;
             if f64::from((found - mean).abs()) > allowed {
                 return Ok(false);
