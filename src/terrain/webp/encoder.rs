@@ -73,7 +73,7 @@ impl Level {
         let effort = Effort { groups: 4, regroupings: 1, regroup_step: 4, parses: 0, probes: 0 };
         match self {
             Self::Fast => Settings {
-                search: Search { starts: &[12], candidates: &[12, 11, 1, 2], ..search },
+                search: Search { starts: &[12], candidates: &[12, 11, 1, 2], count_step: 16, step: 8, ..search },
                 cache_bits: 10,
                 effort: Effort { regroupings: 0, ..effort },
                 smooth: (700, 700),
