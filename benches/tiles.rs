@@ -29,20 +29,13 @@ use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_ge
 use hypso::raster::{GeoTransform, Resampling};
 use hypso::render::{GdalOpener, Made, NoFinerTiles, RenderOptions, Renderer};
 use hypso::store::{Builder, Parameters, Store};
-use hypso::terrain::webp::Level;
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
 use hypso::tile::TileCoord;
 
 const TILE: u32 = 512;
 const ROUNDS: usize = 3;
-const CODEC: TileCodec = TileCodec {
-    encoding: Encoding::Terrarium,
-    format: ImageFormat::Webp,
-    vertical: VerticalResolution::ByZoom,
-    nodata_elevation: 0.0,
-    level: Level::Default,
-    encoder: WebpEncoder::Hypso,
-};
+const CODEC: TileCodec =
+    TileCodec { vertical: VerticalResolution::ByZoom, ..TileCodec::new(Encoding::Terrarium, ImageFormat::Webp) };
 const BY_LIBWEBP: TileCodec = TileCodec { encoder: WebpEncoder::Libwebp, ..CODEC };
 
 /// Seconds that this thread was on a processor.

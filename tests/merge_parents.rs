@@ -6,23 +6,14 @@ use std::path::Path;
 use std::process::Command;
 
 use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileEncoding, TileFormat};
-use hypso::terrain::webp::Level;
-use hypso::terrain::{
-    self, ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution, WebpEncoder,
-};
+use hypso::terrain::{self, ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution};
 use hypso::tile::{TileCoord, TileId};
 use serde_json::Value;
 
 const SIDE: u32 = 32;
 
-const CODEC: TileCodec = TileCodec {
-    encoding: Encoding::Terrarium,
-    format: ImageFormat::Webp,
-    vertical: VerticalResolution::ByZoom,
-    nodata_elevation: 0.0,
-    level: Level::Default,
-    encoder: WebpEncoder::Hypso,
-};
+const CODEC: TileCodec =
+    TileCodec { vertical: VerticalResolution::ByZoom, ..TileCodec::new(Encoding::Terrarium, ImageFormat::Webp) };
 
 type Heights = BTreeMap<TileId, ElevationTile>;
 type Sources = BTreeMap<TileId, Vec<u8>>;

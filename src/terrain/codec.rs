@@ -25,7 +25,7 @@ pub struct TileCodec {
 impl TileCodec {
     /// A codec with the finest vertical step, 0 m for pixels without a height, and hypso's own encoder at its default level.
     #[must_use]
-    pub fn new(encoding: Encoding, format: ImageFormat) -> Self {
+    pub const fn new(encoding: Encoding, format: ImageFormat) -> Self {
         Self {
             encoding,
             format,

@@ -1,20 +1,20 @@
 //! Blocks of like statistics share prefix codes (RFC 9649, 3.7.2.2).
 
 use super::cost::{self, BIT};
-use super::refs::{CACHED, COPY, KIND, LITERAL, copy_parts, green_symbol, is_literal, pixels_of, prefix};
+use super::refs::{CACHED, COPY, KIND, LITERAL, SLOTS, copy_parts, green_symbol, is_literal, pixels_of, prefix};
 
 /// The largest side of a block, as a power of two.
 const MAX_BLOCK_BITS: u32 = 9;
 
-/// Of up to so many groups the costs are added up at once.
-const TOGETHER: usize = 8;
+/// The most groups; the costs of a symbol in all of them are added up at once.
+const MOST: usize = 8;
 
 const RED: usize = 0;
 const BLUE: usize = 256;
 const DISTANCE: usize = 512;
 /// Greens, lengths, cache slots.
 const GREEN: usize = 552;
-const CACHE: usize = GREEN + 280;
+const CACHE: usize = GREEN + SLOTS as usize;
 
 /// One number for each symbol of a group's codes. That of alpha has one symbol only.
 #[derive(Default, Clone)]
@@ -33,30 +33,15 @@ impl<T: Copy + Default> Table<T> {
 }
 
 impl Table<u32> {
+    /// Counts tokens. `literals` is scratch, no shorter than the tokens.
     #[inline]
-    pub(super) fn count(&mut self, token: u32) {
-        match token >> KIND {
-            CACHED => self.0[CACHE + (token & 0xfff) as usize] += 1,
-            LITERAL => {
-                self.0[GREEN + (token >> 8 & 255) as usize] += 1;
-                self.0[RED + (token >> 16 & 255) as usize] += 1;
-                self.0[BLUE + (token & 255) as usize] += 1;
-            }
-            _ => {
-                let (length, code) = copy_parts(token);
-                self.0[GREEN + 256 + prefix(length).0] += 1;
-                self.0[DISTANCE + prefix(code).0] += 1;
-            }
-        }
-    }
-
-    /// Counts many. `literals` is scratch, no shorter than the tokens.
-    #[inline]
-    fn count_all(&mut self, tokens: &[u32], literals: &mut [u32]) {
+    fn count(&mut self, tokens: &[u32], literals: &mut [u32]) {
         let mut number = 0;
         for &token in tokens {
             if token >> KIND == COPY {
-                self.count(token);
+                let (length, code) = copy_parts(token);
+                self.0[GREEN + 256 + prefix(length).0] += 1;
+                self.0[DISTANCE + prefix(code).0] += 1;
             } else {
                 // Without a branch on which it is, because no one could foretell it.
                 self.0[GREEN + green_symbol(token)] += 1;
@@ -173,7 +158,7 @@ pub(super) struct Groups {
     /// For each block and group; of a block in one group after `measure`.
     pub(super) sums: Vec<u32>,
     sorted: Vec<u32>,
-    together: Vec<[u16; TOGETHER]>,
+    together: Vec<[u16; MOST]>,
 }
 
 impl Groups {
@@ -197,7 +182,7 @@ impl Groups {
 
     /// First groups: equally large, by the measure given of each block.
     pub(super) fn start(&mut self, measure: &[u32], bits: u32, number: usize, cache_bits: u32) {
-        self.start_with(bits, number.clamp(1, measure.len().clamp(1, 255)), cache_bits);
+        self.start_with(bits, number.clamp(1, measure.len().clamp(1, MOST)), cache_bits);
         self.sorted.clear();
         self.sorted.extend_from_slice(measure);
         self.sorted.sort_unstable();
@@ -231,7 +216,7 @@ impl Groups {
         let mut literals = [0; 1 << MAX_BLOCK_BITS];
         walk(tokens, width, self.block_bits, |block, y, tokens| {
             if y % step == 0 {
-                counts[usize::from(of[block])].count_all(tokens, &mut literals);
+                counts[usize::from(of[block])].count(tokens, &mut literals);
             }
         });
     }
@@ -273,28 +258,18 @@ impl Groups {
         self.sums.clear();
         self.sums.resize(self.of.len() * n, 0);
         let (sums, costs) = (&mut self.sums, &self.costs[..n]);
-        if n > TOGETHER {
-            walk(tokens, width, self.block_bits, |block, y, tokens| {
-                if y % step == 0 {
-                    for (sum, costs) in sums[block * n..][..n].iter_mut().zip(costs) {
-                        *sum += tokens.iter().map(|&t| costs.token(t)).sum::<u32>();
-                    }
-                }
-            });
-            return;
-        }
         // Of a symbol the costs in all groups lie together.
         let symbols = costs.first().map_or(0, |costs| costs.0.len());
         self.together.clear();
         // The last one is of nothing.
-        self.together.resize(symbols + 1, [0; TOGETHER]);
+        self.together.resize(symbols + 1, [0; MOST]);
         for (g, costs) in costs.iter().enumerate() {
             self.together.iter_mut().zip(&costs.0).for_each(|(together, &cost)| together[g] = cost);
         }
         let together = &self.together[..];
         walk(tokens, width, self.block_bits, |block, y, tokens| {
             if y % step == 0 {
-                let mut all = [0; TOGETHER];
+                let mut all = [0; MOST];
                 let mut add = |symbol: usize| {
                     all.iter_mut().zip(together[symbol]).for_each(|(all, cost)| *all += u32::from(cost));
                 };

@@ -1,10 +1,10 @@
 //! Images of few colours: a sorted table, and indices in the green channel (RFC 9649, 3.5.4).
 
+use super::refs::{AT_ONCE, is_run};
+
 const EMPTY: u32 = u32::MAX;
 /// Slots of the hash table, as a power of two; so many that colours rarely share one.
 const SLOT_BITS: u32 = 12;
-/// How many pixels are looked at together.
-const AT_ONCE: usize = 16;
 
 /// A colour table; keeps its scratch.
 #[derive(Default)]
@@ -105,9 +105,4 @@ impl Palette {
         (self.indices, self.row) = (indices, row);
         width.div_ceil(1 << bundle)
     }
-}
-
-/// Whether all pixels are of one colour.
-fn is_run(pixels: &[u32], color: u32) -> bool {
-    pixels.iter().fold(0, |all, pixel| all | (pixel ^ color)) == 0
 }

@@ -4,14 +4,12 @@ use super::copies::same;
 use super::cost::BIT;
 use super::groups::{Groups, Table};
 use super::modes::Choice;
-use super::refs::{FARTHEST, LONGEST, copy, distance_code, prefix};
+use super::refs::{AT_ONCE, FARTHEST, LONGEST, copy, distance_code, prefix};
 
 /// How many pixels the hash of a place covers.
 const SPAN: usize = 4;
 const KEY: usize = 2 * SPAN;
 const HASH_BITS: u32 = 16;
-/// How many places are looked at together.
-const AT_ONCE: usize = 16;
 /// A run this long is taken without looking at the row above.
 const LONG_RUN: usize = 32;
 /// A match this long is good enough.

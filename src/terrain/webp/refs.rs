@@ -9,7 +9,7 @@ pub(super) const CACHED: u32 = 1;
 pub(super) const COPY: u32 = 2;
 
 /// How many pixels are looked at together.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// The longest copy.
 pub(super) const LONGEST: usize = 4096;
@@ -35,7 +35,7 @@ pub(super) fn pixels_of(token: u32) -> usize {
 }
 
 /// The first symbol of slots among the greens.
-const SLOTS: u32 = 280;
+pub(super) const SLOTS: u32 = 280;
 
 /// Whether a token is a literal.
 #[inline]
@@ -50,6 +50,11 @@ pub(super) fn green_symbol(token: u32) -> usize {
     ((literal & (token >> 8 & 255)) | (!literal & (SLOTS + (token & 0xfff)))) as usize
 }
 
+/// Whether all pixels are of one colour.
+pub(super) fn is_run(pixels: &[u32], color: u32) -> bool {
+    pixels.iter().fold(0, |all, pixel| all | (pixel ^ color)) == 0
+}
+
 /// For each pixel its token if it is no copy. Copied pixels enter the cache as well, so that this does not depend on which are.
 pub(super) fn symbols(pixels: &[u32], cache_bits: u32, cache: &mut Vec<u32>, out: &mut Vec<u32>) {
     if cache_bits == 0 {
@@ -60,11 +65,12 @@ pub(super) fn symbols(pixels: &[u32], cache_bits: u32, cache: &mut Vec<u32>, out
     cache.clear();
     cache.resize(1 << cache_bits, 0);
     out.resize(pixels.len(), 0);
+    let slot_of = |pixel: u32| pixel.wrapping_mul(0x1e35_a7bd) >> (32 - cache_bits);
     let mut last = 0;
     for (pixels, out) in pixels.chunks(AT_ONCE).zip(out.chunks_mut(AT_ONCE)) {
         // Within a run.
-        if pixels.iter().fold(0, |all, pixel| all | (pixel ^ last)) == 0 {
-            let slot = last.wrapping_mul(0x1e35_a7bd) >> (32 - cache_bits);
+        if is_run(pixels, last) {
+            let slot = slot_of(last);
             if cache[slot as usize] == last {
                 out.fill(CACHED << KIND | slot);
                 continue;
@@ -72,7 +78,7 @@ pub(super) fn symbols(pixels: &[u32], cache_bits: u32, cache: &mut Vec<u32>, out
         }
         last = pixels[pixels.len() - 1];
         for (out, &pixel) in out.iter_mut().zip(pixels) {
-            let slot = pixel.wrapping_mul(0x1e35_a7bd) >> (32 - cache_bits);
+            let slot = slot_of(pixel);
             let held = std::mem::replace(&mut cache[slot as usize], pixel);
             // No branch, because no one could foretell it.
             let hit = u32::from(held == pixel).wrapping_neg();

@@ -41,7 +41,9 @@ pub(super) struct Scratch {
     cache: Vec<u32>,
     parsed: Vec<u32>,
     groups_before: Vec<u8>,
+    /// Some rows, and their residuals from the left.
     rows: Vec<usize>,
+    left: Vec<u32>,
 }
 
 /// An image coded one way; keeps its scratch.
@@ -123,24 +125,18 @@ impl Way {
         let height = argb.len() / width;
         sample(argb, width, &mut scratch.rows);
         let rows = &scratch.rows[..];
+        from_left(argb, width, rows, &mut scratch.left);
+        if rows.is_empty() || repeated(&scratch.left, SAMPLE / PARTS * width) < repeats {
+            return u64::MAX;
+        }
         let mut share = u64::MAX;
         self.choice.uniform(search.candidates[0], width.div_ceil(1 << search.bits) * height.div_ceil(1 << search.bits));
-        from_left(argb, width, rows, &mut self.residuals);
-        if rows.is_empty() || repeated(&self.residuals, SAMPLE / PARTS * width) < repeats {
-            return share;
-        }
         // The first part alone, if that tells enough.
-        for rows in [&rows[..rows.len().min(SAMPLE / PARTS)], rows] {
-            from_left(argb, width, rows, &mut self.residuals);
-            self.choice.price(&self.residuals);
-            let as_smooth = scratch.copies.find(
-                Depth::SHALLOW,
-                &self.residuals,
-                &self.residuals,
-                width,
-                &self.choice,
-                &mut self.tokens,
-            );
+        let first = rows.len().min(SAMPLE / PARTS);
+        for rows in [&rows[..first], rows].into_iter().skip(usize::from(first == rows.len())) {
+            let left = &scratch.left[..rows.len() * width];
+            self.choice.price(left);
+            let as_smooth = scratch.copies.find(Depth::SHALLOW, left, left, width, &self.choice, &mut self.tokens);
             self.residuals.clear();
             for &y in rows {
                 let at = self.residuals.len();
