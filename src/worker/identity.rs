@@ -9,6 +9,10 @@ use super::protocol::{Finer, JobMessage, Update};
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 
+/// Who makes the tiles. The last number is raised with every change after which the same store and options give other bytes, so that no
+/// build goes on with a run, or updates an output, of one that made other pixels.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " pixels 2");
+
 /// Store, options, version and, where they are read from an archive, the finer tiles; how the work is cut up is not part of it.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
@@ -33,11 +37,10 @@ impl Identity {
                 serde_json::json!([facts(path)?, lineage.as_deref().map(facts).transpose()?])
             }
         };
-        let version = env!("CARGO_PKG_VERSION");
-        let text = serde_json::json!({"version": version, "job": options, "finer": finer}).to_string();
+        let text = serde_json::json!({"version": VERSION, "job": options, "finer": finer}).to_string();
         let mut options = options;
         options["store_fingerprint"] = serde_json::Value::Null;
-        options["version"] = version.into();
+        options["version"] = VERSION.into();
         options["finer"] = finer;
         Ok(Self { run: checksum(text.as_bytes()), text, options })
     }
