@@ -82,6 +82,12 @@ impl Error {
         Self::Argument { name: name.into(), problem: problem.into() }
     }
 
+    /// A name that is none of those there are, for options that are named.
+    #[cfg(feature = "engine")]
+    pub(crate) fn unknown_name(what: &str, found: &str, known: &[&str]) -> Self {
+        Self::argument(what, format!("{found:?} is not known; expected one of {}", known.join(", ")))
+    }
+
     /// A raster that can't be used.
     pub fn raster(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
         Self::Raster { path: path.as_ref().to_path_buf(), problem: problem.into() }

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use hypso::archive;
+use hypso::raster::GeoTransform;
+use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
 use hypso::tile::TileCoord;
 use program::{World, fails, hypso, names, ok, printed, scratch, stderr, tiles};
 
@@ -220,6 +222,71 @@ fn a_picture_is_made() {
     assert!(width > 600 && height > 400, "{width} x {height}");
     fails(1, &["p.png", "--overwrite"], &["preview", &w.path("s.pmtiles"), "-o", &path("p.png")]);
     fails(1, &["lineage"], &["preview", &w.path("s-lineage.pmtiles"), "-o", &path("q.png")]);
+}
+
+#[test]
+fn a_picture_of_one_source_has_one_panel() {
+    let w = World::get();
+    let (_folder, path) = scratch();
+    let size = |name: &str| hypso::terrain::image_size(&std::fs::read(path(name)).unwrap()).unwrap();
+    ok(&["preview", &w.path("s.pmtiles"), "-o", &path("both.png"), "--size", "300"]);
+    ok(&["tiles", &w.path("s/aw30"), "-o", &path("one.pmtiles"), "--lineage", "--max-zoom", "10"]);
+    ok(&["preview", &path("one.pmtiles"), "-o", &path("one.png"), "--size", "300"]);
+    let ((both, _), (one, _)) = (size("both.png"), size("one.png"));
+    assert!(both > 300 && one <= 300, "{both} and {one} pixels wide");
+}
+
+#[test]
+fn options_are_checked_before_anything_is_read() {
+    let w = World::get();
+    let (folder, path) = scratch();
+    let (dem, out) = (w.path("s/aw30"), path("o.pmtiles"));
+    for (option, value, word) in [
+        ("--coverage", "fulll", "native, full"),
+        ("--encoding", "terarium", "terrarium, mapbox"),
+        ("--format", "jpg", "webp, png"),
+        ("--encoder-level", "best", "fast, default, small"),
+        ("--encoder", "cwebp", "hypso, libwebp"),
+        ("--resampling", "bicubic", "lanczos"),
+        ("--vertical-resolution", "half", "by-zoom, full"),
+        ("--split", "some", "--split"),
+        ("--max-zoom", "99", "0 to 22"),
+        ("--tile-size", "500", "256, 512"),
+        ("--blend", "-3", "below 0"),
+        ("--fill-gaps", "100000", "at most"),
+        ("--nodata-elevation", "nan", "no number"),
+        ("--alert-empty", "200", "0 to 100"),
+        ("--on-error", "ignore", "skip, fail"),
+        ("--vertical-datum", "EPSG:4326", "no vertical CRS"),
+        ("--min-zoom", "30", "0 to 22"),
+    ] {
+        fails(2, &[option, word], &["tiles", &dem, "-o", &out, &format!("{option}={value}")]);
+    }
+    fails(2, &["impossible"], &["tiles", &dem, "-o", &out, "--min-zoom", "9", "--max-zoom", "3"]);
+    fails(2, &["WebP only"], &["tiles", &dem, "-o", &out, "--format", "png", "--encoder", "libwebp"]);
+    fails(2, &[".pmtiles or .mbtiles"], &["tiles", &dem, "-o", &path("o.tif")]);
+    fails(1, &["does not exist"], &["tiles", &dem, "-o", &path("none/o.pmtiles")]);
+    assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
+}
+
+#[test]
+fn input_without_a_value_ends_with_a_warning() {
+    let (_folder, path) = scratch();
+    std::fs::create_dir(path("dem")).unwrap();
+    let spec = GeoTiffSpec {
+        width: 64,
+        height: 64,
+        transform: GeoTransform::north_up(138.0, 36.0, 0.001, 0.001),
+        crs: "EPSG:4326".into(),
+        data_type: GeoTiffType::F32,
+        nodata: Some(-9999.0),
+        tiled: None,
+        compress: GeoTiffCompression::None,
+    };
+    write_geotiff(path("dem/void.tif"), &spec, &[-9999.0; 64 * 64]).unwrap();
+    let said = ok(&["tiles", &path("dem"), "-o", &path("o.pmtiles")]);
+    assert!(said.contains("warning") && said.contains("holds no tile"), "{said}");
+    assert!(!said.contains("next: hypso verify") && said.contains("1 record"), "{said}");
 }
 
 #[test]

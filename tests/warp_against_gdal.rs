@@ -112,7 +112,7 @@ fn middle_of(path: &Path, size: u32, cells: f64) -> Target {
 /// Compares one raster at one zoom; returns (largest difference, pixels compared).
 fn compare(path: &Path, target: Target, how: Resampling, scale: Option<f64>, folder: &Path) -> (f64, usize) {
     let (values, valid, core) = ours(path, target, how);
-    let theirs = gdals(path, target, how.name(), scale, folder);
+    let theirs = gdals(path, target, &how.to_string(), scale, folder);
     let (mut worst, mut count) = (0f64, 0);
     for at in 0..values.len() {
         if core[at] {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use strum::VariantNames as _;
+
 use super::{Known, Location, Reason, Rejected, SourceSpec, bounds_csv, check_names, list};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -9,13 +11,18 @@ use crate::raster::Adjustment;
 use crate::store::{RecordInput, SourceInput};
 
 /// What to do with a file that can't be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum OnError {
     /// Leave it out and report it.
     #[default]
     Skip,
     /// Stop.
     Fail,
+}
+
+fn unknown(text: &str) -> Error {
+    Error::unknown_name("on error", text, OnError::VARIANTS)
 }
 
 /// How to build a catalogue.

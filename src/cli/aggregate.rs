@@ -8,14 +8,16 @@ use super::output;
 use super::progress::Terminal;
 use super::report;
 use super::store_file::{self, Care};
+use super::values::{self, one_of};
 use super::{Outcome, exit};
 use crate::error::{Error, Result};
-use crate::plan::{ClipArea, Coverage, Pattern, Plan, PlanOptions};
+use crate::plan::{ClipArea, Coverage, Pattern, Plan, PlanOptions, ZoomRange};
 use crate::raster::Resampling;
-use crate::render::RenderOptions;
+use crate::render::{RenderOptions, check_gaps};
 use crate::store::{Builder, Parameters, Store};
-use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
-use crate::worker::{Budget, BudgetOptions, Job, Launcher, Summary, aggregate};
+use crate::terrain::webp::Level;
+use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
+use crate::worker::{Budget, BudgetOptions, Job, Launcher, Summary, aggregate, check_output};
 
 /// Make terrain tiles from a store: each zoom group by worker processes, then one archive of all.
 ///
@@ -47,8 +49,10 @@ pub struct Args {
 )]
 pub struct ZoomArgs {
     /// The coarsest zoom.
+    #[arg(value_parser = values::zoom)]
     min: u8,
     /// The finest zoom.
+    #[arg(value_parser = values::zoom)]
     max: u8,
     /// The store.
     store: PathBuf,
@@ -71,20 +75,20 @@ pub struct ZoomArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ZoomOptions {
     /// The coarsest zoom.
-    #[arg(long, value_name = "ZOOM")]
+    #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     min_zoom: Option<u8>,
     /// The finest zoom [default: the finest native zoom of the records].
-    #[arg(long, value_name = "ZOOM")]
+    #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     max_zoom: Option<u8>,
     /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
-    #[arg(long, default_value = "balanced", value_name = "PATTERN", alias = "groups")]
-    split: String,
+    #[arg(long, help_heading = "Which tiles", default_value = "balanced", value_name = "PATTERN", alias = "groups", value_parser = str::parse::<Pattern>)]
+    split: Pattern,
 }
 
 impl ZoomOptions {
     /// The zooms of a run that makes all its finer tiles itself.
-    pub fn zooms(&self) -> Result<Zooms> {
-        Ok(Zooms { min: self.min_zoom, max: self.max_zoom, pattern: self.split.parse()?, finer: None })
+    pub fn zooms(&self) -> Zooms {
+        Zooms { min: self.min_zoom, max: self.max_zoom, pattern: self.split.clone(), finer: None }
     }
 }
 
@@ -92,51 +96,51 @@ impl ZoomOptions {
 #[derive(Debug, Clone, clap::Args)]
 pub struct TileArgs {
     /// Only tiles that share area with this box: west, south, east, north, degrees. Changes no pixel.
-    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Which tiles", num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
     bbox: Option<Vec<f64>>,
     /// Only tiles that share area with the polygons of this GeoJSON file. Tiles on the outline are whole: it changes no pixel.
-    #[arg(long, value_name = "FILE.geojson")]
+    #[arg(long, help_heading = "Which tiles", value_name = "FILE.geojson")]
     clip: Option<PathBuf>,
     /// native: coarse areas stop at their own zoom; full: they are blown up to the finest zoom.
-    #[arg(long, default_value = "native", value_name = "RULE")]
-    coverage: String,
+    #[arg(long, help_heading = "Which tiles", default_value = "native", value_name = "RULE", value_parser = one_of::<Coverage>())]
+    coverage: Coverage,
     /// Pixels along a tile's side, 256 or 512 [default: the store's, 512].
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, help_heading = "Images", value_name = "PIXELS", value_parser = values::tile_size)]
     pub tile_size: Option<u32>,
-    /// terrarium or mapbox.
-    #[arg(long, default_value = "terrarium")]
-    encoding: String,
-    /// webp (lossless) or png.
-    #[arg(long, default_value = "webp")]
-    format: String,
-    /// fast, default or small: how much time the images are worth. Changes bytes, and no pixel.
-    #[arg(long, default_value = "default", value_name = "LEVEL")]
-    encoder_level: String,
-    /// hypso or libwebp: who writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, and no pixel.
-    #[arg(long, default_value = "hypso", value_name = "ENCODER")]
-    encoder: String,
+    /// How heights become colours.
+    #[arg(long, help_heading = "Images", default_value = "terrarium", value_parser = one_of::<Encoding>())]
+    encoding: Encoding,
+    /// The format of the images, lossless.
+    #[arg(long, help_heading = "Images", default_value = "webp", value_parser = one_of::<ImageFormat>())]
+    format: ImageFormat,
+    /// How much time the images are worth. Changes bytes, and no pixel.
+    #[arg(long, help_heading = "Images", default_value = "default", value_name = "LEVEL", value_parser = one_of::<Level>())]
+    encoder_level: Level,
+    /// Who writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, and no pixel.
+    #[arg(long, help_heading = "Images", default_value = "hypso", value_name = "ENCODER", value_parser = one_of::<WebpEncoder>(), hide_short_help = true)]
+    encoder: WebpEncoder,
     /// by-zoom: heights are rounded to 2^(19-z)/256 m; full: to 1/256 m at every zoom.
-    #[arg(long, default_value = "by-zoom", value_name = "RULE")]
-    vertical_resolution: String,
-    /// nearest, bilinear, cubic, lanczos or average.
-    #[arg(long, default_value = "bilinear", value_name = "KERNEL")]
-    resampling: String,
+    #[arg(long, help_heading = "Heights", default_value = "by-zoom", value_name = "RULE", value_parser = one_of::<VerticalResolution>(), hide_short_help = true)]
+    vertical_resolution: VerticalResolution,
+    /// How a pixel is made from the cells around it.
+    #[arg(long, help_heading = "Heights", default_value = "bilinear", value_name = "KERNEL", value_parser = one_of::<Resampling>())]
+    resampling: Resampling,
     /// The elevation, in metres, that pixels without data are written as.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_name = "METRES")]
+    #[arg(long, help_heading = "Heights", default_value_t = 0.0, allow_negative_numbers = true, value_name = "METRES", value_parser = values::number, hide_short_help = true)]
     nodata_elevation: f64,
     /// Let the values of a source go over into those of the next one over this distance inside of its border, in Web
     /// Mercator metres. Holes that are narrower have no border.
-    #[arg(long, default_value_t = 0.0, value_name = "METRES")]
+    #[arg(long, help_heading = "Heights", default_value_t = 0.0, value_name = "METRES", value_parser = values::distance)]
     blend: f64,
     /// Fill voids of up to this many pixels across by interpolation; lineage tiles show them as interpolated.
-    #[arg(long, default_value_t = 0, value_name = "PIXELS")]
+    #[arg(long, help_heading = "Heights", default_value_t = 0, value_name = "PIXELS")]
     fill_gaps: u32,
     /// Bring all heights to this vertical datum (EPSG:n of a vertical CRS, or ellipsoid) with PROJ's grids. Each source must
     /// declare its own in hypso.toml.
-    #[arg(long, value_name = "DATUM")]
+    #[arg(long, help_heading = "Heights", value_name = "DATUM")]
     vertical_datum: Option<String>,
     /// Write the lineage archive too: which source every pixel came from.
-    #[arg(long)]
+    #[arg(long, help_heading = "Images")]
     lineage: bool,
 }
 
@@ -144,46 +148,46 @@ pub struct TileArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
     /// Worker processes at most [default: one for each processor].
-    #[arg(long, short, value_name = "COUNT")]
+    #[arg(long, help_heading = "Workers and memory", short, value_name = "COUNT")]
     jobs: Option<usize>,
     /// What all processes may take together, such as 2G or 800M; decides how many workers there are and what they cache.
-    #[arg(long, value_name = "SIZE", value_parser = output::parse_bytes)]
+    #[arg(long, help_heading = "Workers and memory", value_name = "SIZE", value_parser = output::parse_bytes)]
     memory: Option<u64>,
     /// Replace existing outputs, and drop an unfinished run of other options.
-    #[arg(long)]
+    #[arg(long, help_heading = "Earlier runs")]
     pub overwrite: bool,
     /// Make only the tiles that changed, appeared or vanished since the output was made, and those that are made from them.
-    #[arg(long, conflicts_with = "overwrite")]
+    #[arg(long, help_heading = "Earlier runs", conflicts_with_all = ["overwrite", "keep_intermediates", "resume_from"])]
     update: bool,
     /// Keep the archive of each zoom group beside the output.
-    #[arg(long)]
+    #[arg(long, help_heading = "Earlier runs", hide_short_help = true)]
     keep_intermediates: bool,
     /// Begin with this zoom group, 0 being the finest; finer ones must be finished.
-    #[arg(long, value_name = "GROUP")]
+    #[arg(long, help_heading = "Earlier runs", value_name = "GROUP", hide_short_help = true)]
     resume_from: Option<usize>,
     /// The folder for unfinished work [default: beside the output].
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, help_heading = "Disk", value_name = "FOLDER", hide_short_help = true)]
     tmpdir: Option<PathBuf>,
     /// Begin nothing new while a disk has less room than this.
-    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = output::parse_bytes)]
+    #[arg(long, help_heading = "Disk", value_name = "SIZE", default_value = "256M", value_parser = output::parse_bytes, hide_short_help = true)]
     disk_reserve: u64,
     /// Begin although the disk seems too small.
-    #[arg(long)]
+    #[arg(long, help_heading = "Disk", hide_short_help = true)]
     ignore_space: bool,
     /// End a worker that takes more memory, and try its unit once more in parts [default: its share of --memory].
-    #[arg(long, value_name = "SIZE", value_parser = output::parse_bytes)]
+    #[arg(long, help_heading = "Workers and memory", value_name = "SIZE", value_parser = output::parse_bytes, hide_short_help = true)]
     watchdog_memory: Option<u64>,
     /// End a worker that takes longer for a unit, and try it once more in parts.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, help_heading = "Workers and memory", value_name = "SECONDS", value_parser = seconds, hide_short_help = true)]
     watchdog_time: Option<Duration>,
     /// What each worker may keep of decoded raster blocks [default: 32M, or what is left of its share of --memory].
-    #[arg(long, value_name = "SIZE", value_parser = output::parse_bytes)]
+    #[arg(long, help_heading = "Workers and memory", value_name = "SIZE", value_parser = output::parse_bytes, hide_short_help = true)]
     block_cache: Option<u64>,
     /// End with exit code 4 where more than this part of the tiles has no data.
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Alerts", value_name = "PERCENT", value_parser = values::percent, hide_short_help = true)]
     alert_empty: Option<f64>,
     /// End with exit code 4 where more than this part of the records gave no pixel.
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Alerts", value_name = "PERCENT", value_parser = values::percent, hide_short_help = true)]
     alert_unused: Option<f64>,
 }
 
@@ -235,15 +239,42 @@ fn seconds(text: &str) -> std::result::Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
 }
 
+impl TileArgs {
+    /// How tiles are encoded.
+    fn codec(&self) -> TileCodec {
+        TileCodec {
+            encoding: self.encoding,
+            format: self.format,
+            vertical: self.vertical_resolution,
+            nodata_elevation: self.nodata_elevation,
+            level: self.encoder_level,
+            encoder: self.encoder,
+        }
+    }
+}
+
+/// Refuses options that can't be right whatever the store holds: before a country is scanned for them.
+pub fn check(output: &Path, zooms: &Zooms, tiles: &TileArgs) -> Result<()> {
+    check_output(output)?;
+    if let (Some(min), Some(max)) = (zooms.min, zooms.max) {
+        ZoomRange::new(min, max)?;
+    }
+    tiles.codec().check()?;
+    check_gaps(tiles.fill_gaps)?;
+    tiles.vertical_datum.as_deref().map_or(Ok(()), crate::raster::gdal::check_vertical_datum)
+}
+
 pub fn run(args: &Args) -> Outcome {
+    check(&args.output, &args.zooms.zooms(), &args.tiles)?;
     let store = store_file::open(&args.store, Care::Thorough)?;
-    make(&store, &args.output, args.zooms.zooms()?, &args.tiles, &args.run)
+    make(&store, &args.output, args.zooms.zooms(), &args.tiles, &args.run)
 }
 
 pub fn run_zoom(args: &ZoomArgs) -> Outcome {
-    let store = store_file::open(&args.store, Care::Thorough)?;
     let finer = args.finer.clone().map(|f| (f, args.finer_lineage.clone()));
     let zooms = Zooms { min: Some(args.min), max: Some(args.max), pattern: Pattern::Single, finer };
+    check(&args.output, &zooms, &args.tiles)?;
+    let store = store_file::open(&args.store, Care::Thorough)?;
     make(&store, &args.output, zooms, &args.tiles, &args.run)
 }
 
@@ -283,18 +314,17 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
 /// The plan of a run and how its tiles are made.
 pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, RenderOptions)> {
     let bounds = tiles.bbox.as_deref().map(super::query::bbox).transpose()?;
-    let coverage: Coverage = tiles.coverage.parse()?;
     let plan_options = PlanOptions {
         min_zoom: zooms.min,
         max_zoom: zooms.max,
         bounds,
         clip: tiles.clip.as_deref().map(read_clip).transpose()?.map(Arc::new),
-        coverage,
+        coverage: tiles.coverage,
         pattern: zooms.pattern.clone(),
         finer_given: zooms.finer.is_some(),
     };
     let plan = Plan::new(store, &plan_options)?;
-    let options = render_options(tiles, &plan)?;
+    let options = render_options(tiles, &plan);
     options.check(store)?;
     super::datum::look(store, tiles.vertical_datum.as_deref())?;
     Ok((plan, options))
@@ -305,36 +335,16 @@ fn read_clip(path: &Path) -> Result<ClipArea> {
     ClipArea::from_geojson(&text)
 }
 
-fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {
-    let format = match tiles.format.as_str() {
-        "webp" => ImageFormat::Webp,
-        "png" => ImageFormat::Png,
-        other => return Err(Error::argument("--format", format!("{other:?} is not webp or png"))),
-    };
-    let vertical = match tiles.vertical_resolution.as_str() {
-        "by-zoom" => VerticalResolution::ByZoom,
-        "full" => VerticalResolution::Full,
-        other => return Err(Error::argument("--vertical-resolution", format!("{other:?} is not by-zoom or full"))),
-    };
-    if !tiles.nodata_elevation.is_finite() {
-        return Err(Error::argument("--nodata-elevation", "must be a finite number of metres"));
-    }
-    Ok(RenderOptions {
-        codec: TileCodec {
-            encoding: tiles.encoding.parse::<Encoding>()?,
-            format,
-            vertical,
-            nodata_elevation: tiles.nodata_elevation,
-            level: tiles.encoder_level.parse()?,
-            encoder: tiles.encoder.parse()?,
-        },
-        resampling: tiles.resampling.parse::<Resampling>()?,
+fn render_options(tiles: &TileArgs, plan: &Plan) -> RenderOptions {
+    RenderOptions {
+        codec: tiles.codec(),
+        resampling: tiles.resampling,
         lineage: tiles.lineage,
         extent: plan.extent.clone(),
         blend: tiles.blend,
         fill_gaps: tiles.fill_gaps,
         vertical_datum: tiles.vertical_datum.clone(),
-    })
+    }
 }
 
 /// Finer tiles must be there, of the same encoding, and hold the zoom that is needed.
@@ -390,17 +400,17 @@ fn announce(store: &Store, plan: &Plan, output: &Path, budget: &Budget) {
     let zooms = plan.extent.zooms;
     let groups: Vec<String> = plan.groups.iter().filter(|g| g.kept).map(|g| g.zooms.to_string()).collect();
     super::say(&format!(
-        "{}: zooms {zooms} in groups {}, up to {} tiles in {} units, {} records",
+        "{}: zooms {zooms} in groups {}, up to {} in {}, {}",
         output.display(),
         groups.join(", "),
-        output::count(plan.tiles()),
-        output::count(plan.units() as u64),
-        output::count(u64::from(store.len())),
+        output::counted(plan.tiles(), "tile"),
+        output::counted(plan.units() as u64, "unit"),
+        output::counted(u64::from(store.len()), "record"),
     ));
     if let Some(total) = budget.total {
         super::say(&format!(
-            "{} workers within {}, {} of decoded blocks in each",
-            budget.jobs,
+            "{} within {}, {} of decoded blocks in each",
+            output::counted(budget.jobs as u64, "worker"),
             output::bytes(total),
             output::bytes(budget.block_cache)
         ));

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::values::one_of;
 use super::{output, say};
 use crate::archive::{self, ArchiveMetadata, ArchiveSummary, CreateOptions, Polygons, Selection, TileSink, TileSource};
 use crate::error::{Error, Result};
@@ -28,26 +29,17 @@ impl OutputArgs {
 /// How tiles are encoded that are not copied.
 #[derive(Debug, clap::Args)]
 pub struct EncoderArgs {
-    /// fast, default or small: how much time the images are worth [default: default]. Changes bytes, and no pixel.
-    #[arg(long, value_name = "LEVEL")]
-    encoder_level: Option<String>,
-    /// hypso or libwebp: who writes WebP [default: hypso]. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, and no
-    /// pixel.
-    #[arg(long, value_name = "ENCODER")]
-    encoder: Option<String>,
+    /// How much time the images are worth [default: default]. Changes bytes, and no pixel.
+    #[arg(id = "encoder_level", long = "encoder-level", value_name = "LEVEL", value_parser = one_of::<Level>())]
+    pub level: Option<Level>,
+    /// Who writes WebP [default: hypso]. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, and no pixel.
+    #[arg(long, value_name = "ENCODER", value_parser = one_of::<WebpEncoder>())]
+    pub encoder: Option<WebpEncoder>,
 }
 
 impl EncoderArgs {
     pub fn is_empty(&self) -> bool {
-        self.encoder_level.is_none() && self.encoder.is_none()
-    }
-
-    pub fn level(&self) -> Result<Option<Level>> {
-        self.encoder_level.as_deref().map(str::parse).transpose()
-    }
-
-    pub fn encoder(&self) -> Result<Option<WebpEncoder>> {
-        self.encoder.as_deref().map(str::parse).transpose()
+        self.level.is_none() && self.encoder.is_none()
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
+use super::values::{self, one_of};
 use super::{Outcome, exit};
 use crate::catalog::{self, Known, Location, OnError, Options, Rejected, SourceSpec, Survey};
 use crate::error::{Error, Result};
@@ -27,7 +28,7 @@ pub struct Args {
     #[arg(short, long)]
     output: PathBuf,
     /// Pixels along a tile's side: 256, 512 or 1024.
-    #[arg(long, default_value_t = 512, value_name = "PIXELS")]
+    #[arg(long, default_value_t = 512, value_name = "PIXELS", value_parser = values::tile_size)]
     tile_size: u32,
     /// Write the sources as a TOML file, to be completed with attribution, licence and vertical datum.
     #[arg(long, value_name = "FILE")]
@@ -54,16 +55,16 @@ pub struct CatalogArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "sources")]
     config: Option<PathBuf>,
     /// What to do with files that can't be used: fail, or skip them (they are listed either way).
-    #[arg(long, default_value = "fail", value_name = "fail|skip")]
-    on_error: String,
+    #[arg(long, default_value = "fail", value_name = "RULE", value_parser = one_of::<OnError>())]
+    on_error: OnError,
     /// With --on-error skip: end with exit code 4 where more than this part of the files was skipped.
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", value_parser = values::percent, hide_short_help = true)]
     alert_skipped: Option<f64>,
     /// The CRS of files that have none, such as EPSG:6668.
-    #[arg(long, value_name = "CRS")]
+    #[arg(long, value_name = "CRS", hide_short_help = true)]
     assume_crs: Option<String>,
     /// Threads that read headers [default: one for each processor].
-    #[arg(long, default_value_t = 0, value_name = "COUNT", hide_default_value = true)]
+    #[arg(long, default_value_t = 0, value_name = "COUNT", hide_default_value = true, hide_short_help = true)]
     threads: usize,
 }
 
@@ -116,11 +117,7 @@ pub struct Built {
 /// Scans the sources and writes the store; says what was found and what was left out.
 pub fn build(args: &CatalogArgs, output: &Path, tile_size: u32, known: Option<&Known>) -> Result<Built> {
     let started = std::time::Instant::now();
-    let on_error = match args.on_error.as_str() {
-        "fail" => OnError::Fail,
-        "skip" => OnError::Skip,
-        other => return Err(Error::argument("--on-error", format!("{other:?} is not fail or skip"))),
-    };
+    let on_error = args.on_error;
     // Says at once where the folder is missing or the name is a folder's.
     crate::atomic::temporary_beside(output)?;
     let specs = specs(args)?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::archives::{self, EncoderArgs, OutputArgs, PartArgs, refuse_input_as_output, report};
 use super::progress::{self, Terminal};
+use super::values::one_of;
 use super::{Outcome, exit};
 use crate::archive;
 use crate::error::{Error, Result};
@@ -32,17 +33,17 @@ pub struct Args {
     #[command(flatten)]
     part: PartArgs,
     /// Encode heights as these.
-    #[arg(long, value_enum)]
-    encoding: Option<EncodingName>,
+    #[arg(long, value_parser = one_of::<Encoding>())]
+    encoding: Option<Encoding>,
     /// Write tiles in this image format, lossless.
-    #[arg(long, value_enum)]
-    tile_format: Option<FormatName>,
+    #[arg(long, value_parser = one_of::<ImageFormat>())]
+    tile_format: Option<ImageFormat>,
     /// Cut or join tiles to this side, pixels: 256 or 512.
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
     tile_size: Option<u32>,
     /// Round heights to steps that depend on the zoom, 2^(19-z)/256 m, or to 1/256 m.
-    #[arg(long, value_enum)]
-    vertical_resolution: Option<Vertical>,
+    #[arg(long, value_parser = one_of::<VerticalResolution>())]
+    vertical_resolution: Option<VerticalResolution>,
     /// Set a value of the metadata: name, description, attribution, version, type, encoding, tileSize, or any other key.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -52,50 +53,17 @@ pub struct Args {
     out: OutputArgs,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum EncodingName {
-    /// R * 256 + G + B / 256 - 32768 m.
-    Terrarium,
-    /// Mapbox Terrain-RGB: -10000 + (R * 65536 + G * 256 + B) * 0.1 m.
-    Mapbox,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum FormatName {
-    /// Lossless WebP.
-    Webp,
-    /// PNG.
-    Png,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Vertical {
-    /// 2^(19-z)/256 m.
-    ByZoom,
-    /// 1/256 m.
-    Full,
-}
-
 impl Args {
-    fn recoding(&self) -> Result<Option<RecodeOptions>> {
+    fn recoding(&self) -> Option<RecodeOptions> {
         let options = RecodeOptions {
-            encoding: self.encoding.map(|name| match name {
-                EncodingName::Terrarium => Encoding::Terrarium,
-                EncodingName::Mapbox => Encoding::Mapbox,
-            }),
-            format: self.tile_format.map(|name| match name {
-                FormatName::Webp => ImageFormat::Webp,
-                FormatName::Png => ImageFormat::Png,
-            }),
+            encoding: self.encoding,
+            format: self.tile_format,
             tile_size: self.tile_size,
-            vertical: self.vertical_resolution.map(|name| match name {
-                Vertical::ByZoom => VerticalResolution::ByZoom,
-                Vertical::Full => VerticalResolution::Full,
-            }),
-            encoder: self.images.encoder()?,
-            level: self.images.level()?,
+            vertical: self.vertical_resolution,
+            encoder: self.images.encoder,
+            level: self.images.level,
         };
-        Ok((options != RecodeOptions::default()).then_some(options))
+        (options != RecodeOptions::default()).then_some(options)
     }
 }
 
@@ -105,7 +73,7 @@ pub fn run(args: &Args) -> Outcome {
     let source = archives::open(&args.input)?;
     refuse_input_as_output(&args.input, &args.output)?;
     let mut metadata = selection.metadata(source.as_ref())?;
-    let recoding = args.recoding()?;
+    let recoding = args.recoding();
     if let Some(options) = recoding {
         metadata = pixels::recoded_metadata(source.as_ref(), options, metadata)?;
     }

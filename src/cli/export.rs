@@ -74,9 +74,9 @@ pub fn run(args: &Args) -> Outcome {
     };
     let summary = export::export(&store, &args.output, &options, &Terminal::default())?;
     output::line(format!(
-        "{}: {} records, {}, {}",
+        "{}: {}, {}, {}",
         args.output.display(),
-        output::count(summary.records),
+        output::counted(summary.records, "record"),
         output::bytes(summary.file_size),
         output::duration(started.elapsed()),
     ))?;

@@ -65,10 +65,10 @@ fn facts(store: &Store) -> anyhow::Result<Value> {
 fn table(store: &Store, facts: &Value, sections: bool) -> anyhow::Result<String> {
     let header = store.sections().header();
     let mut text = format!(
-        "{}: {} records in {} sources, {}, tiles of {} px (version {}.{}, {})\n",
+        "{}: {} in {}, {}, tiles of {} px (version {}.{}, {})\n",
         store.path().map_or("store".into(), |p| p.display().to_string()),
-        output::count(u64::from(store.len())),
-        store.sources().len(),
+        output::counted(u64::from(store.len()), "record"),
+        output::counted(store.sources().len() as u64, "source"),
         output::bytes(store.bytes().len() as u64),
         store.tile_size(),
         header.version().0,

@@ -90,13 +90,13 @@ pub fn run(args: &Args) -> Outcome {
         OnOverlap::Last => archive::OnOverlap::Last,
         OnOverlap::Pixels if metadata.encoding == Some(TileEncoding::Lineage) => {
             let rule = args.pixel_rule.is_some_and(|rule| rule != PixelRule::First);
-            if rule || args.nodata.is_some() || args.lineage || args.images.level()?.is_some() {
+            if rule || args.nodata.is_some() || args.lineage || args.images.level.is_some() {
                 return usage(
                     "--pixel-rule, --nodata, --lineage, --encoder-level",
                     "are for heights; lineage is merged by the order of the inputs",
                 );
             }
-            let encoder = args.images.encoder()?.unwrap_or_default();
+            let encoder = args.images.encoder.unwrap_or_default();
             let sink = args.out.create(&args.output, &pixels::merged_lineage_metadata(&inputs)?)?;
             report(&args.output, &pixels::merge_lineage(&inputs, sink, encoder, &progress)?)?;
             return Ok(exit::OK);
@@ -123,8 +123,8 @@ fn merge_heights(
             Some(PixelRule::Mean) => Rule::Mean,
         },
         nodata: args.nodata,
-        encoder: args.images.encoder()?.unwrap_or_default(),
-        level: args.images.level()?.unwrap_or_default(),
+        encoder: args.images.encoder.unwrap_or_default(),
+        level: args.images.level.unwrap_or_default(),
     };
     if args.nodata.is_some_and(|v| !v.is_finite()) {
         return usage("--nodata", "expected a number of metres");

@@ -18,6 +18,7 @@ mod info;
 mod inspect;
 mod merge;
 mod output;
+mod picture;
 #[cfg(feature = "gdal")]
 mod plan;
 mod preview;
@@ -32,6 +33,7 @@ mod sample;
 mod store_file;
 #[cfg(feature = "gdal")]
 mod tiles;
+mod values;
 mod verify;
 #[cfg(feature = "gdal")]
 mod verify_against;

@@ -72,6 +72,11 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// A count with its noun: `1 record`, `1,234 records`.
+pub fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// A duration for people: `850 ms`, `12.3 s`, `4 min 10 s`, `2 h 05 min`.
 pub fn duration(d: std::time::Duration) -> String {
     let s = d.as_secs_f64();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::aggregate::{RunArgs, TileArgs, ZoomOptions, prepare};
+use super::aggregate::{RunArgs, TileArgs, ZoomOptions, check, prepare};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
@@ -59,11 +59,12 @@ pub struct WorkArgs {
 }
 
 pub fn run(args: &Args) -> Outcome {
+    let zooms = args.zooms.zooms();
+    check(&args.output, &zooms, &args.tiles)?;
     let store = store_file::open(&args.store, Care::Thorough)?;
     if args.tiles.tile_size.is_some_and(|t| t != store.tile_size()) {
         return super::usage("--tile-size", "can't be planned; build the store for that tile size");
     }
-    let zooms = args.zooms.zooms()?;
     let planned = prepare(&store, &zooms, &args.tiles)?;
     let plan = &planned.0;
     let budget = args.run.budget(&store)?;
@@ -82,7 +83,11 @@ pub fn run(args: &Args) -> Outcome {
         file.file().write_all(text.as_bytes()).map_err(Error::io("write", path))?;
         file.commit()?;
         let units = plan.units();
-        super::say(&format!("{}: {units} units written; next: hypso work --plan {0} --unit 0", path.display()));
+        super::say(&format!(
+            "{}: {} written; next: hypso work --plan {0} --unit 0",
+            path.display(),
+            output::counted(units as u64, "unit")
+        ));
     } else {
         super::say(&format!("next: hypso aggregate {} -o {}", args.store.display(), args.output.display()));
     }
@@ -94,8 +99,8 @@ pub fn run_work(args: &WorkArgs) -> Outcome {
     crate::raster::gdal::configure(plan.block_cache())?;
     plan.work(&args.unit, &crate::render::GdalOpener, |unit, made| {
         super::say(&match made {
-            Made::Now(report) => format!("{}: made, {} tiles", unit.id, report.tiles),
-            Made::Before(report) => format!("{}: was there, {} tiles", unit.id, report.tiles),
+            Made::Now(report) => format!("{}: made, {}", unit.id, output::counted(report.tiles, "tile")),
+            Made::Before(report) => format!("{}: was there, {}", unit.id, output::counted(report.tiles, "tile")),
         });
     })?;
     Ok(exit::OK)

@@ -2,18 +2,15 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use font8x8::UnicodeFonts;
-
+use super::picture::{Picture, distinct};
 use super::{Outcome, exit, query};
 use crate::archive::{self, TileSource};
-use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::terrain::relief::{self, HeightField};
 use crate::terrain::{
-    ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution, decode_lineage, palette_color,
+    ElevationTile, Encoding, INTERPOLATED, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution, decode_lineage,
 };
 use crate::tile::{Bounds, TileCoord, TileRange, web_mercator};
 
@@ -76,8 +73,9 @@ pub fn run(args: &Args) -> Outcome {
     picture.pixels = relief::relief(&field, metres);
     if let Some(path) = lineage_path(args) {
         let lineage = archive::open(&path)?;
-        let panel = sources(lineage.as_ref(), &field, &frame, metres)?;
-        picture = picture.beside(&panel);
+        if let Some(panel) = sources(lineage.as_ref(), &field, &frame, metres)? {
+            picture = picture.beside(&panel);
+        }
     }
     picture.save(&args.output)?;
     super::say(&format!(
@@ -223,8 +221,8 @@ fn of_size(found: u32, frame: &Frame) -> Result<()> {
     Err(Error::invalid("tile", problem, "convert the archive with a right tileSize in its metadata"))
 }
 
-/// The panel of sources: their colours over the relief, and a legend.
-fn sources(archive: &dyn TileSource, field: &HeightField, frame: &Frame, metres: f64) -> Result<Picture> {
+/// The panel of sources: their colours over the relief, and a legend; none where all comes from one source.
+fn sources(archive: &dyn TileSource, field: &HeightField, frame: &Frame, metres: f64) -> Result<Option<Picture>> {
     let mut plane = HeightField::empty(frame.width, frame.height);
     let decode = |bytes: &[u8]| {
         let (size, sources) = decode_lineage(bytes)?;
@@ -235,115 +233,37 @@ fn sources(archive: &dyn TileSource, field: &HeightField, frame: &Frame, metres:
     tiles(archive, frame, decode, |tile, left, top, from, factor| {
         plane.paste(left, top, frame.tile_size as usize, tile, from, factor);
     })?;
+    let source_at = |i: usize| if plane.valid[i] == 1 { plane.values[i] as u8 } else { NO_SOURCE };
+    let mut counts = [0u64; 256];
+    (0..plane.valid.len()).for_each(|i| counts[usize::from(source_at(i))] += 1);
+    let present: Vec<u8> = (0..NO_SOURCE).filter(|&s| counts[usize::from(s)] > 0).collect();
+    if present.len() < 2 {
+        return Ok(None);
+    }
+    let color = |source: u8| present.iter().position(|&s| s == source).map_or([255; 3], distinct);
     let shade = relief::hillshade(field, metres);
     let mut picture = Picture::new(frame.width, frame.height);
-    let mut counts = [0u64; 256];
     for (i, &shade) in shade.iter().enumerate() {
-        let source = if plane.valid[i] == 1 { plane.values[i] as u8 } else { NO_SOURCE };
-        counts[usize::from(source)] += 1;
+        let source = source_at(i);
         let light = if source == NO_SOURCE { 0.7 } else { f64::from(shade) };
-        picture.pixels[i * 3..i * 3 + 3].copy_from_slice(&relief::shaded(palette_color(source).map(f64::from), light));
+        picture.pixels[i * 3..i * 3 + 3].copy_from_slice(&relief::shaded(color(source).map(f64::from), light));
     }
-    let names =
-        archive.metadata().other.get("legend").and_then(|l| l["sources"].as_array().cloned()).unwrap_or_default();
+    let legend = archive.metadata().other.get("legend");
+    let names = legend.and_then(|l| l["sources"].as_array().cloned()).unwrap_or_default();
+    let name = |source: u8| match names.get(usize::from(source)).and_then(|n| n["name"].as_str()) {
+        _ if source == NO_SOURCE => "no data".to_string(),
+        _ if source == INTERPOLATED => "interpolated".to_string(),
+        Some(name) => name.to_string(),
+        None => format!("source {source}"),
+    };
     let all: u64 = counts.iter().sum();
-    let mut rows = Vec::new();
-    for (priority, &count) in counts.iter().enumerate().filter(|(_, c)| **c > 0) {
-        let name = if priority == usize::from(NO_SOURCE) {
-            "no data".into()
-        } else {
-            names
-                .get(priority)
-                .and_then(|n| n["name"].as_str())
-                .map_or_else(|| format!("source {priority}"), String::from)
-        };
-        rows.push((palette_color(priority as u8), format!("{name} {:.1}%", count as f64 * 100.0 / all.max(1) as f64)));
-    }
-    picture.legend(&rows);
-    Ok(picture)
-}
-
-/// An RGB picture.
-struct Picture {
-    width: usize,
-    height: usize,
-    pixels: Vec<u8>,
-}
-
-impl Picture {
-    fn new(width: usize, height: usize) -> Self {
-        Self { width, height, pixels: vec![255; width * height * 3] }
-    }
-
-    fn set(&mut self, x: usize, y: usize, color: [u8; 3]) {
-        if x < self.width && y < self.height {
-            let at = (y * self.width + x) * 3;
-            self.pixels[at..at + 3].copy_from_slice(&color);
-        }
-    }
-
-    /// This picture and another one side by side, or below each other where they are wide.
-    fn beside(&self, other: &Self) -> Self {
-        let gap = 8;
-        let below = self.width > self.height * 3 / 2;
-        let (dx, dy) = if below { (0, self.height + gap) } else { (self.width + gap, 0) };
-        let mut out = Self::new(other.width + dx, other.height + dy);
-        for (picture, dx, dy) in [(self, 0, 0), (other, dx, dy)] {
-            for y in 0..picture.height {
-                for x in 0..picture.width {
-                    let at = (y * picture.width + x) * 3;
-                    out.set(x + dx, y + dy, [picture.pixels[at], picture.pixels[at + 1], picture.pixels[at + 2]]);
-                }
-            }
-        }
-        out
-    }
-
-    /// Colours and names in the lower left corner.
-    fn legend(&mut self, rows: &[([u8; 3], String)]) {
-        let scale = if self.width >= 500 { 2 } else { 1 };
-        let (line, swatch) = (12 * scale, 10 * scale);
-        let longest = rows.iter().map(|(_, t)| t.chars().count()).max().unwrap_or(0);
-        let (width, height) = (swatch + (longest + 2) * 8 * scale, rows.len() * line + 4 * scale);
-        let top = self.height.saturating_sub(height);
-        for y in top..self.height {
-            (0..width).for_each(|x| self.set(x, y, [255, 255, 255]));
-        }
-        for (n, (color, text)) in rows.iter().enumerate() {
-            let y = top + 3 * scale + n * line;
-            for dy in 0..8 * scale {
-                for dx in 0..swatch {
-                    let edge = dx < 1 || dy < 1 || dx + 1 >= swatch || dy + 1 >= 8 * scale;
-                    self.set(3 * scale + dx, y + dy, if edge { [90, 90, 90] } else { *color });
-                }
-            }
-            for (i, c) in text.chars().enumerate() {
-                let glyph = font8x8::BASIC_FONTS
-                    .get(c)
-                    .or_else(|| font8x8::LATIN_FONTS.get(c))
-                    .or_else(|| font8x8::HIRAGANA_FONTS.get(c));
-                let glyph = glyph.or_else(|| font8x8::BASIC_FONTS.get('?')).unwrap_or([0; 8]);
-                let x = swatch + 7 * scale + i * 8 * scale;
-                for (gy, bits) in glyph.iter().enumerate() {
-                    for gx in (0..8).filter(|gx| bits >> gx & 1 == 1) {
-                        for (sx, sy) in (0..scale * scale).map(|s| (s % scale, s / scale)) {
-                            self.set(x + gx * scale + sx, y + gy * scale + sy, [20, 20, 20]);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn save(&self, path: &Path) -> Result<()> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        let written = encoder.write_header().and_then(|mut w| w.write_image_data(&self.pixels));
-        written.map_err(|e| Error::Other(format!("{}: can't encode the picture: {e}", path.display())))?;
-        let mut file = AtomicFile::create(path)?;
-        file.file().write_all(&bytes).map_err(Error::io("write", path))?;
-        file.commit()
-    }
+    let void = (counts[usize::from(NO_SOURCE)] > 0).then_some(NO_SOURCE);
+    let rows: Vec<_> = present
+        .iter()
+        .copied()
+        .chain(void)
+        .map(|s| (color(s), format!("{} {:.1} %", name(s), counts[usize::from(s)] as f64 * 100.0 / all.max(1) as f64)))
+        .collect();
+    picture.legend(&rows)?;
+    Ok(Some(picture))
 }

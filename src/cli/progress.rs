@@ -16,16 +16,23 @@ use crate::progress::{Progress, Status};
 #[command(next_help_heading = "Progress and logs")]
 pub struct TalkArgs {
     /// How progress is shown.
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "HOW")]
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "HOW", hide_short_help = true)]
     progress: Style,
     /// Seconds between lines of progress.
-    #[arg(long, global = true, default_value_t = 5.0, value_name = "SECONDS")]
+    #[arg(long, global = true, default_value_t = 5.0, value_name = "SECONDS", hide_short_help = true)]
     progress_every: f64,
     /// What is logged on stderr: off, error, warn, info, debug or trace.
-    #[arg(long, global = true, default_value = "warn", value_name = "LEVEL", env = "HYPSO_LOG")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "warn",
+        value_name = "LEVEL",
+        env = "HYPSO_LOG",
+        hide_short_help = true
+    )]
     log_level: tracing::level_filters::LevelFilter,
     /// How logs are written; with json, notes are written as logs too.
-    #[arg(long, global = true, value_enum, default_value = "text", value_name = "HOW")]
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "HOW", hide_short_help = true)]
     log_format: LogFormat,
 }
 
@@ -127,9 +134,14 @@ impl Stage {
         text + &self.facts()
     }
 
+    /// True where all is done. The last status may be older than that.
+    fn is_complete(&self) -> bool {
+        self.total == Some(self.done)
+    }
+
     /// The time that is left: as the work knows it, else from the count.
     fn left(&self) -> Option<Duration> {
-        let total = self.total.filter(|&t| self.done > 0 && t >= self.done)?;
+        let total = self.total.filter(|&t| self.done > 0 && t > self.done)?;
         let by_count = self.since.elapsed().mul_f64((total - self.done) as f64 / self.done as f64);
         Some(self.status.as_ref().and_then(|s| s.left).unwrap_or(by_count))
     }
@@ -139,7 +151,7 @@ impl Stage {
         let Some(s) = &self.status else { return String::new() };
         let mut text = String::new();
         for (name, done, all) in &s.parts {
-            text += &format!(", {name} {} %", done * 100 / all.max(&1));
+            text += &format!(", {name} {} %", if self.is_complete() { 100 } else { done * 100 / all.max(&1) });
         }
         text += &format!(", {} made, memory {}", output::bytes(s.bytes), output::bytes(s.memory));
         if let Some(budget) = s.memory_budget {

@@ -68,7 +68,7 @@ pub fn write(job: &Job<'_>, summary: &Summary, alerts: &[String]) -> Result<Path
         "output": archive(&summary.output),
         "lineage": archive(&summary.lineage),
         "groups": summary.groups,
-        "images": {"format": job.options.format_name(), "encoder": encoder, "level": codec.level.to_string()},
+        "images": {"format": codec.format.to_string(), "encoder": encoder, "level": codec.level.to_string()},
         "update": summary.update.map(|(added, removed, changed)| json!({"added": added, "removed": removed, "changed": changed})),
         "tiles": {"made": r.tiles, "intermediate": r.intermediate, "without_data": r.empty, "bytes": r.bytes, "values_clamped": r.clamped,
             "pixels": r.pixels, "pixels_without_data": r.void},
@@ -115,7 +115,11 @@ pub fn print(summary: &Summary, store: &Store, report: &std::path::Path) {
         if let Some((added, removed, changed)) = summary.update {
             row(
                 "update",
-                format!("{added} records added, {removed} removed, {changed} changed; {} tiles made anew", r.tiles),
+                format!(
+                    "{} added, {removed} removed, {changed} changed; {} made anew",
+                    output::counted(added, "record"),
+                    output::counted(r.tiles, "tile")
+                ),
             );
         }
         let mut units = format!(
@@ -123,15 +127,21 @@ pub fn print(summary: &Summary, store: &Store, report: &std::path::Path) {
             summary.units_made, summary.units_found, summary.retried
         );
         if summary.split + summary.ended > 0 {
-            units += &format!(", {} made in parts, {} workers ended by the watchdog", summary.split, summary.ended);
+            units += &format!(
+                ", {} made in parts, {} ended by the watchdog",
+                summary.split,
+                output::counted(summary.ended, "worker")
+            );
         }
         row("units", units);
         if r.intermediate + r.empty + r.clamped > 0 {
             row(
                 "besides",
                 format!(
-                    "{} intermediate tiles, {} tiles without data skipped, {} values clamped",
-                    r.intermediate, r.empty, r.clamped
+                    "{}, {} without data skipped, {} clamped",
+                    output::counted(r.intermediate, "intermediate tile"),
+                    output::counted(r.empty, "tile"),
+                    output::counted(r.clamped, "value")
                 ),
             );
         }
@@ -148,8 +158,12 @@ pub fn print(summary: &Summary, store: &Store, report: &std::path::Path) {
         row(
             "workers",
             format!(
-                "{:.1} s reading, {:.1} s warping, {:.1} s coding, {:.1} s writing, {} rasters opened",
-                r.reading, r.warping, r.coding, r.writing, r.opened
+                "{:.1} s reading, {:.1} s warping, {:.1} s coding, {:.1} s writing, {} opened",
+                r.reading,
+                r.warping,
+                r.coding,
+                r.writing,
+                output::counted(r.opened, "raster")
             ),
         );
         if summary.memory.total > 0 {
@@ -172,6 +186,13 @@ pub fn print(summary: &Summary, store: &Store, report: &std::path::Path) {
     };
     row("time", format!("{}{rate}", output::duration(summary.took)));
     super::say(output::list(&rows).trim_end());
+    if archive.tiles == 0 {
+        super::say(&format!(
+            "warning: {} holds no tile: no record has a value in the wanted part; look at nodata with gdalinfo, and at the box with hypso info",
+            path.display()
+        ));
+        return;
+    }
     let relief = path.with_extension("png");
     super::say(&format!("next: hypso verify {0} && hypso preview {0} -o {1}", path.display(), relief.display()));
 }

@@ -36,9 +36,9 @@ pub fn run(args: &Args) -> Outcome {
     };
     let made = sample::write(&args.output, size, args.seed, args.overwrite, &Terminal::default())?;
     super::say(&format!(
-        "{}: {} rasters, {}, {}",
+        "{}: {}, {}, {}",
         args.output.display(),
-        made.files,
+        output::counted(made.files as u64, "raster"),
         output::bytes(made.bytes),
         output::duration(started.elapsed())
     ));

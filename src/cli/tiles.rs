@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::aggregate::{RunArgs, TileArgs, ZoomOptions, make};
+use super::aggregate::{RunArgs, TileArgs, ZoomOptions, check, make};
 use super::build::{self, CatalogArgs};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
@@ -30,13 +30,14 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
+    let zooms = args.zooms.zooms();
+    check(&args.output, &zooms, &args.tiles)?;
     let path = args.output.with_extension("hypso");
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
     // built again, without opening what did not change, and then comes out the same.
     let known = store_file::open(&path, Care::Thorough).ok().and_then(|store| Known::new(store).ok());
     let built = build::build(&args.catalog, &path, args.tiles.tile_size.unwrap_or(512), known.as_ref())?;
     let store = store_file::open(&path, Care::Thorough)?;
-    let zooms = args.zooms.zooms()?;
     let code = make(&store, &args.output, zooms, &args.tiles, &args.run)?;
     Ok(if built.alert { exit::ALERT } else { code })
 }

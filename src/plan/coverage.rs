@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use strum::VariantNames as _;
+
+use crate::error::Error;
 use crate::query::Order;
 use crate::store::Store;
 use crate::tile::{Bounds, TileCoord};
@@ -10,7 +12,8 @@ use crate::tile::{Bounds, TileCoord};
 use super::{ClipArea, ZoomRange};
 
 /// Which tiles exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Coverage {
     /// A tile exists where a record of native zoom >= its zoom shares area with it: coarse areas stop at their own
     /// zoom.
@@ -20,25 +23,8 @@ pub enum Coverage {
     Full,
 }
 
-impl std::str::FromStr for Coverage {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "native" => Ok(Self::Native),
-            "full" => Ok(Self::Full),
-            _ => Err(Error::argument("--coverage", format!("{text:?} is not native or full"))),
-        }
-    }
-}
-
-impl std::fmt::Display for Coverage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Native => "native",
-            Self::Full => "full",
-        })
-    }
+fn unknown(text: &str) -> Error {
+    Error::unknown_name("coverage", text, Coverage::VARIANTS)
 }
 
 /// The wanted zooms and box over a store: answers which tiles exist, are wanted, are needed.

@@ -19,7 +19,7 @@ mod overviews;
 mod vertical;
 
 pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
-pub use vertical::GdalVertical;
+pub use vertical::{GdalVertical, check_vertical_datum};
 
 thread_local! {
     /// What GDAL said on this thread since the last call of [`said`].

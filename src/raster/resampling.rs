@@ -1,9 +1,12 @@
 //! The names of the resampling methods.
 
-use crate::error::{Error, Result};
+use strum::VariantNames as _;
+
+use crate::error::Error;
 
 /// How a pixel is made from the cells around its centre.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Resampling {
     /// The cell that holds the centre.
     Nearest,
@@ -18,40 +21,13 @@ pub enum Resampling {
     Average,
 }
 
+fn unknown(text: &str) -> Error {
+    Error::unknown_name("resampling", text, Resampling::VARIANTS)
+}
+
 impl Resampling {
     /// All methods, from the cheapest to the dearest.
     pub const ALL: [Self; 5] = [Self::Nearest, Self::Bilinear, Self::Cubic, Self::Lanczos, Self::Average];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Nearest => "nearest",
-            Self::Bilinear => "bilinear",
-            Self::Cubic => "cubic",
-            Self::Lanczos => "lanczos",
-            Self::Average => "average",
-        }
-    }
-}
-
-impl std::fmt::Display for Resampling {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl std::str::FromStr for Resampling {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|r| r.name() == text).ok_or_else(|| {
-            Error::argument(
-                format!("resampling {text:?}"),
-                "expected one of nearest, bilinear, cubic, lanczos, average",
-            )
-        })
-    }
 }
 
 #[cfg(test)]

@@ -24,4 +24,5 @@ pub use opener::RasterOpener;
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
 pub use report::{SourceReport, UnitReport};
+pub use surroundings::check_gaps;
 pub use unit::{Made, RenderOptions, Renderer, Update};

@@ -44,10 +44,7 @@ impl RenderOptions {
         if !self.blend.is_finite() || self.blend < 0.0 {
             return Err(Error::argument("--blend", "must be a number of metres from 0 on"));
         }
-        if self.fill_gaps > MOST_GAP {
-            let problem = format!("is {} pixels; at most {MOST_GAP} are possible", self.fill_gaps);
-            return Err(Error::argument("--fill-gaps", problem));
-        }
+        check_gaps(self.fill_gaps)?;
         if self.blend > 0.0 {
             let native = store.records().native_zoom.iter().copied().max().unwrap_or(0);
             let zoom = native.max(self.extent.zooms.max);
@@ -62,6 +59,17 @@ impl RenderOptions {
         }
         Ok(())
     }
+}
+
+/// Refuses voids that are wider than a worker may look around a tile.
+///
+/// # Errors
+/// Naming the option, and what is possible.
+pub fn check_gaps(pixels: u32) -> Result<()> {
+    if pixels <= MOST_GAP {
+        return Ok(());
+    }
+    Err(Error::argument("--fill-gaps", format!("is {pixels} pixels; at most {MOST_GAP} are possible")))
 }
 
 impl Sampler<'_> {

@@ -9,9 +9,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Changes, Extent, Unit};
 use crate::raster::Resampling;
 use crate::store::Store;
-use crate::terrain::{
-    ElevationTile, ImageFormat, NO_SOURCE, TileCodec, decode_lineage, downsample_into, downsample_lineage_into,
-};
+use crate::terrain::{ElevationTile, NO_SOURCE, TileCodec, decode_lineage, downsample_into, downsample_lineage_into};
 use crate::tile::TileCoord;
 
 /// How tiles are made.
@@ -262,17 +260,5 @@ impl<'a> Renderer<'a> {
             self.coding += started.elapsed();
         }
         Ok(Some(pixels))
-    }
-}
-
-/// The file extension and archive format of an image format.
-impl RenderOptions {
-    /// `webp` or `png`.
-    #[must_use]
-    pub fn format_name(&self) -> &'static str {
-        match self.codec.format {
-            ImageFormat::Webp => "webp",
-            ImageFormat::Png => "png",
-        }
     }
 }

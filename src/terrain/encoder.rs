@@ -1,10 +1,13 @@
 //! Which code writes WebP images.
 
+use strum::VariantNames as _;
+
 use super::webp::{Encoder, Level};
 use crate::error::{Error, Result};
 
 /// Who encodes lossless WebP. Either gives the same pixels, in other bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum WebpEncoder {
     /// Our own code, made for elevation (see [`super::webp`]).
     #[default]
@@ -13,25 +16,8 @@ pub enum WebpEncoder {
     Libwebp,
 }
 
-impl std::str::FromStr for WebpEncoder {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "hypso" => Ok(Self::Hypso),
-            "libwebp" => Ok(Self::Libwebp),
-            _ => Err(Error::argument("--encoder", format!("{text:?} is not hypso or libwebp"))),
-        }
-    }
-}
-
-impl std::fmt::Display for WebpEncoder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Hypso => "hypso",
-            Self::Libwebp => "libwebp",
-        })
-    }
+fn unknown(text: &str) -> Error {
+    Error::unknown_name("encoder", text, WebpEncoder::VARIANTS)
 }
 
 thread_local! {

@@ -6,10 +6,13 @@
 //! Before that, heights are rounded to a step that depends on the zoom, `2^(19 - z) / 256` m and never less than 1/256 m,
 //! **half away from zero**: finer steps than the pixels deserve only cost bytes.
 
-use crate::error::{Error, Result};
+use strum::VariantNames as _;
+
+use crate::error::Error;
 
 /// The encoding of heights in RGB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Encoding {
     /// `R * 256 + G + B / 256 - 32768`.
     Terrarium,
@@ -17,13 +20,22 @@ pub enum Encoding {
     Mapbox,
 }
 
+fn unknown(text: &str) -> Error {
+    Error::unknown_name("encoding", text, Encoding::VARIANTS)
+}
+
 /// The vertical step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown_resolution)]
 pub enum VerticalResolution {
     /// `2^(19 - z) / 256` metres.
     ByZoom,
     /// The finest step of the encoding at every zoom.
     Full,
+}
+
+fn unknown_resolution(text: &str) -> Error {
+    Error::unknown_name("vertical resolution", text, VerticalResolution::VARIANTS)
 }
 
 impl VerticalResolution {
@@ -212,27 +224,6 @@ fn write(heights: &[f32], valid: &[u8], nodata: u32, pixels: &mut [u32], code: i
     for ((pixel, &height), &valid) in pixels.iter_mut().zip(heights).zip(valid) {
         let held = code(height);
         *pixel = if valid == 1 { held } else { nodata };
-    }
-}
-
-impl std::fmt::Display for Encoding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Terrarium => "terrarium",
-            Self::Mapbox => "mapbox",
-        })
-    }
-}
-
-impl std::str::FromStr for Encoding {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "terrarium" => Ok(Self::Terrarium),
-            "mapbox" => Ok(Self::Mapbox),
-            _ => Err(Error::argument("encoding", format!("{text:?} is not terrarium or mapbox"))),
-        }
     }
 }
 

@@ -2,18 +2,25 @@
 
 use std::io::Cursor;
 
+use strum::VariantNames as _;
+
 use super::encoder::WebpEncoder;
 use super::mask;
 use super::webp::Level;
 use crate::error::{Error, Result};
 
 /// The image format of tiles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum ImageFormat {
     /// Lossless WebP.
     Webp,
     /// PNG, 8 bits a channel.
     Png,
+}
+
+fn unknown(text: &str) -> Error {
+    Error::unknown_name("image format", text, ImageFormat::VARIANTS)
 }
 
 /// Pixels along a side at most; more is refused before anything is allocated.

@@ -113,7 +113,7 @@ pub struct Summary {
 /// stays in the work folder then.
 pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
     let started = Instant::now();
-    check_name(job.output)?;
+    check_output(job.output)?;
     let identity = Identity::new(job)?;
     let folder = work_folder(job);
     let outputs = outputs(job);
@@ -157,10 +157,15 @@ pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
     run.go(message, started)
 }
 
-fn check_name(output: &Path) -> Result<()> {
+/// Refuses a name that does not say which archive to write, or that can't be made.
+///
+/// # Errors
+/// Naming the output, and what is expected.
+pub fn check_output(output: &Path) -> Result<()> {
     let extension = output.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if ["pmtiles", "mbtiles"].contains(&extension) {
-        return Ok(());
+        // Says where the folder is missing or the name is one of a folder.
+        return crate::atomic::temporary_beside(output).map(drop);
     }
     Err(Error::argument(output.display().to_string(), "must end in .pmtiles or .mbtiles, which says what to write"))
 }
@@ -392,7 +397,8 @@ impl Summary {
         if self.set_aside.is_empty() {
             return None;
         }
-        let mut text = format!("{} units could not be made:", self.set_aside.len());
+        let units = |n: u64| format!("{n} unit{}", if n == 1 { "" } else { "s" });
+        let mut text = format!("{} could not be made:", units(self.set_aside.len() as u64));
         for aside in self.set_aside.iter().take(20) {
             text += &format!("\n  {} ({} tiles): {}", aside.unit.id(), aside.unit.tiles, aside.reason);
         }
@@ -403,14 +409,14 @@ impl Summary {
             text += "\nso many in a row failed that the others were not tried";
         }
         if self.blocked > 0 {
-            text += &format!("\n{} coarser units wait for them", self.blocked);
+            text += &format!("\n{} of coarser zooms must wait", units(self.blocked));
         }
         if let (Some(path), Some(first)) = (&self.aside, self.set_aside.first()) {
             text += &format!("\nto try one alone: hypso work --plan {} --unit {}", path.display(), first.unit.id());
         }
         text += &format!(
-            "\n{} units are made and kept, and no archive is written; mend the cause and run the same command again",
-            self.units_made + self.units_found
+            "\n{} made and kept, and no archive is written; mend the cause and run the same command again",
+            units(self.units_made + self.units_found)
         );
         Some(Error::Other(text))
     }

@@ -26,7 +26,7 @@ mod update;
 mod used;
 mod watch;
 
-pub use aggregate::{Job, Summary, aggregate};
+pub use aggregate::{Job, Summary, aggregate, check_output};
 pub use budget::{Budget, BudgetOptions, tiles_in_work};
 pub use by_hand::{Made, PlanFile, PlannedUnit};
 pub use child::serve;

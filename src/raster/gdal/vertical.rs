@@ -39,6 +39,16 @@ impl GdalVertical {
     }
 }
 
+/// Refuses what is no vertical datum.
+///
+/// # Errors
+/// Naming what is expected.
+pub fn check_vertical_datum(datum: &str) -> Result<()> {
+    prepare();
+    said();
+    with_heights(datum).map(drop)
+}
+
 fn no_way(from: &str, to: &str, words: impl std::fmt::Display) -> Error {
     let problem = format!(
         "PROJ knows no way from heights over {from} to {to} ({words}); install its grids (projsync, or the package proj-data), \

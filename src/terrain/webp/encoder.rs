@@ -1,5 +1,7 @@
 //! From pixels to a file.
 
+use strum::VariantNames as _;
+
 use super::bits::BitWriter;
 use super::copies::Depth;
 use super::groups;
@@ -17,7 +19,8 @@ const MAX_SIDE: u32 = 1 << 14;
 const OPAQUE: u32 = 0xff00_0000;
 
 /// How much time an image is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Level {
     /// The least time.
     Fast,
@@ -28,27 +31,8 @@ pub enum Level {
     Small,
 }
 
-impl std::str::FromStr for Level {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "fast" => Ok(Self::Fast),
-            "default" => Ok(Self::Default),
-            "small" => Ok(Self::Small),
-            _ => Err(Error::argument("--encoder-level", format!("{text:?} is not fast, default or small"))),
-        }
-    }
-}
-
-impl std::fmt::Display for Level {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Fast => "fast",
-            Self::Default => "default",
-            Self::Small => "small",
-        })
-    }
+fn unknown(text: &str) -> Error {
+    Error::unknown_name("encoder level", text, Level::VARIANTS)
 }
 
 /// What a level does.
