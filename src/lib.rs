@@ -16,6 +16,8 @@ mod mmap;
 pub mod progress;
 pub mod query;
 pub mod store;
+#[cfg(feature = "engine")]
+mod threads;
 pub mod tile;
 
 #[cfg(feature = "engine")]

@@ -7,10 +7,15 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) mod bus_error;
+
 /// A whole file, mapped for reading.
 #[derive(Debug)]
 pub(crate) struct Mapped {
     map: memmap2::Mmap,
+    #[cfg(all(unix, feature = "cli"))]
+    _named: bus_error::Named,
 }
 
 /// What the system is told about how a map will be read.
@@ -43,7 +48,11 @@ impl Mapped {
         // read as plain integers and floats, for which every bit pattern is valid, and every offset is checked before it
         // is used.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io("map", path))?;
-        let mapped = Self { map };
+        let mapped = Self {
+            #[cfg(all(unix, feature = "cli"))]
+            _named: bus_error::Named::new(&map, path),
+            map,
+        };
         // Before the first touch: a page that is read with read-ahead brings its neighbours along.
         mapped.advise(Reading::Random, 0..mapped.map.len()).map_err(Error::io("advise about", path))?;
         Ok((mapped, facts))

@@ -9,6 +9,7 @@ use super::pipeline::read_all;
 use super::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::threads::spawn;
 use crate::tile::TileId;
 
 /// What to do with a tile that more than one input holds.
@@ -169,10 +170,11 @@ fn copy_whole(
         }
         // One thread looks at the contents while this one compares the addresses.
         let (rows, coverage) = thread::scope(|scope| {
-            let rows = scope.spawn(|| plain_rows(&readers));
+            let rows = spawn(scope, || plain_rows(&readers));
             let coverage = joint_coverage(inputs, on_overlap, progress);
             let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
-            (rows.join().unwrap_or_else(lost), coverage)
+            // One after the other where the system refuses a thread.
+            (rows.map_or_else(|_| plain_rows(&readers), |rows| rows.join().unwrap_or_else(lost)), coverage)
         });
         let (coverage, checked) = (coverage?, rows?);
         Ok(coverage.zip(checked).map(|(coverage, checked)| {

@@ -6,6 +6,7 @@ use std::thread;
 
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::threads::spawn;
 use crate::tile::{TileCoord, TileId};
 
 use super::{Located, TileSource};
@@ -19,7 +20,8 @@ const BATCH_BYTES: usize = 512 << 10;
 
 /// Gives every job to one of several threads and its result to `take`, in the order of the jobs.
 ///
-/// At most a few jobs and results a thread are held at any time. The first error, in the order of the jobs, ends it.
+/// At most a few jobs and results a thread are held at any time. The first error, in the order of the jobs, ends it. Where
+/// the system refuses threads there are fewer, or none: then all is done here.
 ///
 /// # Errors
 /// Those of `jobs`, `work` and `take`.
@@ -33,20 +35,24 @@ pub(crate) fn in_order<J: Send, R: Send>(
     let work = &work;
     thread::scope(|scope| {
         let lanes: Vec<(SyncSender<J>, Receiver<Result<R>>)> = (0..threads)
-            .map(|_| {
+            .map_while(|_| {
                 let (give, jobs) = sync_channel::<J>(AHEAD);
                 let (done, results) = sync_channel::<Result<R>>(AHEAD);
-                scope.spawn(move || {
+                let lane = move || {
                     for job in jobs {
                         // Nobody listens any more: the work was given up.
                         if done.send(work(job)).is_err() {
                             return;
                         }
                     }
-                });
-                (give, results)
+                };
+                spawn(scope, lane).ok().map(|_| (give, results))
             })
             .collect();
+        let threads = lanes.len();
+        if threads == 0 {
+            return jobs.map(|job| take(work(job?)?)).collect();
+        }
         let (mut given, mut taken) = (0usize, 0usize);
         let lost = || Error::Other("a thread ended before its work was done".to_owned());
         let mut next = |taken: &mut usize| -> Result<()> {
@@ -88,14 +94,22 @@ fn ahead<T: Send>(
 ) -> Result<()> {
     thread::scope(|scope| {
         let (give, made) = sync_channel(AHEAD);
-        scope.spawn(move || {
-            for item in items {
+        // Where no thread can be had, they are made here, when they are asked for.
+        let (hand_over, handed) = sync_channel(1);
+        let walk = move || {
+            for item in handed.into_iter().flatten() {
                 // Nobody listens any more: the work was given up.
                 if give.send(item).is_err() {
                     return;
                 }
             }
-        });
+        };
+        let mut items = items;
+        if spawn(scope, walk).is_err() {
+            return work(&mut items);
+        }
+        let _ = hand_over.send(items);
+        drop(hand_over);
         work(&mut made.into_iter())
     })
 }

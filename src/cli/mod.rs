@@ -57,6 +57,8 @@ pub mod exit {
     pub const PROBLEMS: u8 = 3;
     /// The work is done, but a share passed a threshold that the user gave.
     pub const ALERT: u8 = 4;
+    /// A file that was mapped was cut or written into by another program.
+    pub const CHANGED: u8 = 5;
     /// The user interrupted the work.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -67,7 +69,7 @@ pub mod exit {
     name = "hypso",
     version,
     max_term_width = 110,
-    after_help = "A first run:\n  hypso sample -o demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems or diff differences, 4 an alert, 130 interrupted."
+    after_help = "A first run:\n  hypso sample -o demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems or diff differences, 4 an alert, 5 a file in use was cut, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -118,6 +120,8 @@ type Outcome = anyhow::Result<u8>;
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
+    #[cfg(unix)]
+    crate::mmap::bus_error::explain(i32::from(exit::CHANGED));
     let cli = Cli::parse();
     cli.talk.apply();
     match run(cli.command) {

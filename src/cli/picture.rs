@@ -18,11 +18,11 @@ pub fn distinct(n: usize) -> [u8; 3] {
         return color;
     }
     let hue = (n as f64 * 0.618_033_988_75).fract() * 6.0;
-    let light = if n.is_multiple_of(2) { 0.85 } else { 0.6 };
+    let light = [0.9, 0.5, 0.7][n % 3];
     let part = |shift: f64| {
         let at = (hue + shift) % 6.0;
         let share = (2.0 - (at - 3.0).abs()).clamp(0.0, 1.0);
-        ((0.25 + 0.75 * (1.0 - share)) * light * 255.0) as u8
+        ((0.1 + 0.9 * (1.0 - share)) * light * 255.0) as u8
     };
     [part(0.0), part(4.0), part(2.0)]
 }

@@ -58,6 +58,17 @@ impl Container {
         Self::new(Backing::Map(Map::open(path)?), Some(path.to_path_buf())).map_err(|e| e.with_path(path))
     }
 
+    /// Reads a whole file into memory. Unlike a mapped file it may be written into or cut afterwards; it costs its size in
+    /// memory, in every process.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        Self::new(Backing::buffer(bytes), Some(path.to_path_buf())).map_err(|e| e.with_path(path))
+    }
+
     /// Opens bytes in memory. Bytes that do not start at a multiple of eight are copied once.
     ///
     /// # Errors
@@ -87,13 +98,18 @@ impl Container {
             return Ok(());
         }
         let error = Error::invalid("header", format!("holds {found:?}, {schema:?} was expected"), "give another file");
-        Err(match &self.path {
-            Some(path) => error.with_path(path),
-            None => error,
-        })
+        Err(self.named(error))
     }
 
-    /// The file that was opened; `None` for bytes in memory.
+    /// An error with the path of the file.
+    pub(super) fn named(&self, error: Error) -> Error {
+        match &self.path {
+            Some(path) => error.with_path(path),
+            None => error,
+        }
+    }
+
+    /// The file that was opened or read; `None` for bytes in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()

@@ -64,8 +64,10 @@ impl Store {
     /// [`Advice::Normal`]: super::Advice::Normal
     /// [`Advice::Preload`]: super::Advice::Preload
     ///
-    /// While a store is open its file must not be written into or cut. hypso itself only ever replaces it by rename,
-    /// which leaves open stores as they are.
+    /// **Replace by rename.** While a store is open its file must not be written into, copied over or cut: the system ends a
+    /// process that touches a page which is gone (`SIGBUS`). Write the new version under another name on the same volume
+    /// and rename it over the old one (`mv`, [`std::fs::rename`]), which leaves open stores as they are; hypso itself never
+    /// does anything else. Where others can't be trusted to do so, [`read`](Self::read) the file into memory.
     ///
     /// # Errors
     /// Where the file can't be opened or mapped, is no store, of a newer major version, cut off or altered in header
@@ -73,6 +75,16 @@ impl Store {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::new(Container::open(path)?).map_err(|e| e.with_path(path))
+    }
+
+    /// Opens a store by reading the whole file into memory, which costs its size in every process. What happens to the file
+    /// afterwards does not matter.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::new(Container::read(path)?).map_err(|e| e.with_path(path))
     }
 
     /// Opens a store that lies in memory. Bytes that do not start at a multiple of eight are copied once.
@@ -122,7 +134,7 @@ impl Store {
         &self.inner.container
     }
 
-    /// The file that was opened; `None` for a store in memory.
+    /// The file that was opened or read; `None` for bytes in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.inner.container.path()

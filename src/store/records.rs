@@ -237,7 +237,8 @@ impl<'a> RecordRef<'a> {
     /// # Errors
     /// Where the section is damaged.
     pub fn path(&self) -> Result<Cow<'a, str>> {
-        self.store.inner.layout.path.over(self.store.bytes()).text(self.row as usize)
+        let path = self.store.inner.layout.path.over(self.store.bytes()).text(self.row as usize);
+        path.map_err(|e| self.store.container().named(e))
     }
 
     /// The path with its source's root before it: what to open.
@@ -259,6 +260,6 @@ impl<'a> RecordRef<'a> {
     pub fn crs(&self) -> Result<Cow<'a, str>> {
         let l = &self.store.inner.layout;
         let index = self.store.slice::<u32>(&l.crs).get(self.row as usize).copied().unwrap_or(u32::MAX);
-        l.crs_name.over(self.store.bytes()).text(index as usize)
+        l.crs_name.over(self.store.bytes()).text(index as usize).map_err(|e| self.store.container().named(e))
     }
 }

@@ -1,7 +1,8 @@
 //! A store that is replaced while a service answers from it.
 //!
-//! A new version is published by renaming it over the file (which is what [`write_file`](super::write_file) does). Who
-//! has the old version keeps it; who asks the handle afterwards gets the new one. Every answer comes from one version.
+//! A new version is published by **renaming it over the file**, which is what [`write_file`](super::write_file) does. Never
+//! write into the file or copy over it: processes that map it end by `SIGBUS` where a page is gone. Readers that hold the
+//! old version keep it; whoever asks the handle afterwards gets the new one. Every answer comes from one version.
 //!
 //! ```no_run
 //! use std::time::Duration;

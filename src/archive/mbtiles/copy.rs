@@ -15,6 +15,7 @@ use crate::archive::TileSource;
 use crate::archive::coverage::Coverage;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::threads::spawn;
 
 /// How often the copy is asked how far it is and whether to stop.
 const ASKED: Duration = Duration::from_millis(100);
@@ -74,14 +75,14 @@ impl MbtilesWriter {
         let (given_up, over) = (AtomicBool::new(false), AtomicBool::new(false));
         let output = self.temporary().to_path_buf();
         let waiting = thread::current();
-        let (rows, checked) = thread::scope(|scope| {
+        let ended = thread::scope(|scope| {
             let this = &mut *self;
-            let copying = scope.spawn(|| {
+            let copying = spawn(scope, || {
                 let rows = this.copy_each(sources, &given_up);
                 over.store(true, Ordering::Release);
                 waiting.unpark();
                 rows
-            });
+            })?;
             let checked = check();
             given_up.store(!matches!(checked, Ok(Some(_))), Ordering::Relaxed);
             let mut seen = 0;
@@ -98,9 +99,10 @@ impl MbtilesWriter {
                 thread::park_timeout(ASKED);
             }
             let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
-            (copying.join().unwrap_or_else(lost), checked)
+            Ok::<_, Error>((copying.join().unwrap_or_else(lost), checked))
         });
         progress.end();
+        let (rows, checked) = ended?;
         let Some(checked) = checked? else { return self.restart().map(|()| false) };
         let (rows, expected) = (rows?, checked.rows);
         if rows != expected {

@@ -7,6 +7,7 @@ use super::{Report, TileCheck};
 use crate::archive::TileFormat;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::threads::share;
 use crate::tile::TileCoord;
 
 /// Tiles that are shared out among the threads at once. Their findings are put in order after each batch, so that the
@@ -51,12 +52,8 @@ impl<J: Send + Sync> Contents<'_, J> {
                 return Ok(());
             }
             let next = AtomicUsize::new(0);
-            let mut found: Vec<(usize, Result<Finding>)> = thread::scope(|scope| {
-                let workers: Vec<_> =
-                    (0..threads.min(batch.len())).map(|_| scope.spawn(|| self.work(&batch, &next))).collect();
-                let joined = workers.into_iter().map(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
-                joined.flatten().collect()
-            });
+            let shared = share(threads.min(batch.len()), || self.work(&batch, &next));
+            let mut found: Vec<(usize, Result<Finding>)> = shared.into_iter().flatten().collect();
             if self.progress.interrupted() {
                 return Err(Error::Interrupted);
             }
