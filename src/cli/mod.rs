@@ -18,6 +18,7 @@ mod info;
 mod inspect;
 mod merge;
 mod output;
+mod places;
 #[cfg(feature = "gdal")]
 mod plan;
 mod preview;
@@ -118,6 +119,7 @@ type Outcome = anyhow::Result<u8>;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.talk.apply();
+    crate::atomic::on_sweep(progress::swept);
     match run(cli.command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => output::report_error(&error),

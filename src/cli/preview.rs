@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use font8x8::UnicodeFonts;
 
-use super::{Outcome, exit, query};
+use super::{Outcome, exit, places, query};
 use crate::archive::{self, TileSource};
-use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::terrain::relief::{self, HeightField};
 use crate::terrain::{
@@ -58,9 +56,8 @@ struct Frame {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    if args.output.exists() && !args.overwrite {
-        return Err(Error::Exists { path: args.output.clone() }.into());
-    }
+    places::check(&args.output, args.overwrite)?;
+    places::refuse_inputs(&args.output, [Some(args.archive.clone()), lineage_path(args)].into_iter().flatten())?;
     let archive = archive::open(&args.archive)?;
     let codec = codec(archive.as_ref())?;
     let frame = frame(args, archive.as_ref())?;
@@ -79,7 +76,7 @@ pub fn run(args: &Args) -> Outcome {
         let panel = sources(lineage.as_ref(), &field, &frame, metres)?;
         picture = picture.beside(&panel);
     }
-    picture.save(&args.output)?;
+    picture.save(&args.output, args.overwrite)?;
     super::say(&format!(
         "{}: {} x {} pixels, zoom {}, {low:.0} to {high:.0} m",
         args.output.display(),
@@ -335,15 +332,13 @@ impl Picture {
         }
     }
 
-    fn save(&self, path: &Path) -> Result<()> {
+    fn save(&self, path: &Path, overwrite: bool) -> Result<()> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         let written = encoder.write_header().and_then(|mut w| w.write_image_data(&self.pixels));
         written.map_err(|e| Error::Other(format!("{}: can't encode the picture: {e}", path.display())))?;
-        let mut file = AtomicFile::create(path)?;
-        file.file().write_all(&bytes).map_err(Error::io("write", path))?;
-        file.commit()
+        places::write(path, &bytes, overwrite)
     }
 }

@@ -23,5 +23,5 @@ pub use opener::GdalOpener;
 pub use opener::RasterOpener;
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
-pub use report::{SourceReport, UnitReport};
+pub use report::{ReadRecord, SourceReport, UnitReport};
 pub use unit::{Made, RenderOptions, Renderer, Update};
