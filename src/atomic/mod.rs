@@ -14,6 +14,8 @@ mod temporary;
 pub use file::AtomicFile;
 #[cfg(feature = "engine")]
 pub(crate) use folder::AtomicFolder;
+#[cfg(feature = "engine")]
+pub(crate) use place::refuse_journals;
 pub use place::{check_target, refuse_existing, sync_folder};
 pub(crate) use temporary::create_file;
 #[cfg(feature = "cli")]

@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
+#[cfg(feature = "engine")]
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -54,6 +56,32 @@ pub(super) fn resolve(target: &Path) -> Result<PathBuf> {
 pub fn refuse_existing(target: &Path, overwrite: bool) -> Result<()> {
     let taken = !overwrite && !target.is_dir() && target.symlink_metadata().is_ok();
     if taken { Err(Error::Exists { path: target.to_path_buf() }) } else { Ok(()) }
+}
+
+/// Refuses the place of a new SQLite database beside the journal or the log of another one of its name: SQLite would play that
+/// into the new one, and damage it.
+///
+/// # Errors
+/// Where there is one that holds something; it is named.
+#[cfg(feature = "engine")]
+pub(crate) fn refuse_journals(target: &Path) -> Result<()> {
+    let target = resolve(target)?;
+    for suffix in ["-journal", "-wal"] {
+        let mut name = target.clone().into_os_string();
+        name.push(suffix);
+        // One that was ended is empty, or begins with zeros.
+        let mut start = [0; 8];
+        let begun = File::open(&name).and_then(|mut file| file.read_exact(&mut start));
+        if begun.is_ok() && start != [0; 8] {
+            let problem = format!(
+                "{} holds changes of another database of this name, and would damage a new one",
+                Path::new(&name).display()
+            );
+            let remedy = "let the program end that has it open, or open the old database once with sqlite3; where it is of no use, remove that file";
+            return Err(Error::invalid("output", problem, remedy).with_path(target));
+        }
+    }
+    Ok(())
 }
 
 /// Gives a file or folder another name, unless that is taken.

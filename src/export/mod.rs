@@ -34,6 +34,8 @@ use std::path::Path;
 
 use rows::Rows;
 
+#[cfg(feature = "gdal")]
+use crate::atomic::refuse_journals;
 use crate::atomic::{AtomicFile, refuse_existing};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -145,6 +147,7 @@ pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Pr
 
 #[cfg(feature = "gdal")]
 fn geopackage(rows: &Rows, output: &Path) -> Result<AtomicFile> {
+    refuse_journals(output)?;
     AtomicFile::made_by(output, "gpkg", |path| gti::write(rows, path, output))
 }
 

@@ -214,7 +214,7 @@ impl Run<'_> {
             if !groups[group].kept && !parent_missing {
                 return true;
             }
-            let done = self.journal.is_done(unit, job.store);
+            let done = self.journal.is_done(unit);
             if let Some(done) = &done {
                 report.add(done);
             }
@@ -380,7 +380,7 @@ impl Run<'_> {
         let mut report = UnitReport::default();
         for (number, group) in groups[..first].iter().enumerate().filter(|(_, g)| g.kept) {
             for unit in group.steps.iter().flat_map(|s| &s.units) {
-                let Some(done) = self.journal.is_done(unit, self.job.store) else {
+                let Some(done) = self.journal.is_done(unit) else {
                     let problem = format!(
                         "group {number} (zooms {}) is not finished: unit {} is missing; resume from {number} or an earlier one",
                         group.zooms,

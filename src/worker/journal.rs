@@ -8,14 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::pack::{self, Pack};
-use super::stale::is_current;
 use crate::atomic::{AtomicFile, Swept, is_temporary, remove_dead, remove_entries, sweep_files, tell};
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::plan::Unit;
 use crate::progress::Progress;
 use crate::render::UnitReport;
-use crate::store::Store;
 
 /// What a run puts into its folder, beside packs.
 const FILES: [&str; 4] = ["aside.json", "changes.hypso", "run.json", "lock"];
@@ -222,10 +220,9 @@ impl Journal {
         let _ = Note { outdated: true, ..Note::of(claim) }.write(&self.folder);
     }
 
-    /// What making the unit took, where its pack is there, whole, of this run, and made from the rasters as they are.
-    pub(super) fn is_done(&self, unit: &Unit, store: &Store) -> Option<UnitReport> {
-        let pack = Pack::open(&Pack::path_of(&self.folder, unit), self.run).ok()?;
-        is_current(&pack.report, store).then_some(pack.report)
+    /// What making the unit took, where its pack is there, whole, and of this run.
+    pub(super) fn is_done(&self, unit: &Unit) -> Option<UnitReport> {
+        Pack::open(&Pack::path_of(&self.folder, unit), self.run).ok().map(|pack| pack.report)
     }
 
     /// Removes the work folder after a finished run: only what a run puts there. All else stays, and so does the folder then.

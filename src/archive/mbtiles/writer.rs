@@ -1,6 +1,5 @@
 //! Writing MBTiles: one transaction without a journal on a temporary file, the unique index at the end.
 
-use std::io::Read;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
@@ -10,6 +9,7 @@ use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
 use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
+use crate::atomic::refuse_journals;
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
@@ -83,7 +83,7 @@ impl MbtilesWriter {
 
     fn begin(path: &Path, metadata: &ArchiveMetadata, overwrite: bool, shared: bool) -> Result<Self> {
         let pending = PendingFile::create_apart(path, overwrite)?;
-        refuse_leftovers(path)?;
+        refuse_journals(path)?;
         let connection = begin(pending.path(), shared).map_err(sql("begin", path))?;
         Ok(Self {
             connection,
@@ -290,31 +290,10 @@ impl TileSink for MbtilesWriter {
         self.complete().map_err(sql("complete", self.pending.target()))?;
         let Self { connection, pending, mut summary, .. } = *self;
         connection.close().map_err(|(_, error)| sql("close", pending.target())(error))?;
-        refuse_leftovers(pending.target())?;
+        refuse_journals(pending.target())?;
         summary.file_size = pending.persist()?;
         Ok(summary)
     }
-}
-
-/// SQLite would play the journal or the log of another database into a new one of the same name, and damage it.
-fn refuse_leftovers(target: &Path) -> Result<()> {
-    let target = target.canonicalize().unwrap_or_else(|_| target.to_path_buf());
-    for suffix in ["-journal", "-wal"] {
-        let mut name = target.clone().into_os_string();
-        name.push(suffix);
-        // A journal that was ended begins with zeros, or is empty.
-        let mut start = [0; 8];
-        let begun = std::fs::File::open(&name).and_then(|mut file| file.read_exact(&mut start));
-        if begun.is_ok() && start != [0; 8] {
-            let problem = format!(
-                "{} holds changes of another database of this name, and would damage a new one",
-                Path::new(&name).display()
-            );
-            let remedy = "let the program end that has it open, or open the old database once with sqlite3; where it is of no use, remove that file";
-            return Err(Error::invalid("output", problem, remedy).with_path(target));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
