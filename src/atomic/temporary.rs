@@ -1,6 +1,5 @@
 //! Names of files that are being made: of chance, made exclusively, locked while their maker lives, removed when it is dead.
 
-use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::ErrorKind;
@@ -36,7 +35,7 @@ fn beside(target: &Path) -> PathBuf {
 
 /// True for names that this module gives.
 #[cfg(feature = "engine")]
-pub(crate) fn is_temporary(name: &OsStr) -> bool {
+pub(crate) fn is_temporary(name: &std::ffi::OsStr) -> bool {
     name.to_str().is_some_and(|name| {
         name.starts_with('.') && name.rfind(MARK).is_some_and(|at| is_end(&name[at + MARK.len()..]))
     })
@@ -103,7 +102,7 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
 }
 
 /// Elsewhere files have no numbers to compare.
-#[cfg(not(unix))]
+#[cfg(all(not(unix), feature = "engine"))]
 pub(crate) fn is_at(_: &File, _: &Path) -> bool {
     true
 }
@@ -188,6 +187,7 @@ pub(crate) fn remove_dead(_: &Path, _: Owns<'_>) -> Option<u64> {
 
 /// Removes from a folder what `owns` knows, and the folder where nothing else was in it. Gives the bytes removed, and the first
 /// thing that stayed. Links are not followed.
+#[cfg(any(unix, feature = "engine"))]
 pub(crate) fn remove_entries(folder: &Path, owns: Owns<'_>) -> (u64, Option<PathBuf>) {
     let (mut bytes, mut kept) = (0, None);
     empty(folder, Path::new(""), owns, &mut bytes, &mut kept);
@@ -197,6 +197,7 @@ pub(crate) fn remove_entries(folder: &Path, owns: Owns<'_>) -> (u64, Option<Path
     (bytes, kept)
 }
 
+#[cfg(any(unix, feature = "engine"))]
 fn empty(root: &Path, at: &Path, owns: Owns<'_>, bytes: &mut u64, kept: &mut Option<PathBuf>) {
     let Ok(entries) = fs::read_dir(root.join(at)) else { return };
     for entry in entries.flatten() {

@@ -106,7 +106,7 @@ fn a_folder_exchanges_names_and_what_is_not_ours_is_kept() {
     make("3").commit(|_| Ok(()), &owns).unwrap();
     assert_eq!(names(folder.path()), ["tiles"]);
     // Something appears after it was looked at.
-    let intruder = |path: &Path| Ok(fs::write(path.join("photograph.jpg"), "x").unwrap());
+    let intruder = |path: &Path| fs::write(path.join("photograph.jpg"), "x").map_err(crate::Error::io("write", path));
     let error = make("4").commit(intruder, &owns).unwrap_err().to_string();
     assert!(error.contains("is whole") && error.contains("photograph.jpg"), "{error}");
     assert_eq!(fs::read(target.join("a.tile")).unwrap(), b"4");

@@ -120,7 +120,7 @@ pub fn write(path: impl AsRef<Path>, specs: &[SourceSpec]) -> Result<()> {
     file.commit()
 }
 
-/// What [`write`] writes.
+/// What [`write()`] writes.
 ///
 /// # Errors
 /// Where a value can't be written as TOML.

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::by_hand::is_plan;
 use super::pack::{self, Pack};
 use crate::atomic::{AtomicFile, Swept, is_temporary, remove_dead, remove_entries, sweep_files, tell};
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
+use crate::format::layout::MAGIC;
 use crate::plan::Unit;
 use crate::progress::Progress;
 use crate::render::UnitReport;
@@ -93,6 +95,14 @@ fn without_store(mut options: Value) -> Value {
     options
 }
 
+/// Refuses a file under a name that a run would write to, and remove in the end, unless a run wrote it.
+fn refuse_foreign(path: &Path, ours: impl FnOnce(&[u8]) -> bool) -> Result<()> {
+    if path.symlink_metadata().is_err() || std::fs::read(path).is_ok_and(|text| ours(&text)) {
+        return Ok(());
+    }
+    Err(not_ours(path))
+}
+
 fn not_ours(path: &Path) -> Error {
     let remedy = "it was left as it is: move it away, or choose another folder with --tmpdir";
     Error::invalid("work folder", "holds a file of this name that hypso did not write", remedy).with_path(path)
@@ -135,6 +145,8 @@ impl Journal {
     /// Where another process holds it, or it belongs to another run and `discard` is not said.
     pub(super) fn open(folder: PathBuf, claim: &Claim<'_>, discard: bool, progress: &dyn Progress) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
+        refuse_foreign(&folder.join("aside.json"), is_plan)?;
+        refuse_foreign(&folder.join("changes.hypso"), |bytes| bytes.starts_with(&MAGIC))?;
         let path = folder.join("lock");
         if path.is_symlink() {
             return Err(not_ours(&path));
@@ -323,7 +335,9 @@ mod tests {
             assert!(!folder.join("packs/z4-5").exists() && !folder.join("lock").exists());
             std::fs::remove_dir_all(&folder).unwrap();
         }
-        for (name, text) in [("lock", "my letters"), ("run.json", "not of hypso")] {
+        for (name, text) in
+            [("lock", "my letters"), ("run.json", "not of hypso"), ("aside.json", "{}"), ("changes.hypso", "mine")]
+        {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join(name), text).unwrap();
             let error = open().unwrap_err().to_string();
