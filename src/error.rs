@@ -59,6 +59,13 @@ pub enum Error {
         /// Why, and what to do next.
         problem: String,
     },
+    /// A raster is not what it was when the store was built, or when tiles were made from it.
+    Changed {
+        /// The raster file.
+        path: PathBuf,
+        /// True where it changed while it was in use.
+        in_use: bool,
+    },
     /// The work was interrupted by the user and can be continued.
     Interrupted,
     /// Anything else that has a plain message of its own.
@@ -141,6 +148,14 @@ impl std::fmt::Display for Error {
                 write!(f, "{}: exists already; choose another name, or say --overwrite to replace it", path.display())
             }
             Self::Raster { path, problem } => write!(f, "{}: {problem}", path.display()),
+            Self::Changed { path, in_use } => {
+                let when = if *in_use { "while tiles were made from it" } else { "after the store was built" };
+                write!(
+                    f,
+                    "{}: was changed {when}; run `hypso build --update`, then the same command again",
+                    path.display()
+                )
+            }
             Self::Interrupted => write!(f, "interrupted; run the same command again to go on"),
             Self::Other(message) => f.write_str(message),
         }

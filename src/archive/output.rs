@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::atomic::AtomicFile;
+use crate::atomic::{AtomicFile, refuse_existing};
 use crate::error::{Error, Result};
 
 /// A file beside its target, under a temporary name that goes away with this value.
@@ -26,6 +26,15 @@ impl PendingFile {
         Ok(Self { file: AtomicFile::create(target)?, target: target.to_path_buf(), overwrite })
     }
 
+    /// The same in a folder of its own, for a library that opens it by name and locks it.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub(super) fn create_apart(target: &Path, overwrite: bool) -> Result<Self> {
+        refuse_existing(target, overwrite)?;
+        Ok(Self { file: AtomicFile::create_apart(target)?, target: target.to_path_buf(), overwrite })
+    }
+
     /// A handle of the file, open for reading and writing.
     pub(super) fn handle(&mut self) -> Result<File> {
         self.file.file().try_clone().map_err(Error::io("open", &self.target))
@@ -41,9 +50,9 @@ impl PendingFile {
         &self.target
     }
 
-    /// The folder of both.
+    /// The folder that the file will stand in.
     pub(super) fn folder(&self) -> &Path {
-        self.path().parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        self.file.target().parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
     /// An unnamed file on the same volume, for what doesn't fit in memory.
@@ -56,9 +65,8 @@ impl PendingFile {
     /// # Errors
     /// Where the disk is full, or the target appeared meanwhile and may not be overwritten.
     pub(super) fn persist(mut self) -> Result<u64> {
-        refuse_existing(&self.target, self.overwrite)?;
         let size = self.file.file().metadata().map_err(Error::io("read the size of", &self.target))?.len();
-        self.file.commit()?;
+        if self.overwrite { self.file.commit() } else { self.file.commit_new() }?;
         Ok(size)
     }
 }
@@ -107,11 +115,6 @@ impl EarlySync {
         drop(ask);
         thread.join().unwrap_or_else(|_| Err(std::io::Error::other("the thread that syncs ended")))
     }
-}
-
-fn refuse_existing(target: &Path, overwrite: bool) -> Result<()> {
-    let taken = !overwrite && !target.is_dir() && target.symlink_metadata().is_ok();
-    if taken { Err(Error::Exists { path: target.to_path_buf() }) } else { Ok(()) }
 }
 
 #[cfg(test)]

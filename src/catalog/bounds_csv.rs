@@ -182,13 +182,24 @@ fn in_the_world(bounds: &Bounds) -> bool {
     bounds.overlaps(&Bounds::new(-half, -half, half, half))
 }
 
-/// Writes a list of records, in their order, with a `crs` column; read back it gives the same boxes to the last bit. The two
+/// Writes a list of records over one that is there, in their order, with a `crs` column; read back it gives the same boxes to the last bit. The two
 /// parts of a file across the 180th meridian become one line again, whose box reaches beyond the world.
 ///
 /// # Errors
 /// Where the file can't be written.
 pub fn write<R: Borrow<RecordInput>>(path: impl AsRef<Path>, records: impl IntoIterator<Item = R>) -> Result<()> {
     let path = path.as_ref();
+    let bytes = text(records)?;
+    let mut file = AtomicFile::create(path)?;
+    file.file().write_all(&bytes).map_err(Error::io("write", path))?;
+    file.commit()
+}
+
+/// What [`write()`] writes.
+///
+/// # Errors
+/// Where a value can't be written as CSV.
+pub fn text<R: Borrow<RecordInput>>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>> {
     let mut text = csv::Writer::from_writer(Vec::new());
     let broken = |e: csv::Error| Error::Other(format!("can't write CSV: {e}"));
     text.write_record(COLUMNS.iter().copied().chain(["crs"])).map_err(broken)?;
@@ -207,10 +218,7 @@ pub fn write<R: Borrow<RecordInput>>(path: impl AsRef<Path>, records: impl IntoI
         let (width, height) = (record.width.to_string(), record.height.to_string());
         text.write_record([&record.path, left, bottom, right, top, &width, &height, &record.crs]).map_err(broken)?;
     }
-    let bytes = text.into_inner().map_err(|e| Error::Other(format!("can't write CSV: {e}")))?;
-    let mut file = AtomicFile::create(path)?;
-    file.file().write_all(&bytes).map_err(Error::io("write", path))?;
-    file.commit()
+    text.into_inner().map_err(|e| Error::Other(format!("can't write CSV: {e}")))
 }
 
 #[cfg(test)]

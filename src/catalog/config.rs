@@ -108,12 +108,23 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
     Ok(specs)
 }
 
-/// Writes sources as a configuration file. Locations below the file's folder are written relative to it.
+/// Writes sources as a configuration file, over one that is there. Locations below the file's folder are written relative to it.
 ///
 /// # Errors
 /// Where the file can't be written.
 pub fn write(path: impl AsRef<Path>, specs: &[SourceSpec]) -> Result<()> {
     let path = path.as_ref();
+    let text = text(path, specs)?;
+    let mut file = AtomicFile::create(path)?;
+    file.file().write_all(text.as_bytes()).map_err(Error::io("write", path))?;
+    file.commit()
+}
+
+/// What [`write()`] writes.
+///
+/// # Errors
+/// Where a value can't be written as TOML.
+pub fn text(path: &Path, specs: &[SourceSpec]) -> Result<String> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let entry = |spec: &SourceSpec| {
         let text = spec.location.to_string();
@@ -131,10 +142,7 @@ pub fn write(path: impl AsRef<Path>, specs: &[SourceSpec]) -> Result<()> {
         }
     };
     let document = Document { sources: specs.iter().map(entry).collect() };
-    let text = toml::to_string(&document).map_err(|e| Error::Other(format!("can't write TOML: {e}")))?;
-    let mut file = AtomicFile::create(path)?;
-    file.file().write_all(text.as_bytes()).map_err(Error::io("write", path))?;
-    file.commit()
+    toml::to_string(&document).map_err(|e| Error::Other(format!("can't write TOML: {e}")))
 }
 
 #[cfg(test)]

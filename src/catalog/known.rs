@@ -36,6 +36,12 @@ impl Known {
         Ok(Self { store, crs, assumed })
     }
 
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// What is known of a source; nothing where its files without a CRS were given another one than `assume_crs`, since
     /// their footprints then are others.
     #[must_use]

@@ -1,5 +1,6 @@
 //! `hypso aggregate` and `hypso aggregate-zoom`: from a store to terrain tiles.
 
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use super::report;
 use super::store_file::{self, Care};
 use super::values::{self, one_of};
 use super::{Outcome, exit};
+use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::plan::{ClipArea, Coverage, Pattern, Plan, PlanOptions, ZoomRange};
 use crate::raster::Resampling;
@@ -158,7 +160,7 @@ pub struct RunArgs {
     pub overwrite: bool,
     /// Make only the tiles that changed, appeared or vanished since the output was made, and those that are made from them.
     #[arg(long, help_heading = "Earlier runs", conflicts_with_all = ["overwrite", "keep_intermediates", "resume_from"])]
-    update: bool,
+    pub update: bool,
     /// Keep the archive of each zoom group beside the output.
     #[arg(long, help_heading = "Earlier runs", hide_short_help = true)]
     keep_intermediates: bool,
@@ -298,9 +300,10 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
     announce(store, &planned.0, output, &budget);
     let launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
     let job = Job { finer: zooms.finer, ..run.job(store, &planned, output, &budget, &launcher) };
+    let report = report::place(&job)?;
     let summary = aggregate(&job, &progress)?;
     let alerts = report::alerts(&summary, store, run.alert_empty, run.alert_unused);
-    let told = report::write(&job, &summary, &alerts)?;
+    let told = report::write(&job, &summary, &alerts, report)?;
     if let Some(error) = summary.failure() {
         return Err(error.into());
     }
@@ -369,16 +372,10 @@ fn check_finer(finer: Option<&(PathBuf, Option<PathBuf>)>, plan: &Plan, options:
     lineage.as_ref().map_or(Ok(()), |l| crate::archive::open(l).map(drop))
 }
 
-/// A store made again for another tile size, and the file that goes with it.
+/// A store made again for another tile size, in a temporary file that goes with it.
 struct Resized {
     store: Store,
-    path: PathBuf,
-}
-
-impl Drop for Resized {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
+    _file: AtomicFile,
 }
 
 /// The same records indexed for another tile size, where one is asked for; the file lies beside the output.
@@ -388,12 +385,13 @@ fn resized(store: &Store, output: &Path, tile_size: Option<u32>) -> Result<Optio
     let mut name = output.as_os_str().to_owned();
     name.push(format!(".{tile_size}px.hypso"));
     let path = PathBuf::from(name);
+    let mut file = AtomicFile::create(&path)?;
     let parameters = Parameters { tile_size, metadata: crate::catalog::notes_of(store) };
     let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(&path);
     store.each_input(|record| builder.add(&record))?;
-    builder.finish_file(&path)?;
-    let store = Store::open(&path)?;
-    Ok(Some(Resized { store, path }))
+    builder.finish(BufWriter::with_capacity(1 << 20, file.file()))?;
+    let store = Store::open(file.temporary())?;
+    Ok(Some(Resized { store, _file: file }))
 }
 
 fn announce(store: &Store, plan: &Plan, output: &Path, budget: &Budget) {

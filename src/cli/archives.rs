@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::values::one_of;
 use super::{output, say};
 use crate::archive::{self, ArchiveMetadata, ArchiveSummary, CreateOptions, Polygons, Selection, TileSink, TileSource};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::terrain::WebpEncoder;
 use crate::terrain::webp::Level;
 
@@ -80,17 +80,6 @@ pub fn open(path: &Path) -> Result<Box<dyn TileSource>> {
         say(&format!("warning: {}: {warning}", path.display()));
     }
     Ok(source)
-}
-
-/// An archive can't be read while it is being replaced.
-pub fn refuse_input_as_output(input: &Path, output: &Path) -> Result<()> {
-    if archive::same_file(input, output) {
-        return Err(Error::argument(
-            output.display().to_string(),
-            "is an input as well; choose another name for the output, and rename it afterwards",
-        ));
-    }
-    Ok(())
 }
 
 /// One line about a finished archive.

@@ -6,7 +6,7 @@ use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::values::{self, one_of};
-use super::{Outcome, exit};
+use super::{Outcome, exit, places};
 use crate::catalog::{self, Known, Location, OnError, Options, Rejected, SourceSpec, Survey};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -36,7 +36,7 @@ pub struct Args {
     /// Write the footprints as a bounds.csv, so that a later build opens no raster (one source only).
     #[arg(long, value_name = "FILE")]
     write_bounds: Option<PathBuf>,
-    /// Replace an existing store.
+    /// Replace an existing store, and existing files of --write-config and --write-bounds.
     #[arg(long)]
     overwrite: bool,
     /// Take what an existing store holds of files that have not changed (path, size, time), and look only into the
@@ -69,17 +69,17 @@ pub struct CatalogArgs {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    if args.output.exists() && !args.overwrite && !args.update {
-        return Err(Error::Exists { path: args.output.clone() }.into());
-    }
+    places::check(&args.output, args.overwrite || args.update)?;
+    check_written(args)?;
     let known = if args.update && args.output.exists() {
         Some(Known::new(store_file::open(&args.output, Care::Thorough)?)?)
     } else {
         None
     };
-    let Built { specs, store, alert } = build(&args.catalog, &args.output, args.tile_size, known.as_ref())?;
+    let Built { specs, store, alert } =
+        build(&args.catalog, &args.output, args.tile_size, known.as_ref(), &|_| Ok(()))?;
     if let Some(path) = &args.write_config {
-        catalog::config::write(path, &specs)?;
+        places::write(path, catalog::config::text(path, &specs)?.as_bytes(), args.overwrite)?;
         super::say(&format!(
             "{}: sources written; complete attribution, licence and vertical datum, then build with --config",
             path.display()
@@ -95,7 +95,8 @@ pub fn run(args: &Args) -> Outcome {
             Ok(())
         })?;
         records.sort_by(|a, b| a.path.cmp(&b.path));
-        catalog::bounds_csv::write(path, &records)?;
+        let renews = args.overwrite || args.update && is_bounds_csv(path);
+        places::write(path, &catalog::bounds_csv::text(&records)?, renews)?;
         super::say(&format!("{}: {} footprints written", path.display(), output::count(u64::from(store.len()))));
     }
     super::say(&format!(
@@ -106,6 +107,53 @@ pub fn run(args: &Args) -> Outcome {
     Ok(if alert { exit::ALERT } else { exit::OK })
 }
 
+/// Looks at the places of the other files before the scan, which may take long.
+fn check_written(args: &Args) -> Result<()> {
+    let mut taken = vec![args.output.as_path()];
+    if let Some(path) = &args.write_config {
+        let same = catalog::config::text(path, &specs(&args.catalog)?)?;
+        let same = std::fs::read(path).is_ok_and(|found| found == same.as_bytes());
+        written_apart(path, &taken)?;
+        places::check(path, args.overwrite || same)?;
+        if !same {
+            places::refuse_inputs(path, inputs(&args.catalog)?)?;
+        }
+        taken.push(path);
+    }
+    if let Some(path) = &args.write_bounds {
+        written_apart(path, &taken)?;
+        places::check(path, args.overwrite || args.update && is_bounds_csv(path))?;
+        places::refuse_inputs(path, inputs(&args.catalog)?)?;
+    }
+    Ok(())
+}
+
+/// Refuses one name for two files.
+fn written_apart(path: &Path, others: &[&Path]) -> Result<()> {
+    if others.iter().any(|other| std::path::absolute(other).ok() == std::path::absolute(path).ok()) {
+        return Err(Error::argument(
+            path.display().to_string(),
+            "is the name of two files to write; choose another one",
+        ));
+    }
+    Ok(())
+}
+
+/// The files that say which rasters there are.
+fn inputs(args: &CatalogArgs) -> Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = args.config.iter().cloned().collect();
+    for spec in specs(args)? {
+        if let Location::BoundsCsv(path) | Location::Index(path) = spec.location {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn is_bounds_csv(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|text| text.starts_with(b"filename,left,bottom,right,top,width,height"))
+}
+
 /// A store that was built.
 pub struct Built {
     pub specs: Vec<SourceSpec>,
@@ -114,21 +162,40 @@ pub struct Built {
     pub alert: bool,
 }
 
-/// Scans the sources and writes the store; says what was found and what was left out.
-pub fn build(args: &CatalogArgs, output: &Path, tile_size: u32, known: Option<&Known>) -> Result<Built> {
+/// Scans the sources and writes the store; says what was found and what was left out. `may_replace` is asked before the scan,
+/// with the sources of the new store.
+pub fn build(
+    args: &CatalogArgs,
+    output: &Path,
+    tile_size: u32,
+    known: Option<&Known>,
+    may_replace: &dyn Fn(&[SourceInput]) -> Result<()>,
+) -> Result<Built> {
     let started = std::time::Instant::now();
     let on_error = args.on_error;
     // Says at once where the folder is missing or the name is a folder's.
-    crate::atomic::temporary_beside(output)?;
+    crate::atomic::check_target(output)?;
     let specs = specs(args)?;
     super::progress::catch_interrupts();
     let progress = Terminal::default();
     let options = Options { threads: args.threads, on_error: OnError::Skip, assume_crs: args.assume_crs.clone() };
     let survey = Survey::new(&specs, &options, &progress)?;
     let sources = survey.sources.clone();
+    may_replace(&sources)?;
+    // A store is no raster; anything else may be one of those that are read.
+    let other = output.exists() && !store_file::looks_like_one(output);
+    if other {
+        places::refuse_inputs(output, inputs(args)?)?;
+    }
     let parameters = Parameters { tile_size, metadata: catalog::notes(&survey) };
     let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(output).progress(&progress);
-    let scanned = survey.each_record(&options, known, &progress, &mut |record| builder.add(&record));
+    let scanned = survey.each_record(&options, known, &progress, &mut |record| {
+        if other {
+            let raster = sources.get(record.source).map(|source| source.root.join(&record.path));
+            places::refuse_inputs(output, raster)?;
+        }
+        builder.add(&record)
+    });
     progress.end();
     let scanned = scanned?;
     if !scanned.rejected.is_empty() {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::archives::{self, EncoderArgs, OutputArgs, PartArgs, refuse_input_as_output, report};
+use super::archives::{self, EncoderArgs, OutputArgs, PartArgs, report};
+use super::places::refuse_inputs;
 use super::progress::{self, Terminal};
 use super::values::one_of;
 use super::{Outcome, exit};
@@ -71,7 +72,7 @@ pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
     let selection = args.part.selection()?;
     let source = archives::open(&args.input)?;
-    refuse_input_as_output(&args.input, &args.output)?;
+    refuse_inputs(&args.output, [&args.input])?;
     let mut metadata = selection.metadata(source.as_ref())?;
     let recoding = args.recoding();
     if let Some(options) = recoding {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::archives::{self, OutputArgs, refuse_input_as_output, report};
+use super::archives::{self, OutputArgs, report};
 use super::inspect::Format;
+use super::places::refuse_inputs;
 use super::progress::{self, Terminal};
 use super::{Outcome, exit, output};
 use crate::archive::{self, Change, Differences, TileSource, ZoomDifference};
@@ -63,9 +64,7 @@ pub fn run(args: &Args) -> Outcome {
     let (old, new) = (archives::open(&args.old)?, archives::open(&args.new)?);
     let progress = Terminal::default();
     if let Some(patch) = &args.output {
-        for input in [&args.old, &args.new] {
-            refuse_input_as_output(input, patch)?;
-        }
+        refuse_inputs(patch, [&args.old, &args.new])?;
         let sink = args.out.create(patch, &archive::patch_metadata(new.as_ref()))?;
         let summary = archive::write_patch(old.as_ref(), new.as_ref(), sink, &progress)?;
         let [added, changed, deleted] = [summary.added, summary.changed, summary.deleted].map(output::count);
@@ -88,9 +87,7 @@ pub fn run(args: &Args) -> Outcome {
 
 pub fn run_patch(args: &PatchArgs) -> Outcome {
     progress::catch_interrupts();
-    for input in [&args.old, &args.patch] {
-        refuse_input_as_output(input, &args.output)?;
-    }
+    refuse_inputs(&args.output, [&args.old, &args.patch])?;
     let (old, patch) = (archives::open(&args.old)?, archives::open(&args.patch)?);
     let sink = args.out.create(&args.output, &archive::patched_metadata(patch.as_ref())?)?;
     let summary = archive::apply_patch(old.as_ref(), patch.as_ref(), sink, &Terminal::default())?;

@@ -60,9 +60,10 @@ pub fn run(args: &Args) -> Outcome {
     let started = std::time::Instant::now();
     let format = format(args)?;
     let store = store_file::open(&args.store, Care::Quick)?;
-    if args.output.canonicalize().is_ok_and(|o| args.store.canonicalize().is_ok_and(|s| s == o)) {
+    if crate::archive::same_file(&args.output, &args.store) {
         return super::usage("--output", "is the store itself; choose another name");
     }
+    refuse_raster(&store, &args.output)?;
     progress::catch_interrupts();
     let bounds = args.bbox.as_deref().map(super::query::bbox).transpose()?;
     let options = Options {
@@ -88,6 +89,15 @@ pub fn run(args: &Args) -> Outcome {
     }
     super::say(&next(&args.output, format));
     Ok(exit::OK)
+}
+
+/// Refuses an output that is one of the rasters.
+fn refuse_raster(store: &Store, output: &Path) -> Result<()> {
+    if !output.exists() {
+        return Ok(());
+    }
+    let rasters = store.records().iter().map(|record| record.full_path()).collect::<Result<Vec<_>>>()?;
+    super::places::refuse_inputs(output, rasters)
 }
 
 fn format(args: &Args) -> Result<export::Format> {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::archives::{self, OutputArgs, PartArgs, refuse_input_as_output, report};
+use super::archives::{self, OutputArgs, PartArgs, report};
+use super::places::refuse_inputs;
 use super::progress::{self, Terminal};
 use super::{Outcome, exit, usage};
 use crate::archive;
@@ -36,7 +37,7 @@ pub fn run(args: &Args) -> Outcome {
     }
     let selection = args.part.selection()?;
     let source = archives::open(&args.input)?;
-    refuse_input_as_output(&args.input, &args.output)?;
+    refuse_inputs(&args.output, [&args.input])?;
     let sink = args.out.create(&args.output, &selection.metadata(source.as_ref())?)?;
     let summary = archive::convert(source.as_ref(), sink, &selection, &Terminal::default())?;
     report(&args.output, &summary)?;

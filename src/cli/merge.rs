@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::archives::{self, EncoderArgs, OutputArgs, refuse_input_as_output, report};
+use super::archives::{self, EncoderArgs, OutputArgs, report};
+use super::places::refuse_inputs;
 use super::progress::{self, Terminal};
 use super::{Outcome, exit, usage};
 use crate::archive::{self, TileEncoding, TileSource};
@@ -132,6 +133,10 @@ fn merge_heights(
     let lineage_output = lineage_of(&args.output);
     let lineage_paths: Vec<PathBuf> =
         if args.lineage { args.inputs.iter().map(|input| lineage_of(input)).collect() } else { Vec::new() };
+    if args.lineage {
+        refuse_inputs(&lineage_output, &args.inputs)?;
+        refuse_inputs(&args.output, &lineage_paths)?;
+    }
     let opened = open_all(&lineage_paths, &lineage_output)?;
     let lineage: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
     let sink = args.out.create(&args.output, metadata)?;
@@ -152,7 +157,7 @@ fn merge_heights(
 fn open_all(paths: &[PathBuf], output: &Path) -> crate::Result<Vec<Box<dyn TileSource>>> {
     let mut opened = Vec::with_capacity(paths.len());
     for (n, input) in paths.iter().enumerate() {
-        refuse_input_as_output(input, output)?;
+        refuse_inputs(output, [input])?;
         if paths[..n].iter().any(|earlier| archive::same_file(earlier, input)) {
             return Err(Error::argument(input.display().to_string(), "is given twice; name each input once"));
         }

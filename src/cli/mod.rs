@@ -19,6 +19,7 @@ mod inspect;
 mod merge;
 mod output;
 mod picture;
+mod places;
 #[cfg(feature = "gdal")]
 mod plan;
 mod preview;
@@ -124,6 +125,7 @@ pub fn main() -> ExitCode {
     crate::mmap::bus_error::explain(i32::from(exit::CHANGED));
     let cli = Cli::parse();
     cli.talk.apply();
+    crate::atomic::on_sweep(progress::swept);
     match run(cli.command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => output::report_error(&error),

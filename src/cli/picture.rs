@@ -1,11 +1,10 @@
 //! An RGB picture with a legend.
 
-use std::io::Write;
 use std::path::Path;
 
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 
-use crate::atomic::AtomicFile;
+use super::places;
 use crate::error::{Error, Result};
 
 /// Colours that people with any colour vision tell apart (Okabe and Ito, 2008), the strongest ones first.
@@ -118,16 +117,14 @@ impl Picture {
     ///
     /// # Errors
     /// Where the file can't be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    pub fn save(&self, path: &Path, overwrite: bool) -> Result<()> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         let written = encoder.write_header().and_then(|mut w| w.write_image_data(&self.pixels));
         written.map_err(|e| Error::Other(format!("{}: can't encode the picture: {e}", path.display())))?;
-        let mut file = AtomicFile::create(path)?;
-        file.file().write_all(&bytes).map_err(Error::io("write", path))?;
-        file.commit()
+        places::write(path, &bytes, overwrite)
     }
 }
 

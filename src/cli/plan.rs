@@ -1,6 +1,5 @@
 //! `hypso plan`: what a run would make and take; `hypso work`: single units of it.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -8,11 +7,11 @@ use serde_json::json;
 use super::aggregate::{RunArgs, TileArgs, ZoomOptions, check, prepare};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
-use super::{Outcome, exit};
+use super::{Outcome, exit, places};
 use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, Step};
 use crate::store::Store;
-use crate::worker::{Made, PlanFile, Summary};
+use crate::worker::{self, Made, PlanFile, Summary};
 
 /// Show what a run would make and take, without making it.
 ///
@@ -61,6 +60,13 @@ pub struct WorkArgs {
 pub fn run(args: &Args) -> Outcome {
     let zooms = args.zooms.zooms();
     check(&args.output, &zooms, &args.tiles)?;
+    let mut renews = args.run.overwrite;
+    if let Some(path) = &args.export {
+        // A plan of before is renewed; nothing else is.
+        renews |= std::fs::read(path).is_ok_and(|text| worker::is_plan(&text));
+        places::check(path, renews)?;
+        places::refuse_inputs(path, [&args.store])?;
+    }
     let store = store_file::open(&args.store, Care::Thorough)?;
     if args.tiles.tile_size.is_some_and(|t| t != store.tile_size()) {
         return super::usage("--tile-size", "can't be planned; build the store for that tile size");
@@ -78,10 +84,8 @@ pub fn run(args: &Args) -> Outcome {
     if let Some(path) = &args.export {
         let launcher = crate::worker::Launcher { program: PathBuf::new(), arguments: Vec::new() };
         let job = args.run.job(&store, &planned, &args.output, &budget, &launcher);
-        let mut file = crate::atomic::AtomicFile::create(path)?;
         let text = PlanFile::new(&job)?.to_json()?;
-        file.file().write_all(text.as_bytes()).map_err(Error::io("write", path))?;
-        file.commit()?;
+        places::write(path, text.as_bytes(), renews)?;
         let units = plan.units();
         super::say(&format!(
             "{}: {} written; next: hypso work --plan {0} --unit 0",

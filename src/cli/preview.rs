@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 
 use super::picture::{Picture, distinct};
-use super::{Outcome, exit, query};
+use super::{Outcome, exit, places, query};
 use crate::archive::{self, TileSource};
 use crate::error::{Error, Result};
 use crate::terrain::relief::{self, HeightField};
@@ -55,9 +55,8 @@ struct Frame {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    if args.output.exists() && !args.overwrite {
-        return Err(Error::Exists { path: args.output.clone() }.into());
-    }
+    places::check(&args.output, args.overwrite)?;
+    places::refuse_inputs(&args.output, [Some(args.archive.clone()), lineage_path(args)].into_iter().flatten())?;
     let archive = archive::open(&args.archive)?;
     let codec = codec(archive.as_ref())?;
     let frame = frame(args, archive.as_ref())?;
@@ -77,7 +76,7 @@ pub fn run(args: &Args) -> Outcome {
             picture = picture.beside(&panel);
         }
     }
-    picture.save(&args.output)?;
+    picture.save(&args.output, args.overwrite)?;
     super::say(&format!(
         "{}: {} x {} pixels, zoom {}, {low:.0} to {high:.0} m",
         args.output.display(),

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::output;
+use crate::atomic::Swept;
 use crate::progress::{Progress, Status};
 
 /// How progress is told, and logs are written; for all commands.
@@ -83,6 +84,22 @@ impl TalkArgs {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             tracing::subscriber::set_global_default(logs.with_ansi(colour).finish())
         };
+    }
+}
+
+/// Says that what a killed program had left was removed.
+pub fn swept(swept: &Swept) {
+    let files = if swept.count == 1 { "file" } else { "files" };
+    let text = format!(
+        "{}: removed {} temporary {files} that a killed run had left ({})",
+        swept.target.display(),
+        swept.count,
+        output::bytes(swept.bytes)
+    );
+    if talk().json_logs {
+        tracing::warn!("{text}");
+    } else {
+        let _ = writeln!(std::io::stderr(), "{text}");
     }
 }
 

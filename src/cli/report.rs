@@ -1,7 +1,7 @@
 //! What a run tells at its end: a table, a JSON file beside the output, alerts.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -29,15 +29,40 @@ pub fn alerts(summary: &Summary, store: &Store, empty: Option<f64>, unused: Opti
     alerts
 }
 
-/// The file for the report of a run: `<stem>.report.json` beside the output.
-fn path_of(job: &Job<'_>) -> PathBuf {
+/// The file for the report of a run: `<stem>.report.json` beside the output; `<output>.report.json` where that is the report of
+/// another output, or something else.
+///
+/// # Errors
+/// Where both are.
+pub fn place(job: &Job<'_>) -> Result<PathBuf> {
     let stem = job.output.file_stem().unwrap_or_default().to_string_lossy();
-    job.output.with_file_name(format!("{stem}.report.json"))
+    let name = job.output.file_name().unwrap_or_default().to_string_lossy();
+    let mut places = [&stem, &name].map(|start| job.output.with_file_name(format!("{start}.report.json"))).into_iter();
+    let last = places.clone().next_back();
+    places.find(|path| is_free(path, &name)).ok_or_else(|| {
+        let problem =
+            "is in the way of the run's report, and is none of this output; move it away, or choose another output";
+        Error::argument(last.unwrap_or_default().display().to_string(), problem)
+    })
+}
+
+/// True where nothing stands, or a report of the same output.
+fn is_free(path: &Path, output: &str) -> bool {
+    if path.symlink_metadata().is_err() {
+        return true;
+    }
+    let found: Option<Value> = std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let Some(found) = found.filter(|f| f["format"].as_str().is_some_and(|f| f.starts_with("hypso report"))) else {
+        return false;
+    };
+    // Before they said what they are of, they named the archive where there was one.
+    let name =
+        |path: &Value| path.as_str().and_then(|p| Some(Path::new(p).file_name()?.to_string_lossy().into_owned()));
+    name(&found["archive"]).or_else(|| name(&found["output"]["path"])).is_none_or(|of| of == output)
 }
 
 /// Writes the report of a run; one that had nothing to do leaves the report of the run that did it.
-pub fn write(job: &Job<'_>, summary: &Summary, alerts: &[String]) -> Result<PathBuf> {
-    let path = path_of(job);
+pub fn write(job: &Job<'_>, summary: &Summary, alerts: &[String], path: PathBuf) -> Result<PathBuf> {
     if summary.complete_before {
         return Ok(path);
     }
@@ -63,6 +88,7 @@ pub fn write(job: &Job<'_>, summary: &Summary, alerts: &[String]) -> Result<Path
     let report = json!({
         "format": "hypso report 1",
         "version": env!("CARGO_PKG_VERSION"),
+        "archive": job.output.file_name().map(|name| name.to_string_lossy()),
         "complete": summary.output.is_some(),
         "store": {"path": job.store.path(), "fingerprint": format!("{:016x}", job.store.fingerprint()), "records": job.store.len()},
         "output": archive(&summary.output),

@@ -1,12 +1,14 @@
 //! `hypso tiles`: from rasters to an archive in one command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::aggregate::{RunArgs, TileArgs, ZoomOptions, check, make};
 use super::build::{self, CatalogArgs};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::catalog::Known;
+use crate::error::{Error, Result};
+use crate::store::SourceInput;
 
 /// Make terrain tiles from folders of rasters, in one go.
 ///
@@ -36,8 +38,29 @@ pub fn run(args: &Args) -> Outcome {
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
     // built again, without opening what did not change, and then comes out the same.
     let known = store_file::open(&path, Care::Thorough).ok().and_then(|store| Known::new(store).ok());
-    let built = build::build(&args.catalog, &path, args.tiles.tile_size.unwrap_or(512), known.as_ref())?;
+    let replaces = args.run.overwrite || args.run.update;
+    if path.exists() && !args.run.overwrite && !store_file::looks_like_one(&path) {
+        return Err(Error::Exists { path }.into());
+    }
+    let before = known.as_ref().map(|known| known.store().source_inputs()).transpose()?;
+    let may_replace = |sources: &[SourceInput]| refuse_other(&path, before.as_deref().filter(|_| !replaces), sources);
+    let tile_size = args.tiles.tile_size.unwrap_or(512);
+    let built = build::build(&args.catalog, &path, tile_size, known.as_ref(), &may_replace)?;
     let store = store_file::open(&path, Care::Thorough)?;
     let code = make(&store, &args.output, zooms, &args.tiles, &args.run)?;
     Ok(if built.alert { exit::ALERT } else { code })
+}
+
+/// Refuses a store of other sources: it was made for something else, of which only the stem is the same.
+fn refuse_other(path: &Path, before: Option<&[SourceInput]>, sources: &[SourceInput]) -> Result<()> {
+    let place = |source: &SourceInput| (source.name.clone(), source.root.clone());
+    let Some(before) = before.filter(|before| !before.iter().map(place).eq(sources.iter().map(place))) else {
+        return Ok(());
+    };
+    let names: Vec<&str> = before.iter().map(|source| source.name.as_str()).take(5).collect();
+    let problem = format!(
+        "is the store of other sources ({}), and this command would replace it; choose another output, or say --overwrite",
+        names.join(", ")
+    );
+    Err(Error::argument(path.display().to_string(), problem))
 }

@@ -34,7 +34,9 @@ use std::path::Path;
 
 use rows::Rows;
 
-use crate::atomic::AtomicFile;
+#[cfg(feature = "gdal")]
+use crate::atomic::refuse_journals;
+use crate::atomic::{AtomicFile, refuse_existing};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::Store;
@@ -112,9 +114,7 @@ pub struct Summary {
 /// Where no record is chosen, the output exists or can't be written, the store is damaged, the format needs GDAL and
 /// this build has none, or the user interrupts.
 pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Progress) -> Result<Summary> {
-    if !options.overwrite && !output.is_dir() && output.symlink_metadata().is_ok() {
-        return Err(Error::Exists { path: output.to_path_buf() });
-    }
+    refuse_existing(output, options.overwrite)?;
     let mut rows = Rows::choose(store, &options.sources, options.bounds.as_ref(), progress)?;
     let records = rows.records().count() as u64;
     if records == 0 {
@@ -141,12 +141,13 @@ pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Pr
         }
     };
     let file_size = file.file().metadata().map_err(Error::io("read the size of", output))?.len();
-    file.commit()?;
+    if options.overwrite { file.commit() } else { file.commit_new() }?;
     Ok(Summary { records, file_size })
 }
 
 #[cfg(feature = "gdal")]
 fn geopackage(rows: &Rows, output: &Path) -> Result<AtomicFile> {
+    refuse_journals(output)?;
     AtomicFile::made_by(output, "gpkg", |path| gti::write(rows, path, output))
 }
 

@@ -78,6 +78,11 @@ pub trait Raster {
     /// The header.
     fn info(&self) -> &RasterInfo;
 
+    /// The files that its values come from; the one that was opened stands first.
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.info().path.clone()]
+    }
+
     /// Has all values adjusted from now on; the header shows it.
     fn adjust(&mut self, by: &Adjustment);
 

@@ -21,6 +21,7 @@ pub mod kernel;
 mod pixel_map;
 mod resampling;
 mod separable;
+mod stamp;
 pub mod warp;
 
 #[cfg(feature = "gdal")]
@@ -31,4 +32,5 @@ pub use footprint::{Footprint, ToMercator, footprint, on_the_lattice, world_part
 pub use geotransform::GeoTransform;
 pub use info::{Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_neighbour};
 pub use resampling::Resampling;
+pub use stamp::{FileStamp, stamp};
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};

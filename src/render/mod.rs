@@ -23,6 +23,6 @@ pub use opener::GdalOpener;
 pub use opener::RasterOpener;
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
-pub use report::{SourceReport, UnitReport};
+pub use report::{ReadRecord, SourceReport, UnitReport};
 pub use surroundings::check_gaps;
 pub use unit::{Made, RenderOptions, Renderer, Update};

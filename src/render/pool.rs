@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
 
-use super::RasterOpener;
+use super::{RasterOpener, ReadRecord};
 use crate::error::{Error, Result};
 use crate::query::Order;
-use crate::raster::{Adjustment, Projector, Raster, RasterInfo};
+use crate::raster::{Adjustment, FileStamp, Projector, Raster, RasterInfo, stamp};
 use crate::store::{RecordRef, RowId, Store};
 
 /// Rasters that stay open at most. An open GeoTIFF costs some tens of kB and a file handle.
@@ -17,6 +16,7 @@ const OPEN_RASTERS: usize = 64;
 pub(super) struct Open {
     pub(super) raster: Box<dyn Raster>,
     pub(super) info: Rc<RasterInfo>,
+    read: ReadRecord,
     used: u64,
 }
 
@@ -28,6 +28,8 @@ pub(super) struct Pool<'a> {
     /// By source.
     adjustments: HashMap<u16, Adjustment>,
     clock: u64,
+    /// What was read since [`take_read`](Self::take_read).
+    read: HashMap<RowId, ReadRecord>,
     /// Metres a pixel, where overviews may stand for rasters that are much finer: in what is told about tiles, never in tiles.
     pub(super) overviews: Option<f64>,
     pub(super) opened: u64,
@@ -42,6 +44,7 @@ impl<'a> Pool<'a> {
             projectors: HashMap::new(),
             adjustments,
             clock: 0,
+            read: HashMap::new(),
             overviews: None,
             opened: 0,
         })
@@ -55,24 +58,53 @@ impl<'a> Pool<'a> {
                 let oldest = self.rasters.iter().min_by_key(|(_, open)| open.used).map(|(&row, _)| row);
                 oldest.map(|row| self.rasters.remove(&row));
             }
-            let raster = self.open(record)?;
+            let (raster, read) = self.open(record)?;
             let info = Rc::new(raster.info().clone());
-            self.rasters.insert(record.row(), Open { raster, info, used: 0 });
+            self.rasters.insert(record.row(), Open { raster, info, read, used: 0 });
             self.opened += 1;
         }
         let open = self.rasters.get_mut(&record.row());
         let open = open.ok_or_else(|| Error::Other("the raster pool lost an entry".into()))?;
         open.used = self.clock;
+        match self.read.get(&record.row()) {
+            Some(before) if before.stamp != open.read.stamp => {
+                return Err(Error::Changed { path: open.info.path.clone(), in_use: true });
+            }
+            Some(_) => {}
+            None => drop(self.read.insert(record.row(), open.read.clone())),
+        }
         Ok(open)
     }
 
-    fn open(&self, record: &RecordRef<'_>) -> Result<Box<dyn Raster>> {
+    /// What was read since this was asked last, in the order of rows.
+    ///
+    /// # Errors
+    /// Where a file is not any more what it was when it was opened; it is opened anew then, where it is asked for again.
+    pub(super) fn take_read(&mut self, store: &Store) -> Result<Vec<ReadRecord>> {
+        let mut read: Vec<ReadRecord> = std::mem::take(&mut self.read).into_values().collect();
+        read.sort_unstable_by_key(|r| r.row);
+        let mut outcome = Ok(());
+        for record in &read {
+            if let Err(error) = record.check(store) {
+                self.rasters.remove(&record.row);
+                outcome = Err(error);
+            }
+        }
+        outcome.map(|()| read)
+    }
+
+    /// Forgets what was read for a unit that failed.
+    pub(super) fn forget_read(&mut self) {
+        self.read.clear();
+    }
+
+    fn open(&self, record: &RecordRef<'_>) -> Result<(Box<dyn Raster>, ReadRecord)> {
         let path = record.full_path()?;
-        let facts = std::fs::metadata(&path).map_err(Error::io("open", &path))?;
-        let modified =
-            facts.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos() as i64);
-        if facts.len() != record.file_size() || modified != record.modified_ns() {
-            return Err(Error::raster(&path, "was changed after the store was built; run `hypso build` again"));
+        // Looked at before it is opened: what changes from here on shows.
+        let mut read = ReadRecord { row: record.row(), stamp: stamp(&[&path])?, files: Vec::new() };
+        let facts = FileStamp::of(&path)?;
+        if facts.size != record.file_size() || facts.modified_ns != record.modified_ns() {
+            return Err(Error::Changed { path, in_use: false });
         }
         let crs = record.crs()?;
         let crs = Some(&*crs).filter(|c| !c.is_empty());
@@ -96,7 +128,11 @@ impl<'a> Pool<'a> {
         if let Some(adjustment) = self.adjustments.get(&record.source_index()) {
             raster.adjust(adjustment);
         }
-        Ok(raster)
+        let files = raster.files();
+        if files.len() > 1 {
+            read = ReadRecord { stamp: stamp(&files)?, files, ..read };
+        }
+        Ok((raster, read))
     }
 
     /// The projector to a CRS.

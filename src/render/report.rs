@@ -1,6 +1,11 @@
 //! What making tiles took and gave.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::raster::stamp;
+use crate::store::Store;
 
 /// What a unit took and gave; of several units, their sum.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,6 +39,37 @@ pub struct UnitReport {
     pub sources: BTreeMap<u16, SourceReport>,
     /// The rows of the records that gave a pixel, in order.
     pub used: Vec<u32>,
+    /// The records that were read, in the order of rows, whether they gave a pixel or not.
+    #[cfg_attr(feature = "engine", serde(default))]
+    pub read: Vec<ReadRecord>,
+}
+
+/// A record that was read, and how its files were then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
+pub struct ReadRecord {
+    /// The record.
+    pub row: u32,
+    /// The [`stamp`] of its files.
+    pub stamp: u64,
+    /// Its files, where it has more than the one that the store names.
+    #[cfg_attr(feature = "engine", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub files: Vec<PathBuf>,
+}
+
+impl ReadRecord {
+    /// Looks whether all its files are as they were when it was read. A system call a file.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] where one is not, and where one is gone.
+    pub fn check(&self, store: &Store) -> Result<()> {
+        let Some(record) = store.record(self.row) else {
+            return Err(Error::Other(format!("record {} is not in the store", self.row)));
+        };
+        let path = record.full_path()?;
+        let now = if self.files.is_empty() { stamp(&[&path])? } else { stamp(&self.files)? };
+        if now == self.stamp { Ok(()) } else { Err(Error::Changed { path, in_use: true }) }
+    }
 }
 
 /// What a source gave to tiles that were sampled from records.

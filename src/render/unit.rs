@@ -99,7 +99,7 @@ impl<'a> Renderer<'a> {
     /// Makes all tiles of a unit and gives each to `out`. `finer` has the tiles of the zoom below the unit.
     ///
     /// # Errors
-    /// Where a raster or a finer tile can't be read; the message names it.
+    /// Where a raster or a finer tile can't be read, or a raster was changed since it was opened; the message names it.
     pub fn unit(
         &mut self,
         unit: &Unit,
@@ -108,6 +108,7 @@ impl<'a> Renderer<'a> {
     ) -> Result<UnitReport> {
         self.report = UnitReport::default();
         self.coding = Duration::ZERO;
+        self.sampler.pool.forget_read();
         let (reading, warping, opened) = (self.sampler.reading, self.sampler.warping, self.sampler.opened());
         for tile in self.options.extent.tiles(self.store, unit.block, unit.zooms.min) {
             if !self.is_unchanged(tile) {
@@ -119,6 +120,7 @@ impl<'a> Renderer<'a> {
         self.report.coding = self.coding.as_secs_f64();
         self.report.opened = self.sampler.opened() - opened;
         (self.report.sources, self.report.used) = self.sampler.take_counts();
+        self.report.read = self.sampler.pool.take_read(self.store)?;
         Ok(std::mem::take(&mut self.report))
     }
 

@@ -7,6 +7,7 @@
 
 mod land;
 mod layout;
+mod manifest;
 mod noise;
 mod utm;
 mod write;

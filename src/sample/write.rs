@@ -1,11 +1,14 @@
 //! Makes the files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::land::Land;
 use super::layout::{NODATA_VALUE, Sheet, Size, Survey, sheets, value};
+use super::manifest;
+use crate::atomic::AtomicFolder;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::gdal::write_geotiff;
@@ -24,36 +27,26 @@ pub struct SampleSummary {
 /// Makes a sample in a folder, beside it first and renamed at the end. The same size and seed give the same bytes.
 ///
 /// # Errors
-/// Where the folder exists and is not empty (unless `overwrite` and hypso made it), or can't be written.
+/// Where the folder exists and is not empty (unless `overwrite`, and it holds nothing but an unchanged sample), or can't be written.
 pub fn write(folder: &Path, size: Size, seed: u64, overwrite: bool, progress: &dyn Progress) -> Result<SampleSummary> {
     let occupied = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if occupied || folder.is_file() {
         if !overwrite {
             return Err(Error::Exists { path: folder.to_path_buf() });
         }
-        if !folder.join("hypso.toml").is_file() {
-            return Err(Error::argument(
-                folder.display().to_string(),
-                "was not made by `hypso sample`; choose another folder",
-            ));
-        }
+        manifest::check(folder)?;
     }
-    let mut name = folder.as_os_str().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = PathBuf::from(name);
-    let made = fill(&temporary, size, seed, progress);
-    let placed = made.and_then(|summary| {
-        if folder.exists() {
-            std::fs::remove_dir_all(folder).map_err(Error::io("replace", folder))?;
-        }
-        std::fs::rename(&temporary, folder).map_err(Error::io("rename into place", folder))?;
-        Ok(summary)
-    });
-    if placed.is_err() {
-        let _ = std::fs::remove_dir_all(&temporary);
-    }
-    let (files, bytes) = placed?;
+    let new = AtomicFolder::create(folder, &manifest::owns)?;
+    let (files, bytes) = fill(new.path(), size, seed, progress)?;
+    let replaces = |old: &Path| if occupied { manifest::check(old) } else { empty(old) };
+    new.commit(replaces, &manifest::owns)?;
     Ok(SampleSummary { files, bytes, sources: Survey::ALL.iter().map(|s| folder.join(s.name())).collect() })
+}
+
+/// Refuses a folder that was filled meanwhile.
+fn empty(folder: &Path) -> Result<()> {
+    let mut entries = std::fs::read_dir(folder).map_err(Error::io("list", folder))?;
+    if entries.next().is_none() { Ok(()) } else { Err(Error::Exists { path: folder.to_path_buf() }) }
 }
 
 fn fill(folder: &Path, size: Size, seed: u64, progress: &dyn Progress) -> Result<(usize, u64)> {
@@ -83,15 +76,18 @@ fn fill(folder: &Path, size: Size, seed: u64, progress: &dyn Progress) -> Result
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
-    let mut bytes = 0;
+    let mut written = BTreeMap::new();
     for sheet in &sheets {
-        let path = folder.join(sheet.survey.name()).join(&sheet.file);
-        bytes += std::fs::metadata(&path).map_err(Error::io("look at", &path))?.len();
+        let name = format!("{}/{}", sheet.survey.name(), sheet.file);
+        let path = folder.join(&name);
+        written.insert(name, std::fs::metadata(&path).map_err(Error::io("look at", &path))?.len());
     }
-    for (name, text) in [("hypso.toml", CONFIG), ("README.txt", README)] {
+    let bytes = written.values().sum();
+    for (name, text) in TEXTS {
         let path = folder.join(name);
         std::fs::write(&path, text).map_err(Error::io("write", &path))?;
     }
+    manifest::write(folder, written)?;
     Ok((sheets.len(), bytes))
 }
 
@@ -106,6 +102,9 @@ fn make(folder: &Path, land: &Land, sheet: &Sheet, progress: &dyn Progress) -> R
     }
     write_geotiff(folder.join(sheet.survey.name()).join(&sheet.file), &sheet.spec, &cells)
 }
+
+/// The texts of a sample, by their names.
+pub(super) const TEXTS: [(&str, &str); 2] = [("hypso.toml", CONFIG), ("README.txt", README)];
 
 const CONFIG: &str = r#"# The sources in order of priority: the first one wins wherever it has data.
 
@@ -137,6 +136,8 @@ An island that does not exist, surveyed three times; made by `hypso sample`.
   lidar2  2 m, EPSG:32654, float32: one valley, with a ragged edge and holes
   dem10   0.4 arc seconds, EPSG:6668, float32: the middle of the island, the sea and a lake without data, one mesh missing
   aw30    1 arc second, EPSG:4326, int16: everything, the sea at 0 m
+
+sample.json lists the files; `hypso sample --overwrite` replaces a folder only where it holds nothing else.
 
 Next:
 

@@ -4,17 +4,19 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::assemble::{Kept, group_path, lineage_path, metadata, run_of, write_archive};
+use super::assemble::{Kept, Target, metadata, run_of, write_archive};
 use super::budget::{Budget, tiles_in_work};
 use super::by_hand::PlanFile;
 use super::crew::{Crew, Launcher, Outcome, SetAside};
 use super::disk::Volumes;
 use super::identity::{Identity, first_finer, work_folder};
 use super::inputs::{self, Inputs};
-use super::journal::Journal;
+use super::journal::{Claim, Journal};
 use super::memory::{MemoryPeak, proportional};
+use super::outputs::{check_places, folder_of, group_of, outputs, refuse_taken, summary_of};
 use super::protocol::{Finer, JobMessage};
 use super::schedule::Schedule;
+use super::stale::Packs;
 use super::update::{CHANGES, Previous, touched};
 use super::used::UsedRecords;
 use crate::archive::{self, ArchiveSummary};
@@ -113,34 +115,27 @@ pub struct Summary {
 /// stays in the work folder then.
 pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
     let started = Instant::now();
-    check_output(job.output)?;
     let identity = Identity::new(job)?;
     let folder = work_folder(job);
     let outputs = outputs(job);
-    for (_, output) in &outputs {
-        // Also says where the folder is missing or the name is one of a folder.
-        crate::atomic::temporary_beside(output)?;
-    }
+    check_places(job)?;
     if !job.overwrite && outputs.iter().all(|(_, path)| run_of(path).as_ref() == Some(&identity.name())) {
-        return complete(job, &identity, folder, started);
+        return complete(job, &identity, folder, started, progress);
     }
     let before = job.update.then(|| Previous::find(job, &identity)).transpose()?;
     let (run, update) = match &before {
         Some(previous) => (identity.update_of(&previous.inputs.about.run), Some(previous.update(job, &folder)?)),
         None => (identity.clone(), None),
     };
-    if before.is_none() && !job.overwrite && !Journal::holds(&folder, run.run, &run.text) {
-        for (_, output) in &outputs {
-            if output.exists() && run_of(output).as_ref() != Some(&identity.name()) {
-                return Err(Error::Exists { path: output.clone() });
-            }
-        }
+    if before.is_none() && !job.overwrite {
+        refuse_taken(job, &identity.name())?;
     }
+    let claim = Claim { run: run.run, identity: &run.text, output: job.output };
     let volumes = Volumes::new(vec![folder_of(job).to_path_buf(), folder.clone()], job.disk_reserve);
-    if !job.ignore_space && before.is_none() && !Journal::holds(&folder, run.run, &run.text) {
+    if !job.ignore_space && before.is_none() && !Journal::holds(&folder, &claim) {
         check_space(job, job.plan, &volumes)?;
     }
-    let journal = Journal::open(folder, job.output, run.run, &run.text, job.overwrite)?;
+    let journal = Journal::open(folder, &claim, job.overwrite, progress)?;
     if let Some(previous) = &before {
         previous.write(job, &journal)?;
     }
@@ -153,46 +148,18 @@ pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
     if !job.ignore_space && before.is_some() {
         check_space(job, &plan, &volumes)?;
     }
-    let run = Run { job, plan, identity, run, journal, volumes, before, changes, progress };
+    let run = Run { job, again: false, plan, identity, run, journal, volumes, before, changes, progress };
     run.go(message, started)
 }
 
-/// Refuses a name that does not say which archive to write, or that can't be made.
-///
-/// # Errors
-/// Naming the output, and what is expected.
-pub fn check_output(output: &Path) -> Result<()> {
-    let extension = output.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    if ["pmtiles", "mbtiles"].contains(&extension) {
-        // Says where the folder is missing or the name is one of a folder.
-        return crate::atomic::temporary_beside(output).map(drop);
-    }
-    Err(Error::argument(output.display().to_string(), "must end in .pmtiles or .mbtiles, which says what to write"))
-}
-
-/// The archives of a job: heights, and lineage where that is made.
-pub(super) fn outputs(job: &Job<'_>) -> Vec<(Layer, PathBuf)> {
-    let mut outputs = vec![(Layer::Elevation, job.output.to_path_buf())];
-    if job.options.lineage {
-        outputs.push((Layer::Lineage, lineage_path(job.output)));
-    }
-    outputs
-}
-
-/// The folder that the archives of a job lie in.
-fn folder_of<'a>(job: &Job<'a>) -> &'a Path {
-    job.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// What an archive holds that a start before has written, as far as its header tells.
-fn summary_of(path: &Path) -> Result<ArchiveSummary> {
-    let tiles = archive::open(path)?.tile_count()?;
-    let size = std::fs::metadata(path).map_err(Error::io("look at", path))?.len();
-    Ok(ArchiveSummary { tiles, contents: tiles, bytes: size, file_size: size })
-}
-
 /// The run was finished before, perhaps only just: what is left of its work goes.
-fn complete(job: &Job<'_>, identity: &Identity, folder: PathBuf, started: Instant) -> Result<Summary> {
+fn complete(
+    job: &Job<'_>,
+    identity: &Identity,
+    folder: PathBuf,
+    started: Instant,
+    progress: &dyn Progress,
+) -> Result<Summary> {
     let mut summary = Summary { complete_before: true, ..Summary::default() };
     let mut layers = Vec::new();
     for (_, path) in outputs(job) {
@@ -204,7 +171,8 @@ fn complete(job: &Job<'_>, identity: &Identity, folder: PathBuf, started: Instan
     }
     // What another run left there is not ours to remove.
     if folder.exists() && Journal::is_left_by(&folder, &identity.text) {
-        Journal::open(folder, job.output, identity.run, &identity.text, true)?.finish()?;
+        let claim = Claim { run: identity.run, identity: &identity.text, output: job.output };
+        Journal::open(folder, &claim, true, progress)?.finish(progress)?;
     }
     let mut layers = layers.into_iter();
     (summary.output, summary.lineage) = (layers.next(), layers.next());
@@ -222,6 +190,8 @@ fn check_space(job: &Job<'_>, plan: &Plan, volumes: &Volumes) -> Result<()> {
 
 struct Run<'a> {
     job: &'a Job<'a>,
+    /// Rasters changed since an earlier start: archives of that one are made again.
+    again: bool,
     plan: Plan,
     /// What the outputs will carry.
     identity: Identity,
@@ -235,10 +205,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn go(self, message: JobMessage, started: Instant) -> Result<Summary> {
+    fn go(mut self, message: JobMessage, started: Instant) -> Result<Summary> {
         let job = self.job;
-        let (groups, finer, mut report) = self.resume_from(job.resume_from.unwrap_or(0), first_finer(job)?)?;
         let mut used = UsedRecords::new(job.store.len());
+        self.again = self.drop_stale(&mut used)?;
+        let (groups, finer, mut report) = self.resume_from(job.resume_from.unwrap_or(0), first_finer(job)?)?;
         let schedule = Schedule::new(groups, &finer, |group, unit, parent_missing| {
             if !groups[group].kept && !parent_missing {
                 return true;
@@ -246,7 +217,6 @@ impl Run<'_> {
             let done = self.journal.is_done(unit);
             if let Some(done) = &done {
                 report.add(done);
-                used.add(&done.used);
             }
             done.is_some()
         });
@@ -255,7 +225,15 @@ impl Run<'_> {
         let (mut outcome, schedule, mut memory) = if tiles > 0 {
             let crew = Crew::new(job.launcher, &message, job.budget, &self.volumes, job.store.tile_size(), schedule)?;
             self.progress.begin("rendering", Some(tiles), "tiles");
-            let mut kept_groups = |group: usize| self.group_archives(&groups[group]);
+            let mut kept_groups = |group: usize| {
+                // The finer groups, too: this one is made of them.
+                let packs = self.packs(&groups[..=group]);
+                self.group_archives(&groups[group], &|| {
+                    let mut used = UsedRecords::new(self.job.store.len());
+                    packs.each_report(|unit| used.add(unit))?;
+                    self.check_sources(&used)
+                })
+            };
             let result = crew.run(used, &mut kept_groups, self.progress);
             self.progress.end();
             let (outcome, schedule, memory, seen) = result?;
@@ -284,6 +262,9 @@ impl Run<'_> {
             ..Summary::default()
         };
         if !summary.set_aside.is_empty() {
+            if outcome.changed {
+                self.journal.mark_outdated(&self.claim());
+            }
             summary.aside = Some(self.write_aside(&message, &summary.set_aside)?);
             summary.memory = memory;
             summary.took = started.elapsed();
@@ -291,19 +272,20 @@ impl Run<'_> {
         }
         let writing = Instant::now();
         let mut layers = Vec::new();
+        let last = || self.check_sources(&used);
         for (layer, output) in outputs(job) {
-            layers.push((output.clone(), self.write_output(layer, &output)?));
+            layers.push((output.clone(), self.write_output(layer, &output, &last)?));
             memory.take(&[proportional(std::process::id()).unwrap_or(0)]);
         }
         if job.keep_intermediates {
             for group in self.plan.groups.iter().filter(|g| g.kept) {
-                self.group_archives(group)?;
+                self.group_archives(group, &last)?;
                 summary.groups.extend(outputs(job).iter().map(|(layer, _)| self.group_path(*layer, group)));
             }
         }
         inputs::write(job.output, job.store, &self.identity.about(job))?;
         summary.writing = writing.elapsed();
-        self.journal.finish()?;
+        self.journal.finish(self.progress)?;
         let mut layers = layers.into_iter();
         (summary.output, summary.lineage) = (layers.next(), layers.next());
         summary.memory = memory;
@@ -311,9 +293,45 @@ impl Run<'_> {
         Ok(summary)
     }
 
+    fn claim(&self) -> Claim<'_> {
+        Claim { run: self.run.run, identity: &self.run.text, output: self.job.output }
+    }
+
+    fn packs(&self, groups: &[Group]) -> Packs<'_> {
+        let units = groups.iter().flat_map(|g| &g.steps).flat_map(|s| &s.units).copied().collect();
+        Packs { work: &self.journal.folder, run: self.journal.run, store: self.job.store, units }
+    }
+
+    /// Has units made again whose rasters changed since; notes what all others read. True where there were some.
+    fn drop_stale(&self, used: &mut UsedRecords) -> Result<bool> {
+        let packs = self.packs(&self.plan.groups);
+        let dropped = packs.drop_stale(&packs.units, |unit| used.add(unit))?;
+        let Some(raster) = dropped.raster else { return Ok(false) };
+        // Reports of what went with them were taken as well.
+        *used = UsedRecords::new(self.job.store.len());
+        packs.drop_stale(&packs.units, |unit| used.add(unit))?;
+        let (raster, packs) = (raster.display(), dropped.packs);
+        self.progress.note(&format!("{raster}: was changed since it was read; {packs} units are made again"));
+        Ok(true)
+    }
+
+    /// Looks whether all that the tiles were made from is what it was then; before an archive gets its name.
+    fn check_sources(&self, used: &UsedRecords) -> Result<()> {
+        let checked = used.check(self.job.store, self.progress);
+        if matches!(checked, Err(Error::Changed { .. })) {
+            self.journal.mark_outdated(&self.claim());
+        }
+        checked?;
+        if Identity::new(self.job)?.run == self.identity.run {
+            return Ok(());
+        }
+        Err(Error::argument("--finer", "was changed while tiles were made from it; run the same command again"))
+    }
+
     /// Writes an output, unless a start before has.
-    fn write_output(&self, layer: Layer, output: &Path) -> Result<ArchiveSummary> {
-        if run_of(output) == Some(self.identity.name()) && !self.job.overwrite {
+    fn write_output(&self, layer: Layer, output: &Path, last: &dyn Fn() -> Result<()>) -> Result<ArchiveSummary> {
+        let ours = run_of(output) == Some(self.identity.name());
+        if ours && !self.again && !self.job.overwrite {
             return summary_of(output);
         }
         let kept: Vec<&Group> = self.plan.groups.iter().filter(|g| g.kept).collect();
@@ -322,30 +340,30 @@ impl Run<'_> {
         let kept_tiles =
             before.as_ref().map(|(old, changes)| Kept { archive: old.as_ref(), changes, extent: &self.plan.extent });
         let metadata = metadata(self.job.store, self.job.plan, self.job.options, output, layer)?;
-        let carried = (metadata, self.identity.run);
-        write_archive(output, layer, &kept, kept_tiles.as_ref(), &self.journal, carried, self.progress)
+        let replace = ours || self.job.overwrite || self.job.update;
+        let target = Target { path: output, layer, replace, metadata, run: self.identity.run, last };
+        write_archive(target, &kept, kept_tiles.as_ref(), &self.journal, self.progress)
     }
 
     fn group_path(&self, layer: Layer, group: &Group) -> PathBuf {
-        group_path(folder_of(self.job), self.job.output, layer, group)
+        group_of(self.job, layer, group)
     }
 
     /// Writes the archives of a group, where they are to be kept and are not there.
-    fn group_archives(&self, group: &Group) -> Result<()> {
+    fn group_archives(&self, group: &Group, last: &dyn Fn() -> Result<()>) -> Result<()> {
         if !self.job.keep_intermediates || !group.kept {
             return Ok(());
         }
         for (layer, output) in outputs(self.job) {
             let path = self.group_path(layer, group);
-            if run_of(&path) == Some(self.identity.name()) {
+            let ours = run_of(&path) == Some(self.identity.name());
+            if ours && !self.again {
                 continue;
             }
-            if path.exists() && !self.job.overwrite {
-                return Err(Error::Exists { path });
-            }
             let metadata = metadata(self.job.store, self.job.plan, self.job.options, &output, layer)?;
-            let carried = (metadata, self.identity.run);
-            write_archive(&path, layer, &[group], None, &self.journal, carried, self.progress)?;
+            let (path, replace) = (path.as_path(), ours || self.job.overwrite);
+            let target = Target { path, layer, replace, metadata, run: self.identity.run, last };
+            write_archive(target, &[group], None, &self.journal, self.progress)?;
         }
         Ok(())
     }

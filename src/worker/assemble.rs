@@ -114,19 +114,31 @@ pub(super) struct Kept<'a> {
     pub(super) extent: &'a Extent,
 }
 
-/// Writes an archive out of the packs of groups, and of what is kept from before, in the order of tile ids. `run` is the
-/// fingerprint that the archive carries.
+/// An archive to write.
+pub(super) struct Target<'a> {
+    pub(super) path: &'a Path,
+    pub(super) layer: Layer,
+    /// True where what has the name is replaced.
+    pub(super) replace: bool,
+    /// What the archive says about itself.
+    pub(super) metadata: ArchiveMetadata,
+    /// The fingerprint that it carries.
+    pub(super) run: u64,
+    /// What is looked at before it gets its name.
+    pub(super) last: &'a dyn Fn() -> Result<()>,
+}
+
+/// Writes an archive out of the packs of groups, and of what is kept from before, in the order of tile ids.
 pub(super) fn write_archive(
-    path: &Path,
-    layer: Layer,
+    target: Target<'_>,
     groups: &[&Group],
     kept: Option<&Kept<'_>>,
     journal: &Journal,
-    (mut metadata, run): (ArchiveMetadata, u64),
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
+    let Target { path, layer, replace, mut metadata, run, last } = target;
     metadata.other.insert(RUN_ROW.into(), json!(format!("{run:016x}")));
-    let mut sink = archive::create(path, &metadata, true)?;
+    let mut sink = archive::create(path, &metadata, replace)?;
     let mut old = kept.map(Kept::ids).transpose()?.into_iter().flatten();
     let mut next_old = old.next().transpose()?;
     let mut put_old = |before: Option<TileId>, sink: &mut dyn TileSink| -> Result<()> {
@@ -164,6 +176,7 @@ pub(super) fn write_archive(
     }
     put_old(None, sink.as_mut())?;
     progress.end();
+    last()?;
     sink.finish()
 }
 

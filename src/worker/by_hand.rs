@@ -5,29 +5,39 @@
 //! is not made again. `aggregate` with the same options then finds them all done and puts the archive together.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::aggregate::Job;
 use super::child::{Before, Maker};
 use super::identity::{Identity, first_finer};
-use super::journal::Journal;
+use super::journal::{Claim, Journal};
 use super::pack::Pack;
 use super::protocol::{Finer, JobMessage, Request};
+use super::stale::{Packs, is_current};
 use crate::error::{Error, Result};
 use crate::plan::Unit;
 use crate::render::{RasterOpener, UnitReport};
 use crate::store::Store;
 
+/// True where a text is a plan file of some version.
+#[must_use]
+pub fn is_plan(text: &[u8]) -> bool {
+    let plan: Option<serde_json::Value> = serde_json::from_slice(text).ok();
+    plan.is_some_and(|plan| plan["format"].as_str().is_some_and(|format| format.starts_with("hypso plan ")))
+}
+
 /// What the first member of a plan file says.
-const FORMAT: &str = "hypso plan 1";
+const FORMAT: &str = "hypso plan 2";
 
 /// A plan as it is written.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlanFile {
     format: String,
     identity: String,
+    /// The archive that the units are for.
+    output: PathBuf,
     job: JobMessage,
     units: Vec<PlannedUnit>,
 }
@@ -73,7 +83,8 @@ impl PlanFile {
             }));
             finer = Finer::packs(step.zooms, step.block_zoom);
         }
-        Ok(Self { format: FORMAT.into(), identity, job: message, units })
+        let output = std::path::absolute(job.output).map_err(Error::io("find", job.output))?;
+        Ok(Self { format: FORMAT.into(), identity, output, job: message, units })
     }
 
     /// The same plan with some of its units only.
@@ -150,31 +161,36 @@ impl PlanFile {
             return Err(Error::invalid("store", problem, "write the plan again with `hypso plan --export`")
                 .with_path(&self.job.store));
         }
-        Journal::prepare(&self.job.work, self.job.run, &self.identity)?;
+        let claim = Claim { run: self.job.run, identity: &self.identity, output: &self.output };
+        Journal::prepare(&self.job.work, &claim)?;
         let options = self.job.options()?;
         let before = self.job.update.as_ref().map(Before::open).transpose()?;
         let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), opener)?;
+        let units = self.units.iter().map(|planned| planned.request.unit()).collect::<Result<Vec<_>>>()?;
+        let packs = Packs { work: &self.job.work, run: self.job.run, store: &store, units };
         for planned in wanted {
             let unit = planned.request.unit()?;
+            packs.drop_stale(&[unit], |_| {})?;
             if let Ok(pack) = Pack::open(&Pack::path_of(&self.job.work, &unit), self.job.run) {
                 told(planned, Made::Before(pack.report));
                 continue;
             }
-            self.check_finer(&unit, &planned.request.finer)?;
+            self.check_finer(&unit, &planned.request.finer, &store)?;
             let report = maker.make(&planned.request)?;
             told(planned, Made::Now(report));
         }
         Ok(())
     }
 
-    /// Refuses a unit whose finer tiles are not made yet.
-    fn check_finer(&self, unit: &Unit, finer: &Finer) -> Result<()> {
+    /// Refuses a unit whose finer tiles are not made yet, or were made from rasters that have changed since.
+    fn check_finer(&self, unit: &Unit, finer: &Finer, store: &Store) -> Result<()> {
         let Finer::Packs { min, max, block_zoom } = finer else { return Ok(()) };
         for other in self.units.iter().filter(|u| (u.request.min, u.request.max) == (*min, *max)) {
             let other_unit = other.request.unit()?;
             let below =
                 other_unit.block.z() == *block_zoom && other_unit.block.ancestor(unit.block.z()) == Some(unit.block);
-            if below && Pack::open(&Pack::path_of(&self.job.work, &other_unit), self.job.run).is_err() {
+            let made = |pack: Pack| is_current(&pack.report, store);
+            if below && !Pack::open(&Pack::path_of(&self.job.work, &other_unit), self.job.run).is_ok_and(made) {
                 let problem =
                     format!("unit {} is made from {}, which is not there; make that one first", unit.id(), other.id);
                 return Err(Error::Other(problem));

@@ -1,15 +1,19 @@
 //! The worker's side: map the store, take units, write packs.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::pack::{FinerPacks, Pack, PackWriter};
 use super::protocol::{Finer, JobMessage, Reply, Request, Update, encode};
+use super::stale::is_current;
 use crate::archive::{self, TileSource};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Extent, Unit, ZoomRange};
-use crate::render::{self, FinerTiles, Layer, Made, NoFinerTiles, RasterOpener, RenderOptions, Renderer, UnitReport};
+use crate::render::{
+    self, FinerTiles, Layer, Made, NoFinerTiles, RasterOpener, ReadRecord, RenderOptions, Renderer, UnitReport,
+};
 use crate::store::Store;
 use crate::tile::TileCoord;
 
@@ -54,6 +58,7 @@ pub fn serve(
             serde_json::from_str(&line.map_err(pipe)?).map_err(|e| Error::Other(format!("unit message: {e}")))?;
         let reply = match maker.make(&request) {
             Ok(report) => Reply::Done(Box::new(report)),
+            Err(error @ Error::Changed { .. }) => Reply::Changed(error.to_string()),
             Err(error) => Reply::Failed(error.to_string()),
         };
         writeln!(output, "{}", encode(&reply)?).and_then(|()| output.flush()).map_err(pipe)?;
@@ -101,6 +106,7 @@ impl FinerTiles for FinerMixed<'_> {
 /// Makes packs; keeps rasters and finer tiles open from unit to unit.
 pub(super) struct Maker<'a> {
     job: &'a JobMessage,
+    store: &'a Store,
     renderer: Renderer<'a>,
     before: Option<&'a Before>,
     extent: &'a Extent,
@@ -119,14 +125,16 @@ impl<'a> Maker<'a> {
         if let Some(before) = before {
             renderer.set_update(before.as_update());
         }
-        Ok(Self { job, renderer, before, extent: &options.extent, finer: None })
+        Ok(Self { job, store, renderer, before, extent: &options.extent, finer: None })
     }
 
-    /// Makes the pack of a unit, if it is not there yet.
+    /// Makes the pack of a unit, if it is not there yet, made from the rasters as they are.
     pub(super) fn make(&mut self, request: &Request) -> Result<UnitReport> {
         let unit = request.unit()?;
         let path = Pack::path_of(&self.job.work, &unit);
-        if let Ok(pack) = Pack::open(&path, self.job.run) {
+        if let Ok(pack) = Pack::open(&path, self.job.run)
+            && is_current(&pack.report, self.store)
+        {
             return Ok(pack.report);
         }
         let mut pack = PackWriter::create(&path, self.job.run)?;
@@ -171,6 +179,16 @@ impl<'a> Maker<'a> {
         let packs = parts.units.iter().map(|u| Pack::open(&Pack::path_of(&self.job.work, u), self.job.run));
         let packs = packs.collect::<Result<Vec<_>>>()?;
         let (mut report, mut used, mut rendering) = (UnitReport::default(), Vec::new(), Duration::ZERO);
+        let mut read: BTreeMap<u32, ReadRecord> = BTreeMap::new();
+        let store = self.store;
+        let mut add_read = |part: &UnitReport| -> Result<()> {
+            for record in &part.read {
+                // Parts of two states of a raster don't go together.
+                record.check(store)?;
+                read.insert(record.row, record.clone());
+            }
+            Ok(())
+        };
         if let Some(rest) = &parts.rest {
             let [first, ..] = &parts.units;
             let finer = FinerPacks::new(&self.job.work, self.job.run, first.zooms, first.block.z());
@@ -178,6 +196,7 @@ impl<'a> Maker<'a> {
             rendering = took;
             used.extend(&top.used);
             report.add(&top);
+            add_read(&top)?;
         }
         for part in packs {
             // What was only kept for the rest has served.
@@ -188,10 +207,12 @@ impl<'a> Maker<'a> {
             }
             used.extend(&part.report.used);
             report.add(&part.report);
+            add_read(&part.report)?;
         }
         used.sort_unstable();
         used.dedup();
         report.used = used;
+        report.read = read.into_values().collect();
         Ok((report, rendering))
     }
 }

@@ -61,6 +61,8 @@ pub(super) struct Outcome {
     pub(super) set_aside: Vec<SetAside>,
     /// So many units in a row failed that the others were not tried.
     pub(super) hopeless: bool,
+    /// Units were set aside because rasters were changed.
+    pub(super) changed: bool,
 }
 
 /// The workers of a run.
@@ -124,9 +126,12 @@ impl Drop for Worker {
 }
 
 /// Why a try failed.
+#[derive(Default)]
 struct Failure {
     reason: String,
     over_limit: bool,
+    /// A raster was changed.
+    changed: bool,
 }
 
 impl<'a> Crew<'a> {
@@ -274,7 +279,7 @@ impl<'a> Crew<'a> {
                     let mut state = lock(&self.state);
                     state.failed_in_a_row = 0;
                     state.outcome.report.add(&report);
-                    state.used.add(&report.used);
+                    state.used.add(&report);
                     state.outcome.made += 1;
                     state.outcome.split += u64::from(in_parts);
                     let group = state.schedule.made(node, took);
@@ -305,6 +310,7 @@ impl<'a> Crew<'a> {
             }
             progress.note(&format!("unit {}: {reason}; set aside", unit.id()));
             state.schedule.set_aside(node);
+            state.outcome.changed |= failure.changed;
             state.outcome.set_aside.push(SetAside { unit: *unit, reason });
             state.failed_in_a_row += 1;
             if state.failed_in_a_row >= HOPELESS && !state.outcome.hopeless {
@@ -333,7 +339,7 @@ impl<'a> Crew<'a> {
 
     /// One try. A worker that died is replaced on the next one.
     fn attempt(&self, seat: &Seat, worker: &mut Option<Worker>, request: &Request) -> Result<UnitReport, Failure> {
-        let plain = |reason: String| Failure { reason, over_limit: false };
+        let plain = |reason: String| Failure { reason, ..Failure::default() };
         let request = encode(request).map_err(|e| plain(e.to_string()))?;
         if worker.is_none() {
             *worker = Some(self.hire(seat).map_err(|e| plain(e.to_string()))?);
@@ -350,10 +356,11 @@ impl<'a> Crew<'a> {
         match answer {
             Ok(Reply::Done(report)) if verdict.is_none() => Ok(*report),
             Ok(Reply::Failed(reason)) if verdict.is_none() => Err(plain(reason)),
+            Ok(Reply::Changed(reason)) if verdict.is_none() => Err(Failure { changed: true, ..plain(reason) }),
             answer => {
                 let status = worker.take().and_then(|w| lock(&w.child).wait().ok());
                 if let Some(reason) = verdict {
-                    return Err(Failure { reason, over_limit: true });
+                    return Err(Failure { reason, over_limit: true, ..Failure::default() });
                 }
                 let problem = answer.err().unwrap_or_default();
                 Err(plain(format!(

@@ -39,6 +39,16 @@ pub(super) fn path_of(output: &Path) -> PathBuf {
     name.into()
 }
 
+/// Refuses a file of that name that is something else.
+pub(super) fn check_place(output: &Path) -> Result<()> {
+    let path = path_of(output);
+    if path.symlink_metadata().is_err() || Container::open(&path).is_ok_and(|file| file.expect_schema(SCHEMA).is_ok()) {
+        return Ok(());
+    }
+    let problem = "is in the way: what the output is made from is to be written there, and hypso did not write this";
+    Err(Error::invalid("inputs", problem, "move it away, or choose another output").with_path(path))
+}
+
 /// Writes what an output was made from. 58 bytes a record.
 pub(super) fn write(output: &Path, store: &Store, about: &About) -> Result<()> {
     let records = store.records();

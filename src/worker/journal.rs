@@ -1,15 +1,121 @@
 //! The work folder of a run: who holds it, which run it belongs to, and what of it may go.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::pack::Pack;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::by_hand::is_plan;
+use super::pack::{self, Pack};
+use crate::atomic::{AtomicFile, Swept, is_temporary, remove_dead, remove_entries, sweep_files, tell};
 use crate::error::{Error, Result};
+use crate::format::checksum::checksum;
+use crate::format::layout::MAGIC;
 use crate::plan::Unit;
+use crate::progress::Progress;
 use crate::render::UnitReport;
 
-/// The work folder beside an output, locked by this process.
+/// What a run puts into its folder, beside packs.
+const FILES: [&str; 4] = ["aside.json", "changes.hypso", "run.json", "lock"];
+
+/// What tells a run from others, and the output that it is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim<'a> {
+    pub(super) run: u64,
+    /// JSON.
+    pub(super) identity: &'a str,
+    pub(super) output: &'a Path,
+}
+
+/// What `run.json` says.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Note {
+    #[serde(default)]
+    run: String,
+    /// The archive that the run makes.
+    #[serde(default)]
+    output: String,
+    /// Rasters were changed meanwhile: the run can't come to an end with this store.
+    #[serde(default)]
+    outdated: bool,
+    #[serde(default)]
+    options: Value,
+}
+
+impl Note {
+    fn of(claim: &Claim<'_>) -> Self {
+        let options = serde_json::from_str(claim.identity).unwrap_or_default();
+        let output = full(claim.output).to_string_lossy().into_owned();
+        Self { run: format!("{:016x}", claim.run), output, outdated: false, options }
+    }
+
+    /// The note in a work folder; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it can't be read, or is something else.
+    fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join("run.json");
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|_| not_ours(&path))
+    }
+
+    fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join("run.json");
+        let text = serde_json::to_string(self).map_err(|e| Error::Other(format!("run.json: {e}")))?;
+        let mut file = AtomicFile::create(&path)?;
+        writeln!(file.file(), "{text}").map_err(Error::io("write", &path))?;
+        file.commit()
+    }
+
+    fn is_of(&self, claim: &Claim<'_>) -> bool {
+        self.run == format!("{:016x}", claim.run)
+    }
+
+    /// True where the run would be the same one, were it not for what the store said of rasters that were changed.
+    fn is_succeeded_by(&self, claim: &Claim<'_>) -> bool {
+        let theirs = serde_json::from_str(claim.identity).unwrap_or_default();
+        self.outdated && without_store(self.options.clone()) == without_store(theirs)
+    }
+}
+
+/// The options of a run without what follows from the store.
+fn without_store(mut options: Value) -> Value {
+    if let Some(run) = options["run"].as_str().and_then(|text| serde_json::from_str(text).ok()) {
+        options["run"] = without_store(run);
+    } else if let Some(job) = options.get_mut("job").and_then(Value::as_object_mut) {
+        job.remove("store_fingerprint");
+        job.remove("max_zoom");
+    }
+    options
+}
+
+/// Refuses a file under a name that a run would write to, and remove in the end, unless a run wrote it.
+fn refuse_foreign(path: &Path, ours: impl FnOnce(&[u8]) -> bool) -> Result<()> {
+    if path.symlink_metadata().is_err() || std::fs::read(path).is_ok_and(|text| ours(&text)) {
+        return Ok(());
+    }
+    Err(not_ours(path))
+}
+
+fn not_ours(path: &Path) -> Error {
+    let remedy = "it was left as it is: move it away, or choose another folder with --tmpdir";
+    Error::invalid("work folder", "holds a file of this name that hypso did not write", remedy).with_path(path)
+}
+
+/// A path from the root, the folder without links; the same one for all ways to name it.
+fn full(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let folder = absolute.parent().and_then(|folder| folder.canonicalize().ok());
+    folder.zip(absolute.file_name()).map_or(absolute.clone(), |(folder, name)| folder.join(name))
+}
+
+/// The work folder of an output, locked by this process.
 #[derive(Debug)]
 pub(super) struct Journal {
     pub(super) folder: PathBuf,
@@ -19,52 +125,91 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// The folder for an output: its name with `.work` behind it, beside it or in another folder.
+    /// The folder for an output: its name with `.work` behind it, beside it; in another folder, where outputs of one name meet,
+    /// with a number that stands for its place.
     pub(super) fn folder_of(output: &Path, elsewhere: Option<&Path>) -> PathBuf {
         let mut name = output.file_name().unwrap_or_default().to_owned();
-        name.push(".work");
-        elsewhere.map_or_else(|| output.with_file_name(&name), |folder| folder.join(&name))
+        let Some(elsewhere) = elsewhere else {
+            name.push(".work");
+            return output.with_file_name(&name);
+        };
+        let place = checksum(full(output).as_os_str().as_encoded_bytes()) as u32;
+        name.push(format!("-{place:08x}.work"));
+        elsewhere.join(&name)
     }
 
-    /// Takes hold of the work folder, makes it where it is missing, and goes on in it where it belongs to this run.
+    /// Takes hold of the work folder, makes it where it is missing, and goes on in it where it belongs to this run. Removes what
+    /// killed workers left.
     ///
     /// # Errors
     /// Where another process holds it, or it belongs to another run and `discard` is not said.
-    pub(super) fn open(folder: PathBuf, output: &Path, run: u64, identity: &str, discard: bool) -> Result<Self> {
+    pub(super) fn open(folder: PathBuf, claim: &Claim<'_>, discard: bool, progress: &dyn Progress) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
+        refuse_foreign(&folder.join("aside.json"), is_plan)?;
+        refuse_foreign(&folder.join("changes.hypso"), |bytes| bytes.starts_with(&MAGIC))?;
         let path = folder.join("lock");
+        if path.is_symlink() {
+            return Err(not_ours(&path));
+        }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut lock = file.map_err(Error::io("open", &path))?;
-        match lock.try_lock() {
+        let mut holder = String::new();
+        let held = lock.try_lock();
+        let said = (&mut lock).take(64).read_to_string(&mut holder);
+        if said.is_err() || !holder.trim().bytes().all(|b| b.is_ascii_digit()) {
+            return Err(not_ours(&path));
+        }
+        match held {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = lock.read_to_string(&mut holder);
                 let problem =
                     format!("another hypso (process {}) is making this output; wait for it or end it", holder.trim());
-                return Err(Error::Other(format!("{}: {problem}", output.display())));
+                return Err(Error::Other(format!("{}: {problem}", claim.output.display())));
             }
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
         }
-        lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).map_err(Error::io("write", &path))?;
-        let journal = Self { folder, run, _lock: lock };
-        journal.claim(identity, discard)?;
+        lock.set_len(0)
+            .and_then(|()| lock.seek(SeekFrom::Start(0)))
+            .and_then(|_| write!(lock, "{}", std::process::id()))
+            .map_err(Error::io("write", &path))?;
+        let journal = Self { folder, run: claim.run, _lock: lock };
+        journal.sweep();
+        match Note::read(&journal.folder)? {
+            Some(found) if found.is_of(claim) => {
+                if found.outdated {
+                    Note::of(claim).write(&journal.folder)?;
+                }
+            }
+            Some(found) => {
+                if found.is_succeeded_by(claim) {
+                    progress.note(&format!(
+                        "{}: rasters were changed during the run before; all tiles are made anew",
+                        claim.output.display()
+                    ));
+                } else if !discard {
+                    return Err(taken(&journal.folder, &found, claim));
+                }
+                journal.clear_packs();
+                Note::of(claim).write(&journal.folder)?;
+            }
+            // Without the note, packs of whatever run are told apart by the fingerprint they carry.
+            None => Note::of(claim).write(&journal.folder)?,
+        }
         Ok(journal)
-    }
-
-    /// True where the work folder of an output belongs to this run.
-    pub(super) fn holds(folder: &Path, run: u64, identity: &str) -> bool {
-        std::fs::read_to_string(folder.join("run.json")).is_ok_and(|found| found == note(run, identity))
     }
 
     /// True where a work folder is what a run, or an update that gives the same archive, left behind; also where it says
     /// nothing any more.
     pub(super) fn is_left_by(folder: &Path, identity: &str) -> bool {
-        let Ok(found) = std::fs::read_to_string(folder.join("run.json")) else { return true };
-        let Ok(found) = serde_json::from_str::<serde_json::Value>(&found) else { return false };
-        let Ok(mine) = serde_json::from_str::<serde_json::Value>(identity) else { return false };
-        let options = &found["options"];
-        *options == mine || options["run"].as_str() == Some(identity)
+        let Ok(found) = Note::read(folder) else { return false };
+        let Some(found) = found else { return true };
+        let Ok(mine) = serde_json::from_str::<Value>(identity) else { return false };
+        found.options == mine || found.options["run"].as_str() == Some(identity)
+    }
+
+    /// True where the work folder belongs to this run.
+    pub(super) fn holds(folder: &Path, claim: &Claim<'_>) -> bool {
+        Note::read(folder).is_ok_and(|note| note.is_some_and(|note| note.is_of(claim)))
     }
 
     /// Makes the work folder for single units, without holding it: packs appear whole, so that any number of
@@ -72,22 +217,19 @@ impl Journal {
     ///
     /// # Errors
     /// Where it belongs to another run.
-    pub(super) fn prepare(folder: &Path, run: u64, identity: &str) -> Result<()> {
+    pub(super) fn prepare(folder: &Path, claim: &Claim<'_>) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
-        claim(folder, run, identity, || Ok(false))
+        match Note::read(folder)? {
+            Some(found) if found.is_of(claim) => Ok(()),
+            Some(found) => Err(taken(folder, &found, claim)),
+            None => Note::of(claim).write(folder),
+        }
     }
 
-    fn claim(&self, identity: &str, discard: bool) -> Result<()> {
-        claim(&self.folder, self.run, identity, || {
-            if discard {
-                self.clear_packs()?;
-            }
-            Ok(discard)
-        })
-    }
-    fn clear_packs(&self) -> Result<()> {
-        let packs = self.folder.join("packs");
-        if packs.exists() { std::fs::remove_dir_all(&packs).map_err(Error::io("remove", &packs)) } else { Ok(()) }
+    /// Notes that rasters were changed, so that the run of another store may take its place.
+    pub(super) fn mark_outdated(&self, claim: &Claim<'_>) {
+        // Where it can't be written, the next run asks for --overwrite.
+        let _ = Note { outdated: true, ..Note::of(claim) }.write(&self.folder);
     }
 
     /// What making the unit took, where its pack is there, whole, and of this run.
@@ -95,43 +237,137 @@ impl Journal {
         Pack::open(&Pack::path_of(&self.folder, unit), self.run).ok().map(|pack| pack.report)
     }
 
-    /// Removes the work folder after a finished run: only what a run puts there.
-    pub(super) fn finish(self) -> Result<()> {
-        self.clear_packs()?;
-        for name in ["aside.json", "changes.hypso", "run.json", "lock"] {
+    /// Removes the work folder after a finished run: only what a run puts there. All else stays, and so does the folder then.
+    pub(super) fn finish(self, progress: &dyn Progress) -> Result<()> {
+        self.sweep();
+        let kept = self.clear_packs();
+        for name in FILES {
             let path = self.folder.join(name);
-            if path.exists() {
+            sweep_files(&path);
+            if path.symlink_metadata().is_ok_and(|facts| facts.is_file()) {
                 std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
             }
         }
-        // Anything else in it is not ours; the folder then stays.
+        if let Some(kept) = kept {
+            progress.note(&format!("{}: is in use, or not of this run; it was left as it is", kept.display()));
+        }
         let _ = std::fs::remove_dir(&self.folder);
         Ok(())
     }
-}
 
-/// Enters a run into a work folder. `discard` drops what another run left there, and says whether it did.
-fn claim(folder: &Path, run: u64, identity: &str, discard: impl FnOnce() -> Result<bool>) -> Result<()> {
-    let path = folder.join("run.json");
-    let mine = note(run, identity);
-    match std::fs::read_to_string(&path) {
-        Ok(found) if found == mine => return Ok(()),
-        Ok(_) => {
-            if !discard()? {
-                let problem = "holds an unfinished run of another store, other options or another version; finish that one, or say --overwrite to drop it";
-                return Err(Error::Other(format!("{}: {problem}", folder.display())));
+    /// Removes all packs, whatever their run; gives the first thing in their folder that is none, and stays.
+    fn clear_packs(&self) -> Option<PathBuf> {
+        let packs = self.folder.join("packs");
+        if packs.is_symlink() {
+            return Some(packs);
+        }
+        if packs.exists() { remove_entries(&packs, &pack::owns).1 } else { None }
+    }
+
+    /// Removes what killed workers left of packs.
+    fn sweep(&self) {
+        let packs = self.folder.join("packs");
+        let mut swept = Swept { target: packs.clone(), count: 0, bytes: 0 };
+        let folders = |path: &Path| {
+            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
+        };
+        for column in folders(&packs).flat_map(|step| folders(&step).collect::<Vec<_>>()) {
+            for entry in std::fs::read_dir(column).into_iter().flatten().flatten() {
+                let bytes = is_temporary(&entry.file_name()).then(|| remove_dead(&entry.path(), &|_, _| false));
+                if let Some(bytes) = bytes.flatten() {
+                    swept.count += 1;
+                    swept.bytes += bytes;
+                }
             }
         }
-        // Without the note, packs of whatever run are told apart by the fingerprint they carry.
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(Error::io("read", &path)(e)),
+        tell(&swept);
     }
-    let mut file = crate::atomic::AtomicFile::create(&path)?;
-    file.file().write_all(mine.as_bytes()).map_err(Error::io("write", &path))?;
-    file.commit()
 }
 
-/// What `run.json` says.
-fn note(run: u64, identity: &str) -> String {
-    format!("{{\"run\":\"{run:016x}\",\"options\":{identity}}}\n")
+/// A work folder that another run is not finished with.
+fn taken(folder: &Path, found: &Note, claim: &Claim<'_>) -> Error {
+    let other = if found.output.is_empty() || Path::new(&found.output) == full(claim.output) {
+        "this output, but of another store, other options or another version; finish that one, or say --overwrite to drop it".into()
+    } else {
+        format!(
+            "{} (run {}), or of what stood there once; finish that one, or choose another place with --tmpdir; --overwrite drops what it has made",
+            found.output, found.run
+        )
+    };
+    Error::Other(format!("{}: holds an unfinished run of {other}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+
+    #[test]
+    fn outputs_of_one_name_have_work_folders_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        ["a", "b", "tmp"].iter().for_each(|name| std::fs::create_dir(at(name)).unwrap());
+        let place = |output: &str| Journal::folder_of(&at(output), Some(&at("tmp")));
+        assert_ne!(place("a/x.pmtiles"), place("b/x.pmtiles"));
+        assert_ne!(place("a/x.pmtiles"), place("a/x.mbtiles"));
+        assert_eq!(place("a/x.pmtiles"), place("b/../a/x.pmtiles"));
+        assert_eq!(Journal::folder_of(&at("a/x.pmtiles"), None), at("a/x.pmtiles.work"));
+    }
+
+    #[test]
+    fn what_a_run_did_not_put_into_the_folder_stays() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("x.pmtiles.work");
+        let output = temporary.path().join("x.pmtiles");
+        let claim = Claim { run: 7, identity: "{}", output: &output };
+        let open = || Journal::open(folder.clone(), &claim, true, &Silent);
+        for foreign in
+            ["packs/photographs/1.jpg", "packs/z0-3/0/notes.txt", "packs/z0-3/0/0_0_0.pack.bak", "letters.txt"]
+        {
+            let path = folder.join(foreign);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "mine").unwrap();
+            std::fs::create_dir_all(folder.join("packs/z4-5/3")).unwrap();
+            std::fs::write(folder.join("packs/z4-5/3/4_3_3.pack"), "x").unwrap();
+            open().unwrap().finish(&Silent).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+            assert!(!folder.join("packs/z4-5").exists() && !folder.join("lock").exists());
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        for (name, text) in
+            [("lock", "my letters"), ("run.json", "not of hypso"), ("aside.json", "{}"), ("changes.hypso", "mine")]
+        {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(name), text).unwrap();
+            let error = open().unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("did not write"), "{error}");
+            assert_eq!(std::fs::read_to_string(folder.join(name)).unwrap(), text);
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+    }
+
+    #[test]
+    fn only_a_run_whose_rasters_changed_gives_way() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("x.pmtiles.work");
+        let output = temporary.path().join("x.pmtiles");
+        let text = |store: u64| format!("{{\"version\":\"1\",\"job\":{{\"store_fingerprint\":{store},\"png\":true}}}}");
+        let (old, new) = (text(1), text(2));
+        let (old, new) =
+            (Claim { run: 1, identity: &old, output: &output }, Claim { run: 2, identity: &new, output: &output });
+        let open = |claim: &Claim<'_>| Journal::open(folder.clone(), claim, false, &Silent);
+        let first = open(&old).unwrap();
+        drop(first);
+        let error = open(&new).unwrap_err().to_string();
+        assert!(error.contains("unfinished run of this output"), "{error}");
+        open(&old).unwrap().mark_outdated(&old);
+        let other = Claim { run: 3, identity: "{\"version\":\"1\",\"job\":{\"png\":false}}", output: &output };
+        assert!(open(&other).is_err());
+        drop(open(&new).unwrap());
+        assert!(open(&old).is_err());
+        let elsewhere = temporary.path().join("y.pmtiles");
+        let error = open(&Claim { output: &elsewhere, ..old }).unwrap_err().to_string();
+        assert!(error.contains("x.pmtiles") && error.contains("--tmpdir"), "{error}");
+    }
 }

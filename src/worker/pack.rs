@@ -15,14 +15,14 @@ use std::time::Duration;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::atomic::AtomicFile;
+use crate::atomic::{AtomicFile, is_at};
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::plan::{Unit, ZoomRange};
 use crate::render::{FinerTiles, Layer, Made, UnitReport};
 use crate::tile::{TileCoord, TileId};
 
-const MAGIC: [u8; 8] = *b"HYPSOPK2";
+const MAGIC: [u8; 8] = *b"HYPSOPK3";
 const AGAIN: &str = "run the same command again; this unit is made anew";
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -100,18 +100,21 @@ impl PackWriter {
 
     /// Writes index and report, and gives the pack its name. `writing` is what writing took so far; the report gets it.
     ///
+    /// Where another process made the same unit from the same rasters meanwhile, its pack stays, and the report is the one in it.
+    ///
     /// # Errors
     /// Where the file can't be written.
     pub fn finish(mut self, report: &mut UnitReport, writing: Duration) -> Result<()> {
         report.writing += writing.as_secs_f64();
-        let report = serde_json::to_vec(report).map_err(|e| Error::Other(format!("unit report: {e}")))?;
+        let mine = &*report;
+        let report_bytes = serde_json::to_vec(mine).map_err(|e| Error::Other(format!("unit report: {e}")))?;
         self.entries.sort_unstable_by_key(Entry::key);
-        let end = [self.entries.as_bytes(), &report].concat();
+        let end = [self.entries.as_bytes(), &report_bytes].concat();
         let head = Head {
             magic: MAGIC,
             run: self.run.into(),
             tiles: (self.entries.len() as u32).into(),
-            report_length: (report.len() as u32).into(),
+            report_length: (report_bytes.len() as u32).into(),
             index_at: self.end.into(),
             end_checksum: checksum(&end).into(),
         };
@@ -120,7 +123,15 @@ impl PackWriter {
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(head.as_bytes()))
             .map_err(Error::io("write", &self.path))?;
-        self.file.commit()
+        let mut theirs = None;
+        self.file.commit_unless(|path| {
+            theirs = Pack::open(path, self.run).ok().map(|pack| pack.report).filter(|theirs| theirs.read == mine.read);
+            theirs.is_some()
+        })?;
+        if let Some(theirs) = theirs {
+            *report = theirs;
+        }
+        Ok(())
     }
 }
 
@@ -136,6 +147,24 @@ fn make_folders(path: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// True for what packs are made of, by its path below their folder: folders of steps and columns, and files.
+pub(super) fn owns(path: &Path, is_folder: bool) -> bool {
+    let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let step = |name: &str| {
+        name.strip_prefix('z').and_then(|zooms| zooms.split_once('-')).is_some_and(|(a, b)| digits(a) && digits(b))
+    };
+    match (parts.as_slice(), is_folder) {
+        ([z], true) => step(z),
+        ([z, x], true) => step(z) && digits(x),
+        ([z, x, name], false) => {
+            let block = name.strip_suffix(".pack").map(|block| block.split('_').collect::<Vec<_>>());
+            step(z) && digits(x) && block.is_some_and(|b| b.len() == 3 && b.iter().all(|part| digits(part)))
+        }
+        _ => false,
+    }
 }
 
 /// An open pack.
@@ -222,7 +251,9 @@ impl Pack {
             .and_then(|_| file.read_exact(&mut bytes))
             .map_err(Error::io("read", &self.path))?;
         if checksum(&bytes) != entry.checksum.get() {
-            let _ = std::fs::remove_file(&self.path);
+            if is_at(&self.file, &self.path) {
+                let _ = std::fs::remove_file(&self.path);
+            }
             return Err(Error::invalid(format!("tile {tile}"), "is damaged in its pack", AGAIN).with_path(&self.path));
         }
         Ok(Some(bytes))

@@ -187,6 +187,8 @@ pub(super) enum Reply {
     Done(Box<UnitReport>),
     /// It failed; the reason names the file.
     Failed(String),
+    /// It failed because a raster was changed, which is named.
+    Changed(String),
 }
 
 pub(super) fn encode(message: &impl Serialize) -> Result<String> {

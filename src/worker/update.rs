@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::aggregate::{Job, outputs};
+use super::aggregate::Job;
 use super::assemble::{lineage_path, run_of};
 use super::identity::Identity;
 use super::inputs::{self, Difference, Inputs};
 use super::journal::Journal;
+use super::outputs::outputs;
 use super::protocol::Update;
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Plan};

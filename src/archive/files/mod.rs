@@ -2,6 +2,7 @@
 //!
 //! This is what `mb-util` and many web servers keep. It costs a file a tile; use it to look at tiles or to hand them on.
 
+mod owned;
 mod reader;
 mod writer;
 

@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::METADATA;
+use super::{METADATA, owned};
 use crate::archive::coverage::Coverage;
 use crate::archive::mbtiles::rows;
 use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
-use crate::atomic::{sync_folder, sync_tree};
+use crate::atomic::AtomicFolder;
 use crate::error::{Error, Result};
 use crate::tile::TileCoord;
 
 /// Writes a folder of tiles.
 ///
-/// The folder has a hidden name beside its own until it is whole and on the disk.
+/// The folder has a hidden name beside its own until it is whole and on the disk. One that it replaces must hold nothing but tiles
+/// and metadata; it is there under the name until the new one is.
 #[derive(Debug)]
 pub struct FilesWriter {
-    temporary: PathBuf,
+    folder: AtomicFolder,
     target: PathBuf,
     overwrite: bool,
     metadata: ArchiveMetadata,
@@ -26,35 +27,25 @@ pub struct FilesWriter {
     /// The folder that was made last.
     column: Option<(u8, u32)>,
     summary: ArchiveSummary,
-    finished: bool,
 }
 
 impl FilesWriter {
     /// Begins a folder that will stand at `path`.
     ///
     /// # Errors
-    /// Where `path` exists and `overwrite` is false or it is no folder, or the folder above is missing or not writable.
+    /// Where `path` exists and `overwrite` is false or it is no folder of tiles, or the folder above is missing or not writable.
     pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Self> {
-        let exists = path.symlink_metadata().is_ok();
-        if exists && !overwrite {
-            return Err(Error::Exists { path: path.to_path_buf() });
+        if path.symlink_metadata().is_ok() {
+            replaceable(path, overwrite)?;
         }
-        if exists && !path.is_dir() {
-            let problem = "is a file, but a name without an extension asks for a folder of tiles";
-            return Err(Error::argument(path.display().to_string(), problem));
-        }
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        fs::create_dir(&temporary).map_err(Error::io("make the folder", &temporary))?;
         Ok(Self {
-            temporary,
+            folder: AtomicFolder::create(path, &owned::owns)?,
             target: path.to_path_buf(),
             overwrite,
             metadata: metadata.clone(),
             coverage: Coverage::new(),
             column: None,
             summary: ArchiveSummary::default(),
-            finished: false,
         })
     }
 
@@ -68,7 +59,7 @@ impl FilesWriter {
         }
         let rows: Map<String, Value> =
             rows::to_rows(metadata).into_iter().map(|(key, value)| (key, Value::from(value))).collect();
-        let file = self.temporary.join(METADATA);
+        let file = self.folder.path().join(METADATA);
         fs::write(&file, Value::Object(rows).to_string()).map_err(Error::io("write", &file))
     }
 }
@@ -88,7 +79,7 @@ impl TileSink for FilesWriter {
             return Err(Error::invalid(format!("tile {tile}"), "comes after a tile that stands behind it", remedy)
                 .with_path(&self.target));
         }
-        let folder = self.temporary.join(format!("{}/{}", tile.z(), tile.x()));
+        let folder = self.folder.path().join(format!("{}/{}", tile.z(), tile.x()));
         if self.column != Some((tile.z(), tile.x())) {
             fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
             self.column = Some((tile.z(), tile.x()));
@@ -106,7 +97,7 @@ impl TileSink for FilesWriter {
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
-        ScratchFile::create(&self.temporary, &self.target)
+        ScratchFile::create(self.folder.path(), &self.target)
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
@@ -115,32 +106,22 @@ impl TileSink for FilesWriter {
 
     fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
         self.write_metadata()?;
-        let old = self.temporary.with_extension("old");
-        let exists = self.target.symlink_metadata().is_ok();
-        if exists && !self.overwrite {
-            return Err(Error::Exists { path: self.target.clone() });
-        }
-        let rename =
-            |from: &Path, to: &Path| fs::rename(from, to).map_err(Error::io("rename into place", &self.target));
-        sync_tree(&self.temporary)?;
-        if exists {
-            rename(&self.target, &old)?;
-        }
-        rename(&self.temporary, &self.target)?;
-        self.finished = true;
-        sync_folder(&self.target)?;
-        if exists {
-            fs::remove_dir_all(&old).map_err(Error::io("remove", &old))?;
-        }
-        self.summary.file_size = self.summary.bytes;
-        Ok(self.summary)
+        let Self { folder, overwrite, mut summary, .. } = *self;
+        folder.commit(|old| replaceable(old, overwrite), &owned::owns)?;
+        summary.file_size = summary.bytes;
+        Ok(summary)
     }
 }
 
-impl Drop for FilesWriter {
-    fn drop(&mut self) {
-        if !self.finished {
-            let _ = fs::remove_dir_all(&self.temporary);
-        }
+/// Refuses what stands in the way and may not go.
+fn replaceable(path: &Path, overwrite: bool) -> Result<()> {
+    if !overwrite {
+        return Err(Error::Exists { path: path.to_path_buf() });
     }
+    if path.exists() && !path.is_dir() {
+        let problem = "is a file, but a name without an extension asks for a folder of tiles";
+        return Err(Error::argument(path.display().to_string(), problem));
+    }
+    // A link that leads nowhere is told so later.
+    if path.exists() { owned::check(path) } else { Ok(()) }
 }

@@ -9,6 +9,7 @@ use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
 use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
+use crate::atomic::refuse_journals;
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
@@ -81,7 +82,8 @@ impl MbtilesWriter {
     }
 
     fn begin(path: &Path, metadata: &ArchiveMetadata, overwrite: bool, shared: bool) -> Result<Self> {
-        let pending = PendingFile::create(path, overwrite)?;
+        let pending = PendingFile::create_apart(path, overwrite)?;
+        refuse_journals(path)?;
         let connection = begin(pending.path(), shared).map_err(sql("begin", path))?;
         Ok(Self {
             connection,
@@ -245,9 +247,9 @@ impl MbtilesWriter {
 fn begin(path: &Path, shared: bool) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "cache_size", -32_768)?;
     connection.execute_batch(METADATA)?;
@@ -288,6 +290,7 @@ impl TileSink for MbtilesWriter {
         self.complete().map_err(sql("complete", self.pending.target()))?;
         let Self { connection, pending, mut summary, .. } = *self;
         connection.close().map_err(|(_, error)| sql("close", pending.target())(error))?;
+        refuse_journals(pending.target())?;
         summary.file_size = pending.persist()?;
         Ok(summary)
     }

@@ -7,7 +7,7 @@ use ::gdal::raster::{Buffer, GdalType, RasterCreationOptions};
 
 use super::super::GeoTransform;
 use super::{failed, prepare, said, spatial_ref};
-use crate::atomic::{sync_folder, temporary_beside};
+use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 
 /// The type of the cells that [`write_geotiff`] writes.
@@ -67,20 +67,11 @@ pub fn write_geotiff(path: impl AsRef<Path>, spec: &GeoTiffSpec, cells: &[f32]) 
             format!("can't be written: {} cells for {} columns and {} rows", cells.len(), spec.width, spec.height),
         ));
     }
-    let part = temporary_beside(path)?;
-    let written = match spec.data_type {
-        GeoTiffType::F32 => write_blocks::<f32>(&part, spec, cells, |v| v),
-        GeoTiffType::I16 => write_blocks::<i16>(&part, spec, cells, |v| v.round() as i16),
-    };
-    let done = written.and_then(|()| {
-        std::fs::File::open(&part).and_then(|f| f.sync_all()).map_err(Error::io("flush", &part))?;
-        std::fs::rename(&part, path).map_err(Error::io("rename into place", path))?;
-        sync_folder(path)
-    });
-    if done.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    done
+    let file = AtomicFile::made_by(path, "tif", |part| match spec.data_type {
+        GeoTiffType::F32 => write_blocks::<f32>(part, spec, cells, |v| v),
+        GeoTiffType::I16 => write_blocks::<i16>(part, spec, cells, |v| v.round() as i16),
+    })?;
+    file.commit()
 }
 
 /// Writes every block of a new GeoTIFF, in order.

@@ -121,9 +121,7 @@ impl Sorter {
 
 impl Spill {
     fn create(scratch: &Path) -> Result<Self> {
-        let path = crate::atomic::temporary_beside(scratch)?;
-        let file = File::options().read(true).write(true).create_new(true).open(&path);
-        let file = file.map_err(Error::io("write", &path))?;
+        let (file, path) = crate::atomic::create_file(&crate::atomic::check_target(scratch)?)?;
         // Where the system allows it, the file has no name while it is used; so nothing is left whatever happens.
         #[cfg(unix)]
         let _ = std::fs::remove_file(&path);

@@ -1,0 +1,220 @@
+//! Names of files that are being made: of chance, made exclusively, locked while their maker lives, removed when it is dead.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::place::folder_of;
+use crate::error::{Error, Result};
+
+const MARK: &str = ".hypso-";
+const END: &str = ".tmp";
+const DIGITS: usize = 16;
+/// Of a longer name, only so many bytes are taken: the system allows 255 for a name.
+const LONGEST: usize = 200;
+/// How often another name is tried.
+const TRIES: u32 = 100;
+
+/// A number that nobody can guess, and that is another one in every process.
+pub(super) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// What the temporary names of a target begin with.
+pub(super) fn start_of(target: &Path) -> String {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let cut = (0..=name.len().min(LONGEST)).rev().find(|&at| name.is_char_boundary(at)).unwrap_or(0);
+    format!(".{}{MARK}", &name[..cut])
+}
+
+fn beside(target: &Path) -> PathBuf {
+    folder_of(target).join(format!("{}{:0DIGITS$x}{END}", start_of(target), random()))
+}
+
+/// True for names that this module gives.
+#[cfg(feature = "engine")]
+pub(crate) fn is_temporary(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| {
+        name.starts_with('.') && name.rfind(MARK).is_some_and(|at| is_end(&name[at + MARK.len()..]))
+    })
+}
+
+fn is_end(end: &str) -> bool {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    end.strip_suffix(END).is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(digit))
+}
+
+/// Makes an empty file beside a target, open for reading and writing, and locked.
+pub(crate) fn create_file(target: &Path) -> Result<(File, PathBuf)> {
+    let open = |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).open(path);
+    create(target, open)
+}
+
+/// Makes an empty folder beside a target; what is given with it is its lock.
+#[cfg(feature = "engine")]
+pub(super) fn create_folder(target: &Path) -> Result<(Option<File>, PathBuf)> {
+    // Only Unix opens folders.
+    if cfg!(unix) {
+        let (lock, path) = create(target, |path| fs::create_dir(path).and_then(|()| File::open(path)))?;
+        return Ok((Some(lock), path));
+    }
+    let path = beside(target);
+    fs::create_dir(&path).map_err(Error::io("make a folder for", target))?;
+    Ok((None, path))
+}
+
+fn create(target: &Path, make: impl Fn(&Path) -> std::io::Result<File>) -> Result<(File, PathBuf)> {
+    let mut last = None;
+    for _ in 0..TRIES {
+        let path = beside(target);
+        match make(&path) {
+            Ok(file) if hold(&file, &path) => return Ok((file, path)),
+            // Taken for dead in the moment before it was locked: another one.
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => last = Some(error),
+            Err(error) => return Err(Error::io("write", target)(error)),
+        }
+    }
+    Err(Error::io("write", target)(last.unwrap_or_else(|| std::io::Error::other("no temporary name is free"))))
+}
+
+/// Locks a new file and looks whether its name still leads to it. A file system without locks is no error: there nothing
+/// is taken for dead.
+#[cfg(unix)]
+fn hold(file: &File, path: &Path) -> bool {
+    !matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)) && is_at(file, path)
+}
+
+/// Elsewhere a lock would keep this process from opening the file once more.
+#[cfg(not(unix))]
+fn hold(_: &File, _: &Path) -> bool {
+    true
+}
+
+/// True where a name, taken as it is, leads to an open file.
+#[cfg(unix)]
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let both = file.metadata().and_then(|open| Ok((open, fs::symlink_metadata(path)?)));
+    both.is_ok_and(|(open, found)| (open.dev(), open.ino()) == (found.dev(), found.ino()))
+}
+
+/// Elsewhere files have no numbers to compare.
+#[cfg(all(not(unix), feature = "engine"))]
+pub(crate) fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+/// What killed programs had left and was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Swept {
+    /// The output that it was for.
+    pub(crate) target: PathBuf,
+    /// Files and folders.
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
+}
+
+static LISTENER: OnceLock<fn(&Swept)> = OnceLock::new();
+
+/// Says who is told what [`sweep`] removed; the first one who asks is.
+#[cfg(feature = "cli")]
+pub(crate) fn on_sweep(listener: fn(&Swept)) {
+    let _ = LISTENER.set(listener);
+}
+
+/// Removes what killed programs left of earlier tries to make `target`, and tells the listener.
+///
+/// Of a folder only those files are removed that `owns` knows by their path in it, and those folders, which it is asked for
+/// with `true`; a folder that holds more stays.
+pub(super) fn sweep(target: &Path, owns: Owns<'_>) {
+    let start = start_of(target);
+    let mut swept = Swept { target: target.to_path_buf(), count: 0, bytes: 0 };
+    let Ok(entries) = fs::read_dir(folder_of(target)) else { return };
+    for entry in entries.flatten() {
+        let ours = entry.file_name().to_str().is_some_and(|n| n.strip_prefix(&start).is_some_and(is_end));
+        if let Some(bytes) = ours.then(|| remove_dead(&entry.path(), owns)).flatten() {
+            swept.count += 1;
+            swept.bytes += bytes;
+        }
+    }
+    tell(&swept);
+}
+
+/// Removes what killed programs left of a file: files, or folders with files in them.
+pub(crate) fn sweep_files(target: &Path) {
+    sweep(target, &|path, is_folder| !is_folder && path.components().count() == 1);
+}
+
+/// Tells the listener, where something was removed.
+pub(crate) fn tell(swept: &Swept) {
+    if let Some(listener) = LISTENER.get().filter(|_| swept.count > 0) {
+        listener(swept);
+    }
+}
+
+/// Which files of a folder, and with `true` which folders in it, may go with it: by their path in it.
+pub(crate) type Owns<'a> = &'a dyn Fn(&Path, bool) -> bool;
+
+/// Removes a temporary file or folder whose maker is dead; gives its bytes. Where it can't be told, nothing is removed.
+#[cfg(unix)]
+pub(crate) fn remove_dead(path: &Path, owns: Owns<'_>) -> Option<u64> {
+    let facts = fs::symlink_metadata(path).ok()?;
+    // Some file systems lock only what is open for writing; folders can't be.
+    let file = match (facts.is_file(), facts.is_dir()) {
+        (true, _) => OpenOptions::new().read(true).write(true).open(path).ok()?,
+        (_, true) => File::open(path).ok()?,
+        _ => return None,
+    };
+    file.try_lock().ok()?;
+    if !is_at(&file, path) {
+        return None;
+    }
+    if facts.is_dir() {
+        let (bytes, kept) = remove_entries(path, owns);
+        return kept.is_none().then_some(bytes);
+    }
+    fs::remove_file(path).ok().map(|()| facts.len())
+}
+
+/// Without locks nothing is known to be dead.
+#[cfg(not(unix))]
+pub(crate) fn remove_dead(_: &Path, _: Owns<'_>) -> Option<u64> {
+    None
+}
+
+/// Removes from a folder what `owns` knows, and the folder where nothing else was in it. Gives the bytes removed, and the first
+/// thing that stayed. Links are not followed.
+#[cfg(any(unix, feature = "engine"))]
+pub(crate) fn remove_entries(folder: &Path, owns: Owns<'_>) -> (u64, Option<PathBuf>) {
+    let (mut bytes, mut kept) = (0, None);
+    empty(folder, Path::new(""), owns, &mut bytes, &mut kept);
+    if kept.is_none() && fs::remove_dir(folder).is_err() && folder.exists() {
+        kept = Some(folder.to_path_buf());
+    }
+    (bytes, kept)
+}
+
+#[cfg(any(unix, feature = "engine"))]
+fn empty(root: &Path, at: &Path, owns: Owns<'_>, bytes: &mut u64, kept: &mut Option<PathBuf>) {
+    let Ok(entries) = fs::read_dir(root.join(at)) else { return };
+    for entry in entries.flatten() {
+        let (name, Ok(facts)) = (at.join(entry.file_name()), entry.metadata()) else { continue };
+        let path = root.join(&name);
+        let gone = if facts.is_dir() && owns(&name, true) {
+            empty(root, &name, owns, bytes, kept);
+            fs::remove_dir(&path)
+        } else if facts.is_file() && owns(&name, false) {
+            *bytes += facts.len();
+            fs::remove_file(&path)
+        } else {
+            Err(ErrorKind::Other.into())
+        };
+        // Another process may remove the same.
+        if gone.is_err_and(|e| e.kind() != ErrorKind::NotFound) && kept.is_none() {
+            *kept = Some(path);
+        }
+    }
+}

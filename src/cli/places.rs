@@ -1,0 +1,50 @@
+//! Where commands write: what may stand there, and what of it may go.
+//!
+//! One rule for all. An input is never written over. A file that exists is replaced with `--overwrite` only, unless it says
+//! the same already, or is one of those that hypso writes beside an output without being asked, and renews (the report, the
+//! inputs, the store of `hypso tiles`): these are known by what they say about themselves. Anything else of their name is
+//! refused before the work begins.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::archive::same_file;
+use crate::atomic::{AtomicFile, check_target, refuse_existing};
+use crate::error::{Error, Result};
+
+/// Refuses a place that is taken, or where no file can be; before the work begins.
+pub fn check(path: &Path, overwrite: bool) -> Result<()> {
+    check_target(path)?;
+    refuse_existing(path, overwrite)
+}
+
+/// Refuses an output that is one of the inputs, by whatever name, or a folder that holds one: an input can't be read while it is
+/// being replaced.
+pub fn refuse_inputs<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
+    for input in inputs {
+        let input = input.as_ref();
+        let refuse = |problem: &str| Err(Error::argument(output.display().to_string(), problem));
+        if same_file(input, output) {
+            return refuse("is an input as well; choose another name for the output, and rename it afterwards");
+        }
+        let both = output.canonicalize().ok().filter(|o| o.is_dir()).zip(input.canonicalize().ok());
+        if both.is_some_and(|(output, input)| input.starts_with(output)) {
+            return refuse(&format!("holds the input {}; choose another name for the output", input.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file whole, unless it says the same already.
+///
+/// # Errors
+/// [`Error::Exists`] where another one stands there and `overwrite` is not said.
+pub fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|found| found == bytes) {
+        return Ok(());
+    }
+    refuse_existing(path, overwrite)?;
+    let mut file = AtomicFile::create(path)?;
+    file.file().write_all(bytes).map_err(Error::io("write", path))?;
+    if overwrite { file.commit() } else { file.commit_new() }
+}
