@@ -261,6 +261,10 @@ fn an_archive_is_compared_with_its_sources() {
         let found: serde_json::Value = serde_json::from_str(&text).unwrap();
         found["against"].as_array().unwrap().clone()
     };
+    let found = |args: &[&str]| {
+        let out = run(at, args);
+        (String::from_utf8(out.stdout).unwrap(), out.status.code())
+    };
     let zooms = against(&[]);
     let finest = zooms.last().unwrap();
     let number = |row: &serde_json::Value, key: &str| row[key].as_f64().unwrap();
@@ -275,9 +279,56 @@ fn an_archive_is_compared_with_its_sources() {
     let text = "[[source]]\npath = \"fine\"\noffset = 2\n[[source]]\npath = \"coarse\"\noffset = 2\n";
     std::fs::write(at.join("hypso.toml"), text).unwrap();
     ok(at, &["build", "-o", "s.hypso", "--config", "hypso.toml", "--overwrite", "--tile-size", "256"]);
-    assert!((number(against(&[]).last().unwrap(), "mean") + 2.0).abs() < step / 20.0);
-    let (table, _) = ok(at, &["verify", "a.pmtiles", "--against", "s.hypso"]);
+    let (table, code) = found(&["verify", "a.pmtiles", "--against", "s.hypso"]);
     assert!(table.contains("against the sources") && table.contains("-2.0"), "{table}");
+    assert!(code == Some(3) && table.contains("pixels are not what the sources hold: column"), "{table}");
+    let (text, code) = found(&["verify", "a.pmtiles", "--format", "json", "--against", "s.hypso"]);
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let finest = document["against"].as_array().unwrap().last().unwrap();
+    assert!((number(finest, "mean") + 2.0).abs() < step / 20.0);
+    assert!(code == Some(3) && document["ok"] == false && number(finest, "wrong_tiles") > 5.0, "{text}");
+}
+
+#[test]
+fn records_that_only_surroundings_look_at_are_not_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    // One tile, a file that reaches `margin` metres beyond it on all sides, one that goes on beyond that, and the same again below.
+    let tile = TileCoord::at(CENTER.0, CENTER.1, 13).bounds();
+    let middle = tile.center();
+    let used = |name: &str, margin: f64, radius: f64, more: &[&str]| {
+        let void = |x: f64, y: f64| if (x - middle.0).hypot(y - middle.1) < radius { f64::NAN } else { 500.0 };
+        let side = ((tile.width() / 2.0 + margin) / 20.0) as u32 * 2;
+        let sheet = |dx: f64| Sheet::around("EPSG:3857", (middle.0 + dx, middle.1), 20.0, 0.0, side, side);
+        let east = f64::from(side) * 20.0;
+        let folder = |source: &str| at.join(format!("{name}/{source}"));
+        sheet(0.0).write(&folder("top/a.tif"), &void);
+        sheet(east).write(&folder("top/b.tif"), &|_, _| 500.0);
+        sheet(0.0).write(&folder("below/c.tif"), &|_, _| 400.0);
+        sheet(east).write(&folder("below/d.tif"), &|_, _| 400.0);
+        let at = &at.join(name);
+        ok(at, &["build", "-o", "s.hypso", "top", "below", "--tile-size", "256", "--overwrite"]);
+        let corner = |d: f64| web_mercator::to_lon_lat(middle.0 + d, middle.1 + d);
+        let ((w, s), (e, n)) = (corner(-100.0), corner(100.0));
+        let bbox = [w, s, e, n].map(|v| v.to_string());
+        let bbox: Vec<&str> = bbox.iter().map(String::as_str).collect();
+        let make = ["aggregate", "s.hypso", "-o", "o.pmtiles", "--overwrite", "--min-zoom", "13", "--bbox"];
+        ok(at, &[&make[..], &bbox[..], more].concat());
+        let report = std::fs::read_to_string(at.join("o.report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        (report["records"]["used"].as_u64().unwrap(), report["sources"].clone())
+    };
+    for (name, radius, count) in [("void", 70.0, 2), ("whole", 0.0, 1)] {
+        let plain = used(name, 400.0, radius, &[]);
+        assert_eq!(plain.0, count, "{plain:?}");
+        for pixels in ["3", "12"] {
+            assert_eq!(used(name, 400.0, radius, &["--fill-gaps", pixels]), plain, "{pixels}");
+        }
+        // The soft border lies beyond the tile.
+        assert_eq!(used(name, 400.0, radius, &["--blend", "200"]), plain);
+    }
+    // A soft border within the tile is where both sources give pixels.
+    assert_eq!(used("soft", 40.0, 0.0, &["--blend", "200", "--fill-gaps", "2"]).0, 2);
 }
 
 #[test]

@@ -314,3 +314,27 @@ fn a_file_is_replaced_under_open_readers() {
     assert!(Store::open(folder.path()).unwrap_err().to_string().contains("folder"));
     assert!(Store::open(folder.path().join("none")).unwrap_err().to_string().contains("none"));
 }
+
+#[test]
+fn sizes_that_differ_by_rounding_leave_the_order_to_the_path() {
+    let (sources, template) = catalogue(1, 1);
+    let record = |path: &str, pixel_size: f64| RecordInput { path: path.into(), pixel_size, ..template[0].clone() };
+    // Two products of one source; within each the sizes are noise.
+    let noise = [0.0, 3e-8, -2e-8, 1e-9, 4e-7, -3e-7];
+    let mut records: Vec<RecordInput> = (0..6).map(|i| record(&format!("b{i}.tif"), 30.0 * (1.0 + noise[i]))).collect();
+    records.extend((0..6).map(|i| record(&format!("a{i}.tif"), 30.1 * (1.0 - noise[i]))));
+    let paths = |records: &[RecordInput]| {
+        let store = Store::from_bytes(store_bytes(&sources, records)).unwrap();
+        assert_eq!(verify(&store), []);
+        let mut rows: Vec<_> = store.records().iter().collect();
+        rows.sort_by_key(|r| r.rank());
+        rows.iter().map(|r| r.path().unwrap().into_owned()).collect::<Vec<_>>()
+    };
+    let want: Vec<String> = ["b", "a"].iter().flat_map(|p| (0..6).map(move |i| format!("{p}{i}.tif"))).collect();
+    assert_eq!(paths(&records), want);
+    records.reverse();
+    assert_eq!(paths(&records), want, "whatever the order in which files are found");
+    // Every further record leaves the others' order as it is.
+    records.push(record("c.tif", 29.0));
+    assert_eq!(paths(&records)[1..], want);
+}

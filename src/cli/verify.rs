@@ -32,7 +32,9 @@ pub struct Args {
     /// Decode about this many tiles, spread evenly, instead of all.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
-    /// Compare heights with the sources of this store, at about --sample tiles or all: mean, least and greatest difference.
+    /// Compare heights with the sources of this store, at about --sample tiles or all: the finest tile of each place, with
+    /// cells that are looked up by another way than tiles are made. A tile is wrong where more than one pixel in a thousand
+    /// lies outside of all cells around it, or has no height where they all have.
     #[cfg(feature = "gdal")]
     #[arg(long, value_name = "STORE")]
     against: Option<PathBuf>,
@@ -82,7 +84,8 @@ pub fn run(args: &Args) -> Outcome {
     #[cfg(feature = "gdal")]
     let against = args.against.as_deref();
     #[cfg(feature = "gdal")]
-    let against = against.map(|s| super::verify_against::compare(&args.archive, s, args.sample)).transpose()?;
+    let against =
+        against.map(|s| super::verify_against::compare(&args.archive, s, args.sample, &mut report)).transpose()?;
     let failed = report.errors > 0 || (args.strict && report.warnings > 0);
     match args.format {
         Format::Json => {
@@ -90,7 +93,7 @@ pub fn run(args: &Args) -> Outcome {
             let mut document = document(&report, failed, &heights, compared);
             #[cfg(feature = "gdal")]
             if let Some(against) = &against {
-                document["against"] = against.document();
+                document["against"] = super::verify_against::document(against);
             }
             output::line(serde_json::to_string_pretty(&document)?)?;
         }
@@ -98,7 +101,7 @@ pub fn run(args: &Args) -> Outcome {
             output::line(table(args, &metadata.format, &report, &heights, compared).trim_end())?;
             #[cfg(feature = "gdal")]
             if let Some(against) = &against {
-                output::line(against.table().trim_end())?;
+                output::line(super::verify_against::table(against).trim_end())?;
             }
         }
     }

@@ -8,8 +8,6 @@ use crate::tile::{Bounds, web_mercator};
 const POINTS: usize = 21;
 /// The most points along an edge.
 const MOST_POINTS: usize = 5_120;
-/// The latitude that geographic rasters are cut at, degrees: just beyond the square world.
-const LATITUDE: f64 = 85.06;
 
 /// Turns coordinates of a raster's CRS into EPSG:3857 metres, in place, NaN for points that have no place there.
 pub type ToMercator<'a> = dyn Fn(&mut [f64], &mut [f64]) -> Result<()> + 'a;
@@ -36,11 +34,12 @@ pub struct Footprint {
 /// # Errors
 /// Where the raster lies outside of Web Mercator, or a point of its edge has no place in it.
 pub fn footprint(info: &RasterInfo, to_mercator: &ToMercator) -> Result<Footprint> {
+    let home = info.way_home();
     let project = |cells: &[(f64, f64)]| -> Result<Vec<(f64, f64)>> {
         let (mut xs, mut ys): (Vec<f64>, Vec<f64>) = cells.iter().map(|&(c, r)| info.transform.apply(c, r)).unzip();
-        if let Some(turn) = info.turn {
-            let latitude = turn / 360.0 * LATITUDE;
-            ys.iter_mut().for_each(|y| *y = y.clamp(-latitude, latitude));
+        xs.iter_mut().for_each(|x| *x += home);
+        if let Some((south, north)) = info.limits {
+            ys.iter_mut().for_each(|y| *y = y.clamp(south, north));
         }
         to_mercator(&mut xs, &mut ys)?;
         Ok(xs.into_iter().zip(ys).collect())
@@ -197,7 +196,11 @@ mod tests {
     }
 
     fn geographic(west: f64, north: f64, cell: f64, width: u32, height: u32) -> RasterInfo {
-        RasterInfo { turn: Some(360.0), ..info(GeoTransform::north_up(west, north, cell, cell), width, height) }
+        RasterInfo {
+            turn: Some(360.0),
+            limits: Some((-85.06, 85.06)),
+            ..info(GeoTransform::north_up(west, north, cell, cell), width, height)
+        }
     }
 
     #[test]

@@ -11,13 +11,17 @@ use ::gdal::Dataset;
 use ::gdal::raster::{Buffer, ColorInterpretation};
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 
+use super::turn::Around;
 use super::{Adjustment, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
 use crate::error::{Error, Result};
 
+mod around;
+mod degrees;
 mod geotiff;
 mod overviews;
 mod vertical;
 
+pub use degrees::GdalDegrees;
 pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
 pub use vertical::{GdalVertical, check_vertical_datum};
 
@@ -164,7 +168,7 @@ impl GdalRaster {
             said();
             return Ok(Err(Unusable::NoGeoreference));
         };
-        let Some((crs, turn)) = crs_of(&dataset, path, assume_crs)? else { return Ok(Err(Unusable::NoCrs)) };
+        let Some((crs, around)) = crs_of(&dataset, path, assume_crs)? else { return Ok(Err(Unusable::NoCrs)) };
         let band = dataset.rasterband(1).map_err(failed(path, "can't open band 1"))?;
         let flags = band.mask_flags().map_err(failed(path, "can't read the mask's flags"))?;
         let nodata = band.no_data_value();
@@ -185,7 +189,8 @@ impl GdalRaster {
             data_type,
             scale: band.scale().filter(|s| s.is_finite() && *s != 0.0).unwrap_or(1.0),
             offset: band.offset().filter(|o| o.is_finite()).unwrap_or(0.0),
-            turn,
+            turn: around.map(|a| a.turn),
+            limits: around.and_then(|a| a.limits),
         };
         said();
         Ok(Ok(Self { dataset, info, mask }))
@@ -202,8 +207,8 @@ impl GdalRaster {
     }
 }
 
-/// The CRS of a dataset, or the assumed one, or none: its definition, and a full turn in its units where geographic.
-fn crs_of(dataset: &Dataset, path: &Path, assumed: Option<&str>) -> Result<Option<(String, Option<f64>)>> {
+/// The CRS of a dataset, or the assumed one, or none: its definition, and how it goes around the world.
+fn crs_of(dataset: &Dataset, path: &Path, assumed: Option<&str>) -> Result<Option<(String, Option<Around>)>> {
     let own = dataset.spatial_ref().ok().filter(|crs| !crs.is_local() && !crs.to_wkt().unwrap_or_default().is_empty());
     said();
     let crs = match (own, assumed) {
@@ -211,18 +216,13 @@ fn crs_of(dataset: &Dataset, path: &Path, assumed: Option<&str>) -> Result<Optio
         (None, Some(definition)) => spatial_ref(definition)?,
         (None, None) => return Ok(None),
     };
-    let turn = crs.is_geographic().then(|| {
-        let unit = crs.angular_units();
-        if unit > 0.0 { std::f64::consts::TAU / unit } else { 360.0 }
-    });
-    // Degrees are kept as radians with rounding: 360.00000000000006 would move cells.
-    let turn = turn.map(|t| if (t - 360.0).abs() < 1e-6 { 360.0 } else { t });
     let definition = match crs.authority() {
         Ok(code) => code,
         Err(_) => crs.to_wkt().map_err(failed(path, "can't describe its CRS"))?,
     };
     said();
-    Ok(Some((definition, turn)))
+    let around = around::of(&crs, &definition);
+    Ok(Some((definition, around)))
 }
 
 /// The number of the alpha band, where there is one.

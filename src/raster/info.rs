@@ -28,9 +28,11 @@ pub struct RasterInfo {
     pub offset: f64,
     /// More cell values that mean no value, as stored in the file.
     pub more_nodata: Vec<f64>,
-    /// For a geographic CRS, its units in a full turn (360 for degrees); else `None`. Longitudes that differ by it are
-    /// the same place.
+    /// For a CRS that goes around the world, geographic or cylindrical, its units in a full turn (360 for degrees); else `None`.
+    /// Positions whose x differ by it are the same place.
     pub turn: Option<f64>,
+    /// The y of 85.06 degrees south and north in a CRS that goes around the world: beyond them nothing is in Web Mercator.
+    pub limits: Option<(f64, f64)>,
 }
 
 /// What is done to the values of a raster beyond what its header says.
@@ -125,8 +127,8 @@ const LATTICE_TOLERANCE: f64 = 1e-3;
 /// Where `other` lies on the lattice of `base`: the column and row of `base` that `other`'s cell (0, 0) falls on.
 ///
 /// `None` unless both have the same CRS, the same cell size and rotation, and origins that are a whole number of cells
-/// apart, to a thousandth of a cell over their extents. `turns` moves `other` by so many turns around the world; only rasters in
-/// geographic coordinates can be moved.
+/// apart, to a thousandth of a cell over their extents. `turns` moves `other` by so many turns around the world; only rasters whose
+/// CRS goes around it can be moved.
 #[must_use]
 pub fn lattice_offset(base: &RasterInfo, other: &RasterInfo, turns: i8) -> Option<(i64, i64)> {
     if base.crs != other.crs {
@@ -155,14 +157,39 @@ pub fn lattice_offset(base: &RasterInfo, other: &RasterInfo, turns: i8) -> Optio
 }
 
 /// Fills from `neighbour` the cells that have no value so far: `cells` is a window in columns and rows of `base`. A
-/// neighbour in geographic coordinates may lie a turn around the world away, and may be the raster itself.
+/// neighbour whose CRS goes around the world may lie some turns around it away.
 /// Returns whether the two share a lattice; where they do not, nothing is read.
 ///
 /// # Errors
 /// As [`Raster::read_into`].
 pub fn read_neighbour(base: &RasterInfo, neighbour: &mut dyn Raster, cells: &mut Cells) -> Result<bool> {
+    let turns = turns_to(base, neighbour.info());
+    read_turned(base, neighbour, cells, &turns)
+}
+
+/// Fills the cells beyond the edges of a raster around the world from its other edge. Returns whether these are on its lattice:
+/// they are not where a turn is no whole number of cells, and then nothing is read.
+///
+/// # Errors
+/// As [`Raster::read_into`].
+pub fn read_around(raster: &mut dyn Raster, cells: &mut Cells) -> Result<bool> {
+    let info = raster.info().clone();
+    read_turned(&info, raster, cells, &[-1, 1])
+}
+
+/// The turns that may bring `other` beside `base`.
+fn turns_to(base: &RasterInfo, other: &RasterInfo) -> Vec<i8> {
+    let Some(turn) = base.turn else { return vec![0] };
+    let middle = |info: &RasterInfo| info.transform.apply(f64::from(info.width) / 2.0, f64::from(info.height) / 2.0).0;
+    let nearest = ((middle(base) - middle(other)) / turn).round().clamp(-100.0, 100.0) as i8;
+    let mut turns = vec![nearest, nearest - 1, nearest + 1];
+    turns.sort_by_key(|turns| turns.unsigned_abs());
+    turns
+}
+
+fn read_turned(base: &RasterInfo, neighbour: &mut dyn Raster, cells: &mut Cells, turns: &[i8]) -> Result<bool> {
     let mut shared = false;
-    for turns in [0, -1, 1] {
+    for &turns in turns {
         let Some((dc, dr)) = lattice_offset(base, neighbour.info(), turns) else { continue };
         shared = true;
         cells.window.col -= dc;
@@ -193,6 +220,7 @@ pub(super) mod tests {
             scale: 1.0,
             offset: 0.0,
             turn: None,
+            limits: None,
         }
     }
 

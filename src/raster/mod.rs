@@ -20,8 +20,10 @@ mod info;
 pub mod kernel;
 mod pixel_map;
 mod resampling;
+mod seam;
 mod separable;
 mod stamp;
+mod turn;
 pub mod warp;
 
 #[cfg(feature = "gdal")]
@@ -30,7 +32,10 @@ pub mod gdal;
 pub use cells::{Cells, State, Window};
 pub use footprint::{Footprint, ToMercator, footprint, on_the_lattice, world_parts};
 pub use geotransform::GeoTransform;
-pub use info::{Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_neighbour};
+pub use info::{
+    Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_around, read_neighbour,
+};
 pub use resampling::Resampling;
 pub use stamp::{FileStamp, stamp};
+pub use turn::Around;
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};

@@ -83,7 +83,9 @@ pub fn pixel_map(tile: &Bounds, size: u32, info: &RasterInfo, projector: &dyn Pr
         let (mut cols, _) = locate.cells((0..side).map(|i| (i as f64, middle)))?;
         let (_, mut rows) = locate.cells((0..side).map(|i| (middle, i as f64)))?;
         cols.iter_mut().chain(&mut rows).for_each(|v| *v = rounded(*v));
-        return Ok(PixelMap::Separable { cols, rows });
+        let mut map = PixelMap::Separable { cols, rows };
+        map.hold(info);
+        return Ok(map);
     }
     let mut grid = Grid { side, cols: vec![f64::NAN; side * side], rows: vec![f64::NAN; side * side] };
     let mut blocks: Vec<(usize, usize)> =
@@ -94,7 +96,9 @@ pub fn pixel_map(tile: &Bounds, size: u32, info: &RasterInfo, projector: &dyn Pr
         step /= 2;
     }
     let Grid { cols, rows, .. } = grid;
-    Ok(PixelMap::Grid { cols, rows })
+    let mut map = PixelMap::Grid { cols, rows };
+    map.hold(info);
+    Ok(map)
 }
 
 /// From the tile's pixels to the raster's cells.
@@ -105,7 +109,7 @@ struct Locate<'a> {
     back: super::GeoTransform,
     info: &'a RasterInfo,
     projector: &'a dyn Projector,
-    /// The longitude of the raster's centre.
+    /// The x of the raster's centre.
     middle: f64,
 }
 
@@ -167,7 +171,7 @@ const QUANTUM: f64 = 65_536.0;
 
 /// A position rounded to 2^-16 of a cell, half to even: adding 1.5 * 2^52 leaves no room for a fraction. Exact to 2^35
 /// cells, far beyond any raster; and many times faster than `f64::round`, which is a call on plain x86-64.
-fn rounded(v: f64) -> f64 {
+pub(super) fn rounded(v: f64) -> f64 {
     const SHIFT: f64 = 6_755_399_441_055_744.0;
     (v * QUANTUM + SHIFT - SHIFT) / QUANTUM
 }

@@ -9,6 +9,7 @@
 use super::kernel::{Kernel, split};
 pub use super::pixel_map::{PixelMap, pixel_map};
 use super::separable::{self, Pixels};
+use super::turn::turns;
 use super::{Cells, RasterInfo, Resampling, State, Window};
 
 /// Cells a pixel along columns and rows, as [`Kernel`] takes them: the extent of a pixel's footprint in the raster.
@@ -23,7 +24,8 @@ pub fn pixel_scale(map: &PixelMap, size: u32, info: &RasterInfo) -> (f64, f64) {
         return (1.0, 1.0);
     }
     let middle = (side / 2, side / 2);
-    let at_center = stretch(map, side, middle);
+    let turn = info.turn_in_cells();
+    let at_center = stretch(map, side, middle, turn);
     // Where the raster holds the centre, that is its nearest pixel.
     let held = match map {
         PixelMap::Separable { cols, rows } => inside(cols[middle.0], info.width) && inside(rows[middle.1], info.height),
@@ -33,7 +35,7 @@ pub fn pixel_scale(map: &PixelMap, size: u32, info: &RasterInfo) -> (f64, f64) {
         }
     };
     let nearest = if held { Some(middle) } else { nearest_inside(map, side, info) };
-    let near = nearest.and_then(|pixel| stretch(map, side, pixel));
+    let near = nearest.and_then(|pixel| stretch(map, side, pixel, turn));
     let alike = |a: f64, b: f64| a <= b * 1.25 && b <= a * 1.25;
     let (x, y) = match (at_center, near) {
         (Some(center), Some(near)) if !alike(center.0, near.0) || !alike(center.1, near.1) => near,
@@ -44,27 +46,34 @@ pub fn pixel_scale(map: &PixelMap, size: u32, info: &RasterInfo) -> (f64, f64) {
     (round(x), round(y))
 }
 
-/// Cells a pixel around one pixel, by differences to its neighbours.
-fn stretch(map: &PixelMap, side: usize, (x, y): (usize, usize)) -> Option<(f64, f64)> {
-    let slope = |values: &[f64], low: usize, here: usize, high: usize| {
-        let over = |a: usize, b: usize, n: f64| Some((values[b] - values[a]) / n).filter(|v| v.is_finite());
-        let whole = if low < here && here < high { over(low, high, 2.0) } else { None };
+/// Cells a pixel around one pixel, by differences to its neighbours; over the seam of a raster around the world, the short way.
+fn stretch(map: &PixelMap, side: usize, (x, y): (usize, usize), turn: Option<(f64, f64)>) -> Option<(f64, f64)> {
+    let place = |x: usize, y: usize| match map {
+        PixelMap::Separable { cols, rows } => (cols[x], rows[y]),
+        PixelMap::Grid { cols, rows } => (cols[y * side + x], rows[y * side + x]),
+    };
+    let over = |a: (usize, usize), b: (usize, usize), n: f64| {
+        let ((ac, ar), (bc, br)) = (place(a.0, a.1), place(b.0, b.1));
+        let (mut dc, mut dr) = (bc - ac, br - ar);
+        if let Some(turn) = turn {
+            let turns = turns((dc, dr), turn);
+            (dc, dr) = (dc - turns * turn.0, dr - turns * turn.1);
+        }
+        Some((dc / n, dr / n)).filter(|(dc, dr)| dc.is_finite() && dr.is_finite())
+    };
+    let slope = |low: (usize, usize), high: (usize, usize)| {
+        let here = (x, y);
+        let whole = if low != here && here != high { over(low, high, 2.0) } else { None };
         whole
-            .or_else(|| if here < high { over(here, high, 1.0) } else { None })
-            .or_else(|| if low < here { over(low, here, 1.0) } else { None })
+            .or_else(|| if here != high { over(here, high, 1.0) } else { None })
+            .or_else(|| if low != here { over(low, here, 1.0) } else { None })
     };
     let (x0, x1, y0, y1) = (x.saturating_sub(1), (x + 1).min(side - 1), y.saturating_sub(1), (y + 1).min(side - 1));
-    match map {
-        PixelMap::Separable { cols, rows } => Some((slope(cols, x0, x, x1)?.abs(), slope(rows, y0, y, y1)?.abs())),
-        PixelMap::Grid { cols, rows } => {
-            let along = |values: &[f64]| {
-                let by_x = slope(values, y * side + x0, y * side + x, y * side + x1)?;
-                let by_y = slope(values, y0 * side + x, y * side + x, y1 * side + x)?;
-                Some(by_x.hypot(by_y))
-            };
-            Some((along(cols)?, along(rows)?))
-        }
-    }
+    let (by_x, by_y) = (slope((x0, y), (x1, y))?, slope((x, y0), (x, y1))?);
+    Some(match map {
+        PixelMap::Separable { .. } => (by_x.0.abs(), by_y.1.abs()),
+        PixelMap::Grid { .. } => (by_x.0.hypot(by_y.0), by_x.1.hypot(by_y.1)),
+    })
 }
 
 /// The pixel nearest to the tile's centre whose own centre lies in the raster.

@@ -5,6 +5,8 @@
 //! holds a few tiles at a time, whatever its size. The result depends on the store and the options alone, never on how
 //! the work was split.
 
+#[cfg(feature = "gdal")]
+pub mod against;
 mod finer;
 mod mosaic;
 mod opener;
@@ -17,6 +19,8 @@ mod surroundings;
 mod unit;
 mod vertical;
 
+#[cfg(feature = "gdal")]
+pub use against::{Comparison, Differences, compare as compare_with_sources};
 pub use finer::{FinerTiles, Layer, NoFinerTiles};
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;

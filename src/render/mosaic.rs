@@ -9,6 +9,7 @@
 //! cell before the line. Such a cell lies between two that different files have, and gets their mean. A coast is no such line:
 //! there all files have the same side.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::pool::NEIGHBOURS;
@@ -16,7 +17,7 @@ use super::reach::kernel_reach;
 use super::sampler::{Area, MAX_CELLS, Sampler};
 use crate::error::Result;
 use crate::raster::kernel::Kernel;
-use crate::raster::{Cells, RasterInfo, Resampling, State, Window, read_neighbour, warp};
+use crate::raster::{Cells, RasterInfo, Resampling, State, Window, lattice_offset, read_around, read_neighbour, warp};
 use crate::store::{RecordRef, RowId};
 use crate::tile::{Bounds, web_mercator};
 
@@ -34,6 +35,12 @@ struct Gap {
     partial: Option<f32>,
 }
 
+/// A gap, and where it lies in the cells of a neighbour.
+struct Place<'a> {
+    gap: &'a mut Gap,
+    at: (f64, f64),
+}
+
 impl Sampler<'_> {
     /// Gives values to the cells of a window of `record` that have none, as far as kernels that reach `margin` cells across
     /// and down need them and other files of the source have them. Both kinds of neighbours come in candidate order.
@@ -46,9 +53,11 @@ impl Sampler<'_> {
         margin: (usize, usize),
         depth: u8,
     ) -> Result<()> {
+        // A raster around the whole world goes on at its other edge: on its lattice, or where a turn is no whole number of cells,
+        // as a neighbour of another one.
+        let own_end = info.goes_around() && lattice_offset(info, info, 1).is_none();
         if info.turn.is_some() && cells.has_outside() {
-            // A raster around the whole world goes on at its other edge.
-            read_neighbour(info, self.pool.raster(record)?.raster.as_mut(), cells)?;
+            read_around(self.pool.raster(record)?.raster.as_mut(), cells)?;
         }
         let rows = self.neighbours_of(area, record, cells.has_outside());
         let (mut alike, mut others) = (Vec::new(), Vec::new());
@@ -64,6 +73,10 @@ impl Sampler<'_> {
                 others.push(other);
             }
         }
+        if own_end {
+            others.extend(self.store.record(record.row()));
+            others.rotate_right(1);
+        }
         if others.is_empty() || cells.is_full() {
             return Ok(());
         }
@@ -71,7 +84,7 @@ impl Sampler<'_> {
         let mut wide = cells.grown(1);
         self.pool.raster(record)?.raster.read_into(&mut wide)?;
         if info.turn.is_some() && wide.has_outside() {
-            read_neighbour(info, self.pool.raster(record)?.raster.as_mut(), &mut wide)?;
+            read_around(self.pool.raster(record)?.raster.as_mut(), &mut wide)?;
         }
         for other in alike {
             read_neighbour(info, self.pool.raster(&other)?.raster.as_mut(), &mut wide)?;
@@ -131,6 +144,8 @@ impl Sampler<'_> {
             info.transform.apply((col + (at % width) as i64) as f64 + 0.5, (row + (at / width) as i64) as f64 + 0.5)
         };
         let (mut xs, mut ys): (Vec<f64>, Vec<f64>) = wanted.iter().map(center).unzip();
+        let home = info.way_home();
+        xs.iter_mut().for_each(|x| *x += home);
         self.pool.projector(&info.crs)?.to_mercator(&mut xs, &mut ys)?;
         let (half, world) = (web_mercator::HALF_WORLD, web_mercator::WORLD);
         let home = |x: f64| x - ((x + half) / world).floor() * world;
@@ -161,17 +176,36 @@ impl Sampler<'_> {
         let (mut xs, mut ys): (Vec<f64>, Vec<f64>) = gaps.iter().map(|g| (g.x, g.y)).unzip();
         self.pool.projector(&info.crs)?.to_crs(&mut xs, &mut ys)?;
         let (middle, _) = info.transform.apply(f64::from(info.width) / 2.0, f64::from(info.height) / 2.0);
-        let mut places = Vec::new();
+        let holds = |(col, row): (f64, f64)| {
+            (0.0..f64::from(info.width)).contains(&col) && (0.0..f64::from(info.height)).contains(&row)
+        };
+        // On one side of a raster's seam, and on the other.
+        let mut sides: BTreeMap<i64, Vec<Place>> = BTreeMap::new();
+        let mut first = None;
         for ((gap, x), y) in gaps.into_iter().zip(xs).zip(ys) {
             let x = x + info.turn.map_or(0.0, |turn| turn * ((middle - x) / turn).round());
-            let (col, row) = back.apply(x, y);
-            if (0.0..f64::from(info.width)).contains(&col) && (0.0..f64::from(info.height)).contains(&row) {
-                places.push((gap, col, row));
+            let at = info.held(back.apply(x, y));
+            if holds(at) {
+                let turns = info.turns_between(*first.get_or_insert(at), at);
+                sides.entry(turns as i64).or_default().push(Place { gap, at });
             }
         }
-        if places.is_empty() {
-            return Ok(());
+        for places in sides.into_values() {
+            self.sample_places(area, (record, other), &info, places, cells, depth)?;
         }
+        Ok(())
+    }
+
+    /// Samples a neighbour at places in its own cells that lie near one another.
+    fn sample_places(
+        &mut self,
+        area: &Area,
+        (record, other): (&RecordRef<'_>, &RecordRef<'_>),
+        info: &RasterInfo,
+        places: Vec<Place>,
+        cells: &mut Cells,
+        depth: u8,
+    ) -> Result<()> {
         // A finer neighbour is averaged over the cell; a box keeps slopes where it is a whole number of cells wide.
         let whole = (record.pixel_size() / other.pixel_size()).floor();
         let how = match self.resampling {
@@ -180,12 +214,12 @@ impl Sampler<'_> {
             _ => Resampling::Bilinear,
         };
         let kernel = Kernel::new(how, whole.max(1.0));
-        let span = |of: fn(&(&mut Gap, f64, f64)) -> f64| {
+        let span = |of: fn(&Place) -> f64| {
             let low = places.iter().map(of).fold(f64::INFINITY, f64::min);
             let high = places.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
             (kernel.span(low).0, kernel.span(high).1)
         };
-        let ((col, last_col), (row, last_row)) = (span(|p| p.1), span(|p| p.2));
+        let ((col, last_col), (row, last_row)) = (span(|p| p.at.0), span(|p| p.at.1));
         let window = Window { col, row, width: (last_col - col + 1) as usize, height: (last_row - row + 1) as usize };
         if window.len() > MAX_CELLS {
             return Ok(());
@@ -194,10 +228,10 @@ impl Sampler<'_> {
         self.pool.raster(other)?.raster.read_into(&mut theirs)?;
         if depth > 0 && !theirs.is_full() {
             let margin = (2.0 * kernel.radius()).ceil() as usize;
-            self.complete(area, other, &info, &mut theirs, (margin, margin), depth - 1)?;
+            self.complete(area, other, info, &mut theirs, (margin, margin), depth - 1)?;
         }
-        for (gap, col, row) in places {
-            match warp::sample(&theirs, (&kernel, &kernel), (col, row)) {
+        for Place { gap, at } in places {
+            match warp::sample(&theirs, (&kernel, &kernel), at) {
                 Some((value, true)) => (cells.values[gap.at], cells.state[gap.at]) = (value, State::BORROWED),
                 Some((value, false)) => gap.partial = gap.partial.or(Some(value)),
                 None => {}

@@ -80,8 +80,7 @@ pub fn candidates(
     Ok(out)
 }
 
-/// The heights that the records give a tile at its own zoom, without blending, filling or rounding: what an archive's tile is
-/// compared with. Where records are finer than the tile, they, or overviews that hold their means, are averaged over its pixels.
+/// The heights that the records give a tile at its own zoom, without blending, filling or rounding. Where records are finer than the tile, they, or overviews that hold their means, are averaged over its pixels.
 ///
 /// # Errors
 /// As [`shares`].

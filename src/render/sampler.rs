@@ -45,6 +45,22 @@ impl Area {
     }
 }
 
+/// What a record was asked for and gave.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Drawn {
+    /// Pixels inside it that nothing before had filled.
+    asked: usize,
+    /// Those of them that it filled.
+    pub(super) filled: usize,
+}
+
+impl std::ops::AddAssign for Drawn {
+    fn add_assign(&mut self, other: Self) {
+        self.asked += other.asked;
+        self.filled += other.filled;
+    }
+}
+
 /// Reads rasters and resamples them into tiles. Buffers are kept from tile to tile.
 pub(super) struct Sampler<'a> {
     pub(super) store: &'a Store,
@@ -111,47 +127,92 @@ impl<'a> Sampler<'a> {
         out: &mut ElevationTile,
         lineage: Option<&mut [u8]>,
     ) -> Result<usize> {
+        let drawn = self.draw_uncounted(area, record, out, lineage, None)?;
+        self.count(record, drawn);
+        Ok(drawn.filled)
+    }
+
+    /// [`draw`](Self::draw) without a word in the report; `counting` are the pixels that are counted, 0 for those that are, all
+    /// without a value where it is `None`.
+    pub(super) fn draw_uncounted(
+        &mut self,
+        area: &Area,
+        record: &RecordRef<'_>,
+        out: &mut ElevationTile,
+        mut lineage: Option<&mut [u8]>,
+        counting: Option<&[u8]>,
+    ) -> Result<Drawn> {
         let started = Instant::now();
         let info = Rc::clone(&self.pool.raster(record)?.info);
         let projector = self.pool.projector(&info.crs)?;
         let map = warp::pixel_map(&area.bounds, area.size, &info, projector.as_ref())?;
         let scale = warp::pixel_scale(&map, area.size, &info);
-        let window = warp::source_window(&map, &info, self.resampling, scale);
+        let asked = warp::open_pixels(&map, area.size, &info, counting.unwrap_or(&out.valid));
+        let before = (self.vertical.is_some() || counting.is_some()).then(|| out.valid.clone());
+        let sides = map.sides(area.size as usize, &info);
         self.warping += started.elapsed();
-        let Some(window) = window else { return Ok(0) };
+        let mut filled = 0;
+        // Over the seam of a raster around the world each side has a window of its own.
+        for map in sides.as_deref().unwrap_or(std::slice::from_ref(&map)) {
+            filled += self.draw_side(area, record, &info, map, scale, out, lineage.as_deref_mut())?;
+        }
+        let started = Instant::now();
+        if let Some(before) = before.as_ref().filter(|_| filled > 0) {
+            self.shift(area, record, before, out)?;
+        }
+        if let (Some(before), Some(counting)) = (before, counting) {
+            filled = (0..before.len()).filter(|&at| before[at] < out.valid[at] && counting[at] == 0).count();
+        }
+        self.warping += started.elapsed();
+        Ok(Drawn { asked, filled })
+    }
+
+    /// Notes what a record gave to a tile.
+    pub(super) fn count(&mut self, record: &RecordRef<'_>, drawn: Drawn) {
+        if drawn.asked > 0 {
+            let counts = self.sources.entry(record.source_index()).or_default();
+            counts.asked += drawn.asked as u64;
+            counts.filled += drawn.filled as u64;
+        }
+        if drawn.filled > 0 {
+            self.used.insert(record.row());
+        }
+    }
+
+    /// Makes the pixels of one side of a raster's seam.
+    #[expect(clippy::too_many_arguments, reason = "each is a plain fact of the tile or the raster")]
+    fn draw_side(
+        &mut self,
+        area: &Area,
+        record: &RecordRef<'_>,
+        info: &RasterInfo,
+        map: &PixelMap,
+        scale: (f64, f64),
+        out: &mut ElevationTile,
+        lineage: Option<&mut [u8]>,
+    ) -> Result<usize> {
+        let Some(window) = warp::source_window(map, info, self.resampling, scale) else { return Ok(0) };
         let side = area.size as usize;
         // A raster that is much finer than the tile is read in strips.
         let lines = if window.len() <= STRIP_CELLS { side } else { (side * STRIP_CELLS / window.len()).max(1) };
-        let asked = warp::open_pixels(&map, area.size, &info, &out.valid);
-        let before = self.vertical.as_ref().map(|_| out.valid.clone());
         // Sources beyond the palette are refused before a run with lineage starts.
         let mut mark = lineage.map(|plane| (plane, record.source_index().min(254) as u8));
         let mut filled = 0;
         for first in (0..side).step_by(lines) {
             let strip = first..(first + lines).min(side);
-            let part = if lines == side { Cow::Borrowed(&map) } else { Cow::Owned(map.lines(side, strip.clone())) };
-            let Some(cells) = self.cells_for(area, record, &info, &part, scale)? else { continue };
+            let part = if lines == side { Cow::Borrowed(map) } else { Cow::Owned(map.lines(side, strip.clone())) };
+            let Some(cells) = self.cells_for(area, record, info, &part, scale)? else { continue };
             let started = Instant::now();
             let pixels = strip.start * side..strip.end * side;
             let (values, valid) = (&mut out.values[pixels.clone()], &mut out.valid[pixels.clone()]);
             let mark = mark.as_mut().map(|(plane, number)| (&mut plane[pixels], *number));
-            filled += warp::resample(&part, area.size, &cells, &info, self.resampling, scale, values, valid, mark);
+            filled += warp::resample(&part, area.size, &cells, info, self.resampling, scale, values, valid, mark);
             self.cells = cells;
             self.warping += started.elapsed();
         }
-        let started = Instant::now();
-        if let Some(before) = before.filter(|_| filled > 0) {
-            self.shift(area, record, &before, out)?;
-        }
-        let counts = self.sources.entry(record.source_index()).or_default();
-        counts.asked += asked as u64;
-        counts.filled += filled as u64;
-        if filled > 0 {
-            self.used.insert(record.row());
-        }
-        self.warping += started.elapsed();
         Ok(filled)
     }
+
     /// The cells that some of an area's pixels need of a record, completed from its neighbours.
     fn cells_for(
         &mut self,

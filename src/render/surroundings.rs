@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::RenderOptions;
-use super::sampler::{Area, Sampler};
+use super::sampler::{Area, Drawn, Sampler};
 use crate::error::{Error, Result};
 use crate::store::{RecordRef, RowId, Store};
 use crate::terrain::{Composite, ElevationTile, INTERPOLATED, fill_gaps, weights};
@@ -102,10 +102,18 @@ impl Sampler<'_> {
         let mut composite = Composite::new(pixels);
         let outside: Vec<bool> = (0..pixels).map(|at| is_beyond(&area, at)).collect();
         let mut unread = outside.clone();
+        // Records that only the surroundings of the tile get something from are not counted.
+        let (wide, side) = (size as usize, out.size as usize);
+        let own = |at: usize| {
+            let (x, y) = ((at % wide).checked_sub(margin as usize)?, (at / wide).checked_sub(margin as usize)?);
+            (x < side && y < side).then_some(y * side + x)
+        };
+        let wanted: Vec<bool> = (0..pixels).map(|at| own(at).is_some_and(|at| out.valid[at] == 0)).collect();
         for rows in by_source.into_values() {
             let mut plane = ElevationTile::empty(size);
             let mut source = 0;
             let mut beyond = outside.clone();
+            let mut counting: Vec<u8> = (0..pixels).map(|at| u8::from(!wanted[at] || !composite.is_open(at))).collect();
             for row in rows {
                 let Some(record) = self.store.record(row) else { continue };
                 // Sources beyond the palette are refused before a run with lineage starts.
@@ -117,7 +125,8 @@ impl Sampler<'_> {
                     }
                     continue;
                 }
-                self.draw_around(&area, &record, &mut plane)?;
+                self.draw_around(&area, &record, &mut plane, &counting)?;
+                counting.iter_mut().zip(&plane.valid).for_each(|(done, valid)| *done |= valid);
                 if plane.is_full() {
                     break;
                 }
@@ -149,29 +158,44 @@ impl Sampler<'_> {
 }
 
 impl Sampler<'_> {
-    /// Draws a record into an area that may reach across the 180th meridian, where the world goes on.
-    fn draw_around(&mut self, area: &Area, record: &RecordRef<'_>, plane: &mut ElevationTile) -> Result<()> {
+    /// Draws a record into an area that may reach across the 180th meridian, where the world goes on. What it gives to the pixels that
+    /// are 0 in `counting` is counted.
+    fn draw_around(
+        &mut self,
+        area: &Area,
+        record: &RecordRef<'_>,
+        plane: &mut ElevationTile,
+        counting: &[u8],
+    ) -> Result<()> {
         let copies = copies(area);
+        let mut drawn = Drawn::default();
         if copies.len() == 1 {
-            return self.draw(area, record, plane, None).map(|_| ());
+            drawn = self.draw_uncounted(area, record, plane, None, Some(counting))?;
+            self.count(record, drawn);
+            return Ok(());
         }
         let side = area.size as usize;
+        // What lies in another copy of the world counts as done while this one is drawn.
+        let only = |columns: &Range<usize>, of: &[u8]| {
+            let mut done = vec![1; of.len()];
+            for (line, old) in done.chunks_exact_mut(side).zip(of.chunks_exact(side)) {
+                line[columns.clone()].copy_from_slice(&old[columns.clone()]);
+            }
+            done
+        };
         for Copy { area, columns } in copies {
             if !record.bounds().overlaps(&area.bounds) {
                 continue;
             }
-            // What lies in another copy of the world counts as done while this one is drawn.
-            let before = plane.valid.clone();
-            for (line, old) in plane.valid.chunks_exact_mut(side).zip(before.chunks_exact(side)) {
-                line.fill(1);
-                line[columns.clone()].copy_from_slice(&old[columns.clone()]);
-            }
-            self.draw(&area, record, plane, None)?;
+            let mine = only(&columns, &plane.valid);
+            let before = std::mem::replace(&mut plane.valid, mine);
+            drawn += self.draw_uncounted(&area, record, plane, None, Some(&only(&columns, counting)))?;
             for (line, old) in plane.valid.chunks_exact_mut(side).zip(before.chunks_exact(side)) {
                 line[..columns.start].copy_from_slice(&old[..columns.start]);
                 line[columns.end..].copy_from_slice(&old[columns.end..]);
             }
         }
+        self.count(record, drawn);
         Ok(())
     }
 }

@@ -47,6 +47,7 @@ mod mmap;
 mod model;
 mod names;
 mod open;
+mod order;
 mod parts;
 mod records;
 mod reload;

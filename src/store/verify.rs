@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
+use super::order::Classes;
 use super::{Store, names, record_id, tile_lists};
 use crate::column::{Element, RaggedLayout};
 use crate::error::{Error, Result};
@@ -161,9 +162,8 @@ impl<'a> Check<'a> {
                 _ => return self.say(names::RANK, format!("row {row} has rank {rank}, which is taken or too large")),
             }
         }
-        let key = |row: u32| store.record(row).map(|r| (r.priority(), r.pixel_size(), paths.get(row)));
-        if let Some(w) = by_rank.windows(2).find(|w| key(w[0]) > key(w[1])) {
-            let problem = format!("rows {} and {} are not in the order of priority, pixel size and path", w[0], w[1]);
+        if let Some((a, b)) = out_of_order(&by_rank, store, &paths) {
+            let problem = format!("rows {a} and {b} are not in the order of priority, pixel size and path");
             self.say(names::RANK, problem);
         }
     }
@@ -216,6 +216,28 @@ impl<'a> Check<'a> {
         };
         self.say(name, problem);
     }
+}
+
+/// Two rows, one after the other by rank, that are in the wrong order: by pixel sizes that count as equal where they are alike to a
+/// millionth, or by exact ones, as stores were written before that was the rule.
+fn out_of_order(by_rank: &[u32], store: &Store, paths: &Paths) -> Option<(u32, u32)> {
+    let facts = |row: u32| store.record(row).map_or((0, 0.0), |r| (r.priority(), r.pixel_size()));
+    let mut classes = vec![0.0; by_rank.len()];
+    let mut rows = by_rank.to_vec();
+    rows.sort_by(|&a, &b| {
+        let (a, b) = (facts(a), facts(b));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    });
+    let mut known = Classes::default();
+    for row in rows {
+        let (priority, size) = facts(row);
+        classes[row as usize] = known.of(priority, size);
+    }
+    let wrong = |size: &dyn Fn(u32) -> f64| {
+        let key = |row: u32| (facts(row).0, size(row), paths.get(row));
+        by_rank.windows(2).find(|w| key(w[0]) > key(w[1])).map(|w| (w[0], w[1]))
+    };
+    wrong(&|row| facts(row).1).and_then(|_| wrong(&|row| classes[row as usize]))
 }
 
 /// All paths of a store, decoded once.

@@ -81,6 +81,12 @@ impl Composite {
         }
     }
 
+    /// True where a source below would have a part in the pixel.
+    #[must_use]
+    pub fn is_open(&self, at: usize) -> bool {
+        self.left[at] > 0.0
+    }
+
     /// True where nothing below can be seen any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -11,6 +11,7 @@ use super::sort::Sorter;
 use crate::error::{Error, Result};
 use crate::index::grid;
 use crate::progress::{Progress, Silent};
+use crate::store::order::Classes;
 use crate::store::{RecordInput, SourceInput};
 
 /// Builds a store from records that come one by one.
@@ -155,7 +156,7 @@ impl<'a> Builder<'a> {
         rows::write(out, Input { sources, parameters, progress, entries: sorter, crs, ranks })
     }
 
-    /// The rank of each record by arrival: its position in the order (source, pixel size, path).
+    /// The rank of each record by arrival: its position in the order (source, class of the pixel size, path).
     fn ranks(&mut self) -> Result<Vec<u32>> {
         let order = if self.ordered { None } else { Some(self.order_of_paths()?) };
         let position = |arrival: u32| order.as_ref().map_or(arrival, |(position, _)| position[arrival as usize]);
@@ -167,6 +168,13 @@ impl<'a> Builder<'a> {
             })
             .collect();
         (self.pixel_sizes, self.source_of) = (Vec::new(), Vec::new());
+        keys.sort_unstable();
+        let mut classes = Classes::default();
+        for key in &mut keys {
+            let (source, pixel, position) = ((*key >> 96) as u16, (*key >> 32) as u64, *key as u32);
+            let class = classes.of(source, f64::from_bits(pixel)).to_bits();
+            *key = u128::from(source) << 96 | u128::from(class) << 32 | u128::from(position);
+        }
         keys.sort_unstable();
         let mut ranks = vec![0; keys.len()];
         for (rank, key) in (0..).zip(keys) {
