@@ -18,9 +18,11 @@ mod footprint;
 mod geotransform;
 mod info;
 pub mod kernel;
+pub mod parts;
 mod pixel_map;
 mod resampling;
 mod separable;
+pub mod unit;
 pub mod warp;
 
 #[cfg(feature = "gdal")]

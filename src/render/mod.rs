@@ -7,6 +7,7 @@
 
 mod finer;
 mod mosaic;
+mod odd;
 mod opener;
 mod pool;
 mod provenance;
@@ -18,10 +19,11 @@ mod unit;
 mod vertical;
 
 pub use finer::{FinerTiles, Layer, NoFinerTiles};
+pub use odd::Odd;
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
 pub use opener::RasterOpener;
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
-pub use report::{SourceReport, UnitReport};
+pub use report::{ODD_ROWS, SourceReport, UnitReport};
 pub use unit::{Made, RenderOptions, Renderer, Update};

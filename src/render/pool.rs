@@ -1,5 +1,6 @@
 //! Open rasters and projectors, kept across tiles and units within a bound.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
@@ -7,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use super::RasterOpener;
 use crate::error::{Error, Result};
 use crate::query::Order;
+use crate::raster::parts::Folders;
 use crate::raster::{Adjustment, Projector, Raster, RasterInfo};
 use crate::store::{RecordRef, RowId, Store};
 
@@ -27,6 +29,8 @@ pub(super) struct Pool<'a> {
     projectors: HashMap<String, Rc<dyn Projector>>,
     /// By source.
     adjustments: HashMap<u16, Adjustment>,
+    /// Names of sidecars.
+    folders: RefCell<Folders>,
     clock: u64,
     /// Metres a pixel, where overviews may stand for rasters that are much finer: in what is told about tiles, never in tiles.
     pub(super) overviews: Option<f64>,
@@ -41,6 +45,7 @@ impl<'a> Pool<'a> {
             rasters: HashMap::new(),
             projectors: HashMap::new(),
             adjustments,
+            folders: RefCell::default(),
             clock: 0,
             overviews: None,
             opened: 0,
@@ -74,9 +79,22 @@ impl<'a> Pool<'a> {
         if facts.len() != record.file_size() || modified != record.modified_ns() {
             return Err(Error::raster(&path, "was changed after the store was built; run `hypso build` again"));
         }
+        // Stores of earlier versions do not say what a raster consists of.
+        if let Some(known) = record.parts() {
+            let now = self.folders.borrow_mut().digest(&path).map_err(|why| Error::raster(&path, why.to_string()))?;
+            if now != known {
+                let problem = "one of the files that it consists of was changed after the store was built (a source of the VRT, \
+                    a mask, a sidecar); run `hypso build` again";
+                return Err(Error::raster(&path, problem));
+            }
+        }
+        let mut by = self.adjustments.get(&record.source_index()).cloned().unwrap_or_default();
+        by.band = if record.band() == 0 { by.band } else { record.band() };
+        by.unit = if record.unit() == 0.0 { by.unit } else { record.unit() };
+        by.scale = if record.scale() == 0.0 { by.scale } else { record.scale() };
         let crs = record.crs()?;
         let crs = Some(&*crs).filter(|c| !c.is_empty());
-        let mut raster = self.opener.open(&path, crs)?;
+        let mut raster = self.opener.open(&path, crs, &by)?;
         let info = raster.info();
         if (info.width, info.height) != (record.width(), record.height()) {
             let problem = format!(
@@ -91,10 +109,7 @@ impl<'a> Pool<'a> {
         // Two cells of the overview a pixel at least.
         let most = self.overviews.map_or(0.0, |pixel| pixel / record.pixel_size() / 2.0);
         if most >= 2.0 {
-            raster = self.opener.open_means(&path, crs, most)?.unwrap_or(raster);
-        }
-        if let Some(adjustment) = self.adjustments.get(&record.source_index()) {
-            raster.adjust(adjustment);
+            raster = self.opener.open_means(&path, crs, &by, most)?.unwrap_or(raster);
         }
         Ok(raster)
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Odd;
+
 /// What a unit took and gave; of several units, their sum.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
@@ -34,7 +36,14 @@ pub struct UnitReport {
     pub sources: BTreeMap<u16, SourceReport>,
     /// The rows of the records that gave a pixel, in order.
     pub used: Vec<u32>,
+    /// Pixels with heights that the Earth does not have, of all records.
+    pub odd_pixels: u64,
+    /// The same by the row of the record: of the first rows, at most [`ODD_ROWS`].
+    pub odd: BTreeMap<u32, Odd>,
 }
+
+/// Records that a report names for heights that the Earth does not have.
+pub const ODD_ROWS: usize = 50;
 
 /// What a source gave to tiles that were sampled from records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,6 +70,14 @@ impl UnitReport {
         self.warping += other.warping;
         self.coding += other.coding;
         self.writing += other.writing;
+        self.odd_pixels += other.odd_pixels;
+        for (&row, theirs) in &other.odd {
+            self.odd.entry(row).or_default().add(theirs);
+            // The first rows, whatever the order in which units come.
+            if self.odd.len() > ODD_ROWS {
+                self.odd.pop_last();
+            }
+        }
         for (source, theirs) in &other.sources {
             let mine = self.sources.entry(*source).or_default();
             mine.asked += theirs.asked;

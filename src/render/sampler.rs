@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::RasterOpener;
 use super::mosaic::DEPTH;
+use super::odd::{self, Odd};
 use super::pool::Pool;
 use super::report::SourceReport;
 use super::vertical::Vertical;
@@ -53,6 +54,7 @@ pub(super) struct Sampler<'a> {
     cells: Cells,
     sources: BTreeMap<u16, SourceReport>,
     used: BTreeSet<RowId>,
+    odd: BTreeMap<RowId, Odd>,
     /// Where heights are brought to one vertical datum.
     pub(super) vertical: Option<Vertical>,
     pub(super) reading: Duration,
@@ -68,6 +70,7 @@ impl<'a> Sampler<'a> {
             cells: Cells::outside(Window { col: 0, row: 0, width: 0, height: 0 }),
             sources: BTreeMap::new(),
             used: BTreeSet::new(),
+            odd: BTreeMap::new(),
             vertical: None,
             reading: Duration::ZERO,
             warping: Duration::ZERO,
@@ -82,6 +85,11 @@ impl<'a> Sampler<'a> {
     /// What sources gave, and the rows of the records that gave a pixel, since this was asked last.
     pub(super) fn take_counts(&mut self) -> (BTreeMap<u16, SourceReport>, Vec<RowId>) {
         (std::mem::take(&mut self.sources), std::mem::take(&mut self.used).into_iter().collect())
+    }
+
+    /// Heights that the Earth does not have, by record, since this was asked last.
+    pub(super) fn take_odd(&mut self) -> BTreeMap<RowId, Odd> {
+        std::mem::take(&mut self.odd)
     }
 
     /// Fills the pixels of `out` that are not valid yet from the records of `tile`, the first valid value first.
@@ -123,7 +131,7 @@ impl<'a> Sampler<'a> {
         // A raster that is much finer than the tile is read in strips.
         let lines = if window.len() <= STRIP_CELLS { side } else { (side * STRIP_CELLS / window.len()).max(1) };
         let asked = warp::open_pixels(&map, area.size, &info, &out.valid);
-        let before = self.vertical.as_ref().map(|_| out.valid.clone());
+        let before = out.valid.clone();
         // Sources beyond the palette are refused before a run with lineage starts.
         let mut mark = lineage.map(|plane| (plane, record.source_index().min(254) as u8));
         let mut filled = 0;
@@ -140,7 +148,13 @@ impl<'a> Sampler<'a> {
             self.warping += started.elapsed();
         }
         let started = Instant::now();
-        if let Some(before) = before.filter(|_| filled > 0) {
+        if filled > 0 {
+            // The tile's own pixels, without what lies around it; before heights are moved to another datum.
+            let margin = area.size.saturating_sub(self.store.tile_size()) as usize / 2;
+            let odd = odd::look((side, margin), &info, &out.values, &out.valid, &before);
+            if odd.pixels > 0 {
+                self.odd.entry(record.row()).or_default().add(&odd);
+            }
             self.shift(area, record, &before, out)?;
         }
         let counts = self.sources.entry(record.source_index()).or_default();
