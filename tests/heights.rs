@@ -132,7 +132,7 @@ fn feet_become_metres_wherever_they_are_said() {
     assert!(said.contains("1 files are in foot, and converted to metres"), "{said}");
     // Sources of different units have none.
     let both = band(1, "Int16", "../foot/a.tif", "").replace("</VRTRasterBand>", "")
-        + &band(1, "Int16", "../metre/a.tif", "").split_once('>').unwrap().1.to_string();
+        + &band(1, "Int16", "../metre/a.tif", "").split_once('>').unwrap().1;
     vrt(&path("mixed/a.vrt"), "EPSG:4326", &[both]);
     fails(1, &["a.vrt", "different units"], &["build", "-o", &path("x.hypso"), &path("mixed")]);
     std::fs::write(path("mixed/hypso.toml"), "[[source]]\npath = \".\"\nunit = \"m\"\n").unwrap();
@@ -419,7 +419,7 @@ fn files_given_one_by_one_are_one_source() {
         tif(&path(name), GeoTiffType::F32, height, height);
     }
     std::fs::write(path("dem/0.tif.aux.xml"), "<PAMDataset/>").unwrap();
-    let files = ["dem/0.tif", "dem/0.tif.aux.xml", "dem/1.tif"].map(|name| path(name));
+    let files = ["dem/0.tif", "dem/0.tif.aux.xml", "dem/1.tif"].map(&path);
     let [a, b, c] = &files;
     let said = ok(&["build", "-o", &path("s.hypso"), &path("fine"), a, b, c, "--write-config", &path("w.toml")]);
     assert!(said.contains("dem: 3 files that were given one by one are one source"), "{said}");
