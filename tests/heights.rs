@@ -132,7 +132,7 @@ fn feet_become_metres_wherever_they_are_said() {
     assert!(said.contains("1 files are in foot, and converted to metres"), "{said}");
     // Sources of different units have none.
     let both = band(1, "Int16", "../foot/a.tif", "").replace("</VRTRasterBand>", "")
-        + &band(1, "Int16", "../metre/a.tif", "").split_once('>').unwrap().1;
+        + band(1, "Int16", "../metre/a.tif", "").split_once('>').unwrap().1;
     vrt(&path("mixed/a.vrt"), "EPSG:4326", &[both]);
     fails(1, &["a.vrt", "different units"], &["build", "-o", &path("x.hypso"), &path("mixed")]);
     std::fs::write(path("mixed/hypso.toml"), "[[source]]\npath = \".\"\nunit = \"m\"\n").unwrap();
