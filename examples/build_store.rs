@@ -50,6 +50,7 @@ fn cells(source: usize, side: u32, metres: f64, pixel_size: f64) -> Vec<RecordIn
         data_type: DataType::F32,
         file_size: u64::from(pixels) * u64::from(pixels) * 4,
         modified_ns: 1_700_000_000_000_000_000,
+        ..RecordInput::default()
     };
     (0..side).flat_map(|y| (0..side).map(move |x| cell(x, y))).collect()
 }

@@ -106,6 +106,7 @@ fn publish(path: &Path, version: u64) -> hypso::Result<()> {
             data_type: DataType::F32,
             file_size: version,
             modified_ns: 0,
+            ..RecordInput::default()
         }
     };
     let records: Vec<RecordInput> = (0..SIDE * SIDE).map(cell).collect();

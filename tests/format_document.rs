@@ -284,6 +284,29 @@ fn sections(document: &str, file: &[u8]) -> Check {
     Ok(())
 }
 
+/// The list of optional sections against a store that has all of them, in both directions, and against one that has none.
+fn optional_sections(document: &str) -> Check {
+    let (sources, records) = two_records();
+    let plain = Store::from_bytes(store_bytes(&sources, &records)).map_err(|e| e.to_string())?;
+    let mut full = records.clone();
+    (full[1].parts, full[1].band, full[1].unit, full[1].scale) = (7, 2, 0.3048, 0.1);
+    let full = Store::from_bytes(store_bytes(&sources, &full)).map_err(|e| e.to_string())?;
+    let mut listed = Vec::new();
+    for row in table(document, &["optional section", "kind", "type", "codec", "count"])? {
+        let name = row[0].trim_matches('`');
+        let entry = full.sections().find(name, Kind::Column).ok_or(format!("{name}: no such section"))?;
+        same!(plain.sections().find(name, Kind::Column).is_some(), false, "{name} in a store without values for it");
+        same!((row[1].as_str(), row[3].as_str(), row[4].as_str()), ("column", "raw", "n"), "{name}");
+        same!(row[2], entry.element().map_or("?", |e| e.name()), "type of {name}");
+        same!(entry.count(), 2, "count of {name}");
+        listed.push(entry.name());
+    }
+    let new = |name: &String| !plain.sections().entries().iter().any(|e| e.name() == *name);
+    let real: Vec<_> = full.sections().entries().iter().map(|e| e.name()).filter(new).collect();
+    same!(listed, real, "optional sections");
+    Ok(())
+}
+
 /// The list of general parts against a container that has one of each, in both directions and in order.
 fn general_parts(document: &str) -> Check {
     let file = parts().map_err(|e| e.to_string())?;
@@ -381,6 +404,7 @@ fn check(document: &str, files: &[Vec<u8>]) -> Check {
     numbers(document)?;
     tree_sizes(document)?;
     general_parts(document)?;
+    optional_sections(document)?;
     for file in files {
         header(document, file)?;
         entries(document, file)?;
@@ -458,6 +482,8 @@ fn altered_names_types_and_bytes_are_noticed() {
         ("| `terrain-records` |", "| `terrain-record` |"),
         ("| `P.ranks` | column | u32 | b + 1 |", "| `P.ranks` | column | u32 | b |"),
         ("| list | `P` | offsets | u64 |", "| list | `P` | offsets | u32 |"),
+        ("`record.unit` | column | f64", "`record.unit` | column | f32"),
+        ("| `record.parts` | column |", "| `record.party` | column |"),
         ("| boxes | `P.tree` | tree |", "| boxes | `P.tree` | column |"),
     ] {
         assert!(DOCUMENT.contains(old), "{old}");

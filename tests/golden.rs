@@ -43,6 +43,7 @@ fn catalogue() -> (Vec<SourceInput>, Vec<RecordInput>) {
                 data_type: [DataType::F32, DataType::I16, DataType::Unknown][source],
                 file_size: 1_000_000 + u64::from(i),
                 modified_ns: 1_600_000_000_000_000_000 + i64::from(i) * 1_000_000_007,
+                ..RecordInput::default()
             });
         }
     }
@@ -123,6 +124,55 @@ fn today_writes_the_same_rows_and_indices() {
             "{name}"
         );
     }
+}
+
+/// The catalogue with what came with version 1.3: further files, bands, units and scales of some records.
+fn catalogue_1_3() -> (Vec<SourceInput>, Vec<RecordInput>) {
+    let (sources, mut records) = catalogue();
+    for (i, record) in (0u32..).zip(&mut records) {
+        record.parts = if i % 3 == 0 { 0x9e37_79b9_7f4a_7c15 ^ u64::from(i) } else { 0 };
+        record.band = i % 2;
+        record.unit = if i % 5 == 0 { 0.3048 } else { 0.0 };
+        record.scale = if i % 7 == 0 { -0.1 } else { 0.0 };
+    }
+    (sources, records)
+}
+
+#[test]
+fn optional_columns_of_version_1_3_open_with_known_answers() {
+    let store = Store::open(fixture("v1.3.hypso")).unwrap();
+    assert_eq!((store.sections().header().version(), verify(&store)), ((1, 3), vec![]));
+    let (sources, records) = catalogue_1_3();
+    for input in &records {
+        let r = store.by_id(store::record_id(&sources[input.source].name, &input.path)).unwrap();
+        assert_eq!(
+            (r.parts(), r.band(), r.unit(), r.scale()),
+            (Some(input.parts), input.band, input.unit, input.scale)
+        );
+    }
+    let mut read = Vec::new();
+    store
+        .each_input(|record| {
+            read.push(record);
+            Ok(())
+        })
+        .unwrap();
+    read.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
+    assert_eq!(read, records);
+    // Before, nothing was said of further files; without the columns, there are none.
+    let before = Store::open(fixture("v1.1.hypso")).unwrap();
+    assert!(before.records().iter().all(|r| (r.parts(), r.band(), r.unit(), r.scale()) == (None, 0, 0.0, 0.0)));
+    let (sources, records) = catalogue();
+    let plain = Store::from_bytes(common::store_bytes(&sources, &records)).unwrap();
+    assert!(plain.records().iter().all(|r| r.parts() == Some(0)));
+}
+
+/// Makes `v1.3.hypso`: `cargo test --test golden make_the_file_of_1_3 -- --ignored`.
+#[test]
+#[ignore = "a kept file is never made anew; for the next version of the format"]
+fn make_the_file_of_1_3() {
+    let (sources, records) = catalogue_1_3();
+    store::write_file(fixture("v1.3.hypso"), &sources, &records, &Parameters::default()).unwrap();
 }
 
 /// What `v1.2-parts.hypso` holds: the parts that came with version 1.2.

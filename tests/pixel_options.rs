@@ -447,7 +447,7 @@ fn heights_of_coarse_tiles_come_from_overviews_that_hold_means_and_in_strips() {
 #[test]
 fn only_overviews_that_hold_means_are_taken() {
     use hypso::raster::gdal::{GdalRaster, GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
-    use hypso::raster::{GeoTransform, Raster};
+    use hypso::raster::{Adjustment, GeoTransform, Raster};
 
     let folder = tempfile::tempdir().unwrap();
     for (data_type, name) in [(GeoTiffType::F32, "float"), (GeoTiffType::I16, "whole")] {
@@ -471,7 +471,7 @@ fn only_overviews_that_hold_means_are_taken() {
         let plain = folder.path().join(format!("{name}.tif"));
         write_geotiff(&plain, &spec, &(0..width * height).map(height_at).collect::<Vec<_>>()).unwrap();
         let text = |path: &Path| path.to_str().unwrap().to_string();
-        let open = |path: &Path, most: f64| GdalRaster::open_means(path, None, most).unwrap();
+        let open = |path: &Path, most: f64| GdalRaster::open_means(path, None, &Adjustment::default(), most).unwrap();
         assert!(open(&plain, 8.0).is_none(), "there is none");
         for (how, trusted) in [("average", true), ("nearest", false), ("cubic", false), ("mode", false)] {
             let path = folder.path().join(format!("{name}-{how}.tif"));

@@ -43,6 +43,7 @@ pub fn records(count: usize) -> impl Iterator<Item = RecordInput> {
                 data_type: DataType::F32,
                 file_size: 640_000,
                 modified_ns: 0,
+                ..RecordInput::default()
             }
         })
     })

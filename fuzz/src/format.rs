@@ -61,6 +61,7 @@ fn seed_store(count: usize, random: &mut Random) -> Vec<u8> {
                 data_type: DataType::F32,
                 file_size: i as u64,
                 modified_ns: -(i as i64),
+                ..RecordInput::default()
             }
         })
         .collect();

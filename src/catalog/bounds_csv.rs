@@ -1,7 +1,8 @@
 //! `bounds.csv`: footprints beside the rasters, so that no raster need be opened to be indexed.
 //!
 //! The columns are `filename,left,bottom,right,top,width,height` in any order, the box in EPSG:3857 metres and the size
-//! in cells; `crs` is taken where it is there, other columns are tolerated. File names are relative to the folder of the
+//! in cells. Where they are there, `crs` is taken, and `unit` (`ft`, `ftUS`, or metres as a number), `scale` and `band`, which
+//! go before what the file says of its heights. Other columns are tolerated. File names are relative to the folder of the
 //! list.
 
 use std::borrow::Borrow;
@@ -15,7 +16,8 @@ use super::{Reason, Rejected, part_path};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Silent};
-use crate::raster::{on_the_lattice, world_parts};
+use crate::raster::parts::{Broken, Folders};
+use crate::raster::{on_the_lattice, unit, world_parts};
 use crate::store::{DataType, RecordInput};
 use crate::tile::{Bounds, web_mercator};
 
@@ -94,6 +96,8 @@ pub fn each(
         })?;
     }
     let crs = place("crs");
+    let values = [place("unit"), place("scale"), place("band")];
+    let mut folders = Folders::default();
     let mut line = csv::StringRecord::new();
     let mut last = String::new();
     while lines.read_record(&mut line).map_err(unreadable)? {
@@ -150,6 +154,16 @@ pub fn each(
                 continue;
             }
         };
+        let parts = match folders.digest(&folder.join(&name)) {
+            Ok(parts) => parts,
+            Err(why) => {
+                let reason = if matches!(why, Broken::Itself(_)) { Reason::Circle } else { Reason::MissingSource };
+                keep(Err(Rejected { source, path: name, reason, detail: why.to_string() }))?;
+                continue;
+            }
+        };
+        let given = values.map(|place| place.and_then(|at| line.get(at)).unwrap_or_default());
+        let (unit, scale, band) = read_values(given).map_err(|(column, words)| problem(number, column, words))?;
         let cell = (bounds.width() / f64::from(width) * (bounds.height() / f64::from(height))).sqrt();
         let inside = if in_the_world(&bounds) { world_parts(&bounds, cell * 1e-3) } else { Vec::new() };
         if inside.is_empty() {
@@ -170,10 +184,27 @@ pub fn each(
                 data_type: DataType::Unknown,
                 file_size,
                 modified_ns,
+                parts,
+                band,
+                unit,
+                scale,
             }))?;
         }
     }
     Ok(())
+}
+
+/// Unit, scale and band of a line, 0 for what is empty; or the column that is wrong, and why.
+fn read_values([unit, scale, band]: [&str; 3]) -> Result<(f64, f64, u32), (&'static str, String)> {
+    let empty = |text: &str| text.is_empty();
+    let metres = if empty(unit) { Some(0.0) } else { unit::given(unit) };
+    let metres = metres.ok_or_else(|| ("unit", format!("expected a length such as m, ft or ftUS, found {unit:?}")))?;
+    let factor: Option<f64> = if empty(scale) { Some(0.0) } else { scale.parse().ok() };
+    let factor = factor.filter(|f| f.is_finite() && (empty(scale) || *f != 0.0));
+    let factor = factor.ok_or_else(|| ("scale", format!("expected a number other than 0, found {scale:?}")))?;
+    let number = if empty(band) { Some(0) } else { band.parse().ok().filter(|&b: &u32| b > 0) };
+    let number = number.ok_or_else(|| ("band", format!("expected the number of a band from 1 on, found {band:?}")))?;
+    Ok((metres, factor, number))
 }
 
 /// True where a box shares area with the square world.
@@ -182,7 +213,8 @@ fn in_the_world(bounds: &Bounds) -> bool {
     bounds.overlaps(&Bounds::new(-half, -half, half, half))
 }
 
-/// Writes a list of records over one that is there, in their order, with a `crs` column; read back it gives the same boxes to the last bit. The two
+/// Writes a list of records over one that is there, in their order, with a `crs` column, and those of their values where a record has
+/// some; read back it gives the same boxes to the last bit. The two
 /// parts of a file across the 180th meridian become one line again, whose box reaches beyond the world.
 ///
 /// # Errors
@@ -202,8 +234,10 @@ pub fn write<R: Borrow<RecordInput>>(path: impl AsRef<Path>, records: impl IntoI
 pub fn text<R: Borrow<RecordInput>>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>> {
     let mut text = csv::Writer::from_writer(Vec::new());
     let broken = |e: csv::Error| Error::Other(format!("can't write CSV: {e}"));
-    text.write_record(COLUMNS.iter().copied().chain(["crs"])).map_err(broken)?;
     let records: Vec<R> = records.into_iter().collect();
+    let adjusted = records.iter().map(Borrow::borrow).any(|r| r.band > 0 || r.unit != 0.0 || r.scale != 0.0);
+    let more: &[&str] = if adjusted { &["unit", "scale", "band"] } else { &[] };
+    text.write_record(COLUMNS.iter().copied().chain(["crs"]).chain(more.iter().copied())).map_err(broken)?;
     let is_second = |path: &str| path.starts_with("./");
     let second: HashMap<&str, f64> = records
         .iter()
@@ -216,7 +250,15 @@ pub fn text<R: Borrow<RecordInput>>(records: impl IntoIterator<Item = R>) -> Res
         let numbers = [b.min_x, b.min_y, max_x, b.max_y].map(|v| v.to_string());
         let [left, bottom, right, top] = &numbers;
         let (width, height) = (record.width.to_string(), record.height.to_string());
-        text.write_record([&record.path, left, bottom, right, top, &width, &height, &record.crs]).map_err(broken)?;
+        let some = |is: bool, text: String| if is { text } else { String::new() };
+        let values = [
+            some(record.unit != 0.0, unit::text(record.unit)),
+            some(record.scale != 0.0, record.scale.to_string()),
+            some(record.band > 0, record.band.to_string()),
+        ];
+        let values = values.iter().take(more.len());
+        let fields = [&record.path, left, bottom, right, top, &width, &height, &record.crs];
+        text.write_record(fields.into_iter().chain(values)).map_err(broken)?;
     }
     text.into_inner().map_err(|e| Error::Other(format!("can't write CSV: {e}")))
 }
@@ -227,6 +269,7 @@ mod tests {
 
     fn problem(text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("b.tif"), "1").unwrap();
         let path = folder.path().join("bounds.csv");
         std::fs::write(&path, text).unwrap();
         read(&path, 0).unwrap_err().to_string()
@@ -252,6 +295,10 @@ mod tests {
         let reasons: Vec<_> = rejected.iter().map(|r| (r.path.as_str(), r.reason)).collect();
         assert_eq!(reasons, [("far.tif", Reason::OutsideWebMercator), ("gone, away.tif", Reason::Missing)]);
 
+        let text = text.replace("extra", "unit").replace(",?", ",ftUS");
+        std::fs::write(&path, text).unwrap();
+        let (records, _) = read(&path, 3).unwrap();
+        assert_eq!((records[0].unit, records[1].unit), (0.0, 1200.0 / 3937.0));
         let copy = folder.path().join("copy.csv");
         write(&copy, &records).unwrap();
         assert_eq!(read(&copy, 3).unwrap().0, records);
@@ -273,6 +320,18 @@ mod tests {
             (format!("{HEAD}b.tif,0,0,1,1,1\n"), "line 2, column height"),
             (format!("{HEAD}../b.tif,0,0,1,1,1,1\n"), "line 2, column filename: expected a path below"),
             (format!("{HEAD}/b.tif,0,0,1,1,1,1\n"), "line 2, column filename"),
+            (
+                format!("{}{ok}", HEAD.replace("height", "height,unit").replace('\n', "\nb.tif,0,0,1,1,1,1,K\n")),
+                "column unit",
+            ),
+            (
+                format!("{}{ok}", HEAD.replace("height", "height,scale").replace('\n', "\nb.tif,0,0,1,1,1,1,0\n")),
+                "column scale",
+            ),
+            (
+                format!("{}{ok}", HEAD.replace("height", "height,band").replace('\n', "\nb.tif,0,0,1,1,1,1,-1\n")),
+                "column band",
+            ),
         ];
         for (text, want) in cases {
             let found = problem(&text);

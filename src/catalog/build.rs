@@ -1,10 +1,11 @@
 //! From specs to sources and records.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use strum::VariantNames as _;
 
-use super::{Known, Location, Reason, Rejected, SourceSpec, bounds_csv, check_names, list};
+use super::{Known, Location, Reason, Rejected, SourceSpec, Unread, bounds_csv, check_names, list, masks};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::Adjustment;
@@ -54,6 +55,7 @@ pub struct Survey {
     pub sources: Vec<SourceInput>,
     contents: Vec<Contents>,
     rejected: Vec<Rejected>,
+    unread: Vec<(usize, Unread)>,
 }
 
 /// Where the records of a source come from.
@@ -79,6 +81,8 @@ pub struct Scanned {
     pub reused: u64,
     /// What can't be used, by source, then by path.
     pub rejected: Vec<Rejected>,
+    /// Units other than metres that heights are converted from, by source: how many of the files that were opened have them.
+    pub units: BTreeMap<(usize, String), u64>,
 }
 
 impl Survey {
@@ -97,7 +101,7 @@ impl Survey {
             let root = root.canonicalize().map_err(Error::io("open", &root))?;
             let assume_crs = spec.assume_crs.clone().or_else(|| options.assume_crs.clone());
             let number = survey.sources.len();
-            let adjustment = Adjustment { offset: spec.offset, nodata: spec.nodata.clone() };
+            let adjustment = spec.adjustment();
             let mut contents = Contents { assume_crs, adjustment, ..Contents::default() };
             match &spec.location {
                 Location::Index(path) => {
@@ -107,9 +111,11 @@ impl Survey {
                 Location::BoundsCsv(path) => contents.bounds_csv = Some(path.clone()),
                 location => {
                     let found = list(location)?;
+                    let unread = found.others.rasters(&found.root);
                     if found.paths.is_empty() && found.rejected.is_empty() {
-                        return Err(no_rasters(spec));
+                        return Err(no_rasters(spec, &unread));
                     }
+                    survey.unread.extend(unread.into_iter().map(|unread| (number, unread)));
                     survey.reject(number, found.rejected);
                     contents.paths = found.paths;
                 }
@@ -137,13 +143,15 @@ impl Survey {
     fn index(&mut self, path: &Path, spec: &SourceSpec, like: &Contents, progress: &dyn Progress) -> Result<()> {
         for part in super::tile_index::read(path, spec, self.sources.len(), progress)? {
             if part.records.is_empty() && part.to_scan.is_empty() && part.rejected.is_empty() {
-                return Err(no_rasters(spec));
+                return Err(no_rasters(spec, &[]));
             }
             self.reject(self.sources.len(), part.rejected);
             // What hypso.toml says of an index goes before what the index says of its sources.
             let given = like.adjustment != Adjustment::default();
             let adjustment = if given { like.adjustment.clone() } else { part.adjustment };
-            self.contents.push(Contents { records: part.records, paths: part.to_scan, adjustment, ..like.clone() });
+            let mut records = part.records;
+            records.iter_mut().for_each(|record| given_to(record, &like.adjustment));
+            self.contents.push(Contents { records, paths: part.to_scan, adjustment, ..like.clone() });
             self.sources.push(part.source);
         }
         Ok(())
@@ -161,6 +169,12 @@ impl Survey {
         named.filter(|(_, adjustment)| **adjustment != Adjustment::default())
     }
 
+    /// Rasters that lie in the folders of sources and are not read, with the positions of their sources.
+    #[must_use]
+    pub fn unread(&self) -> &[(usize, Unread)] {
+        &self.unread
+    }
+
     /// The coordinate systems that files without one are given, by the names of their sources.
     pub fn assumed(&self) -> impl Iterator<Item = (&str, &str)> {
         let both = self.sources.iter().zip(&self.contents);
@@ -168,7 +182,8 @@ impl Survey {
     }
 
     /// Gives every record to `keep`, opening rasters where that is needed: by source, those of a folder or a pattern by
-    /// path, those of a `bounds.csv` in its order. What is given does not depend on the number of threads.
+    /// path, those of a `bounds.csv` in its order; after them those of bytes, of which it is known only then whether they are
+    /// masks of the others. What is given does not depend on the number of threads.
     ///
     /// A `bounds.csv` is read line by line. Files that `known` holds with the same size and time are not opened.
     ///
@@ -184,18 +199,24 @@ impl Survey {
     ) -> Result<Scanned> {
         let mut scanned = Scanned { rejected: self.rejected, ..Scanned::default() };
         for (number, (source, contents)) in self.sources.iter().zip(self.contents).enumerate() {
+            let by = &contents.adjustment;
+            let mut masks = masks::Source::new(by.band > 0);
+            let mut add = |record: RecordInput| masks.add(record, keep);
             if let Some(path) = &contents.bounds_csv {
-                each_line(path, number, progress, &mut scanned, keep)?;
+                each_line(path, number, by, progress, &mut scanned, &mut add)?;
             }
             for record in contents.records {
                 scanned.records += 1;
-                keep(record)?;
+                add(record)?;
             }
             if !contents.paths.is_empty() {
                 let (root, assume_crs) = (source.root.as_path(), contents.assume_crs.as_deref());
-                let files = Files { source: number, name: &source.name, root, paths: &contents.paths, assume_crs };
-                scan_source(&files, known, options.threads, progress, &mut scanned, keep)?;
+                let files = Files { source: number, name: &source.name, root, paths: &contents.paths, assume_crs, by };
+                scan_source(&files, known, options.threads, progress, &mut scanned, &mut add)?;
             }
+            let refused = masks.finish(keep)?;
+            scanned.records -= refused.len() as u64;
+            scanned.rejected.extend(refused);
         }
         scanned.rejected.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
         if options.on_error == OnError::Fail {
@@ -208,6 +229,7 @@ impl Survey {
 fn each_line(
     path: &Path,
     source: usize,
+    by: &Adjustment,
     progress: &dyn Progress,
     scanned: &mut Scanned,
     keep: &mut dyn FnMut(RecordInput) -> Result<()>,
@@ -216,8 +238,13 @@ fn each_line(
     progress.begin("reading footprints", None, "lines");
     bounds_csv::each(path, source, progress, &mut |line| {
         match line {
-            Ok(record) => {
+            Ok(mut record) => {
                 scanned.records += 1;
+                let line =
+                    Adjustment { band: record.band, unit: record.unit, scale: record.scale, ..Adjustment::default() };
+                given_to(&mut record, by);
+                // What a line says of its own file goes before what is said of all.
+                given_to(&mut record, &line);
                 keep(record)?;
             }
             Err(rejected) => scanned.rejected.push(rejected),
@@ -230,6 +257,13 @@ fn each_line(
         return Err(Error::Other(format!("{}: {problem}", path.display())));
     }
     Ok(())
+}
+
+/// Gives a record what is known of its values, where something is.
+fn given_to(record: &mut RecordInput, by: &Adjustment) {
+    record.band = if by.band == 0 { record.band } else { by.band };
+    record.unit = if by.unit == 0.0 { record.unit } else { by.unit };
+    record.scale = if by.scale == 0.0 { record.scale } else { by.scale };
 }
 
 /// Refuses two sources of one name, which tile indices may bring.
@@ -248,12 +282,11 @@ fn check_distinct(sources: &[SourceInput]) -> Result<()> {
 fn refuse(rejected: &[Rejected], sources: &[SourceInput]) -> Result<()> {
     let Some(first) = rejected.first() else { return Ok(()) };
     let path = sources[first.source].root.join(&first.path);
-    let detail = if first.detail.is_empty() { String::new() } else { format!(" ({})", first.detail) };
     let others = match rejected.len() - 1 {
         0 => String::new(),
         n => format!("; and {n} more files can't be used"),
     };
-    let problem = format!("{}{detail}; {}{others}", first.reason.name(), first.reason.remedy());
+    let problem = format!("{}; {}{others}", first.words(), first.reason.remedy());
     Err(Error::raster(path, problem))
 }
 
@@ -291,6 +324,7 @@ struct Files<'a> {
     /// Below the root.
     paths: &'a [String],
     assume_crs: Option<&'a str>,
+    by: &'a Adjustment,
 }
 
 #[cfg(feature = "gdal")]
@@ -302,13 +336,16 @@ fn scan_source(
     scanned: &mut Scanned,
     keep: &mut dyn FnMut(RecordInput) -> Result<()>,
 ) -> Result<()> {
-    let &Files { source, name, root, paths, assume_crs } = files;
-    let known = known.and_then(|known| known.source(name, assume_crs));
-    let to_scan = super::ToScan { source, root, paths, assume_crs, known };
+    let &Files { source, name, root, paths, assume_crs, by } = files;
+    let known = known.and_then(|known| known.source(name, assume_crs, by));
+    let to_scan = super::ToScan { source, root, paths, assume_crs, by, known };
     super::scan(&to_scan, threads, progress, &mut |path, outcome, reused| {
         match outcome {
-            Ok(records) => {
-                for record in records {
+            Ok(taken) => {
+                if !taken.unit.is_empty() {
+                    *scanned.units.entry((source, taken.unit)).or_default() += 1;
+                }
+                for record in taken.records {
                     scanned.records += 1;
                     scanned.reused += u64::from(reused);
                     keep(record)?;
@@ -344,15 +381,20 @@ fn without_gdal(path: &Path, what: &str) -> Error {
     )
 }
 
-fn no_rasters(spec: &SourceSpec) -> Error {
+fn no_rasters(spec: &SourceSpec, unread: &[Unread]) -> Error {
     let part = format!("source {} ({})", spec.name, spec.location);
     match &spec.location {
+        Location::Folder(_) if !unread.is_empty() => {
+            let list: Vec<String> = unread.iter().map(ToString::to_string).collect();
+            Error::Other(format!("{part}: holds rasters that a folder is not searched for: {}", list.join("; ")))
+        }
         Location::Folder(_) => {
             Error::Other(format!("{part}: holds no raster ({}); check the folder", super::EXTENSIONS.join(", ")))
         }
         Location::Glob(_) => Error::Other(format!(
             "{part}: matches no file; check the pattern, and quote it so that the shell leaves it alone"
         )),
+        Location::Files(_) => Error::Other(format!("{part}: none of the files is a raster; check the list")),
         Location::BoundsCsv(_) | Location::Index(_) => {
             Error::Other(format!("{part}: lists no file; write its lines, or give the folder itself"))
         }

@@ -9,6 +9,9 @@
 //! vertical_datum = "EPSG:6695"
 //! assume_crs = "EPSG:6668"           # for files without a CRS
 //! offset = -0.42                     # metres added to every elevation, such as the difference of two vertical datums
+//! unit = "ft"                        # of the heights, where the files do not say it or say it wrong: m, ft, ftUS, cm, ...
+//! scale = 0.1                        # what cells are multiplied by, in place of what the files say
+//! band = 1                           # the band that holds the heights, for files with several, or with colours
 //! nodata = [-9999, 0]                # cell values that mean no value, besides the one that each file declares
 //! ```
 //!
@@ -16,7 +19,7 @@
 //! would be ignored without a word.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +27,7 @@ use super::spec::{name_of, sanitised};
 use super::{Location, SourceSpec, check_names};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
+use crate::raster::unit;
 
 /// The name that the file has by convention.
 pub const FILE_NAME: &str = "hypso.toml";
@@ -40,7 +44,7 @@ struct Document {
 struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    path: String,
+    path: Place,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     attribution: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -53,6 +57,42 @@ struct Entry {
     offset: f64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     nodata: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    band: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scale: Option<f64>,
+}
+
+/// A place, or files of one folder.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum Place {
+    One(String),
+    Files(Vec<String>),
+}
+
+impl Place {
+    fn location(&self, folder: &Path) -> Result<Location> {
+        match self {
+            Self::One(path) => Location::parse(&Location::text_in(path, folder)),
+            Self::Files(files) => {
+                let files: Vec<PathBuf> = files.iter().map(|f| PathBuf::from(Location::text_in(f, folder))).collect();
+                let place = |file: &PathBuf| file.parent().map(Path::to_path_buf);
+                if let Some(missing) = files.iter().find(|f| !f.is_file()) {
+                    return Err(Error::invalid("source", "is no file", "check the path").with_path(missing));
+                }
+                if files.is_empty() || files.iter().any(|f| place(f) != place(&files[0])) {
+                    return Err(Error::argument(
+                        "path",
+                        "lists no file, or files of several folders; give each folder a source",
+                    ));
+                }
+                Ok(Location::Files(files))
+            }
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -80,8 +120,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
     let mut specs = Vec::new();
     for (number, entry) in document.sources.into_iter().enumerate() {
         let part = || format!("source {}", number + 1);
-        let location =
-            Location::parse(&Location::text_in(&entry.path, folder)).map_err(|e| wrong(part(), e.to_string()))?;
+        let location = entry.path.location(folder).map_err(|e| wrong(part(), e.to_string()))?;
         let named = entry.name.is_some();
         let name = entry.name.unwrap_or_else(|| name_of(&location));
         if name != sanitised(&name) {
@@ -91,6 +130,12 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
         }
         if !entry.offset.is_finite() || entry.nodata.iter().any(|v| v.is_infinite()) {
             return Err(wrong(part(), "offset and nodata must be finite numbers; NaN is no value in any case".into()));
+        }
+        if let Some(unit) = entry.unit.as_ref().filter(|unit| unit::given(unit).is_none()) {
+            return Err(wrong(part(), format!("unit {unit:?} is no length; say m, ft, ftUS, cm, km or the like")));
+        }
+        if entry.band == Some(0) || entry.scale.is_some_and(|s| !s.is_finite() || s == 0.0) {
+            return Err(wrong(part(), "band must be 1 or more, and scale a number other than 0".into()));
         }
         specs.push(SourceSpec {
             name,
@@ -102,6 +147,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
             assume_crs: entry.assume_crs,
             offset: entry.offset,
             nodata: entry.nodata,
+            band: entry.band.unwrap_or(0),
+            unit: entry.unit.unwrap_or_default(),
+            scale: entry.scale.unwrap_or(0.0),
         });
     }
     check_names(&specs).map_err(|e| wrong("configuration".into(), e.to_string()))?;
@@ -127,18 +175,29 @@ pub fn write(path: impl AsRef<Path>, specs: &[SourceSpec]) -> Result<()> {
 pub fn text(path: &Path, specs: &[SourceSpec]) -> Result<String> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let entry = |spec: &SourceSpec| {
-        let text = spec.location.to_string();
-        let below = Path::new(&text).strip_prefix(folder).ok().filter(|_| !folder.as_os_str().is_empty());
-        let below = below.map(|p| p.to_string_lossy().into_owned()).map(|p| if p.is_empty() { ".".into() } else { p });
+        let place = |text: String| {
+            let below = Path::new(&text).strip_prefix(folder).ok().filter(|_| !folder.as_os_str().is_empty());
+            let below = below.map(|p| p.to_string_lossy().into_owned());
+            below.map(|p| if p.is_empty() { ".".into() } else { p }).unwrap_or(text)
+        };
+        let path = match &spec.location {
+            Location::Files(files) => {
+                Place::Files(files.iter().map(|f| place(f.to_string_lossy().into_owned())).collect())
+            }
+            location => Place::One(place(location.to_string())),
+        };
         Entry {
             name: (spec.named || !matches!(spec.location, Location::Index(_))).then(|| spec.name.clone()),
-            path: below.unwrap_or(text),
+            path,
             attribution: spec.attribution.clone(),
             licence: spec.licence.clone(),
             vertical_datum: spec.vertical_datum.clone(),
             assume_crs: spec.assume_crs.clone(),
             offset: spec.offset,
             nodata: spec.nodata.clone(),
+            band: (spec.band > 0).then_some(spec.band),
+            unit: (!spec.unit.is_empty()).then(|| spec.unit.clone()),
+            scale: (spec.scale != 0.0).then_some(spec.scale),
         }
     };
     let document = Document { sources: specs.iter().map(entry).collect() };
@@ -161,11 +220,17 @@ mod tests {
         first.vertical_datum = "EPSG:6695".into();
         first.assume_crs = Some("EPSG:6668".into());
         (first.offset, first.nodata) = (-0.5, vec![-9999.0, 0.25]);
+        (first.band, first.unit, first.scale) = (2, "ftUS".into(), 0.1);
         let mut second = SourceSpec::new("dem5a", Location::parse(&at("store/dem5a/**/*.tif")).unwrap());
         second.licence = "CC BY 4.0".into();
         std::fs::write(folder.path().join("dem10.fgb"), "").unwrap();
         let third = SourceSpec::parse(&at("dem10.fgb")).unwrap();
-        let specs = vec![first, second, third];
+        for name in ["one.tif", "two.tif"] {
+            std::fs::write(folder.path().join("store").join(name), "").unwrap();
+        }
+        let files = ["store/one.tif", "store/two.tif"].map(|f| PathBuf::from(at(f)));
+        let fourth = SourceSpec::new("listed", Location::Files(files.to_vec()));
+        let specs = vec![first, second, third, fourth];
         write(&config, &specs).unwrap();
         assert_eq!(read(&config).unwrap(), specs);
         assert!(std::fs::read_to_string(&config).unwrap().contains("path = \"store/dem1a\""));
@@ -184,6 +249,10 @@ mod tests {
         assert!(problem("[[source]]\npath = \"a b\"\nlicense = \"x\"\n").contains("license"));
         assert!(problem("[[source]]\nname = \"x\"\n").contains("path"));
         assert!(problem("[[source]]\npath = \"a b\"\noffset = nan\n").contains("offset"));
+        assert!(problem("[[source]]\npath = \"a b\"\nunit = \"degree\"\n").contains("no length"));
+        assert!(problem("[[source]]\npath = \"a b\"\nband = 0\n").contains("band must be 1"));
+        assert!(problem("[[source]]\npath = \"a b\"\nscale = 0\n").contains("scale a number"));
+        assert!(problem("[[source]]\npath = [\"none.tif\"]\n").contains("no file"));
         assert!(problem("[[source]]\npath = \"none\"\n").contains("source 1: "));
         assert!(problem("[[source]]\npath = \"a b\"\nname = \"a/b\"\n").contains("may hold"));
         assert!(problem("[[source]]\npath = \"a b\"\n[[source]]\npath = \"a b\"\n").contains("a_b"));

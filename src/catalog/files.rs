@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::spec::extension;
+use super::unread::Others;
 use super::{Location, Reason};
 use crate::error::{Error, Result};
 
@@ -21,6 +22,9 @@ const COMPANIONS: [&str; 19] = [
     "fgb", "geojson", "geojsonl",
 ];
 
+/// Companions that may be grids all the same.
+const TEXTS: [&str; 2] = ["txt", "csv"];
+
 /// What a location holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Found {
@@ -30,6 +34,8 @@ pub struct Found {
     pub paths: Vec<String>,
     /// What was seen and can't be used: path, why, and what the system said.
     pub rejected: Vec<(String, Reason, String)>,
+    /// What else a folder holds, which may be rasters.
+    pub others: Others,
 }
 
 /// Lists a folder (with all that is below, by [`EXTENSIONS`]) or a pattern (whatever the extension, but for companions
@@ -43,6 +49,7 @@ pub fn list(location: &Location) -> Result<Found> {
     let mut found = Found { root, ..Found::default() };
     match location {
         Location::Folder(_) => list_folder(&mut found),
+        Location::Files(files) => files.iter().try_for_each(|file| take(&mut found, file))?,
         Location::Glob(pattern) => list_pattern(&mut found, pattern)?,
         Location::BoundsCsv(path) | Location::Index(path) => {
             return Err(Error::argument(
@@ -60,14 +67,27 @@ pub fn list(location: &Location) -> Result<Found> {
 fn list_folder(found: &mut Found) {
     let root = found.root.clone();
     let hidden = |e: &walkdir::DirEntry| e.depth() > 0 && e.file_name().to_string_lossy().starts_with('.');
-    for entry in walkdir::WalkDir::new(&root).follow_links(true).into_iter().filter_entry(|e| !hidden(e)) {
+    let mut entries = walkdir::WalkDir::new(&root).follow_links(true).into_iter();
+    while let Some(entry) = entries.next() {
         match entry {
+            Ok(entry) if hidden(&entry) => {
+                if entry.file_type().is_dir() {
+                    entries.skip_current_dir();
+                }
+            }
+            // A folder that is one data set.
+            Ok(entry) if entry.depth() > 0 && entry.file_type().is_dir() && is_set(entry.path()) => {
+                other(found, entry.path());
+                entries.skip_current_dir();
+            }
             Ok(entry) if entry.file_type().is_file() => {
                 let extension = extension(entry.path());
-                if EXTENSIONS.contains(&extension.as_str()) {
+                if EXTENSIONS.contains(&extension.as_str()) || is_zipped(entry.path()) {
                     add(found, entry.path());
                 } else if ARCHIVES.contains(&extension.as_str()) {
                     reject(found, entry.path(), Reason::Archive, "");
+                } else if !COMPANIONS.contains(&extension.as_str()) || TEXTS.contains(&extension.as_str()) {
+                    other(found, entry.path());
                 }
             }
             Ok(_) => {}
@@ -90,22 +110,49 @@ fn list_pattern(found: &mut Found, pattern: &str) -> Result<()> {
         .map_err(|e| Error::argument(format!("source {pattern:?}"), format!("is no pattern: {e}")))?;
     for path in paths {
         match path {
-            Ok(path) if path.is_dir() || COMPANIONS.contains(&extension(&path).as_str()) => {}
-            Ok(path) => {
-                // Below the canonical root; the file itself may be a link.
-                let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                let folder = folder.canonicalize().map_err(Error::io("open", folder))?;
-                let path = folder.join(path.file_name().unwrap_or_default());
-                if ARCHIVES.contains(&extension(&path).as_str()) {
-                    reject(found, &path, Reason::Archive, "");
-                } else {
-                    add(found, &path);
+            Ok(path) if path.is_dir() => {
+                if EXTENSIONS.contains(&extension(&path).as_str()) {
+                    reject(found, &path.canonicalize().unwrap_or(path), Reason::NotARaster, "it is a folder");
                 }
             }
+            Ok(path) => take(found, &path)?,
             Err(error) => reject(found, error.path(), Reason::NoPermission, &error.error().to_string()),
         }
     }
     Ok(())
+}
+
+/// A file that was named, whatever its extension.
+fn take(found: &mut Found, path: &Path) -> Result<()> {
+    if COMPANIONS.contains(&extension(path).as_str()) {
+        return Ok(());
+    }
+    // Below the canonical root; the file itself may be a link.
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().map_err(Error::io("open", folder))?;
+    let path = folder.join(path.file_name().unwrap_or_default());
+    if ARCHIVES.contains(&extension(&path).as_str()) && !is_zipped(&path) {
+        reject(found, &path, Reason::Archive, "");
+    } else {
+        add(found, &path);
+    }
+    Ok(())
+}
+
+/// True for an archive that GDAL reads as a raster: a zipped tile of SRTM.
+fn is_zipped(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().to_lowercase().ends_with(".hgt.zip"))
+}
+
+/// True for a folder that is one data set.
+fn is_set(path: &Path) -> bool {
+    matches!(extension(path).as_str(), "gdb" | "zarr")
+}
+
+fn other(found: &mut Found, path: &Path) {
+    if let Some(text) = relative(&found.root, path) {
+        found.others.add(&extension(path), text);
+    }
 }
 
 fn add(found: &mut Found, path: &Path) {

@@ -1,7 +1,8 @@
 //! What an earlier build knew, so that unchanged files need not be opened again.
 
-use super::part_path;
+use super::{ADJUSTED, part_path};
 use crate::error::Result;
+use crate::raster::Adjustment;
 use crate::store::{DataType, RecordInput, Store, record_id};
 
 /// The records of an earlier store.
@@ -12,6 +13,8 @@ pub struct Known {
     crs: Vec<String>,
     /// The CRS that each source's files without one were given.
     assumed: serde_json::Map<String, serde_json::Value>,
+    /// What was done to the values of each source.
+    adjusted: serde_json::Map<String, serde_json::Value>,
 }
 
 /// The records of one source of an earlier store.
@@ -19,6 +22,7 @@ pub struct Known {
 pub struct KnownSource<'a> {
     known: &'a Known,
     name: &'a str,
+    by: &'a Adjustment,
 }
 
 /// The key in the store's metadata under which a build notes the coordinate systems that it assumed, by source.
@@ -32,8 +36,9 @@ impl Known {
     pub fn new(store: Store) -> Result<Self> {
         let crs = store.crs_names()?;
         let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
-        let assumed = metadata.get(ASSUMED).and_then(|v| v.as_object()).cloned().unwrap_or_default();
-        Ok(Self { store, crs, assumed })
+        let of = |key| metadata.get(key).and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
+        let (assumed, adjusted) = (of(ASSUMED), of(ADJUSTED));
+        Ok(Self { store, crs, assumed, adjusted })
     }
 
     /// The store.
@@ -43,27 +48,45 @@ impl Known {
     }
 
     /// What is known of a source; nothing where its files without a CRS were given another one than `assume_crs`, since
-    /// their footprints then are others.
+    /// their footprints then are others, or their values were read in another way: from another band, in another unit.
     #[must_use]
-    pub fn source<'a>(&'a self, name: &'a str, assume_crs: Option<&str>) -> Option<KnownSource<'a>> {
+    pub fn source<'a>(
+        &'a self,
+        name: &'a str,
+        assume_crs: Option<&str>,
+        by: &'a Adjustment,
+    ) -> Option<KnownSource<'a>> {
         let before = self.assumed.get(name).and_then(|v| v.as_str());
-        (before == assume_crs).then_some(KnownSource { known: self, name })
+        let then: Adjustment = match self.adjusted.get(name) {
+            Some(value) => serde_json::from_value(value.clone()).ok()?,
+            None => Adjustment::default(),
+        };
+        let same = (then.band, then.unit, then.scale) == (by.band, by.unit, by.scale);
+        (before == assume_crs && same).then_some(KnownSource { known: self, name, by })
     }
 }
 
 impl KnownSource<'_> {
-    /// The records of a file that has not changed: same path, size and modification time. Records that came from a
+    /// The records of a file that has not changed: same path, size, modification time and further files (`parts`). Records that came from a
     /// `bounds.csv` do not count; nobody has looked into their files.
     #[must_use]
-    pub fn records(&self, source: usize, path: &str, file: (u64, i64)) -> Option<Vec<RecordInput>> {
-        let mut records = vec![self.record(source, path, file)?];
-        records.extend(self.record(source, &part_path(path, 1), file));
+    pub fn records(&self, source: usize, path: &str, file: (u64, i64), parts: u64) -> Option<Vec<RecordInput>> {
+        let mut records = vec![self.record(source, path, file, parts)?];
+        records.extend(self.record(source, &part_path(path, 1), file, parts));
         Some(records)
     }
 
-    fn record(&self, source: usize, path: &str, (file_size, modified_ns): (u64, i64)) -> Option<RecordInput> {
+    fn record(
+        &self,
+        source: usize,
+        path: &str,
+        (file_size, modified_ns): (u64, i64),
+        parts: u64,
+    ) -> Option<RecordInput> {
         let record = self.known.store.by_id(record_id(self.name, path))?;
-        let same = (record.file_size(), record.modified_ns()) == (file_size, modified_ns);
+        // Stores of earlier versions do not say of which files a raster consists.
+        let same = (record.file_size(), record.modified_ns()) == (file_size, modified_ns)
+            && record.parts().unwrap_or(0) == parts;
         if !same || record.data_type() == DataType::Unknown {
             return None;
         }
@@ -79,6 +102,10 @@ impl KnownSource<'_> {
             data_type: record.data_type(),
             file_size,
             modified_ns,
+            parts,
+            band: self.by.band,
+            unit: self.by.unit,
+            scale: self.by.scale,
         })
     }
 }

@@ -21,6 +21,7 @@ pub mod config;
 mod files;
 mod fingerprint;
 mod known;
+mod masks;
 mod notes;
 mod rejected;
 #[cfg(feature = "gdal")]
@@ -28,6 +29,7 @@ mod scan;
 mod spec;
 #[cfg(feature = "gdal")]
 mod tile_index;
+mod unread;
 
 pub use build::{Catalog, OnError, Options, Scanned, Survey, build_catalog};
 pub use files::{EXTENSIONS, Found, list};
@@ -35,8 +37,9 @@ pub use known::{ASSUMED, Known, KnownSource};
 pub use notes::{ADJUSTED, notes, notes_of};
 pub use rejected::{Reason, Rejected};
 #[cfg(feature = "gdal")]
-pub use scan::{Outcome, ToScan, scan};
-pub use spec::{Location, SourceSpec, check_names};
+pub use scan::{Outcome, Taken, ToScan, scan};
+pub use spec::{Location, SourceSpec, check_names, gather};
+pub use unread::{Others, Unread};
 
 /// What the path of the second part of a file begins with.
 const SECOND: &str = "./";

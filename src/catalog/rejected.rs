@@ -26,6 +26,20 @@ pub enum Reason {
     OutsideWebMercator,
     /// Its path can't be stored.
     BadName,
+    /// A VRT that refers to a file that is not there.
+    MissingSource,
+    /// A VRT that refers to itself.
+    Circle,
+    /// A part of it can't be read.
+    Damaged,
+    /// Its values are no heights, or it is not clear which of them are.
+    NoElevation,
+    /// Its heights are in a unit that is no length.
+    Unit,
+    /// It is made from signed bytes in a way that loses their sign.
+    SignedBytes,
+    /// It lies over the heights of its own source and seems to be a mask.
+    Mask,
 }
 
 impl Reason {
@@ -44,6 +58,13 @@ impl Reason {
             Self::NoCrs => "no CRS",
             Self::OutsideWebMercator => "outside Web Mercator",
             Self::BadName => "bad name",
+            Self::MissingSource => "missing source",
+            Self::Circle => "refers to itself",
+            Self::Damaged => "damaged",
+            Self::NoElevation => "no elevation",
+            Self::Unit => "no length",
+            Self::SignedBytes => "signed bytes",
+            Self::Mask => "mask beside heights",
         }
     }
 
@@ -56,11 +77,24 @@ impl Reason {
             Self::Empty | Self::Truncated => "fetch the file again",
             Self::Archive => "unpack it beside the other rasters",
             Self::NotARaster => "move it out of the folder, or check that this GDAL has the driver for it",
-            Self::NoBand => "convert the subdataset that you need with gdal_translate",
-            Self::NoGeoreference => "add a world file, or run gdal_translate -a_ullr",
+            Self::NoBand => {
+                "make a VRT of the part that holds heights: gdal_translate -of VRT 'NAME OF THE PART' dem.vrt"
+            }
+            Self::NoGeoreference => "add a world file, or run gdal_translate -a_ullr; with control points, gdalwarp",
             Self::NoCrs => "give the source a CRS with --assume-crs EPSG:n, or run gdal_edit.py -a_srs EPSG:n",
             Self::OutsideWebMercator => "check its CRS and its corners with gdalinfo",
             Self::BadName => "rename it",
+            Self::MissingSource => "put the file back, or make the VRT again",
+            Self::Circle => "make the VRT again from rasters",
+            Self::Damaged => "fetch the file again, or remove the damaged part",
+            Self::NoElevation => {
+                "move it out of the folder; or say which band holds heights with `band = N` for its source in hypso.toml"
+            }
+            Self::Unit => "say `unit = \"m\"` (or ft, ftUS, cm, ...) for its source in hypso.toml",
+            Self::SignedBytes => "give the source itself, or use GDAL 3.7 or later",
+            Self::Mask => {
+                "leave it out with a pattern; or say `band = 1` for its source in hypso.toml if its bytes are heights"
+            }
         }
     }
 }
@@ -78,12 +112,25 @@ pub struct Rejected {
     pub detail: String,
 }
 
+impl Rejected {
+    /// The reason with what GDAL or the system said, on one line of bounded length.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let clean: String = self.detail.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+        match clean.char_indices().nth(LONGEST) {
+            _ if clean.is_empty() => self.reason.name().to_string(),
+            None => format!("{} ({clean})", self.reason.name()),
+            Some((end, _)) => format!("{} ({}…)", self.reason.name(), &clean[..end]),
+        }
+    }
+}
+
+/// Characters that are shown of what GDAL says.
+const LONGEST: usize = 240;
+
 impl std::fmt::Display for Rejected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.path, self.reason.name())?;
-        if !self.detail.is_empty() {
-            write!(f, " ({})", self.detail)?;
-        }
-        write!(f, "; {}", self.reason.remedy())
+        write!(f, "{}: {}; {}", self.path, self.words(), self.reason.remedy())
     }
 }

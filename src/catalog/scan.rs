@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::fingerprint::{fingerprint, reason_of};
+use super::spec::extension;
 use super::{KnownSource, Reason, part_path};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::gdal::{GdalProjector, GdalRaster, footprint_by};
-use crate::raster::{Raster, RasterInfo, Unusable};
+use crate::raster::parts::{Broken, Folders};
+use crate::raster::{Adjustment, Raster, RasterInfo, Unusable};
 use crate::store::{DataType, RecordInput};
 use crate::tile::Bounds;
 
@@ -26,12 +28,23 @@ pub struct ToScan<'a> {
     pub paths: &'a [String],
     /// The CRS to assume where a file has none.
     pub assume_crs: Option<&'a str>,
+    /// What is known of the values.
+    pub by: &'a Adjustment,
     /// What an earlier build knew of the source.
     pub known: Option<KnownSource<'a>>,
 }
 
-/// What became of one file: a record, or two where it lies across the 180th meridian.
-pub type Outcome = Result<Vec<RecordInput>, (Reason, String)>;
+/// A file that can be used.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Taken {
+    /// A record, or two where it lies across the 180th meridian.
+    pub records: Vec<RecordInput>,
+    /// The unit that its heights are converted from; empty for metres, and for a file that was known before.
+    pub unit: String,
+}
+
+/// What became of one file.
+pub type Outcome = Result<Taken, (Reason, String)>;
 
 /// What a thread says: which file, what became of it, and whether it was known before.
 type Message = (usize, Result<(Outcome, bool)>);
@@ -62,13 +75,14 @@ pub fn scan(
             let (sender, next, stop) = (sender.clone(), &next, &stop);
             scope.spawn(move || {
                 let mut projectors = HashMap::new();
+                let mut folders = Folders::default();
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(path) = files.paths.get(at) else { break };
                     if stop.load(Ordering::Relaxed) || progress.interrupted() {
                         break;
                     }
-                    if sender.send((at, scan_one(files, path, &mut projectors))).is_err() {
+                    if sender.send((at, scan_one(files, path, &mut projectors, &mut folders))).is_err() {
                         break;
                     }
                 }
@@ -99,29 +113,41 @@ pub fn scan(
 /// One projector a CRS and thread; `None` for a CRS without a way to Web Mercator.
 type Projectors = HashMap<String, Result<GdalProjector, String>>;
 
-fn scan_one(files: &ToScan<'_>, name: &str, projectors: &mut Projectors) -> Result<(Outcome, bool)> {
+fn scan_one(
+    files: &ToScan<'_>,
+    name: &str,
+    projectors: &mut Projectors,
+    folders: &mut Folders,
+) -> Result<(Outcome, bool)> {
     let path = files.root.join(name);
     let fingerprint = match fingerprint(&path) {
         Ok(found) => found,
         Err(why) => return Ok((Err(why), false)),
     };
-    if let Some(records) = files.known.and_then(|known| known.records(files.source, name, fingerprint)) {
-        return Ok((Ok(records), true));
+    let parts = match folders.digest(&path) {
+        Ok(parts) => parts,
+        Err(why) => {
+            let reason = if matches!(why, Broken::Itself(_)) { Reason::Circle } else { Reason::MissingSource };
+            return Ok((Err((reason, why.to_string())), false));
+        }
+    };
+    if let Some(records) = files.known.and_then(|known| known.records(files.source, name, fingerprint, parts)) {
+        return Ok((Ok(Taken { records, unit: String::new() }), true));
     }
-    open_one(files, name, &path, fingerprint, projectors).map(|outcome| (outcome, false))
+    open_one(files, name, &path, (fingerprint, parts), projectors).map(|outcome| (outcome, false))
 }
 
 fn open_one(
     files: &ToScan<'_>,
     name: &str,
     path: &Path,
-    (file_size, modified_ns): (u64, i64),
+    ((file_size, modified_ns), parts): ((u64, i64), u64),
     projectors: &mut Projectors,
 ) -> Result<Outcome> {
     if let Err(error) = std::fs::File::open(path) {
         return Ok(Err((reason_of(&error), error.to_string())));
     }
-    let mut raster = match GdalRaster::open_or_why(path, files.assume_crs)? {
+    let mut raster = match GdalRaster::open_or_why(path, files.assume_crs, files.by)? {
         Ok(raster) => raster,
         Err(why) => return Ok(Err(reason(path, why))),
     };
@@ -151,16 +177,26 @@ fn open_one(
         data_type: data_type(info),
         file_size,
         modified_ns,
+        parts,
+        band: files.by.band,
+        unit: files.by.unit,
+        scale: files.by.scale,
     };
-    Ok(Ok(footprint.parts.iter().enumerate().map(record).collect()))
+    let records = footprint.parts.iter().enumerate().map(record).collect();
+    Ok(Ok(Taken { records, unit: raster.unit().to_string() }))
 }
 
 /// The reason for a file that GDAL does not take; a TIFF that it does not take is a damaged one.
 fn reason(path: &Path, why: Unusable) -> (Reason, String) {
     match why {
-        Unusable::NoBand => (Reason::NoBand, String::new()),
-        Unusable::NoGeoreference => (Reason::NoGeoreference, String::new()),
-        Unusable::NoCrs => (Reason::NoCrs, String::new()),
+        Unusable::NoBand(words) => (Reason::NoBand, words),
+        Unusable::NoGeoreference(words) => (Reason::NoGeoreference, words),
+        Unusable::NoCrs(words) => (Reason::NoCrs, words),
+        Unusable::NoHeights(words) => (Reason::NoElevation, words),
+        Unusable::Unit(words) => (Reason::Unit, words),
+        Unusable::SignedBytes(words) => (Reason::SignedBytes, words),
+        Unusable::Damaged(words) => (Reason::Damaged, words),
+        Unusable::NotARaster(words) if extension(path) == "zip" => (Reason::Archive, words),
         Unusable::NotARaster(words) => {
             let damaged = is_tiff(path) && !words.contains("codec");
             (if damaged { Reason::Truncated } else { Reason::NotARaster }, words)

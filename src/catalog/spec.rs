@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::raster::Adjustment;
 
 /// Where the rasters of a source are listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum Location {
     Folder(PathBuf),
     /// A pattern with `*`, `**`, `?` or `[...]`.
     Glob(String),
+    /// Files of one folder, as a shell makes them of a pattern.
+    Files(Vec<PathBuf>),
     /// A list with footprints, beside the rasters.
     BoundsCsv(PathBuf),
     /// A vector file whose features name rasters: a tile index of GDAL's, or what `hypso export` wrote.
@@ -58,6 +61,7 @@ impl Location {
         let root = match self {
             Self::Folder(path) => path.clone(),
             Self::Glob(pattern) => literal_prefix(pattern),
+            Self::Files(files) => files.first().and_then(|f| f.parent()).map(Path::to_path_buf).unwrap_or_default(),
             Self::BoundsCsv(path) | Self::Index(path) => path.parent().map(Path::to_path_buf).unwrap_or_default(),
         };
         if root.as_os_str().is_empty() { PathBuf::from(".") } else { root }
@@ -75,6 +79,10 @@ impl std::fmt::Display for Location {
         match self {
             Self::Folder(path) | Self::BoundsCsv(path) | Self::Index(path) => write!(f, "{}", path.display()),
             Self::Glob(pattern) => f.write_str(pattern),
+            Self::Files(files) => match files.as_slice() {
+                [] => f.write_str("no file"),
+                [first, ..] => write!(f, "{} and {} more files", first.display(), files.len() - 1),
+            },
         }
     }
 }
@@ -140,9 +148,22 @@ pub struct SourceSpec {
     pub offset: f64,
     /// Cell values (as stored in the files) that mean no value, besides the one that a file declares.
     pub nodata: Vec<f64>,
+    /// The band that holds the heights, from 1 on; 0 for the only one.
+    pub band: u32,
+    /// The unit of the heights, such as `ft`; where empty, the files say.
+    pub unit: String,
+    /// What cells are multiplied by; 0 where the files say.
+    pub scale: f64,
 }
 
 impl SourceSpec {
+    /// What is known of the source's values.
+    #[must_use]
+    pub fn adjustment(&self) -> Adjustment {
+        let unit = crate::raster::unit::given(&self.unit).unwrap_or(0.0);
+        Adjustment { offset: self.offset, nodata: self.nodata.clone(), band: self.band, unit, scale: self.scale }
+    }
+
     /// A source of which only the place is known.
     #[must_use]
     pub fn new(name: impl Into<String>, location: Location) -> Self {
@@ -156,6 +177,9 @@ impl SourceSpec {
             assume_crs: None,
             offset: 0.0,
             nodata: Vec::new(),
+            band: 0,
+            unit: String::new(),
+            scale: 0.0,
         }
     }
 
@@ -205,6 +229,47 @@ pub(super) fn sanitised(name: &str) -> String {
     if text.is_empty() { "source".to_string() } else { text.to_string() }
 }
 
+/// Makes one source of files that were given one by one, one after the other, without names, and lie in one folder: what a shell
+/// makes of a pattern without quotes. The second part of the result says which sources that made, and of how many files.
+#[must_use]
+pub fn gather(specs: Vec<SourceSpec>) -> (Vec<SourceSpec>, Vec<(String, usize)>) {
+    let file_of = |spec: &SourceSpec| match &spec.location {
+        Location::Glob(pattern) if !spec.named => unescape(pattern).map(PathBuf::from).filter(|file| file.is_file()),
+        _ => None,
+    };
+    let folder = |file: &Path| {
+        let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        parent.canonicalize().unwrap_or_else(|_| parent.to_path_buf())
+    };
+    let mut out: Vec<SourceSpec> = Vec::new();
+    // The folder of the files that the last source is made of, and these.
+    let mut open: Option<(PathBuf, Vec<PathBuf>)> = None;
+    let mut made = Vec::new();
+    for spec in specs {
+        let Some(file) = file_of(&spec) else {
+            open = None;
+            out.push(spec);
+            continue;
+        };
+        match (&mut open, out.last_mut()) {
+            (Some((place, files)), Some(last)) if *place == folder(&file) => {
+                files.push(file);
+                last.location = Location::Files(files.clone());
+            }
+            _ => {
+                open = Some((folder(&file), vec![file]));
+                out.push(spec);
+            }
+        }
+    }
+    for spec in &out {
+        if let Location::Files(files) = &spec.location {
+            made.push((spec.name.clone(), files.len()));
+        }
+    }
+    (out, made)
+}
+
 /// Refuses two sources of one name. A tile index that the user gave no name may bring others; [`build_catalog`] looks at
 /// those.
 ///
@@ -218,7 +283,11 @@ pub fn check_names(specs: &[SourceSpec]) -> Result<()> {
         if let Some(first) = seen.insert(&spec.name, &spec.location) {
             return Err(Error::argument(
                 format!("source {:?}", spec.name),
-                format!("names both {first} and {}; give one of them another name with NAME=PATH", spec.location),
+                format!(
+                    "names both {first} and {}; give one of them another name with NAME=PATH; for files of one folder name the \
+                     folder, or quote the pattern",
+                    spec.location
+                ),
             ));
         }
     }

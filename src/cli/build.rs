@@ -17,6 +17,9 @@ use crate::store::{Builder, Parameters, SourceInput, Store};
 /// Reads the headers of rasters only. A bounds.csv (filename,left,bottom,right,top,width,height in EPSG:3857 metres) is
 /// taken as it is, without opening a raster. So is a tile index (.gpkg, .fgb) that `hypso export` made, with all its
 /// sources; of any other tile index (.gpkg, .fgb, .shp, .geojson with a field `location`) the rasters are read.
+///
+/// What the files do not say of themselves, or say wrong, a hypso.toml says of their source: offset, nodata, unit, scale and
+/// band. One in the folder of the source or above it is found; --write-config writes one.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso japan.gti.gpkg\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --update"
@@ -187,6 +190,9 @@ pub fn build(
     if other {
         places::refuse_inputs(output, inputs(args)?)?;
     }
+    for (source, unread) in survey.unread() {
+        super::say(&format!("not read, source {}: {unread}", sources[*source].name));
+    }
     let parameters = Parameters { tile_size, metadata: catalog::notes(&survey) };
     let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(output).progress(&progress);
     let scanned = survey.each_record(&options, known, &progress, &mut |record| {
@@ -208,6 +214,13 @@ pub fn build(
             );
             return Err(Error::Other(problem));
         }
+    }
+    for ((source, unit), files) in &scanned.units {
+        let files = output::count(*files);
+        super::say(&format!(
+            "source {}: heights of {files} files are in {unit}, and converted to metres",
+            sources[*source].name
+        ));
     }
     if scanned.records == 0 {
         return Err(Error::Other("no file can be used; nothing is written".into()));
@@ -262,7 +275,13 @@ fn specs(args: &CatalogArgs) -> Result<Vec<SourceSpec>> {
     if let Some(path) = &args.config {
         return catalog::config::read(path);
     }
-    let mut specs = args.sources.iter().map(|s| SourceSpec::parse(s)).collect::<Result<Vec<_>>>()?;
+    let specs = args.sources.iter().map(|s| SourceSpec::parse(s)).collect::<Result<Vec<_>>>()?;
+    let (mut specs, gathered) = catalog::gather(specs);
+    for (name, files) in gathered {
+        super::say(&format!(
+            "{name}: {files} files that were given one by one are one source; name their folder, or quote the pattern"
+        ));
+    }
     for spec in &mut specs {
         complete(spec)?;
     }
@@ -292,6 +311,7 @@ fn complete(spec: &mut SourceSpec) -> Result<()> {
             spec.vertical_datum.clone_from(&found.vertical_datum);
             spec.assume_crs = spec.assume_crs.take().or_else(|| found.assume_crs.clone());
             (spec.offset, spec.nodata) = (found.offset, found.nodata.clone());
+            (spec.band, spec.unit, spec.scale) = (found.band, found.unit.clone(), found.scale);
             return Ok(());
         }
     }
@@ -302,7 +322,7 @@ fn rejected(files: &[Rejected], sources: &[SourceInput]) -> String {
     let mut rows = vec![["source", "file", "reason", "what to do"].map(String::from).to_vec()];
     for r in files {
         let name = sources.get(r.source).map_or(String::new(), |s| s.name.clone());
-        rows.push(vec![name, r.path.clone(), r.reason.name().into(), r.reason.remedy().into()]);
+        rows.push(vec![name, r.path.clone(), r.words(), r.reason.remedy().into()]);
     }
     output::table(&rows, &[])
 }

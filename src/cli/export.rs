@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::export::columns::SourceTexts;
 use crate::export::{self, Options};
 use crate::raster::Adjustment;
-use crate::store::Store;
+use crate::store::{RecordRef, Store};
 
 /// Export the footprints of a store as GeoJSON, FlatGeobuf, or a GeoPackage that GDAL opens as a mosaic (GTI).
 ///
@@ -83,8 +83,8 @@ pub fn run(args: &Args) -> Outcome {
     ))?;
     if let Some(names) = adjusted(&store, &args.source)? {
         super::say(&format!(
-            "warning: heights of {names} are adjusted in this store; hypso build reads that back, other readers must add the \
-             column offset (metres) and take the values in more_nodata as no value"
+            "warning: heights of {names} are adjusted in this store; hypso build reads that back, other readers must take the \
+             band, unit (metres) and scale of these columns, add the column offset (metres) and take the values in more_nodata as no value"
         ));
     }
     super::say(&next(&args.output, format));
@@ -119,9 +119,15 @@ fn format(args: &Args) -> Result<export::Format> {
 /// The names of the sources, of those that are wanted (none: all), whose values are not those of their files.
 fn adjusted(store: &Store, wanted: &[String]) -> Result<Option<String>> {
     let mut names = Vec::new();
+    // Columns that no record needs are not there.
+    let some = ["record.unit", "record.scale"].iter().any(|name| store.column::<f64>(name).is_ok())
+        || store.column::<u32>("record.band").is_ok();
     for source in store.sources().iter() {
         let texts = SourceTexts::of(&source)?;
-        if texts.adjustment != Adjustment::default() && (wanted.is_empty() || wanted.contains(&texts.name)) {
+        let own = |r: RecordRef<'_>| r.band() > 0 || r.unit() != 0.0 || r.scale() != 0.0;
+        let adjusted = texts.adjustment != Adjustment::default()
+            || (some && store.records().iter().any(|r| r.source_index() == source.index() && own(r)));
+        if adjusted && (wanted.is_empty() || wanted.contains(&texts.name)) {
             names.push(texts.name);
         }
     }

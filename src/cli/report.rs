@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::output;
 use crate::error::{Error, Result};
+use crate::render::{ODD_ROWS, Odd, UnitReport};
 use crate::store::Store;
 use crate::terrain::ImageFormat;
 use crate::worker::{Job, Summary};
@@ -100,6 +101,8 @@ pub fn write(job: &Job<'_>, summary: &Summary, alerts: &[String], path: PathBuf)
             "pixels": r.pixels, "pixels_without_data": r.void},
         "units": {"made": summary.units_made, "found": summary.units_found, "retried": summary.retried, "split": summary.split,
             "ended_by_watchdog": summary.ended, "set_aside": aside.collect::<Vec<_>>(), "blocked": summary.blocked},
+        "implausible": {"pixels": r.odd_pixels, "records": odd(job.store, r)?.into_iter().map(|(path, o)| json!({
+            "path": path, "pixels": o.pixels, "lowest": o.lowest, "highest": o.highest, "cell": o.cell})).collect::<Vec<_>>()},
         "records": {"used": summary.records_used, "unused": u64::from(job.store.len()).saturating_sub(summary.records_used)},
         "sources": sources,
         "worker_seconds": {"read": r.reading, "warp_and_merge": r.warping, "encode_and_decode": r.coding, "write": r.writing},
@@ -114,6 +117,41 @@ pub fn write(job: &Job<'_>, summary: &Summary, alerts: &[String], path: PathBuf)
     file.file().write_all(text.as_bytes()).map_err(Error::io("write", &path))?;
     file.commit()?;
     Ok(path)
+}
+
+/// The records that gave heights which the Earth does not have, by source and path, those with most of them first.
+fn odd(store: &Store, report: &UnitReport) -> Result<Vec<(String, Odd)>> {
+    let mut out = Vec::new();
+    for (&row, &odd) in &report.odd {
+        let Some(record) = store.record(row) else { continue };
+        let source = record.source().map_or(Ok("".into()), |s| s.name())?;
+        out.push((format!("{source}/{}", record.path()?), odd));
+    }
+    out.sort_by(|a, b| b.1.pixels.cmp(&a.1.pixels).then_with(|| a.0.cmp(&b.0)));
+    Ok(out)
+}
+
+/// A line about heights that the Earth does not have; `None` where there are none.
+fn implausible(store: &Store, report: &UnitReport) -> Option<String> {
+    let found = odd(store, report).ok()?;
+    let (_, first) = found.first()?;
+    let named: Vec<String> = found.iter().take(3).map(|(path, o)| format!("{path} ({})", range(o))).collect();
+    let more = match found.len().saturating_sub(3) {
+        0 => String::new(),
+        n if found.len() >= ODD_ROWS => format!(" and at least {n} more files"),
+        n => format!(" and {n} more files"),
+    };
+    Some(format!(
+        "{} pixels are below -11,000 m, above 9,000 m or hold a usual mark of voids: {}{more}; where they mean no value, say \
+         `nodata = [{}]` for the source in hypso.toml and build again",
+        output::count(report.odd_pixels),
+        named.join(", "),
+        first.cell
+    ))
+}
+
+fn range(odd: &Odd) -> String {
+    if odd.lowest == odd.highest { format!("{} m", odd.lowest) } else { format!("{} to {} m", odd.lowest, odd.highest) }
 }
 
 /// Prints the table of a finished run.
@@ -170,6 +208,9 @@ pub fn print(summary: &Summary, store: &Store, report: &std::path::Path) {
                     output::counted(r.clamped, "value")
                 ),
             );
+        }
+        if let Some(line) = implausible(store, r) {
+            row("heights", line);
         }
         if summary.update.is_none() {
             row(

@@ -161,10 +161,9 @@ impl Heights {
         }
     }
 
-    /// The Earth's surface lies between -10,935 m (Challenger Deep) and 8,849 m.
     fn check(&self, report: &mut Report) {
         for (height, tile) in [self.low, self.high].into_iter().flatten() {
-            if !(-11_000.0..=9_000.0).contains(&height) {
+            if !crate::terrain::EARTH.contains(&height) {
                 report.push(Problem {
                     severity: Severity::Warning,
                     tile: Some(tile),

@@ -27,11 +27,20 @@ pub const OFFSET: &str = "offset";
 /// The column of cell values that mean no value besides the declared one: the source's `nodata`, with spaces between.
 pub const MORE_NODATA: &str = "more_nodata";
 
+/// The column of the band that holds the heights, from 1 on; nothing for the only one.
+pub const BAND: &str = "band";
+/// The column of what one unit of the heights is, metres; nothing where the file says.
+pub const UNIT: &str = "unit";
+/// The column of what cells are multiplied by; nothing where the file says.
+pub const SCALE: &str = "scale";
+/// The column of what tells the raster's further files from others, 16 hexadecimal digits; nothing where it has none.
+pub const PARTS: &str = "parts";
+
 /// Names and types of the columns, in the order of [`values`].
 ///
 /// `nodata` is text in tables, since GeoPackages know no NaN; sizes are bytes, times nanoseconds since 1970 (UTC), and
 /// `pixel_size` is in EPSG:3857 metres.
-pub const COLUMNS: [(&str, Kind); 20] = [
+pub const COLUMNS: [(&str, Kind); 24] = [
     ("id", Kind::Text),
     (LOCATION, Kind::Text),
     ("source", Kind::Text),
@@ -52,6 +61,10 @@ pub const COLUMNS: [(&str, Kind); 20] = [
     ("vertical_datum", Kind::Text),
     (OFFSET, Kind::Real),
     (MORE_NODATA, Kind::Text),
+    (BAND, Kind::Integer),
+    (UNIT, Kind::Real),
+    (SCALE, Kind::Real),
+    (PARTS, Kind::Text),
 ];
 
 /// What a column holds for one record.
@@ -200,6 +213,13 @@ pub fn values<'a>(row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
         match values_text(&row.source.adjustment.nodata) {
             none if none.is_empty() => Value::Missing,
             some => Value::Text(Cow::Owned(some)),
+        },
+        if r.band() == 0 { Value::Missing } else { Value::Integer(i64::from(r.band())) },
+        if r.unit() == 0.0 { Value::Missing } else { Value::Real(r.unit()) },
+        if r.scale() == 0.0 { Value::Missing } else { Value::Real(r.scale()) },
+        match r.parts().unwrap_or(0) {
+            0 => Value::Missing,
+            parts => Value::Text(Cow::Owned(format!("{parts:016x}"))),
         },
     ]
 }

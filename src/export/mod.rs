@@ -11,7 +11,7 @@
 //! # let sources = [SourceInput { name: "a".into(), ..Default::default() }];
 //! # let records = [RecordInput {
 //! #     source: 0, path: "a.tif".into(), bounds: Bounds::from_lon_lat(138.0, 35.0, 139.0, 36.0), pixel_size: 5.0,
-//! #     width: 10, height: 10, crs: String::new(), nodata: None, data_type: DataType::F32, file_size: 0, modified_ns: 0,
+//! #     width: 10, height: 10, crs: String::new(), nodata: None, data_type: DataType::F32, file_size: 0, modified_ns: 0, ..RecordInput::default()
 //! # }];
 //! # let store = Store::from_bytes(store::write(Cursor::new(Vec::new()), &sources, &records, &Default::default())?.into_inner())?;
 //! # let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ pub const MAGIC: [u8; 8] = *b"\x89HYPSO\r\n";
 /// A reader refuses files with another major version.
 pub const VERSION_MAJOR: u16 = 1;
 /// A reader reads files with any minor version and skips sections that it does not know.
-pub const VERSION_MINOR: u16 = 2;
+pub const VERSION_MINOR: u16 = 3;
 /// Bytes of the header.
 pub const HEADER_LENGTH: usize = 128;
 /// Bytes of one entry of the section table.

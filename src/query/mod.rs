@@ -11,7 +11,7 @@
 //! # let sources = [SourceInput { name: "a".into(), ..Default::default() }];
 //! # let record = |name: &str, pixel_size| RecordInput {
 //! #     source: 0, path: name.into(), bounds: Bounds::from_lon_lat(138.0, 35.0, 139.0, 36.0), pixel_size,
-//! #     width: 10, height: 10, crs: String::new(), nodata: None, data_type: DataType::F32, file_size: 0, modified_ns: 0,
+//! #     width: 10, height: 10, crs: String::new(), nodata: None, data_type: DataType::F32, file_size: 0, modified_ns: 0, ..RecordInput::default()
 //! # };
 //! # let records = [record("coarse.tif", 30.0), record("fine.tif", 5.0)];
 //! # let store = Store::from_bytes(store::write(Cursor::new(Vec::new()), &sources, &records, &Default::default())?.into_inner())?;

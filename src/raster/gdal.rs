@@ -8,18 +8,22 @@ use std::path::Path;
 use std::sync::Once;
 
 use ::gdal::Dataset;
-use ::gdal::raster::{Buffer, ColorInterpretation};
+use ::gdal::Metadata;
+use ::gdal::raster::Buffer;
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 
-use super::turn::Around;
 use super::{Adjustment, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
 use crate::error::{Error, Result};
 
 mod around;
+mod crs;
 mod degrees;
 mod geotiff;
+mod heights;
 mod overviews;
 mod vertical;
+
+use heights::{Heights, Mask};
 
 pub use degrees::GdalDegrees;
 pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
@@ -76,7 +80,7 @@ pub fn version() -> String {
 fn said() -> String {
     let mut all = MESSAGES.with(|all| std::mem::take(&mut *all.borrow_mut()));
     all.dedup();
-    all.join("; ")
+    all.join("; ").replace(char::is_control, " ")
 }
 
 /// An error of the crate as one of ours, with GDAL's own words where it had any.
@@ -103,24 +107,14 @@ fn shorten(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-/// A raster opened by GDAL; its first band holds the elevation. Not to be shared between threads, but may move.
+/// A raster opened by GDAL; one of its bands holds the elevation. Not to be shared between threads, but may move.
 pub struct GdalRaster {
     dataset: Dataset,
     info: RasterInfo,
+    /// The number of the band with the heights, from 1 on.
+    band: usize,
     mask: Mask,
-}
-
-/// How cells without a value are known.
-#[derive(Clone, Copy, PartialEq)]
-enum Mask {
-    /// Only NaN.
-    None,
-    /// The declared nodata value.
-    Value(f64),
-    /// GDAL's mask of the band: a mask, or an alpha band of whole numbers.
-    Band,
-    /// The number of an alpha band of any other type, which GDAL does not take as a mask.
-    Alpha(usize),
+    unit: String,
 }
 
 impl GdalRaster {
@@ -129,17 +123,30 @@ impl GdalRaster {
     /// Costs 0.1 ms for a GeoTIFF in the page cache.
     ///
     /// # Errors
-    /// Where the file is missing, is no raster, has no band, no georeference, or no CRS while none is assumed.
+    /// Where the file is missing, is no raster, has no band, no georeference, or no CRS while none is assumed; and where it is not
+    /// clear that its values are heights: colours, several bands, complex numbers, a unit that is no length.
     pub fn open(path: impl AsRef<Path>, assume_crs: Option<&str>) -> Result<Self> {
+        Self::open_adjusted(path, assume_crs, &Adjustment::default())
+    }
+
+    /// [`GdalRaster::open`] with what is known of the values, which goes before what the file says.
+    ///
+    /// # Errors
+    /// As [`GdalRaster::open`], and where the file has no such band.
+    pub fn open_adjusted(path: impl AsRef<Path>, assume_crs: Option<&str>, by: &Adjustment) -> Result<Self> {
         let path = path.as_ref();
-        Self::open_or_why(path, assume_crs)?.map_err(|why| Error::raster(path, why.to_string()))
+        Self::open_or_why(path, assume_crs, by)?.map_err(|why| Error::raster(path, why.to_string()))
     }
 
     /// [`GdalRaster::open`] with the usual reasons apart, for reports.
     ///
     /// # Errors
     /// Only for what is not a matter of the file's content, such as an assumed CRS that nobody knows.
-    pub fn open_or_why(path: impl AsRef<Path>, assume_crs: Option<&str>) -> Result<Result<Self, Unusable>> {
+    pub fn open_or_why(
+        path: impl AsRef<Path>,
+        assume_crs: Option<&str>,
+        by: &Adjustment,
+    ) -> Result<Result<Self, Unusable>> {
         let path = path.as_ref();
         prepare();
         said();
@@ -150,50 +157,64 @@ impl GdalRaster {
                 return Ok(Err(Unusable::NotARaster(if words.is_empty() { error.to_string() } else { words })));
             }
         };
-        Self::of(dataset, path, assume_crs)
+        Self::of(dataset, path, assume_crs, by)
     }
 
     /// An open dataset as a raster.
-    fn of(dataset: Dataset, path: &Path, assume_crs: Option<&str>) -> Result<Result<Self, Unusable>> {
+    fn of(dataset: Dataset, path: &Path, assume_crs: Option<&str>, by: &Adjustment) -> Result<Result<Self, Unusable>> {
         let (width, height) = dataset.raster_size();
         let size = |n: usize| u32::try_from(n).map_err(|_| Error::raster(path, "has more than 2^32 cells a side"));
         let (width, height) = (size(width)?, size(height)?);
         if dataset.raster_count() == 0 || width == 0 || height == 0 {
-            return Ok(Err(Unusable::NoBand));
+            return Ok(Err(Unusable::NoBand(subdatasets(&dataset))));
         }
         let transform = dataset.geo_transform().ok().map(GeoTransform);
         // The identity is what a file without a georeference gets from some drivers.
         let placed = transform.filter(|t| t.invert().is_some() && t.0 != [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
         let Some(transform) = placed else {
             said();
-            return Ok(Err(Unusable::NoGeoreference));
+            let points = dataset.gcps().len();
+            let words = if points > 0 {
+                format!("it has {points} ground control points; gdalwarp makes a raster of them that lies somewhere")
+            } else {
+                String::new()
+            };
+            return Ok(Err(Unusable::NoGeoreference(words)));
         };
-        let Some((crs, around)) = crs_of(&dataset, path, assume_crs)? else { return Ok(Err(Unusable::NoCrs)) };
-        let band = dataset.rasterband(1).map_err(failed(path, "can't open band 1"))?;
-        let flags = band.mask_flags().map_err(failed(path, "can't read the mask's flags"))?;
-        let nodata = band.no_data_value();
-        let mask = match nodata {
-            Some(value) if flags.is_nodata() => Mask::Value(value),
-            _ if flags.is_all_valid() => alpha_of(&dataset).map_or(Mask::None, Mask::Alpha),
-            _ => Mask::Band,
+        let crs = match crs::of(&dataset, path, assume_crs)? {
+            Ok(crs) => crs,
+            Err(words) => return Ok(Err(Unusable::NoCrs(words))),
         };
-        let data_type = type_name(&band.band_type().name());
+        let heights = match Heights::of(&dataset, path, &crs.wkt, by)? {
+            Ok(heights) => heights,
+            Err(why) => return Ok(Err(why)),
+        };
         let info = RasterInfo {
             path: path.to_path_buf(),
             width,
             height,
             transform,
-            crs,
-            nodata,
-            more_nodata: Vec::new(),
-            data_type,
-            scale: band.scale().filter(|s| s.is_finite() && *s != 0.0).unwrap_or(1.0),
-            offset: band.offset().filter(|o| o.is_finite()).unwrap_or(0.0),
-            turn: around.map(|a| a.turn),
-            limits: around.and_then(|a| a.limits),
+            crs: crs.definition,
+            nodata: heights.nodata,
+            more_nodata: by
+                .nodata
+                .iter()
+                .map(|&v| if heights.data_type == "int8" { heights::signed(v) } else { v })
+                .collect(),
+            data_type: heights.data_type,
+            scale: heights.scale,
+            offset: heights.offset + by.offset,
+            turn: crs.around.map(|a| a.turn),
+            limits: crs.around.and_then(|a| a.limits),
         };
         said();
-        Ok(Ok(Self { dataset, info, mask }))
+        Ok(Ok(Self { dataset, info, band: heights.band, mask: heights.mask, unit: heights.unit }))
+    }
+
+    /// The unit that heights are converted from; empty for metres.
+    #[must_use]
+    pub fn unit(&self) -> &str {
+        &self.unit
     }
 
     /// Reads the last cell, which lies in the last block: a file that was cut short fails here and not in the middle of
@@ -207,45 +228,18 @@ impl GdalRaster {
     }
 }
 
-/// The CRS of a dataset, or the assumed one, or none: its definition, and how it goes around the world.
-fn crs_of(dataset: &Dataset, path: &Path, assumed: Option<&str>) -> Result<Option<(String, Option<Around>)>> {
-    let own = dataset.spatial_ref().ok().filter(|crs| !crs.is_local() && !crs.to_wkt().unwrap_or_default().is_empty());
-    said();
-    let crs = match (own, assumed) {
-        (Some(crs), _) => crs,
-        (None, Some(definition)) => spatial_ref(definition)?,
-        (None, None) => return Ok(None),
-    };
-    let definition = match crs.authority() {
-        Ok(code) => code,
-        Err(_) => crs.to_wkt().map_err(failed(path, "can't describe its CRS"))?,
-    };
-    said();
-    let around = around::of(&crs, &definition);
-    Ok(Some((definition, around)))
-}
-
-/// The number of the alpha band, where there is one.
-fn alpha_of(dataset: &Dataset) -> Option<usize> {
-    let is_alpha =
-        |&i: &usize| dataset.rasterband(i).is_ok_and(|b| b.color_interpretation() == ColorInterpretation::AlphaBand);
-    (2..=dataset.raster_count()).find(is_alpha)
-}
-
-/// GDAL's name of a cell type as ours.
-fn type_name(gdal: &str) -> &'static str {
-    match gdal {
-        "Byte" => "uint8",
-        "Int8" => "int8",
-        "UInt16" => "uint16",
-        "Int16" => "int16",
-        "UInt32" => "uint32",
-        "Int32" => "int32",
-        "UInt64" => "uint64",
-        "Int64" => "int64",
-        "Float32" => "float32",
-        "Float64" => "float64",
-        _ => "unknown",
+/// The names of the rasters that a file holds side by side, for messages.
+fn subdatasets(dataset: &Dataset) -> String {
+    let names = dataset.metadata_domain("SUBDATASETS").unwrap_or_default();
+    let names: Vec<String> = names
+        .iter()
+        .filter_map(|line| {
+            line.split_once('=').filter(|(key, _)| key.ends_with("_NAME")).map(|(_, name)| name.to_string())
+        })
+        .collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [first, ..] => format!("it holds {} rasters side by side, such as {first}", names.len()),
     }
 }
 
@@ -254,16 +248,11 @@ impl Raster for GdalRaster {
         &self.info
     }
 
-    fn adjust(&mut self, by: &Adjustment) {
-        self.info.offset += by.offset;
-        self.info.more_nodata.extend_from_slice(&by.nodata);
-    }
-
     fn read_into(&mut self, cells: &mut Cells) -> Result<()> {
         let info = &self.info;
         let Some(part) = cells.window.clip(info.width, info.height) else { return Ok(()) };
         let path = &info.path;
-        let band = self.dataset.rasterband(1).map_err(failed(path, "can't open band 1"))?;
+        let band = self.dataset.rasterband(self.band).map_err(failed(path, "can't open a band"))?;
         let (at, size) = ((part.col as isize, part.row as isize), (part.width, part.height));
         let (scale, offset) = (info.scale, info.offset);
         let mask = match self.mask {
@@ -285,7 +274,7 @@ impl Raster for GdalRaster {
         let problem = || failed(path, "can't read its cells; the file may be cut short or damaged");
         if matches!(info.data_type, "float32" | "int16" | "uint16" | "uint8" | "int8") {
             let cell = band.read_as::<f32>(at, size, size, None).map_err(problem())?;
-            let single = info.data_type == "float32";
+            let (single, bytes) = (info.data_type == "float32", info.data_type == "int8");
             let nodata = if let Mask::Value(v) = self.mask { v as f32 } else { f32::NAN };
             let plain = scale == 1.0 && offset == 0.0;
             // GDAL's rule for float32: nodata values went through text and may be off in the last bits.
@@ -294,6 +283,8 @@ impl Raster for GdalRaster {
             };
             cells.fill(part, |i| {
                 let v = cell.data()[i];
+                // GDAL before 3.7 reads signed bytes as unsigned ones.
+                let v = if bytes && v > 127.0 { v - 256.0 } else { v };
                 let none = is(v, nodata) || info.more_nodata.iter().any(|&n| is(v, n as f32));
                 let value = if plain { v } else { (f64::from(v) * scale + offset) as f32 };
                 (!none && shown(i)).then_some(value)

@@ -20,9 +20,9 @@ pub struct RasterInfo {
     pub crs: String,
     /// The declared nodata value, as stored in the file (before scale and offset).
     pub nodata: Option<f64>,
-    /// The type of the cells: `int16`, `float32`, ...; `unknown` for complex numbers.
+    /// The type of the cells: `int16`, `float32`, ...; bytes are `int8` where the file says that they have a sign.
     pub data_type: &'static str,
-    /// Elevation = cell * scale + offset.
+    /// Elevation in metres = cell * scale + offset; the unit of the file is part of both.
     pub scale: f64,
     /// See `scale`.
     pub offset: f64,
@@ -43,6 +43,19 @@ pub struct Adjustment {
     pub offset: f64,
     /// Cell values, as stored in the file, that mean no value besides the declared one.
     pub nodata: Vec<f64>,
+    /// The band that holds the heights, from 1 on; 0 for the only one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub band: u32,
+    /// Metres of one unit of the heights; 0 where the file says.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unit: f64,
+    /// What cells are multiplied by; 0 where the file says.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub scale: f64,
+}
+
+fn is_zero<T: PartialEq + Default>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Why a file can't serve as an elevation raster.
@@ -50,25 +63,41 @@ pub struct Adjustment {
 pub enum Unusable {
     /// GDAL does not open it; its words.
     NotARaster(String),
-    /// It has no raster band, or only subdatasets.
-    NoBand,
-    /// It does not say where it lies.
-    NoGeoreference,
-    /// It does not say in which coordinates, and none were assumed.
-    NoCrs,
+    /// It has no raster band, or only subdatasets, which are named.
+    NoBand(String),
+    /// It does not say where it lies; what it says instead.
+    NoGeoreference(String),
+    /// It does not say in which coordinates, and none were assumed; what it says instead.
+    NoCrs(String),
+    /// Its values are no heights, or it is not clear which of them are.
+    NoHeights(String),
+    /// Its heights are in a unit that is no length.
+    Unit(String),
+    /// It is made from signed bytes in a way that loses their sign.
+    SignedBytes(String),
+    /// A part of it can't be read.
+    Damaged(String),
 }
 
 impl std::fmt::Display for Unusable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotARaster(words) => write!(f, "not a raster that GDAL can read: {words}"),
-            Self::NoBand => f.write_str(
+            Self::NoHeights(words) => {
+                write!(f, "no elevation: {words}; say `band = N` for its source in hypso.toml if it is")
+            }
+            Self::Unit(words) => {
+                write!(f, "no length: {words}; say `unit = \"m\"` for its source in hypso.toml if they are metres")
+            }
+            Self::SignedBytes(words) => write!(f, "{words}; give the source itself, or use GDAL 3.7 or later"),
+            Self::Damaged(words) => f.write_str(words),
+            Self::NoBand(_) => f.write_str(
                 "no band: the file holds no raster, or only subdatasets; convert the one you need to GeoTIFF",
             ),
-            Self::NoGeoreference => f.write_str(
+            Self::NoGeoreference(_) => f.write_str(
                 "no georeference: the file does not say where it lies; add a world file, or run gdal_translate -a_ullr",
             ),
-            Self::NoCrs => f.write_str(
+            Self::NoCrs(_) => f.write_str(
                 "no CRS: the file does not say which coordinates it uses; give one with --assume-crs EPSG:n",
             ),
         }
@@ -79,14 +108,6 @@ impl std::fmt::Display for Unusable {
 pub trait Raster {
     /// The header.
     fn info(&self) -> &RasterInfo;
-
-    /// The files that its values come from; the one that was opened stands first.
-    fn files(&self) -> Vec<PathBuf> {
-        vec![self.info().path.clone()]
-    }
-
-    /// Has all values adjusted from now on; the header shows it.
-    fn adjust(&mut self, by: &Adjustment);
 
     /// Reads the part of `cells.window` that lies inside the raster into the cells that are not
     /// [`State::VALID`](super::State::VALID) so far. Scale and offset are applied; nodata, NaN and masked cells

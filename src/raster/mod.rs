@@ -18,12 +18,14 @@ mod footprint;
 mod geotransform;
 mod info;
 pub mod kernel;
+pub mod parts;
 mod pixel_map;
 mod resampling;
 mod seam;
 mod separable;
 mod stamp;
 mod turn;
+pub mod unit;
 pub mod warp;
 
 #[cfg(feature = "gdal")]

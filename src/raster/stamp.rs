@@ -1,7 +1,7 @@
 //! What the system knows of the files of a raster, to notice that one was changed while it is in use.
 
 use std::fs::Metadata;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::error::{Error, Result};
@@ -29,14 +29,14 @@ impl FileStamp {
     }
 }
 
-/// A number that stands for the stamps of all files of a raster, in order: another one as soon as one of them is changed.
+/// A number that stands for the stamps of all files of a raster, its own and the further ones, in order: another one as soon as one of them is changed.
 ///
 /// # Errors
 /// As [`FileStamp::of`].
-pub fn stamp<P: AsRef<Path>>(files: &[P]) -> Result<u64> {
+pub fn stamp(file: &Path, further: &[PathBuf]) -> Result<u64> {
     let mut sum = xxhash_rust::xxh3::Xxh3Default::new();
-    for file in files {
-        let FileStamp { size, modified_ns, changed_ns } = FileStamp::of(file.as_ref())?;
+    for file in std::iter::once(file).chain(further.iter().map(PathBuf::as_path)) {
+        let FileStamp { size, modified_ns, changed_ns } = FileStamp::of(file)?;
         for part in [size, modified_ns as u64, changed_ns as u64] {
             sum.update(&part.to_le_bytes());
         }
@@ -73,8 +73,9 @@ mod tests {
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));
         std::fs::write(&a, "1").unwrap();
         std::fs::write(&b, "1").unwrap();
-        let before = stamp(&[&a, &b]).unwrap();
-        assert_eq!(stamp(&[&a, &b]).unwrap(), before);
+        let further = [b.clone()];
+        let before = stamp(&a, &further).unwrap();
+        assert_eq!(stamp(&a, &further).unwrap(), before);
         let time = std::fs::metadata(&b).unwrap().modified().unwrap();
         // The system's clock for files has steps of some milliseconds.
         std::thread::sleep(std::time::Duration::from_millis(30));
@@ -82,8 +83,8 @@ mod tests {
         std::fs::File::options().write(true).open(&b).unwrap().set_modified(time).unwrap();
         let now = FileStamp::of(&b).unwrap();
         assert_eq!((now.size, now.modified_ns), (1, modified(&std::fs::metadata(&b).unwrap())));
-        assert_eq!(stamp(&[&a, &b]).unwrap() != before, cfg!(unix));
+        assert_eq!(stamp(&a, &further).unwrap() != before, cfg!(unix));
         std::fs::remove_file(&b).unwrap();
-        assert!(stamp(&[&a, &b]).unwrap_err().to_string().contains("check the path"));
+        assert!(stamp(&a, &further).unwrap_err().to_string().contains("check the path"));
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of `warp.rs` without GDAL: planes, edges, nodata, and files cut in two.
 
 use super::super::info::tests::info;
-use super::super::{Adjustment, GeoTransform, Projector, Raster, read_neighbour};
+use super::super::{GeoTransform, Projector, Raster, read_neighbour};
 use super::*;
 use crate::error::Result;
 use crate::tile::Bounds;
@@ -43,10 +43,6 @@ impl Memory {
 impl Raster for Memory {
     fn info(&self) -> &RasterInfo {
         &self.info
-    }
-
-    fn adjust(&mut self, by: &Adjustment) {
-        self.info.offset += by.offset;
     }
 
     fn read_into(&mut self, cells: &mut Cells) -> Result<()> {

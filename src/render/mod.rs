@@ -9,6 +9,7 @@
 pub mod against;
 mod finer;
 mod mosaic;
+mod odd;
 mod opener;
 mod pool;
 mod provenance;
@@ -22,11 +23,12 @@ mod vertical;
 #[cfg(feature = "gdal")]
 pub use against::{Comparison, Differences, compare as compare_with_sources};
 pub use finer::{FinerTiles, Layer, NoFinerTiles};
+pub use odd::Odd;
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
 pub use opener::RasterOpener;
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
-pub use report::{ReadRecord, SourceReport, UnitReport};
+pub use report::{ODD_ROWS, ReadRecord, SourceReport, UnitReport};
 pub use surroundings::check_gaps;
 pub use unit::{Made, RenderOptions, Renderer, Update};

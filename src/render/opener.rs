@@ -3,22 +3,28 @@
 use std::path::Path;
 
 use crate::error::Result;
-use crate::raster::{Projector, Raster, VerticalShift};
+use crate::raster::{Adjustment, Projector, Raster, VerticalShift};
 
 /// Opens rasters and projectors.
 pub trait RasterOpener {
-    /// Opens a raster; `assume_crs` is what to take where the file has no CRS.
+    /// Opens a raster; `assume_crs` is what to take where the file has no CRS, `by` is what is known of its values.
     ///
     /// # Errors
-    /// Where the file is missing, no raster, or has no georeference.
-    fn open(&self, path: &Path, assume_crs: Option<&str>) -> Result<Box<dyn Raster>>;
+    /// Where the file is missing, no raster, or has no georeference, or its values are no heights.
+    fn open(&self, path: &Path, assume_crs: Option<&str>, by: &Adjustment) -> Result<Box<dyn Raster>>;
 
     /// A coarser version of a raster that holds the means of its cells, at most `most` of them across and down; `None` where
     /// there is none that is known to.
     ///
     /// # Errors
     /// As [`RasterOpener::open`].
-    fn open_means(&self, _path: &Path, _assume_crs: Option<&str>, _most: f64) -> Result<Option<Box<dyn Raster>>> {
+    fn open_means(
+        &self,
+        _path: &Path,
+        _assume_crs: Option<&str>,
+        _by: &Adjustment,
+        _most: f64,
+    ) -> Result<Option<Box<dyn Raster>>> {
         Ok(None)
     }
 
@@ -42,12 +48,18 @@ pub struct GdalOpener;
 
 #[cfg(feature = "gdal")]
 impl RasterOpener for GdalOpener {
-    fn open(&self, path: &Path, assume_crs: Option<&str>) -> Result<Box<dyn Raster>> {
-        Ok(Box::new(crate::raster::gdal::GdalRaster::open(path, assume_crs)?))
+    fn open(&self, path: &Path, assume_crs: Option<&str>, by: &Adjustment) -> Result<Box<dyn Raster>> {
+        Ok(Box::new(crate::raster::gdal::GdalRaster::open_adjusted(path, assume_crs, by)?))
     }
 
-    fn open_means(&self, path: &Path, assume_crs: Option<&str>, most: f64) -> Result<Option<Box<dyn Raster>>> {
-        let found = crate::raster::gdal::GdalRaster::open_means(path, assume_crs, most)?;
+    fn open_means(
+        &self,
+        path: &Path,
+        assume_crs: Option<&str>,
+        by: &Adjustment,
+        most: f64,
+    ) -> Result<Option<Box<dyn Raster>>> {
+        let found = crate::raster::gdal::GdalRaster::open_means(path, assume_crs, by, most)?;
         Ok(found.map(|raster| Box::new(raster) as Box<dyn Raster>))
     }
 

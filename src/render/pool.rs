@@ -1,11 +1,13 @@
 //! Open rasters and projectors, kept across tiles and units within a bound.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{RasterOpener, ReadRecord};
 use crate::error::{Error, Result};
 use crate::query::Order;
+use crate::raster::parts::{Broken, Folders};
 use crate::raster::{Adjustment, FileStamp, Projector, Raster, RasterInfo, stamp};
 use crate::store::{RecordRef, RowId, Store};
 
@@ -27,6 +29,8 @@ pub(super) struct Pool<'a> {
     projectors: HashMap<String, Rc<dyn Projector>>,
     /// By source.
     adjustments: HashMap<u16, Adjustment>,
+    /// Names of sidecars.
+    folders: RefCell<Folders>,
     clock: u64,
     /// What was read since [`take_read`](Self::take_read).
     read: HashMap<RowId, ReadRecord>,
@@ -43,6 +47,7 @@ impl<'a> Pool<'a> {
             rasters: HashMap::new(),
             projectors: HashMap::new(),
             adjustments,
+            folders: RefCell::default(),
             clock: 0,
             read: HashMap::new(),
             overviews: None,
@@ -100,15 +105,30 @@ impl<'a> Pool<'a> {
 
     fn open(&self, record: &RecordRef<'_>) -> Result<(Box<dyn Raster>, ReadRecord)> {
         let path = record.full_path()?;
-        // Looked at before it is opened: what changes from here on shows.
-        let mut read = ReadRecord { row: record.row(), stamp: stamp(&[&path])?, files: Vec::new() };
+        let broken = |why: Broken| Error::raster(&path, why.to_string());
         let facts = FileStamp::of(&path)?;
         if facts.size != record.file_size() || facts.modified_ns != record.modified_ns() {
             return Err(Error::Changed { path, in_use: false });
         }
+        // Stores of earlier versions do not say what a raster consists of.
+        if let Some(known) = record.parts() {
+            let now = self.folders.borrow_mut().digest(&path).map_err(broken)?;
+            if now != known {
+                let problem = "one of the files that it consists of was changed after the store was built (a source of the VRT, \
+                    a mask, a sidecar); run `hypso build` again";
+                return Err(Error::raster(&path, problem));
+            }
+        }
+        // Looked at before it is opened: what changes from here on shows.
+        let further = self.folders.borrow_mut().further(&path).map_err(broken)?;
+        let read = ReadRecord { row: record.row(), stamp: stamp(&path, &further)?, further };
+        let mut by = self.adjustments.get(&record.source_index()).cloned().unwrap_or_default();
+        by.band = if record.band() == 0 { by.band } else { record.band() };
+        by.unit = if record.unit() == 0.0 { by.unit } else { record.unit() };
+        by.scale = if record.scale() == 0.0 { by.scale } else { record.scale() };
         let crs = record.crs()?;
         let crs = Some(&*crs).filter(|c| !c.is_empty());
-        let mut raster = self.opener.open(&path, crs)?;
+        let mut raster = self.opener.open(&path, crs, &by)?;
         let info = raster.info();
         if (info.width, info.height) != (record.width(), record.height()) {
             let problem = format!(
@@ -123,14 +143,7 @@ impl<'a> Pool<'a> {
         // Two cells of the overview a pixel at least.
         let most = self.overviews.map_or(0.0, |pixel| pixel / record.pixel_size() / 2.0);
         if most >= 2.0 {
-            raster = self.opener.open_means(&path, crs, most)?.unwrap_or(raster);
-        }
-        if let Some(adjustment) = self.adjustments.get(&record.source_index()) {
-            raster.adjust(adjustment);
-        }
-        let files = raster.files();
-        if files.len() > 1 {
-            read = ReadRecord { stamp: stamp(&files)?, files, ..read };
+            raster = self.opener.open_means(&path, crs, &by, most)?.unwrap_or(raster);
         }
         Ok((raster, read))
     }

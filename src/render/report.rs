@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use crate::raster::stamp;
 use crate::store::Store;
 
+use super::Odd;
+
 /// What a unit took and gave; of several units, their sum.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
@@ -42,6 +44,10 @@ pub struct UnitReport {
     /// The records that were read, in the order of rows, whether they gave a pixel or not.
     #[cfg_attr(feature = "engine", serde(default))]
     pub read: Vec<ReadRecord>,
+    /// Pixels with heights that the Earth does not have, of all records.
+    pub odd_pixels: u64,
+    /// The same by the row of the record: of the first rows, at most [`ODD_ROWS`].
+    pub odd: BTreeMap<u32, Odd>,
 }
 
 /// A record that was read, and how its files were then.
@@ -52,9 +58,9 @@ pub struct ReadRecord {
     pub row: u32,
     /// The [`stamp`] of its files.
     pub stamp: u64,
-    /// Its files, where it has more than the one that the store names.
+    /// Its further files, besides the one that the store names.
     #[cfg_attr(feature = "engine", serde(default, skip_serializing_if = "Vec::is_empty"))]
-    pub files: Vec<PathBuf>,
+    pub further: Vec<PathBuf>,
 }
 
 impl ReadRecord {
@@ -67,10 +73,12 @@ impl ReadRecord {
             return Err(Error::Other(format!("record {} is not in the store", self.row)));
         };
         let path = record.full_path()?;
-        let now = if self.files.is_empty() { stamp(&[&path])? } else { stamp(&self.files)? };
-        if now == self.stamp { Ok(()) } else { Err(Error::Changed { path, in_use: true }) }
+        if stamp(&path, &self.further)? == self.stamp { Ok(()) } else { Err(Error::Changed { path, in_use: true }) }
     }
 }
+
+/// Records that a report names for heights that the Earth does not have.
+pub const ODD_ROWS: usize = 50;
 
 /// What a source gave to tiles that were sampled from records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -97,6 +105,14 @@ impl UnitReport {
         self.warping += other.warping;
         self.coding += other.coding;
         self.writing += other.writing;
+        self.odd_pixels += other.odd_pixels;
+        for (&row, theirs) in &other.odd {
+            self.odd.entry(row).or_default().add(theirs);
+            // The first rows, whatever the order in which units come.
+            if self.odd.len() > ODD_ROWS {
+                self.odd.pop_last();
+            }
+        }
         for (source, theirs) in &other.sources {
             let mine = self.sources.entry(*source).or_default();
             mine.asked += theirs.asked;

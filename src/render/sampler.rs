@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::RasterOpener;
 use super::mosaic::DEPTH;
+use super::odd::{self, Odd};
 use super::pool::Pool;
 use super::report::SourceReport;
 use super::vertical::Vertical;
@@ -69,6 +70,7 @@ pub(super) struct Sampler<'a> {
     cells: Cells,
     sources: BTreeMap<u16, SourceReport>,
     used: BTreeSet<RowId>,
+    odd: BTreeMap<RowId, Odd>,
     /// Where heights are brought to one vertical datum.
     pub(super) vertical: Option<Vertical>,
     pub(super) reading: Duration,
@@ -84,6 +86,7 @@ impl<'a> Sampler<'a> {
             cells: Cells::outside(Window { col: 0, row: 0, width: 0, height: 0 }),
             sources: BTreeMap::new(),
             used: BTreeSet::new(),
+            odd: BTreeMap::new(),
             vertical: None,
             reading: Duration::ZERO,
             warping: Duration::ZERO,
@@ -98,6 +101,11 @@ impl<'a> Sampler<'a> {
     /// What sources gave, and the rows of the records that gave a pixel, since this was asked last.
     pub(super) fn take_counts(&mut self) -> (BTreeMap<u16, SourceReport>, Vec<RowId>) {
         (std::mem::take(&mut self.sources), std::mem::take(&mut self.used).into_iter().collect())
+    }
+
+    /// Heights that the Earth does not have, by record, since this was asked last.
+    pub(super) fn take_odd(&mut self) -> BTreeMap<RowId, Odd> {
+        std::mem::take(&mut self.odd)
     }
 
     /// Fills the pixels of `out` that are not valid yet from the records of `tile`, the first valid value first.
@@ -148,7 +156,7 @@ impl<'a> Sampler<'a> {
         let map = warp::pixel_map(&area.bounds, area.size, &info, projector.as_ref())?;
         let scale = warp::pixel_scale(&map, area.size, &info);
         let asked = warp::open_pixels(&map, area.size, &info, counting.unwrap_or(&out.valid));
-        let before = (self.vertical.is_some() || counting.is_some()).then(|| out.valid.clone());
+        let before = out.valid.clone();
         let sides = map.sides(area.size as usize, &info);
         self.warping += started.elapsed();
         let mut filled = 0;
@@ -157,10 +165,16 @@ impl<'a> Sampler<'a> {
             filled += self.draw_side(area, record, &info, map, scale, out, lineage.as_deref_mut())?;
         }
         let started = Instant::now();
-        if let Some(before) = before.as_ref().filter(|_| filled > 0) {
-            self.shift(area, record, before, out)?;
+        if filled > 0 {
+            // The tile's own pixels, without what lies around it; before heights are moved to another datum.
+            let margin = area.size.saturating_sub(self.store.tile_size()) as usize / 2;
+            let odd = odd::look((area.size as usize, margin), &info, &out.values, &out.valid, &before);
+            if odd.pixels > 0 {
+                self.odd.entry(record.row()).or_default().add(&odd);
+            }
+            self.shift(area, record, &before, out)?;
         }
-        if let (Some(before), Some(counting)) = (before, counting) {
+        if let Some(counting) = counting {
             filled = (0..before.len()).filter(|&at| before[at] < out.valid[at] && counting[at] == 0).count();
         }
         self.warping += started.elapsed();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::sampler::Sampler;
 use super::vertical::Vertical;
-use super::{FinerTiles, Layer, RasterOpener, UnitReport};
+use super::{FinerTiles, Layer, ODD_ROWS, RasterOpener, UnitReport};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Extent, Unit};
 use crate::raster::Resampling;
@@ -121,6 +121,9 @@ impl<'a> Renderer<'a> {
         self.report.opened = self.sampler.opened() - opened;
         (self.report.sources, self.report.used) = self.sampler.take_counts();
         self.report.read = self.sampler.pool.take_read(self.store)?;
+        let odd = self.sampler.take_odd();
+        self.report.odd_pixels = odd.values().map(|o| o.pixels).sum();
+        self.report.odd = odd.into_iter().take(ODD_ROWS).collect();
         Ok(std::mem::take(&mut self.report))
     }
 

@@ -22,6 +22,7 @@
 //!     data_type: DataType::F32,
 //!     file_size: 1234,
 //!     modified_ns: 0,
+//!     ..RecordInput::default()
 //! }];
 //! let bytes = store::write(Cursor::new(Vec::new()), &sources, &records, &Default::default())?.into_inner();
 //! let store = Store::from_bytes(bytes)?;

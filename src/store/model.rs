@@ -6,11 +6,12 @@ use crate::error::{Error, Result};
 use crate::tile::Bounds;
 
 /// The type of a raster's cells. The numbers are those of `store-format.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum DataType {
     /// Not known, as for a record that came from a `bounds.csv`.
+    #[default]
     Unknown = 0,
     /// Unsigned 8-bit integer.
     U8 = 1,
@@ -80,7 +81,9 @@ pub struct SourceInput {
 }
 
 /// One raster file of a source.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// The last four attributes are those that most records leave at zero: `..RecordInput::default()`.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecordInput {
     /// The position of its source in the list of sources.
     pub source: usize,
@@ -104,13 +107,22 @@ pub struct RecordInput {
     pub file_size: u64,
     /// The file's modification time, nanoseconds since 1970 (UTC).
     pub modified_ns: i64,
+    /// What tells the raster's further files (sources of a VRT, masks, sidecars) from others; 0 where it has none.
+    pub parts: u64,
+    /// The band that holds the heights, from 1 on; 0 for the only one.
+    pub band: u32,
+    /// Metres of one unit of the heights; 0 where the file says.
+    pub unit: f64,
+    /// What cells are multiplied by; 0 where the file says.
+    pub scale: f64,
 }
 
 impl RecordInput {
     /// Checks that the record can be stored.
     ///
     /// # Errors
-    /// Where the footprint has no area, the size is zero, the pixel size is not positive or the path is empty.
+    /// Where the footprint has no area, the size is zero, the pixel size is not positive, the path is empty, or unit or scale
+    /// is no number that heights can be multiplied by.
     pub fn check(&self) -> Result<()> {
         let problem = if self.path.is_empty() {
             "has no path"
@@ -120,6 +132,8 @@ impl RecordInput {
             "has no pixels"
         } else if self.pixel_size.is_nan() || self.pixel_size <= 0.0 || self.pixel_size.is_infinite() {
             "has a pixel size that is not a positive number"
+        } else if !self.unit.is_finite() || self.unit < 0.0 || !self.scale.is_finite() {
+            "has a unit that is not a positive number of metres, or a scale that is no number"
         } else {
             return Ok(());
         };

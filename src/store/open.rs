@@ -40,6 +40,11 @@ pub(super) struct Layout {
     pub(super) data_type: Range<usize>,
     pub(super) file_size: Range<usize>,
     pub(super) modified: Range<usize>,
+    /// Since version 1.3, and only where a record has a value: columns of `0` are left out.
+    pub(super) parts: Range<usize>,
+    pub(super) band: Range<usize>,
+    pub(super) unit: Range<usize>,
+    pub(super) scale: Range<usize>,
     pub(super) path: RaggedLayout,
     pub(super) crs_name: RaggedLayout,
     pub(super) source_texts: [RaggedLayout; 5],
@@ -263,6 +268,10 @@ impl Layout {
             ));
         }
         let column = |name, element| s.raw(name, Kind::Column, element, Some(rows));
+        let optional = |name, element| match s.find(name, Kind::Column) {
+            Some(_) => column(name, element),
+            None => Ok(0..0),
+        };
         let any = |name, kind, element| s.raw(name, kind, element, None);
         let source_records = any(names::SOURCE_RECORDS, Kind::Column, U64)?;
         let sources = source_records.len() as u64 / 8;
@@ -301,6 +310,10 @@ impl Layout {
             data_type: column(names::DATA_TYPE, U8)?,
             file_size: column(names::FILE_SIZE, U64)?,
             modified: column(names::MODIFIED, I64)?,
+            parts: optional(names::PARTS, U64)?,
+            band: optional(names::BAND, U32)?,
+            unit: optional(names::UNIT, F64)?,
+            scale: optional(names::SCALE, F64)?,
             path: RaggedLayout::find(s, names::PATH, rows)?,
             crs_name: RaggedLayout::find(s, names::CRS_NAME, crs_count)?,
             source_texts: [

@@ -114,6 +114,10 @@ impl Store {
                 data_type: r.data_type(),
                 file_size: r.file_size(),
                 modified_ns: r.modified_ns(),
+                parts: r.parts().unwrap_or(0),
+                band: r.band(),
+                unit: r.unit(),
+                scale: r.scale(),
             })
         })
     }
@@ -204,6 +208,27 @@ impl<'a> RecordRef<'a> {
         /// The file's modification time when the store was built, nanoseconds since 1970 (UTC).
         modified_ns: i64 = modified
     );
+    attribute!(
+        /// The band that holds the heights, from 1 on; 0 for the only one.
+        band: u32 = band
+    );
+    attribute!(
+        /// Metres of one unit of the heights; 0 where the file says.
+        unit: f64 = unit
+    );
+    attribute!(
+        /// What cells are multiplied by; 0 where the file says.
+        scale: f64 = scale
+    );
+
+    /// What told the raster's further files from others when the store was built: 0 where it had none; `None` in stores before
+    /// version 1.3, which do not say.
+    #[must_use]
+    pub fn parts(&self) -> Option<u64> {
+        let says = self.store.sections().header().version().1 >= 3;
+        let value = self.store.slice::<u64>(&self.store.inner.layout.parts).get(self.row as usize).copied();
+        value.or(says.then_some(0))
+    }
 
     /// The footprint, EPSG:3857 metres.
     #[must_use]

@@ -82,6 +82,13 @@ impl<'a> Check<'a> {
         if store.sections().header().version().1 <= layout::VERSION_MINOR {
             self.every::<u8>(names::DATA_TYPE, "0 to 10", |_, v| v <= 10);
         }
+        for name in [names::UNIT, names::SCALE] {
+            if store.sections().find(name, Kind::Column).is_some() {
+                self.every::<f64>(name, "0 or a finite number", |_, v| {
+                    v.is_finite() && (v >= 0.0 || name == names::SCALE)
+                });
+            }
+        }
         let mut counts = vec![0u64; sources];
         source.iter().for_each(|&s| counts.get_mut(usize::from(s)).into_iter().for_each(|count| *count += 1));
         self.every::<u64>(names::SOURCE_RECORDS, "the number of its records", |row, v| counts[row] == v);

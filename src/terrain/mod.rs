@@ -19,6 +19,9 @@
 //! # Ok::<(), hypso::Error>(())
 //! ```
 
+/// Heights that the Earth has, metres: from -10,935 m (Challenger Deep) to 8,849 m (Mount Everest), with some room.
+pub const EARTH: std::ops::RangeInclusive<f32> = -11_000.0..=9_000.0;
+
 mod blend;
 mod codec;
 mod distance;

@@ -5,7 +5,7 @@ use super::web_mercator;
 /// An axis-aligned box, normally in EPSG:3857 metres.
 ///
 /// Two boxes *overlap* when they share area; boxes that only touch do not.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Bounds {
     /// Western edge.
     pub min_x: f64,

@@ -81,11 +81,17 @@ fn names(store: &Store) -> Result<Vec<String>> {
 struct States {
     crs: Vec<String>,
     sources: Vec<String>,
+    /// What is done to the values of each source, as JSON; empty where nothing is.
+    adjusted: Vec<String>,
 }
 
 impl States {
     fn new(store: &Store) -> Result<Self> {
-        Ok(Self { crs: store.crs_names()?, sources: names(store)? })
+        let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
+        let adjusted = |name: &String| metadata.get("adjust").and_then(|all| all.get(name)).map(ToString::to_string);
+        let sources = names(store)?;
+        let adjusted = sources.iter().map(|name| adjusted(name).unwrap_or_default()).collect();
+        Ok(Self { crs: store.crs_names()?, sources, adjusted })
     }
 
     fn of(&self, record: &RecordRef<'_>) -> u64 {
@@ -100,6 +106,18 @@ impl States {
         {
             sum.update(&number.to_le_bytes());
         }
+        // What most records have not adds nothing, so that their checksums are those of earlier versions.
+        for (kind, number) in [
+            (1, record.parts().unwrap_or(0)),
+            (2, u64::from(record.band())),
+            (3, record.unit().to_bits()),
+            (4, record.scale().to_bits()),
+        ] {
+            if number != 0 {
+                sum.update(&[kind]);
+                sum.update(&number.to_le_bytes());
+            }
+        }
         let text = |list: &[String], at: usize| list.get(at).map_or(String::new(), Clone::clone);
         for part in
             [text(&self.crs, record.crs_index() as usize), text(&self.sources, usize::from(record.source_index()))]
@@ -107,6 +125,7 @@ impl States {
             sum.update(part.as_bytes());
             sum.update(&[0]);
         }
+        sum.update(text(&self.adjusted, usize::from(record.source_index())).as_bytes());
         sum.digest()
     }
 }

@@ -14,8 +14,8 @@ pub(super) struct UsedRecords {
     words: Vec<u64>,
     /// By row; 0 for those that were not read.
     stamps: Vec<u64>,
-    /// The files of records that have several.
-    files: HashMap<RowId, Vec<PathBuf>>,
+    /// The further files of records that have some.
+    further: HashMap<RowId, Vec<PathBuf>>,
     /// One that two units read in two states.
     torn: Option<RowId>,
 }
@@ -39,8 +39,8 @@ impl UsedRecords {
                 self.torn = Some(read.row);
             }
             *stamp = read.stamp;
-            if !read.files.is_empty() {
-                self.files.insert(read.row, read.files.clone());
+            if !read.further.is_empty() {
+                self.further.insert(read.row, read.further.clone());
             }
         }
     }
@@ -62,8 +62,8 @@ impl UsedRecords {
             if row % 1024 == 0 && progress.interrupted() {
                 return Err(Error::Interrupted);
             }
-            let files = self.files.get(&row).cloned().unwrap_or_default();
-            ReadRecord { row, stamp, files }.check(store)?;
+            let further = self.further.get(&row).cloned().unwrap_or_default();
+            ReadRecord { row, stamp, further }.check(store)?;
         }
         Ok(())
     }
@@ -86,7 +86,7 @@ mod tests {
     fn a_record_that_was_read_in_two_states_is_known() {
         let mut used = UsedRecords::new(10);
         let unit = |stamp| {
-            let read = vec![ReadRecord { row: 3, stamp, files: Vec::new() }];
+            let read = vec![ReadRecord { row: 3, stamp, further: Vec::new() }];
             UnitReport { read, ..UnitReport::default() }
         };
         used.add(&unit(7));

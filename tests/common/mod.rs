@@ -43,6 +43,7 @@ pub fn catalogue(count: usize, seed: u64) -> (Vec<SourceInput>, Vec<RecordInput>
             data_type: [DataType::F32, DataType::I16, DataType::Unknown][which],
             file_size: 1000 + i as u64,
             modified_ns: 1_700_000_000_000_000_000 + i as i64,
+            ..RecordInput::default()
         });
     }
     (names.iter().map(|n| source(n)).collect(), records)
@@ -94,6 +95,7 @@ pub fn two_records() -> (Vec<SourceInput>, Vec<RecordInput>) {
         data_type: DataType::F32,
         file_size: 4_194_816,
         modified_ns: 1_700_000_000_000_000_000,
+        ..RecordInput::default()
     };
     (
         vec![source("fine", "/data/fine"), source("coarse", "/data/coarse")],

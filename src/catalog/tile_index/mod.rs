@@ -21,6 +21,7 @@ use super::{Reason, SECOND, SourceSpec};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::Adjustment;
+use crate::raster::parts::Folders;
 use crate::store::{DataType, RecordInput, SourceInput};
 use crate::tile::Bounds;
 
@@ -41,6 +42,8 @@ struct Named {
     licence: String,
     vertical_datum: String,
     adjustment: Adjustment,
+    /// Its files differ in band, unit or scale, so that these stand with the records alone.
+    mixed: bool,
 }
 
 /// A feature of an index.
@@ -64,6 +67,9 @@ struct Header {
     data_type: DataType,
     file_size: u64,
     modified_ns: i64,
+    parts: u64,
+    /// Band, unit and scale.
+    values: Adjustment,
 }
 
 /// One source of an index.
@@ -155,6 +161,7 @@ impl<'a> Placed<'a> {
         };
         let mut part = Part { source, adjustment: self.adjustment, rejected: self.rejected, ..Part::default() };
         let (mut seen, mut opened) = (HashSet::new(), HashSet::new());
+        let mut folders = Folders::default();
         for (path, header) in self.files {
             if !seen.insert(path.clone()) {
                 let problem = format!("names {path:?} twice");
@@ -165,11 +172,21 @@ impl<'a> Placed<'a> {
                 )
                 .with_path(index));
             }
-            match fingerprint(&part.source.root.join(&path)) {
+            let file = part.source.root.join(&path);
+            // What is wrong with a VRT is said when it is opened.
+            let parts = folders.digest(&file).unwrap_or(0);
+            match fingerprint(&file) {
                 Err((reason, detail)) => part.rejected.push((path, reason, detail)),
-                Ok(now) => match header.filter(|h| (h.file_size, h.modified_ns) == now) {
+                Ok(now) => match header.filter(|h| ((h.file_size, h.modified_ns), h.parts) == (now, parts)) {
                     Some(header) => part.records.push(header.record(number, path)),
                     None => {
+                        let values = |a: &Adjustment| (a.band, a.unit.to_bits(), a.scale.to_bits());
+                        if header.is_some_and(|h| values(&h.values) != values(&part.adjustment)) {
+                            let problem =
+                                format!("has a band, unit or scale of its own for {path:?}, which has changed since");
+                            let remedy = "export the index again from a store that is up to date";
+                            return Err(Error::invalid("index", problem, remedy).with_path(index));
+                        }
                         // A raster across the 180th meridian has two parts, and is opened once.
                         let file = path.strip_prefix(SECOND).unwrap_or(&path).to_string();
                         if opened.insert(file.clone()) {
@@ -197,6 +214,10 @@ impl Header {
             data_type: self.data_type,
             file_size: self.file_size,
             modified_ns: self.modified_ns,
+            parts: self.parts,
+            band: self.values.band,
+            unit: self.values.unit,
+            scale: self.values.scale,
         }
     }
 }
@@ -210,7 +231,7 @@ fn with_sources<'a>(index: &'a Index, folder: &Path) -> Result<Option<Vec<Placed
     let mut parts: Vec<Placed> = index
         .sources
         .iter()
-        .map(|s| Placed { source: s.input(), adjustment: s.adjustment.clone(), ..Placed::default() })
+        .map(|s| Placed { source: s.input(), adjustment: s.adjustment(), ..Placed::default() })
         .collect();
     for entry in &index.entries {
         let Some((source, path)) = &entry.identity else { return Ok(None) };
@@ -244,6 +265,17 @@ fn with_sources<'a>(index: &'a Index, folder: &Path) -> Result<Option<Vec<Placed
 }
 
 impl Named {
+    /// Band, unit and scale.
+    fn values(&self) -> Adjustment {
+        Adjustment { offset: 0.0, nodata: Vec::new(), ..self.adjustment.clone() }
+    }
+
+    /// What is done to the values of all its files.
+    fn adjustment(&self) -> Adjustment {
+        let Adjustment { offset, nodata, .. } = self.adjustment.clone();
+        if self.mixed { Adjustment { offset, nodata, ..Adjustment::default() } } else { self.adjustment.clone() }
+    }
+
     fn input(&self) -> SourceInput {
         SourceInput {
             name: self.name.clone(),

@@ -8,7 +8,7 @@ use ::gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 
 use super::{Entry, Header, Index, Named};
 use crate::error::{Error, Result};
-use crate::export::columns::{COLUMNS, LOCATION, MORE_NODATA, OFFSET, values_of};
+use crate::export::columns::{BAND, COLUMNS, LOCATION, MORE_NODATA, OFFSET, PARTS, SCALE, UNIT, values_of};
 use crate::progress::Progress;
 use crate::raster::Adjustment;
 use crate::raster::gdal::{failed, prepare};
@@ -47,6 +47,9 @@ pub(super) fn read(path: &Path, progress: &dyn Progress) -> Result<Index> {
             let number = *numbers.entry(name.clone()).or_insert(new);
             if number == new {
                 index.sources.push(of.source(name).map_err(|e| e.with_path(path))?);
+            } else if of.values() != index.sources[number].values() {
+                // Files of one source that are read in different ways; each record then says its own.
+                index.sources[number].mixed = true;
             }
             Ok::<_, Error>((number, below))
         });
@@ -126,13 +129,28 @@ impl Fields<'_> {
             return Err(Error::invalid("index", problem, "export it again"));
         };
         Ok(Named {
-            adjustment: Adjustment { offset, nodata },
+            adjustment: Adjustment { offset, nodata, ..self.values() },
+            mixed: false,
             name,
             priority: self.integer("priority").unwrap_or(i64::MAX),
             attribution: text("attribution"),
             licence: text("licence"),
             vertical_datum: text("vertical_datum"),
         })
+    }
+
+    /// How the values of the raster are to be read.
+    fn values(&self) -> Adjustment {
+        let real = |name| self.columns.places.get(name).and_then(|&at| self.feature.field_as_double(at).ok().flatten());
+        let number = |name| real(name).filter(|v: &f64| v.is_finite()).unwrap_or(0.0);
+        let band = self.integer(BAND).and_then(|b| u32::try_from(b).ok()).unwrap_or(0);
+        Adjustment { band, unit: number(UNIT).max(0.0), scale: number(SCALE), ..Adjustment::default() }
+    }
+
+    /// What tells the raster's further files from others; `None` where the index does not say, or says nothing that can be read.
+    fn parts(&self) -> Option<u64> {
+        self.columns.places.get(PARTS)?;
+        self.text(PARTS).map_or(Some(0), |text| u64::from_str_radix(&text, 16).ok())
     }
 
     /// What the header said, where all of it is there and possible.
@@ -161,6 +179,8 @@ impl Fields<'_> {
             data_type: DataType::ALL.into_iter().find(|t| t.name() == data_type)?,
             file_size: self.integer("file_size").and_then(|v| u64::try_from(v).ok())?,
             modified_ns: self.integer("modified_ns")?,
+            parts: self.parts().unwrap_or(0),
+            values: self.values(),
         };
         Some(header).filter(|h| inside && h.pixel_size.is_finite() && h.pixel_size > 0.0)
     }

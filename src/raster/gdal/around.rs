@@ -1,38 +1,16 @@
 //! Which coordinate systems go around the world, asked of PROJ.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 
 use super::{said, spatial_ref, transform};
 use crate::error::Result;
 use crate::raster::turn::{Around, LATITUDE, around};
 
-/// Coordinate systems that are remembered on a thread.
-const MOST: usize = 256;
-
-thread_local! {
-    /// What was found so far, by definition.
-    static KNOWN: RefCell<HashMap<String, Option<Around>>> = RefCell::new(HashMap::new());
-}
-
 /// How a coordinate system goes around the world; `None` where it does not. `definition` is its code or its WKT. Costs some milliseconds
 /// for the first raster of a thread in each projected CRS.
 pub(super) fn of(crs: &SpatialRef, definition: &str) -> Option<Around> {
-    let known = KNOWN.with(|known| known.borrow().get(definition).copied());
-    if let Some(found) = known {
-        return found;
-    }
     let found = if crs.is_geographic() { Some(geographic(crs, definition)) } else { projected(definition) };
     said();
-    KNOWN.with(|known| {
-        let mut known = known.borrow_mut();
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(definition.to_owned(), found);
-    });
     found
 }
 

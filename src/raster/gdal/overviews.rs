@@ -10,7 +10,7 @@ use ::gdal::{Dataset, DatasetOptions};
 use super::{GdalRaster, failed};
 use crate::error::Result;
 use crate::raster::kernel::Kernel;
-use crate::raster::{Cells, Raster, Resampling, State, Window, warp};
+use crate::raster::{Adjustment, Cells, Raster, Resampling, State, Window, warp};
 
 /// Places along each side where an overview is looked at.
 const PLACES: usize = 3;
@@ -23,18 +23,23 @@ const MOST: f64 = 128.0;
 
 impl GdalRaster {
     /// The coarsest overview whose cells are at most `most` cells of the raster wide and high and hold their means; `None` where the file
-    /// has none that is known to. Values are those of the file: adjust it as the raster was.
+    /// has none that is known to.
     ///
     /// Costs the reading of nine places of `8 * most` cells a side at most.
     ///
     /// # Errors
     /// Where the file can't be read.
-    pub fn open_means(path: impl AsRef<Path>, assume_crs: Option<&str>, most: f64) -> Result<Option<Self>> {
+    pub fn open_means(
+        path: impl AsRef<Path>,
+        assume_crs: Option<&str>,
+        by: &Adjustment,
+        most: f64,
+    ) -> Result<Option<Self>> {
         let path = path.as_ref();
-        let mut raster = Self::open(path, assume_crs)?;
+        let mut raster = Self::open_adjusted(path, assume_crs, by)?;
         let mut levels = Vec::new();
         {
-            let band = raster.dataset.rasterband(1).map_err(failed(path, "can't open band 1"))?;
+            let band = raster.dataset.rasterband(raster.band).map_err(failed(path, "can't open a band"))?;
             for level in 0..band.overview_count().map_err(failed(path, "can't count its overviews"))? {
                 let Ok(index) = usize::try_from(level) else { continue };
                 let (width, height) = band.overview(index).map_err(failed(path, "can't open an overview"))?.size();
@@ -49,7 +54,10 @@ impl GdalRaster {
             let option = format!("OVERVIEW_LEVEL={level}");
             let options = DatasetOptions { open_options: Some(&[&option]), ..DatasetOptions::default() };
             let dataset = Dataset::open_ex(path, options).map_err(failed(path, "can't open an overview"))?;
-            let Ok(mut overview) = Self::of(dataset, path, assume_crs)? else { continue };
+            let Ok(mut overview) = Self::of(dataset, path, assume_crs, by)? else { continue };
+            // Whatever an overview says of its own cells, they are those of the raster.
+            (overview.info.data_type, overview.info.nodata) = (raster.info.data_type, raster.info.nodata);
+            (overview.info.scale, overview.info.offset) = (raster.info.scale, raster.info.offset);
             if holds_means(&mut raster, &mut overview)? {
                 return Ok(Some(overview));
             }

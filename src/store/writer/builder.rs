@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Parameters;
 use super::entry::{self, Numbers};
-use super::rows::{self, Input};
+use super::rows::{self, Filled, Input};
 use super::sort::Sorter;
 use crate::error::{Error, Result};
 use crate::index::grid;
@@ -33,6 +33,7 @@ pub struct Builder<'a> {
     source_of: Vec<u16>,
     last_path: String,
     ordered: bool,
+    filled: Filled,
 }
 
 /// Bytes of the sort buffer.
@@ -69,6 +70,7 @@ impl<'a> Builder<'a> {
             source_of: Vec::new(),
             last_path: String::new(),
             ordered: true,
+            filled: Filled::default(),
         })
     }
 
@@ -140,6 +142,7 @@ impl<'a> Builder<'a> {
         };
         self.pixel_sizes.push(record.pixel_size);
         self.source_of.push(source);
+        self.filled.add(record);
         let numbers = Numbers::new(record, crs, arrival);
         let key = grid::hilbert_of(&record.bounds);
         self.sorter.push(key, [bytemuck::bytes_of(&numbers), record.path.as_bytes()])
@@ -152,8 +155,8 @@ impl<'a> Builder<'a> {
     pub fn finish<W: Write + Seek>(mut self, out: W) -> Result<W> {
         self.sorter.finish()?;
         let ranks = self.ranks()?;
-        let Self { sources, parameters, progress, sorter, crs, .. } = self;
-        rows::write(out, Input { sources, parameters, progress, entries: sorter, crs, ranks })
+        let Self { sources, parameters, progress, sorter, crs, filled, .. } = self;
+        rows::write(out, Input { sources, parameters, progress, entries: sorter, crs, ranks, filled })
     }
 
     /// The rank of each record by arrival: its position in the order (source, class of the pixel size, path).

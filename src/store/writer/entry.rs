@@ -16,6 +16,9 @@ pub(super) struct Numbers {
     pub(super) nodata: f64,
     pub(super) modified_ns: i64,
     pub(super) file_size: u64,
+    pub(super) parts: u64,
+    pub(super) unit: f64,
+    pub(super) scale: f64,
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) crs: u32,
@@ -24,7 +27,7 @@ pub(super) struct Numbers {
     pub(super) source: u16,
     pub(super) nodata_set: u8,
     pub(super) data_type: u8,
-    padding: u32,
+    pub(super) band: u32,
 }
 
 const LENGTH: usize = size_of::<Numbers>();
@@ -45,7 +48,10 @@ impl Numbers {
             source: record.source as u16,
             nodata_set: u8::from(record.nodata.is_some()),
             data_type: record.data_type as u8,
-            padding: 0,
+            parts: record.parts,
+            band: record.band,
+            unit: record.unit,
+            scale: record.scale,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::format::{ContainerWriter, ElementType, Kind, RawSection};
 use crate::index::{id, rtree};
 use crate::progress::Progress;
-use crate::store::{SourceInput, names, tile_lists};
+use crate::store::{RecordInput, SourceInput, names, tile_lists};
 use crate::tile::{Bounds, web_mercator};
 
 /// Room in the section table; the first page holds as many.
@@ -28,6 +28,26 @@ pub(super) struct Input<'a> {
     pub(super) crs: HashMap<String, u32>,
     /// Ranks by arrival.
     pub(super) ranks: Vec<u32>,
+    /// Which of the columns that may be left out hold a value.
+    pub(super) filled: Filled,
+}
+
+/// Which of the columns that a store may leave out hold a value other than 0.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Filled {
+    parts: bool,
+    band: bool,
+    unit: bool,
+    scale: bool,
+}
+
+impl Filled {
+    pub(super) fn add(&mut self, record: &RecordInput) {
+        self.parts |= record.parts != 0;
+        self.band |= record.band != 0;
+        self.unit |= record.unit != 0.0;
+        self.scale |= record.scale != 0.0;
+    }
 }
 
 /// What the indices are made from.
@@ -79,13 +99,23 @@ impl Column {
         o.begin_raw(name, Kind::Column, T::TYPE, 0, rows as u64).map(Self)
     }
 
+    /// A column that is left out where no record has a value for it.
+    fn optional<T: Element, W: Write + Seek>(
+        o: &mut ContainerWriter<W>,
+        name: &str,
+        rows: usize,
+        filled: bool,
+    ) -> Result<Option<Self>> {
+        filled.then(|| Self::begin::<T, W>(o, name, rows)).transpose()
+    }
+
     fn push<T: Element, W: Write + Seek>(&mut self, o: &mut ContainerWriter<W>, value: T) -> Result<()> {
         o.append(&mut self.0, bytemuck::bytes_of(&value))
     }
 }
 
 fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>) -> Result<Kept> {
-    let Input { sources, parameters, progress, entries, crs, ranks } = input;
+    let Input { sources, parameters, progress, entries, crs, ranks, filled } = input;
     let n = ranks.len();
     let mut edges = [names::MIN_X, names::MIN_Y, names::MAX_X, names::MAX_Y]
         .into_iter()
@@ -106,6 +136,10 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
     let mut data_type = Column::begin::<u8, W>(o, names::DATA_TYPE, n)?;
     let mut file_size = Column::begin::<u64, W>(o, names::FILE_SIZE, n)?;
     let mut modified = Column::begin::<i64, W>(o, names::MODIFIED, n)?;
+    let mut parts = Column::optional::<u64, W>(o, names::PARTS, n, filled.parts)?;
+    let mut band = Column::optional::<u32, W>(o, names::BAND, n, filled.band)?;
+    let mut unit = Column::optional::<f64, W>(o, names::UNIT, n, filled.unit)?;
+    let mut scale = Column::optional::<f64, W>(o, names::SCALE, n, filled.scale)?;
     let mut path_offsets = o.begin_raw(names::PATH, Kind::Offsets, ElementType::U64, 0, n as u64 + 1)?;
     let mut paths = o.begin_bytes(names::PATH, true)?;
     let mut kept = Kept { source_records: vec![0; sources.len()], ..Kept::default() };
@@ -147,6 +181,10 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
         data_type.push(o, r.data_type)?;
         file_size.push(o, r.file_size)?;
         modified.push(o, r.modified_ns)?;
+        parts.iter_mut().try_for_each(|column| column.push(o, r.parts))?;
+        band.iter_mut().try_for_each(|column| column.push(o, r.band))?;
+        unit.iter_mut().try_for_each(|column| column.push(o, r.unit))?;
+        scale.iter_mut().try_for_each(|column| column.push(o, r.scale))?;
         path_end += path.len() as u64;
         o.append(&mut path_offsets, &path_end.to_le_bytes())?;
         o.append_bytes(&mut paths, path)?;
@@ -167,8 +205,9 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
     for column in edges {
         o.end_raw(column.0)?;
     }
+    let optional = [parts, band, unit, scale].into_iter().flatten();
     let rest = [rank, native, id, pixel_size, width, height, source, priority, crs_number];
-    for column in rest.into_iter().chain([nodata, nodata_set, data_type, file_size, modified]) {
+    for column in rest.into_iter().chain([nodata, nodata_set, data_type, file_size, modified]).chain(optional) {
         o.end_raw(column.0)?;
     }
     o.end_raw(path_offsets)?;

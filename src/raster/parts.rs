@@ -1,0 +1,270 @@
+//! The files that a raster consists of besides its own: sources of a VRT, masks, world files, headers, what GDAL keeps aside.
+//!
+//! A change of any of them changes pixels or their place, so a record keeps a digest of them. It is made from names, sizes and
+//! times alone, by rules that depend on no version of GDAL, and opens no raster:
+//!
+//! - sidecars of the raster: `a.tif.msk`, `a.tif.aux.xml`, `a.tfw`, `a.hdr`, `a.prj` and their like. Of `.aux.xml` what counts is
+//!   its content without statistics and histograms, which GDAL writes by itself and which change no pixel. Overviews
+//!   do not count, since runs read none;
+//! - what a VRT refers to, with the sidecars of each, and so on through VRTs of VRTs. Where a VRT resamples its
+//!   sources, their overviews count, because GDAL then reads them;
+//! - all files of formats that lie in several (`.adf`, `.ddf`).
+
+mod aux;
+mod vrt;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::UNIX_EPOCH;
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+/// Why the files of a raster can't be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// `by` refers to a file that is not there.
+    Missing {
+        /// The file that is not there.
+        file: PathBuf,
+        /// The VRT that names it.
+        by: PathBuf,
+    },
+    /// A VRT that refers to itself, maybe through others.
+    Itself(PathBuf),
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing { file, by } => {
+                write!(f, "{} refers to {}, which is not there", by.display(), file.display())
+            }
+            Self::Itself(file) => write!(f, "{} refers to itself", file.display()),
+        }
+    }
+}
+
+/// Names of files by folder, each listed once: a look at the sidecars of a raster then costs no call of the system.
+///
+/// What appears in a folder after it was listed is not seen. Make a new one for each pass over files.
+#[derive(Debug, Default)]
+pub struct Folders {
+    names: HashMap<PathBuf, Rc<Vec<String>>>,
+}
+
+/// VRTs within VRTs; deeper ones are taken for a circle.
+const DEEPEST: usize = 50;
+
+/// What of a file counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fact {
+    Facts(u64, i64),
+    Content(u64),
+    Elsewhere,
+}
+
+/// The files that were found, by name.
+type Found = BTreeMap<String, Fact>;
+
+impl Folders {
+    /// A number that changes when one of the raster's further files does; 0 where it has none.
+    ///
+    /// Costs a look (size and time) at each of them, the reading of `.aux.xml` files and VRTs, and a listing of their folders.
+    ///
+    /// # Errors
+    /// Where a VRT refers to a file that is not there, or to itself.
+    pub fn digest(&mut self, path: &Path) -> Result<u64, Broken> {
+        let mut found = Found::new();
+        self.collect(path, path.parent().unwrap_or(Path::new("")), false, &mut Vec::new(), &mut found)?;
+        if found.is_empty() {
+            return Ok(0);
+        }
+        let mut sum = Xxh3Default::new();
+        for (name, fact) in found {
+            sum.update(name.as_bytes());
+            let numbers = match fact {
+                Fact::Facts(size, time) => [1, size, time as u64],
+                Fact::Content(digest) => [2, digest, 0],
+                Fact::Elsewhere => [3, 0, 0],
+            };
+            numbers.iter().for_each(|n| sum.update(&n.to_le_bytes()));
+        }
+        Ok(sum.digest().max(1))
+    }
+
+    /// The raster's further files whose size and time count in [`digest`](Self::digest), in the order of their names.
+    ///
+    /// # Errors
+    /// As [`digest`](Self::digest).
+    pub fn further(&mut self, path: &Path) -> Result<Vec<PathBuf>, Broken> {
+        let base = path.parent().unwrap_or(Path::new(""));
+        let mut found = Found::new();
+        self.collect(path, base, false, &mut Vec::new(), &mut found)?;
+        Ok(found.iter().filter(|(_, fact)| matches!(fact, Fact::Facts(..))).map(|(name, _)| base.join(name)).collect())
+    }
+
+    /// Adds the further files of `path`. `above` are the VRTs that led here.
+    fn collect(
+        &mut self,
+        path: &Path,
+        base: &Path,
+        resampled: bool,
+        above: &mut Vec<PathBuf>,
+        found: &mut Found,
+    ) -> Result<(), Broken> {
+        for side in self.sidecars(path, resampled) {
+            if let Some(fact) = fact_of(&side) {
+                found.insert(name_in(base, &side), fact);
+            }
+        }
+        if !vrt::is_one(path) {
+            return Ok(());
+        }
+        let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        if above.contains(&place) || above.len() > DEEPEST {
+            return Err(Broken::Itself(path.to_path_buf()));
+        }
+        above.push(place);
+        let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
+        let references = vrt::references(&text, path.parent().unwrap_or(Path::new("")));
+        for file in references.files {
+            let name = name_in(base, &file);
+            if found.contains_key(&name) {
+                if file.canonicalize().is_ok_and(|f| above.contains(&f)) {
+                    return Err(Broken::Itself(file));
+                }
+                continue;
+            }
+            let Some(fact) = fact_of(&file) else {
+                return Err(Broken::Missing { file, by: path.to_path_buf() });
+            };
+            found.insert(name, fact);
+            self.collect(&file, base, references.resampled, above, found)?;
+        }
+        found.extend(references.elsewhere.into_iter().map(|name| (name, Fact::Elsewhere)));
+        above.pop();
+        Ok(())
+    }
+
+    /// The sidecars of a raster that are there.
+    fn sidecars(&mut self, path: &Path, resampled: bool) -> Vec<PathBuf> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
+            return Vec::new();
+        };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let names = self.names(folder);
+        let name = name.to_lowercase();
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+        let mut out = Vec::new();
+        // Names are sorted without regard to case; those that begin with the stem lie together.
+        let start = names.partition_point(|n| n.to_lowercase().as_str() < stem);
+        for other in names[start..].iter().take_while(|n| n.to_lowercase().starts_with(stem)) {
+            let lower = other.to_lowercase();
+            if lower != name && (belongs(&lower, &name, stem, extension) || (resampled && is_overview(&lower, &name))) {
+                out.push(folder.join(other));
+            }
+        }
+        // Formats of which one file names a folder, or a part of it.
+        let together = |other: &str| match extension {
+            "adf" => other.ends_with(".adf"),
+            "ddf" => other.ends_with(".ddf") && other.get(..4) == name.get(..4),
+            _ => false,
+        };
+        if matches!(extension, "adf" | "ddf") {
+            let all = names.iter().filter(|n| n.to_lowercase() != name && together(&n.to_lowercase()));
+            out.extend(all.map(|n| folder.join(n)));
+        }
+        out
+    }
+
+    fn names(&mut self, folder: &Path) -> Rc<Vec<String>> {
+        if let Some(names) = self.names.get(folder) {
+            return Rc::clone(names);
+        }
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
+        names.sort_by_cached_key(|n| n.to_lowercase());
+        let names = Rc::new(names);
+        self.names.insert(folder.to_path_buf(), Rc::clone(&names));
+        names
+    }
+}
+
+/// True where a file of this name is a sidecar of the raster `name`, which is `stem.extension`; all in lower case.
+fn belongs(other: &str, name: &str, stem: &str, extension: &str) -> bool {
+    if matches!(other.strip_prefix(name), Some(".msk" | ".aux.xml" | ".aux" | ".hdr" | ".msk.aux.xml")) {
+        return true;
+    }
+    let Some(rest) = other.strip_prefix(stem).and_then(|r| r.strip_prefix('.')) else {
+        // A header whose raster has no extension: ERS.
+        return extension == "ers" && other == stem;
+    };
+    let world = |rest: &str| {
+        let letters: Vec<char> = extension.chars().collect();
+        let short = letters.first().zip(letters.last()).map(|(a, b)| format!("{a}{b}w"));
+        rest == "wld" || rest.strip_suffix('w') == Some(extension) || short.is_some_and(|s| s == rest)
+    };
+    let own: &[&str] = match extension {
+        "rst" => &["rdc"],
+        "sdat" => &["sgrd", "mgrd"],
+        "mrf" => &["idx", "lrc", "ppg", "pjg", "til", "lerc", "tif"],
+        "lbl" | "pds" => &["img", "dat", "cub"],
+        _ => &[],
+    };
+    matches!(rest, "prj" | "hdr" | "aux" | "tab" | "ige")
+        || own.contains(&rest)
+        || (!extension.is_empty() && world(rest))
+}
+
+/// True where a file of this name holds overviews of the raster `name`.
+fn is_overview(other: &str, name: &str) -> bool {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    other.strip_prefix(name) == Some(".ovr") || other.strip_prefix(stem) == Some(".rrd")
+}
+
+/// What of a file counts; `None` where it is not there, or holds nothing that does.
+fn fact_of(path: &Path) -> Option<Fact> {
+    let facts = std::fs::metadata(path).ok()?;
+    let is_aux = path.to_str().is_some_and(|p| p.to_lowercase().ends_with(".aux.xml"));
+    if is_aux && facts.len() <= aux::LONGEST {
+        return match std::fs::read_to_string(path).ok().as_deref().and_then(aux::digest) {
+            Some(0) => None,
+            Some(digest) => Some(Fact::Content(digest)),
+            None => Some(facts_of(&facts)),
+        };
+    }
+    Some(facts_of(&facts))
+}
+
+fn facts_of(facts: &std::fs::Metadata) -> Fact {
+    let modified = facts.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    Fact::Facts(facts.len(), modified.map_or(0, |d| d.as_nanos() as i64))
+}
+
+/// The name of a file as seen from the raster's folder, so that a folder may be moved.
+fn name_in(base: &Path, file: &Path) -> String {
+    file.strip_prefix(base).unwrap_or(file).to_string_lossy().into_owned()
+}
+
+/// What a VRT is made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Files whose values come through as they are.
+    pub files: Vec<PathBuf>,
+    /// True where cells of the sources are not taken one by one.
+    pub resampled: bool,
+}
+
+/// What a VRT is made from, with the first `most` of its files; nothing for any other file.
+#[must_use]
+pub fn sources_of(path: &Path, most: usize) -> Sources {
+    let text = if vrt::is_one(path) { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    let found = vrt::references(&text, path.parent().unwrap_or(Path::new("")));
+    let mut out = Sources { files: found.unchanged, resampled: found.resampled };
+    out.files.truncate(most);
+    out
+}
+
+#[cfg(test)]
+mod tests;

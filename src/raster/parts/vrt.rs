@@ -1,0 +1,132 @@
+//! What a VRT refers to.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use roxmltree::{Document, Node};
+
+/// What a VRT names.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct References {
+    /// Files, in the order of the text, each once.
+    pub(super) files: Vec<PathBuf>,
+    /// Those of them whose values come through as they are.
+    pub(super) unchanged: Vec<PathBuf>,
+    /// What does not lie on a disk of this machine, or in no way that we know.
+    pub(super) elsewhere: Vec<String>,
+    /// True where sources are read at another resolution than their own.
+    pub(super) resampled: bool,
+}
+
+/// True for a VRT by its name; where the name says nothing, by its first bytes.
+pub(super) fn is_one(path: &Path) -> bool {
+    match path.extension().map(|e| e.to_string_lossy().to_lowercase()).as_deref() {
+        Some("vrt") => true,
+        Some("xml") | None => {
+            let mut start = Vec::new();
+            let read = std::fs::File::open(path).and_then(|f| f.take(256).read_to_end(&mut start));
+            read.is_ok()
+                && String::from_utf8_lossy(&start)
+                    .trim_start_matches('\u{feff}')
+                    .trim_start()
+                    .starts_with("<VRTDataset")
+        }
+        Some(_) => false,
+    }
+}
+
+/// What the text of a VRT in `folder` refers to; nothing where it is no XML, which GDAL then says.
+pub(super) fn references(text: &str, folder: &Path) -> References {
+    let mut out = References::default();
+    if let Ok(document) = Document::parse(text.trim_start_matches('\u{feff}')) {
+        for node in document.descendants().filter(Node::is_element) {
+            match node.tag_name().name() {
+                "SourceFilename" | "SourceDataset" if !node.ancestors().any(|a| a.has_tag_name("Overview")) => {
+                    add(&mut out, node, folder);
+                }
+                "GDALWarpOptions" => out.resampled = true,
+                "SrcRect" => out.resampled |= differs(node),
+                _ => {}
+            }
+        }
+    }
+    out
+}
+
+/// True where the source's window and the VRT's have different sizes.
+fn differs(source: Node<'_, '_>) -> bool {
+    let target = source.parent().and_then(|p| p.children().find(|c| c.has_tag_name("DstRect")));
+    let size = |node: Node<'_, '_>, key: &str| node.attribute(key).and_then(|v| v.parse::<f64>().ok());
+    target.is_some_and(|t| ["xSize", "ySize"].iter().any(|key| size(source, key) != size(t, key)))
+}
+
+fn add(out: &mut References, node: Node<'_, '_>, folder: &Path) {
+    let text = node.text().unwrap_or("").trim();
+    if text.is_empty() {
+        return;
+    }
+    if text.starts_with("<VRTDataset") {
+        let inner = references(text, folder);
+        inner.files.into_iter().for_each(|f| push(&mut out.files, f));
+        inner.unchanged.into_iter().for_each(|f| push(&mut out.unchanged, f));
+        out.elsewhere.extend(inner.elsewhere);
+        out.resampled |= inner.resampled;
+        return;
+    }
+    let flag = node.attributes().find(|a| a.name().eq_ignore_ascii_case("relativeToVRT"));
+    let base = if flag.is_some_and(|a| a.value() == "1") { folder } else { Path::new("") };
+    match file_of(text, base) {
+        Some(file) => {
+            if unchanged(node) {
+                push(&mut out.unchanged, file.clone());
+            }
+            push(&mut out.files, file);
+        }
+        None => out.elsewhere.push(text.to_string()),
+    }
+}
+
+fn push(files: &mut Vec<PathBuf>, file: PathBuf) {
+    // Bands and neighbours name the same file one after the other.
+    if files.last() != Some(&file) && !(files.len() < 64 && files.contains(&file)) {
+        files.push(file);
+    }
+}
+
+/// True where the VRT does nothing to the values of this source.
+fn unchanged(node: Node<'_, '_>) -> bool {
+    let source = node.parent();
+    let changes = |n: Node<'_, '_>| {
+        matches!(
+            n.tag_name().name(),
+            "ScaleRatio" | "ScaleOffset" | "LUT" | "Exponent" | "Kernel" | "ColorTableComponent"
+        )
+    };
+    let derived = node.ancestors().any(|a| a.children().any(|c| c.has_tag_name("PixelFunctionType")));
+    !derived && source.is_none_or(|s| !s.children().any(changes))
+}
+
+/// The file on a disk of this machine that a name of GDAL's stands for.
+fn file_of(name: &str, base: &Path) -> Option<PathBuf> {
+    if name.contains("://") {
+        return None;
+    }
+    if let Some(rest) = name.strip_prefix("/vsi") {
+        // `/vsizip/a.zip/b.tif`: the archive is the file.
+        let inner = rest.split_once('/')?.1.trim_start_matches('{');
+        return Path::new(inner).ancestors().find(|p| p.is_file()).map(Path::to_path_buf);
+    }
+    if let Some((driver, rest)) = name.split_once(':')
+        && driver.len() > 1
+        && driver.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    {
+        // `NETCDF:"a.nc":z` and its like.
+        let inner = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split('"').next()?,
+            None => rest.rsplit_once(':').map_or(rest, |(file, _)| file),
+        };
+        let file = base.join(inner);
+        return file.is_file().then_some(file);
+    }
+    Some(base.join(name))
+}
