@@ -85,6 +85,7 @@ impl Drop for AtomicFile {
 /// Where the target is a folder or its folder is missing.
 pub fn temporary_beside(target: &Path) -> Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
+    crate::local::output(target)?;
     if target.is_dir() {
         return Err(
             Error::invalid("output", "is a folder, a file was expected", "name the file to write").with_path(target)

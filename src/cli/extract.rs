@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::archives::{self, OutputArgs, PartArgs, refuse_input_as_output, report};
+use super::archives::{InputArgs, OutputArgs, PartArgs, refuse_input_as_output, report};
 use super::progress::{self, Terminal};
 use super::{Outcome, exit, usage};
 use crate::archive;
@@ -21,6 +21,8 @@ pub struct Args {
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]
+    read: InputArgs,
+    #[command(flatten)]
     part: PartArgs,
     #[command(flatten)]
     out: OutputArgs,
@@ -35,9 +37,10 @@ pub fn run(args: &Args) -> Outcome {
         );
     }
     let selection = args.part.selection()?;
-    let source = archives::open(&args.input)?;
+    let source = args.read.open(&args.input, Some(&args.output))?;
     refuse_input_as_output(&args.input, &args.output)?;
-    let sink = args.out.create(&args.output, &selection.metadata(source.as_ref())?)?;
+    let scheme = args.read.output_scheme(&[&args.input], &args.output);
+    let sink = args.out.create(&args.output, &selection.metadata(source.as_ref())?, scheme)?;
     let summary = archive::convert(source.as_ref(), sink, &selection, &Terminal::default())?;
     report(&args.output, &summary)?;
     Ok(exit::OK)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use font8x8::UnicodeFonts;
 
+use super::archives::InputArgs;
 use super::{Outcome, exit, query};
 use crate::archive::{self, TileSource};
 use crate::atomic::AtomicFile;
@@ -45,6 +46,8 @@ pub struct Args {
     /// Replace an existing picture.
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    read: InputArgs,
 }
 
 /// What is drawn: a box of whole pixels at one zoom.
@@ -61,7 +64,7 @@ pub fn run(args: &Args) -> Outcome {
     if args.output.exists() && !args.overwrite {
         return Err(Error::Exists { path: args.output.clone() }.into());
     }
-    let archive = archive::open(&args.archive)?;
+    let archive = args.read.open(&args.archive, None)?;
     let codec = codec(archive.as_ref())?;
     let frame = frame(args, archive.as_ref())?;
     let field = heights(archive.as_ref(), &codec, &frame)?;
