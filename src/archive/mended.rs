@@ -94,8 +94,11 @@ fn judge(looks: &[Look], metadata: &mut ArchiveMetadata, warnings: &mut Vec<Stri
     let packed_as = |packing: &Option<Packing>| packing.map_or("not packed", Packing::name);
     let list = packings.iter().map(packed_as).collect::<Vec<_>>().join(" and ");
     if pictures > 0 {
-        if packings != [None] {
-            warnings.push(format!("its {} tiles are packed with {list} on top; given out without", names_of(&formats)));
+        let around: Vec<&str> = packings.iter().flatten().map(|packing| packing.name()).collect();
+        if !around.is_empty() {
+            let some = if packings.contains(&None) { "some of its" } else { "its" };
+            let (names, around) = (names_of(&formats), around.join(" and "));
+            warnings.push(format!("{some} {names} tiles are packed with {around} on top; given out without"));
         } else if let Some(wrong) = declared.filter(|&c| c != Compression::None) {
             warnings.push(format!("says that its tiles have the compression {}, but they are plain", wrong.name()));
         }

@@ -1,5 +1,6 @@
 //! Several archives into one, tile by tile, in the order of tile ids.
 
+use std::path::Path;
 use std::thread;
 
 use super::convert::tell;
@@ -173,7 +174,10 @@ pub fn merge(
         }
     });
     let mut seen = Seen::new(sink.metadata_mut());
-    read_all(inputs, tiles, progress, |tile, bytes| seen.put(sink.as_mut(), tile, bytes))?;
+    let one = if let [only] = inputs { only.path() } else { Path::new("the inputs") };
+    read_all(inputs, tiles, progress, |tile, bytes| {
+        seen.put(sink.as_mut(), tile, bytes).map_err(|error| error.with_path(one))
+    })?;
     progress.end();
     tell(inputs, progress);
     let Some(first) = inputs.first() else { return sink.finish() };

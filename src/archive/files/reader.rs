@@ -65,7 +65,7 @@ impl FilesReader {
         let about_scheme = None;
         let mut reader =
             Self { path: path.to_path_buf(), scheme: used, on_duplicate, scan, metadata, warnings, about_scheme };
-        let chosen = if options.scheme.is_some() { Some("the option says") } else { said.map(|(_, file)| file) };
+        let chosen = if options.scheme.is_some() { Some("the option") } else { said.map(|(_, file)| file) };
         reader.settle_scheme(chosen)?;
         reader.warnings.extend(reader.about_scheme.clone());
         reader.warn_of_rest();
@@ -95,7 +95,7 @@ impl FilesReader {
                 let (words, name) = (other.words(), other.name());
                 let used = used.words();
                 Some(format!(
-                    "read as {used}, as {said}; but its bounds fit {words}: say --scheme {name} where that is right"
+                    "read as {used}, as {said} says; but its bounds fit {words}: say --scheme {name} where that is right"
                 ))
             }
             (Some(said), Verdict::Fits) if used != Scheme::Xyz && said.contains('.') => {

@@ -9,6 +9,7 @@
 //!
 //! Specification: <https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md>.
 
+mod checks;
 mod connect;
 mod copy;
 mod direction;
