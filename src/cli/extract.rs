@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::archives::{InputArgs, OutputArgs, PartArgs, refuse_input_as_output, report};
 use super::progress::{self, Terminal};
 use super::{Outcome, exit, usage};
-use crate::archive;
+use crate::{archive, local};
 
 /// Cut a part out of an archive: zooms, a box, or polygons.
 ///
@@ -30,6 +30,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
+    // Before anything else that is wrong: a URL is the wrong idea, a missing option a slip.
+    local::input(&args.input)?;
     if args.part.is_empty() {
         return usage(
             "extract",
