@@ -743,6 +743,7 @@ fn urls_pipes_and_the_standard_output_are_told_by_name() {
         for arguments in [
             &["convert", url, "-o", "out.pmtiles"][..],
             &["extract", url, "-o", "out.pmtiles", "--max-zoom", "3"],
+            &["extract", url, "-o", "out.pmtiles"],
             &["merge", url, "a.pmtiles", "-o", "out.pmtiles"],
             &["diff", "a.pmtiles", url],
             &["patch", url, "a.pmtiles", "-o", "out.pmtiles"],

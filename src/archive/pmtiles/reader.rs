@@ -90,17 +90,10 @@ impl PmtilesReader {
 
     /// The coarsest and the finest zoom with tiles.
     fn zooms(&self) -> Option<(u8, u8)> {
-        let first = TileId(self.root.first()?.id).zoom()?;
-        let mut entries = self.root.clone();
-        for _ in 0..MAX_DEPTH {
-            let last = *entries.last()?;
-            if last.run > 0 {
-                return Some((first, TileId(last.end().checked_sub(1)?).zoom()?));
-            }
-            let place = DirectoryRef { offset: last.offset, len: last.len, first: last.id, end: u64::MAX };
-            entries = self.leaf(place).ok()?;
-        }
-        None
+        directory::zooms(&self.root, |entry| {
+            let place = DirectoryRef { offset: entry.offset, len: entry.len, first: entry.id, end: u64::MAX };
+            self.leaf(place).ok()?.last().copied()
+        })
     }
 
     /// The header.

@@ -17,7 +17,7 @@ pub(super) fn verify(
     check: TileCheck<'_>,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    // Two files of one tile can't be told from a file that is left over: the first one is as good as none.
+    // Two files of one tile that differ are a finding: what opening says goes into the report.
     let reader = FilesReader::open_with(path, OpenOptions { on_duplicate: OnDuplicate::Error, ..open })?;
     let mut report = Report::default();
     if let Some(odd) = reader.about_scheme() {
