@@ -124,7 +124,9 @@ impl std::fmt::Display for Error {
             Self::Io { path, action, source } => {
                 write!(f, "{}: can't {action}: {source}", path.display())?;
                 match source.kind() {
-                    std::io::ErrorKind::NotFound => write!(f, "; check the path"),
+                    std::io::ErrorKind::NotFound => {
+                        write!(f, "; {}", crate::local::advice(path).unwrap_or("check the path"))
+                    }
                     std::io::ErrorKind::PermissionDenied => {
                         write!(f, "; check the permissions of the file and its folder")
                     }

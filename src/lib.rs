@@ -12,6 +12,7 @@ pub mod column;
 pub mod error;
 pub mod format;
 pub mod index;
+mod local;
 mod mmap;
 pub mod progress;
 pub mod query;

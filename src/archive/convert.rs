@@ -1,20 +1,36 @@
 //! One archive into another: between the formats, or a part of it.
 
 use super::pipeline::read_all;
+use super::seen::Seen;
 use super::{ArchiveSummary, Selection, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 /// Copies the chosen tiles of `source` into `sink`, byte by byte, and finishes it.
 ///
-/// Make the sink with [`Selection::metadata`]. Streams on all processors: memory does not grow with the source.
+/// Make the sink with [`Selection::metadata`]. Streams on all processors: memory does not grow with the source. Metadata that the
+/// tiles belie (format, compression, bounds that leave tiles out, a centre elsewhere) are put right, with a note to `progress`.
 ///
 /// # Errors
 /// Where no tile is chosen, the source can't be read, the sink can't be written, or the user interrupts.
 pub fn convert(
     source: &dyn TileSource,
+    sink: Box<dyn TileSink>,
+    selection: &Selection,
+    progress: &dyn Progress,
+) -> Result<ArchiveSummary> {
+    convert_as(source, sink, selection, &[], progress)
+}
+
+/// As [`convert`], with the keys of the metadata that the user set: these are kept as they are.
+///
+/// # Errors
+/// As [`convert`]; where a value that was set can't be true.
+pub fn convert_as(
+    source: &dyn TileSource,
     mut sink: Box<dyn TileSink>,
     selection: &Selection,
+    set: &[&str],
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
     let mut filter = selection.filter()?;
@@ -24,16 +40,27 @@ pub fn convert(
         Ok(tile) => tile.id.coord().filter(|&coord| filter.takes(coord)).map(|_| Ok((0, tile))),
         Err(error) => Some(Err(error)),
     });
+    let mut seen = Seen::new(sink.metadata_mut());
     let mut copied = 0u64;
     read_all(&[source], tiles, progress, |tile, bytes| {
         copied += 1;
-        sink.put(tile, bytes)
+        seen.put(sink.as_mut(), tile, bytes).map_err(|error| error.with_path(source.path()))
     })?;
     progress.end();
     if copied == 0 {
         return Err(nothing_chosen(source));
     }
-    sink.finish()
+    tell(&[source], progress);
+    seen.finish(sink, set, source.path(), progress)
+}
+
+/// Says what was put right while the tiles were read.
+pub(crate) fn tell(inputs: &[&dyn TileSource], progress: &dyn Progress) {
+    for input in inputs {
+        for note in input.notes() {
+            progress.note(&format!("warning: {}: {note}", input.path().display()));
+        }
+    }
 }
 
 /// A selection that leaves no tile.

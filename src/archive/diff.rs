@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::TileSource;
+use super::convert::tell;
 use super::join::{Holders, Join};
 use super::pipeline::{batches, in_order, threads};
 use crate::error::Result;
@@ -173,6 +174,7 @@ pub fn diff(
         Ok(())
     })?;
     progress.end();
+    tell(&inputs, progress);
     Ok(out)
 }
 

@@ -1,12 +1,15 @@
 //! Several archives into one, tile by tile, in the order of tile ids.
 
+use std::path::Path;
 use std::thread;
 
+use super::convert::tell;
 use super::coverage::Coverage;
 use super::join::Join;
-use super::mbtiles::{Checked, MbtilesReader};
+use super::mbtiles::{Checked, MbtilesReader, Plain};
 use super::pipeline::read_all;
-use super::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink, TileSource};
+use super::seen::{Fence, Seen, degrees};
+use super::{ArchiveMetadata, ArchiveSummary, TileForm, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::threads::spawn;
@@ -83,17 +86,20 @@ pub fn merged_metadata(inputs: &[&dyn TileSource]) -> Result<ArchiveMetadata> {
 
 /// Every property that is known of two inputs must be the same.
 fn check_compatible(inputs: &[&dyn TileSource]) -> Result<()> {
-    type Property = (&'static str, fn(&ArchiveMetadata) -> Option<String>);
+    type Property = (&'static str, fn(&dyn TileSource) -> Option<String>);
     let properties: [Property; 4] = [
-        ("format", |m| Some(m.format.name().to_owned()).filter(|name| !name.is_empty())),
-        ("encoding", |m| m.encoding.as_ref().map(|e| e.name().to_owned())),
-        ("tile size", |m| m.tile_size.map(|size| format!("{size} px"))),
-        ("tile compression", |m| m.tile_compression.map(|c| c.name().to_owned())),
+        ("format", |i| Some(i.metadata().format.name().to_owned()).filter(|name| !name.is_empty())),
+        ("encoding", |i| i.metadata().encoding.as_ref().map(|e| e.name().to_owned())),
+        ("tile size", |i| i.metadata().tile_size.map(|size| format!("{size} px"))),
+        ("tile compression", |i| match i.form() {
+            TileForm::Vector { packed, .. } => Some(packed.name().to_owned()),
+            _ => i.metadata().tile_compression.map(|c| c.name().to_owned()),
+        }),
     ];
     for (what, value_of) in properties {
         let mut known: Option<(&dyn TileSource, String)> = None;
         for &input in inputs {
-            let Some(value) = value_of(input.metadata()) else { continue };
+            let Some(value) = value_of(input) else { continue };
             match &known {
                 None => known = Some((input, value)),
                 Some((first, expected)) if *expected != value => {
@@ -111,9 +117,37 @@ fn check_compatible(inputs: &[&dyn TileSource]) -> Result<()> {
     Ok(())
 }
 
+/// Words about inputs that end at different zooms: beyond the finest zoom of some, only the others have tiles. Empty where all end at
+/// one zoom.
+#[must_use]
+pub fn uneven_zooms(inputs: &[&dyn TileSource]) -> Vec<String> {
+    let finest = |input: &&dyn TileSource| input.metadata().maxzoom;
+    let mut zooms: Vec<u8> = inputs.iter().filter_map(finest).collect();
+    zooms.sort_unstable();
+    zooms.dedup();
+    let Some((last, shorter)) = zooms.split_last().filter(|(_, shorter)| !shorter.is_empty()) else {
+        return Vec::new();
+    };
+    let mut words = vec![format!(
+        "the inputs end at different zooms: between {} and {last}, only some of the area has tiles; a client that asks for zoom {last} \
+         everywhere finds holes",
+        shorter[0] + 1
+    )];
+    for input in inputs {
+        let metadata = input.metadata();
+        let zooms = match metadata.minzoom.zip(metadata.maxzoom) {
+            Some((min, max)) => format!("zooms {min} to {max}"),
+            None => "no zoom".to_owned(),
+        };
+        let area = metadata.bounds.map_or_else(|| "an area that it does not say".to_owned(), degrees);
+        words.push(format!("{}: {zooms} over {area}", input.path().display()));
+    }
+    words
+}
+
 /// Copies all tiles of all inputs into `sink`, byte by byte in the order of tile ids, and finishes it.
 ///
-/// Make the sink with [`merged_metadata`]. Streams on all processors: memory does not grow with the inputs. Plain MBTiles
+/// Make the sink with [`merged_metadata`]. Metadata that the tiles belie are put right as by [`convert`](super::convert). Streams on all processors: memory does not grow with the inputs. Plain MBTiles
 /// without overlaps go into plain MBTiles by whole records inside SQLite, input by input, once their addresses were compared.
 ///
 /// # Errors
@@ -140,9 +174,15 @@ pub fn merge(
             _ => Ok(holders.first),
         }
     });
-    read_all(inputs, tiles, progress, |tile, bytes| sink.put(tile, bytes))?;
+    let mut seen = Seen::new(sink.metadata_mut());
+    let one = if let [only] = inputs { only.path() } else { Path::new("the inputs") };
+    read_all(inputs, tiles, progress, |tile, bytes| {
+        seen.put(sink.as_mut(), tile, bytes).map_err(|error| error.with_path(one))
+    })?;
     progress.end();
-    sink.finish()
+    tell(inputs, progress);
+    let Some(first) = inputs.first() else { return sink.finish() };
+    seen.finish(sink, &[], first.path(), progress)
 }
 
 /// Inputs of more bytes are compared for overlaps while they are copied, so that nobody waits for the end to hear of one.
@@ -157,7 +197,13 @@ fn copy_whole(
     on_overlap: OnOverlap,
     progress: &dyn Progress,
 ) -> Result<bool> {
-    let bounded = sink.metadata_mut().bounds.is_some();
+    let bounds = sink.metadata_mut().bounds;
+    let bounded = bounds.is_some();
+    let format = sink.metadata_mut().format.clone();
+    let forms: Vec<TileForm> = inputs.iter().map(|input| input.form()).collect();
+    // What can be copied as it is stored: tiles in the form in which they are given out, of the declared format, inside of the bounds.
+    let plain: Vec<Plain> =
+        forms.iter().map(|&form| Plain { form, format: format.clone(), fence: bounds.map(Fence::of) }).collect();
     let Some(output) = sink.as_mbtiles().filter(|output| output.is_plain_and_empty()) else { return Ok(false) };
     let Some(readers) = inputs.iter().map(|input| input.as_mbtiles()).collect::<Option<Vec<_>>>() else {
         return Ok(false);
@@ -166,15 +212,15 @@ fn copy_whole(
     let small = bytes.fold(0, u64::saturating_add) <= LARGE;
     let check = || {
         if small && bounded && on_overlap == OnOverlap::Error {
-            return plain_rows(&readers);
+            return plain_rows(&readers, &plain);
         }
         // One thread looks at the contents while this one compares the addresses.
         let (rows, coverage) = thread::scope(|scope| {
-            let rows = spawn(scope, || plain_rows(&readers));
+            let rows = spawn(scope, || plain_rows(&readers, &plain));
             let coverage = joint_coverage(inputs, on_overlap, progress);
             let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
             // One after the other where the system refuses a thread.
-            (rows.map_or_else(|_| plain_rows(&readers), |rows| rows.join().unwrap_or_else(lost)), coverage)
+            (rows.map_or_else(|_| plain_rows(&readers, &plain), |rows| rows.join().unwrap_or_else(lost)), coverage)
         });
         let (coverage, checked) = (coverage?, rows?);
         Ok(coverage.zip(checked).map(|(coverage, checked)| {
@@ -186,10 +232,10 @@ fn copy_whole(
 }
 
 /// Rows and bytes of all inputs; `None` where some rows can't be copied as they are.
-fn plain_rows(readers: &[&MbtilesReader]) -> Result<Option<Checked>> {
+fn plain_rows(readers: &[&MbtilesReader], plain: &[Plain]) -> Result<Option<Checked>> {
     let mut sum = Checked::default();
-    for reader in readers {
-        let Some((rows, bytes)) = reader.plain_rows()? else { return Ok(None) };
+    for (reader, plain) in readers.iter().zip(plain) {
+        let Some((rows, bytes)) = reader.plain_rows(plain)? else { return Ok(None) };
         (sum.rows, sum.bytes) = (sum.rows + rows, sum.bytes + bytes);
     }
     Ok(Some(sum))

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::coverage::Coverage;
+use super::form::Look;
 use super::pmtiles::Compression;
 use crate::error::{Error, Result};
 use crate::tile::Bounds;
@@ -46,34 +48,24 @@ impl TileFormat {
     /// The format with a name or media type, as found in metadata.
     #[must_use]
     pub fn from_name(name: &str) -> Self {
-        match name.trim().to_ascii_lowercase().as_str() {
-            "" => Self::Unknown,
+        let name = name.trim().to_ascii_lowercase();
+        // Without the parameters of media types, and the colours or quality behind the names of pictures (`png8`, `jpeg80`).
+        let bare = name.split([';', ':']).next().unwrap_or_default().trim();
+        match bare.trim_end_matches(|c: char| c.is_ascii_digit()) {
             "webp" | "image/webp" => Self::Webp,
-            "png" | "png8" | "png24" | "png32" | "image/png" => Self::Png,
-            "jpg" | "jpeg" | "image/jpeg" => Self::Jpeg,
+            "png" | "image/png" => Self::Png,
+            "jpg" | "jpeg" | "image/jpeg" | "image/jpg" => Self::Jpeg,
             "avif" | "image/avif" => Self::Avif,
             "pbf" | "mvt" | "application/vnd.mapbox-vector-tile" | "application/x-protobuf" => Self::Mvt,
-            other => Self::Other(other.to_owned()),
+            _ if name.is_empty() => Self::Unknown,
+            _ => Self::Other(name),
         }
     }
 
-    /// The format that the first bytes of a tile show; `None` where they show nothing.
+    /// The format that the bytes of a tile show, inside of what they are packed with; `None` where they show nothing.
     #[must_use]
     pub fn sniff(bytes: &[u8]) -> Option<Self> {
-        let at = |from: usize, what: &[u8]| bytes.get(from..from + what.len()) == Some(what);
-        if at(0, b"RIFF") && at(8, b"WEBP") {
-            Some(Self::Webp)
-        } else if at(0, b"\x89PNG\r\n\x1a\n") {
-            Some(Self::Png)
-        } else if at(0, b"\xff\xd8\xff") {
-            Some(Self::Jpeg)
-        } else if at(4, b"ftypavif") {
-            Some(Self::Avif)
-        } else if at(0, b"\x1f\x8b") {
-            Some(Self::Mvt)
-        } else {
-            None
-        }
+        Look::at(bytes, None).format
     }
 }
 
@@ -204,11 +196,13 @@ pub(crate) const OWN_KEYS: [&str; 18] = [
 
 impl ArchiveMetadata {
     /// Sets a value by its key, as `--set` gives it: `name`, `description`, `attribution`, `version`, `type`, `encoding`,
-    /// `tileSize`, or any other key with a text. An empty text removes the value.
+    /// `tileSize`, `bounds` (west,south,east,north in degrees), `center` (longitude,latitude,zoom), `compression`, `format`, or any
+    /// other key with a text. An empty text removes the value.
     ///
     /// # Errors
-    /// For a key that the tiles decide (`format`, zooms, bounds), and for a tile size that is no number.
+    /// For a key that the tiles decide (zooms) or that says how tiles are served, and for a value that is none of its kind.
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let wrong = |expected: &str| Error::argument(key, format!("expected {expected}, found {value:?}"));
         let field = match key {
             "name" => &mut self.name,
             "description" => &mut self.description,
@@ -219,16 +213,50 @@ impl ArchiveMetadata {
                 self.encoding = TileEncoding::from_name(value);
                 return Ok(());
             }
-            "tileSize" => {
+            "tileSize" | "tile_size" => {
                 self.tile_size = match value.parse() {
                     Ok(size) if size > 0 => Some(size),
                     _ if value.is_empty() => None,
-                    _ => return Err(Error::argument(key, format!("expected pixels, such as 512, found {value:?}"))),
+                    _ => return Err(wrong("pixels, such as 512")),
                 };
                 return Ok(());
             }
-            own if OWN_KEYS.contains(&own) => {
+            "bounds" => {
+                let expected = "west,south,east,north in degrees, west below east and south below north";
+                self.bounds = match parse_bounds(value) {
+                    None if !value.is_empty() => return Err(wrong(expected)),
+                    bounds => bounds,
+                };
+                return Ok(());
+            }
+            "center" | "centre" => {
+                self.center = match parse_center(value) {
+                    None if !value.is_empty() => {
+                        return Err(wrong("longitude,latitude,zoom: degrees, and a zoom from 0 to 31"));
+                    }
+                    center => center,
+                };
+                return Ok(());
+            }
+            "compression" => {
+                self.tile_compression = match Compression::from_name(value) {
+                    None if !value.is_empty() => return Err(wrong("none, gzip, brotli or zstd")),
+                    compression => compression,
+                };
+                return Ok(());
+            }
+            "format" => {
+                self.format = TileFormat::from_name(value);
+                return Ok(());
+            }
+            "minzoom" | "maxzoom" => {
                 return Err(Error::argument(key, "can't be set; it follows from the tiles"));
+            }
+            own if OWN_KEYS.contains(&own) => {
+                return Err(Error::argument(
+                    key,
+                    "can't be set; it says how tiles are served, which is for the server to say",
+                ));
             }
             other if value.is_empty() => {
                 self.other.remove(other);
@@ -241,6 +269,16 @@ impl ArchiveMetadata {
         };
         value.clone_into(field);
         Ok(())
+    }
+
+    /// Completes zooms from the tiles that a sink took, and bounds and centre where nobody gave them.
+    pub(super) fn complete(&mut self, coverage: &Coverage) {
+        (self.minzoom, self.maxzoom) = coverage.zooms().unzip();
+        self.bounds = self.bounds.or(coverage.lon_lat());
+        if let (Some(bounds), Some((min, max))) = (self.bounds, coverage.zooms()) {
+            let center = self.center.unwrap_or(Center::of(bounds, min, max));
+            self.center = Some(Center { zoom: center.zoom.clamp(min, max), ..center });
+        }
     }
 
     /// The TileJSON 3.0.0 document of the archive.
@@ -304,6 +342,32 @@ impl ArchiveMetadata {
     }
 }
 
+/// Finite numbers between commas or blanks, in brackets or without.
+fn numbers(text: &str) -> Option<Vec<f64>> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let commas = bare.contains(',');
+    let parts = bare.split(|c: char| if commas { c == ',' } else { c.is_whitespace() });
+    let parts = parts.map(|part| part.trim().trim_matches('"')).filter(|part| commas || !part.is_empty());
+    parts.map(|part| part.parse().ok().filter(|v: &f64| v.is_finite())).collect()
+}
+
+/// Bounds from a text, where they make sense.
+pub(crate) fn parse_bounds(text: &str) -> Option<[f64; 4]> {
+    numbers(text).and_then(|v| <[f64; 4]>::try_from(v).ok()).and_then(sane_bounds)
+}
+
+/// A centre from a text, where it makes sense.
+pub(crate) fn parse_center(text: &str) -> Option<Center> {
+    match numbers(text)?[..] {
+        [lon, lat, zoom] => {
+            let inside = (-180.001..=180.001).contains(&lon) && (-90.001..=90.001).contains(&lat);
+            (inside && (0.0..=31.0).contains(&zoom)).then_some(Center { lon, lat, zoom: zoom as u8 })
+        }
+        _ => None,
+    }
+}
+
 /// Bounds from four numbers, where they make sense: finite, inside the world, west < east, south < north.
 pub(crate) fn sane_bounds(values: [f64; 4]) -> Option<[f64; 4]> {
     let [west, south, east, north] = values;
@@ -354,10 +418,33 @@ mod tests {
         let (name, encoding) = ("n".to_owned(), Some(TileEncoding::Mapbox));
         let expected = ArchiveMetadata { name, encoding, tile_size: Some(256), other, ..ArchiveMetadata::default() };
         assert_eq!(metadata, expected);
-        for (key, value) in [("minzoom", "1"), ("format", "png"), ("tileSize", "big")] {
+        for (key, value) in [("minzoom", "1"), ("tiles", "png"), ("tileSize", "big")] {
             assert!(metadata.set(key, value).is_err(), "{key}");
         }
         assert_eq!(metadata, expected);
+        for (key, value) in [
+            ("bounds", "1,2,3"),
+            ("bounds", "1,2,nan,4"),
+            ("bounds", "3,2,1,4"),
+            ("bounds", "0,-100,1,4"),
+            ("center", "1,2"),
+            ("center", "200,2,3"),
+            ("centre", "1,2,77"),
+            ("compression", "zip"),
+        ] {
+            assert!(metadata.set(key, value).unwrap_err().to_string().contains("expected"), "{key}={value}");
+        }
+        assert_eq!(metadata, expected);
+        for (key, value) in
+            [("bounds", "[1, 2, 3.5, 4]"), ("centre", "2 3 5"), ("compression", "gzip"), ("format", "png")]
+        {
+            metadata.set(key, value).unwrap();
+        }
+        assert_eq!(metadata.bounds, Some([1.0, 2.0, 3.5, 4.0]));
+        assert_eq!(metadata.center, Some(Center { lon: 2.0, lat: 3.0, zoom: 5 }));
+        assert_eq!((metadata.tile_compression, &metadata.format), (Some(Compression::Gzip), &TileFormat::Png));
+        ["bounds", "center", "compression"].iter().for_each(|key| metadata.set(key, "").unwrap());
+        assert_eq!((metadata.bounds, metadata.center, metadata.tile_compression), (None, None, None));
     }
 
     #[test]
@@ -365,6 +452,12 @@ mod tests {
         for format in [TileFormat::Webp, TileFormat::Png, TileFormat::Jpeg, TileFormat::Avif, TileFormat::Mvt] {
             assert_eq!(TileFormat::from_name(format.name()), format);
         }
+        for (name, format) in
+            [("png256", TileFormat::Png), ("image/png; mode=8bit", TileFormat::Png), ("JPEG80", TileFormat::Jpeg)]
+        {
+            assert_eq!(TileFormat::from_name(name), format);
+        }
+        assert_eq!(TileFormat::from_name("Hybrid"), TileFormat::Other("hybrid".into()));
         assert_eq!(TileFormat::sniff(b"RIFF\0\0\0\0WEBPVP8L"), Some(TileFormat::Webp));
         assert_eq!(TileFormat::sniff(b"\x89PNG\r\n\x1a\n"), Some(TileFormat::Png));
         assert_eq!(TileFormat::sniff(b"RIFF"), None);

@@ -5,6 +5,7 @@
 //! decodes a picture, and checks that need the pixels take a callback.
 //!
 //! - Tiles are addressed `z/x/y` in the XYZ scheme; the row flip of MBTiles (TMS) stays inside [`mbtiles`].
+//! - [`open`] looks at some tiles, and gives all of them out in the form that the format demands ([`TileForm`]).
 //! - The order of everything is [`TileId`](crate::tile::TileId) order: zoom by zoom, along the Hilbert curve.
 //! - An output is written beside its target under a temporary name and renamed at the end, so that a final name never
 //!   holds half an archive.
@@ -24,9 +25,11 @@ pub(crate) mod convert;
 mod coverage;
 mod diff;
 pub mod files;
+mod form;
 mod inspect;
 pub(crate) mod join;
 pub mod mbtiles;
+mod mended;
 mod merge;
 mod metadata;
 mod open;
@@ -36,20 +39,26 @@ pub(crate) mod pipeline;
 pub mod pmtiles;
 mod polygon;
 mod read_at;
+mod scheme;
 mod scratch;
+pub(crate) mod seen;
 mod select;
 mod traits;
 mod verify;
 
-pub use convert::convert;
+pub use convert::{convert, convert_as};
 pub use diff::{Change, Differences, PixelCompare, PixelDifference, ZoomDifference, diff};
+pub use form::TileForm;
 pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
-pub use merge::{OnOverlap, merge, merged_metadata};
+pub use merge::{OnOverlap, merge, merged_metadata, uneven_zooms};
 pub use metadata::{ArchiveMetadata, Center, TileEncoding, TileFormat};
-pub use open::{ArchiveKind, CreateOptions, create, create_with, open, same_file};
+pub use open::{
+    ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with, same_file,
+};
 pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
 pub use polygon::Polygons;
+pub use scheme::Scheme;
 pub use scratch::ScratchFile;
 pub use select::Selection;
 pub use traits::{ArchiveSummary, Located, LocatedTiles, TileIds, TileRun, TileSink, TileSource};
-pub use verify::{Problem, Report, Severity, TileCheck, VerifyOptions, verify};
+pub use verify::{Problem, Report, Severity, TileCheck, VerifyOptions, verify, verify_as};

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use super::files::{FilesReader, FilesWriter};
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
+use super::mended::Mended;
 use super::pmtiles::{Header, PmtilesReader, PmtilesWriter};
-use super::{ArchiveMetadata, TileSink, TileSource};
+use super::{ArchiveMetadata, Scheme, TileSink, TileSource};
 use crate::error::{Error, Result};
+use crate::local;
 
 /// The format of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,7 @@ impl ArchiveKind {
     /// # Errors
     /// Where the path is missing, a folder, empty, or neither an SQLite database nor PMTiles.
     pub fn detect(path: &Path) -> Result<Self> {
-        let metadata = std::fs::metadata(path).map_err(Error::io("open", path))?;
+        let metadata = local::input(path)?;
         let invalid = |problem: &str, remedy| Err(Error::invalid("archive", problem, remedy).with_path(path));
         if metadata.is_dir() {
             return Ok(Self::Files);
@@ -70,8 +72,9 @@ impl ArchiveKind {
     /// The format that a name asks for: `.mbtiles`, `.pmtiles`, or a folder where it has no extension.
     ///
     /// # Errors
-    /// For every other extension.
+    /// For every other extension, and for what is no name of a local file.
     pub fn of_name(path: &Path) -> Result<Self> {
+        local::output(path)?;
         match path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).as_deref() {
             Some("mbtiles") => Ok(Self::Mbtiles),
             Some("pmtiles") => Ok(Self::Pmtiles),
@@ -84,16 +87,48 @@ impl ArchiveKind {
     }
 }
 
+/// What to do with a tile that one archive holds twice, with different contents: rows of an MBTiles without a unique index, files of
+/// two extensions in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDuplicate {
+    /// Stop with a message that names the tile.
+    #[default]
+    Error,
+    /// Take the first: the row that was written first, the file whose name comes first.
+    First,
+    /// Take the last.
+    Last,
+}
+
+/// How an archive is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenOptions {
+    /// How addresses are written in a folder, or how rows count in MBTiles; `None` where the archive has to tell.
+    pub scheme: Option<Scheme>,
+    /// Which of several contents of one tile is taken.
+    pub on_duplicate: OnDuplicate,
+}
+
 /// Opens an archive for reading; its content says what it is, not its name.
+///
+/// Some tiles are looked at: metadata then say what these are, and all tiles are given out in one form ([`TileSource::form`]).
 ///
 /// # Errors
 /// Where the file is missing, a folder, empty, truncated, of a newer version, or not an archive.
 pub fn open(path: &Path) -> Result<Box<dyn TileSource>> {
-    Ok(match ArchiveKind::detect(path)? {
-        ArchiveKind::Mbtiles => Box::new(MbtilesReader::open(path)?),
+    open_with(path, OpenOptions::default())
+}
+
+/// As [`open`], with all options.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(path: &Path, options: OpenOptions) -> Result<Box<dyn TileSource>> {
+    Ok(Box::new(Mended::new(match ArchiveKind::detect(path)? {
+        ArchiveKind::Mbtiles => Box::new(MbtilesReader::open_with(path, options)?),
         ArchiveKind::Pmtiles => Box::new(PmtilesReader::open(path)?),
-        ArchiveKind::Files => Box::new(FilesReader::open(path)?),
-    })
+        ArchiveKind::Files => Box::new(FilesReader::open_with(path, options)?),
+    })))
 }
 
 /// How an archive is made.
@@ -129,12 +164,25 @@ fn other_name(path: &Path, expected: &str) -> Error {
 /// # Errors
 /// As [`create`].
 pub fn create_with(path: &Path, metadata: &ArchiveMetadata, options: CreateOptions) -> Result<Box<dyn TileSink>> {
+    create_as(path, metadata, options, Scheme::Xyz)
+}
+
+/// As [`create_with`]; `scheme` says how addresses are written where that is a folder.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_as(
+    path: &Path,
+    metadata: &ArchiveMetadata,
+    options: CreateOptions,
+    scheme: Scheme,
+) -> Result<Box<dyn TileSink>> {
     let CreateOptions { overwrite, dedup } = options;
     Ok(match ArchiveKind::of_name(path)? {
         ArchiveKind::Mbtiles if dedup => Box::new(MbtilesWriter::create_shared(path, metadata, overwrite)?),
         ArchiveKind::Mbtiles => Box::new(MbtilesWriter::create(path, metadata, overwrite)?),
         ArchiveKind::Pmtiles => Box::new(PmtilesWriter::create(path, metadata, overwrite)?),
-        ArchiveKind::Files => Box::new(FilesWriter::create(path, metadata, overwrite)?),
+        ArchiveKind::Files => Box::new(FilesWriter::create_with(path, metadata, overwrite, scheme)?),
     })
 }
 

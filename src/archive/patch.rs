@@ -16,10 +16,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+use super::convert::tell;
 use super::join::{Holders, Join};
 use super::pipeline::{batches, in_order, threads};
 use super::pmtiles::Compression;
-use super::{ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink, TileSource};
+use super::{ArchiveKind, ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::tile::{TileCoord, TileId};
@@ -173,6 +174,7 @@ pub fn write_patch(
         }
     })?;
     progress.end();
+    tell(&[old, new], progress);
     let (bounds, center) = (new.metadata().bounds, new.metadata().center);
     let center = center.map(|c| json!([c.lon, c.lat, c.zoom]));
     let about = json!({
@@ -247,7 +249,8 @@ pub fn apply_patch(
 ) -> Result<ArchiveSummary> {
     let about = about(patch)?;
     let total = base.tile_count()?;
-    if total != about.base.tiles {
+    // Rows that stand twice are counted, and read once.
+    if total < about.base.tiles || (total > about.base.tiles && base.kind() == ArchiveKind::Pmtiles) {
         let counts = format!("it holds {total} tiles instead of {}", about.base.tiles);
         return Err(wrong_base(base.path(), patch.path(), &counts));
     }
@@ -261,13 +264,20 @@ pub fn apply_patch(
         sink.put(pair.tile, &pair.bytes)
     })?;
     progress.end();
-    if before.finish() != about.base {
-        return Err(wrong_base(base.path(), patch.path(), "some of its tiles differ"));
+    let found = before.finish();
+    if found != about.base {
+        let how = if found.tiles == about.base.tiles {
+            "some of its tiles differ".to_owned()
+        } else {
+            format!("it holds {} tiles instead of {}", found.tiles, about.base.tiles)
+        };
+        return Err(wrong_base(base.path(), patch.path(), &how));
     }
     if after.finish() != about.result {
         let problem = "does not lead to the archive that it was made for";
         return Err(Error::invalid("patch", problem, "it is damaged: copy or make it again").with_path(patch.path()));
     }
+    tell(&[base, patch], progress);
     sink.finish()
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
-use super::{ArchiveKind, ArchiveMetadata, ScratchFile};
+use super::{ArchiveKind, ArchiveMetadata, ScratchFile, TileForm};
 use crate::error::Result;
 use crate::tile::{TileCoord, TileId};
 
@@ -53,7 +53,8 @@ pub struct TileRun {
 
 /// An archive that is open for reading; shared by threads.
 ///
-/// Tiles come as they are stored: a vector tile that is stored with gzip comes with gzip.
+/// Tiles come as they are stored: a vector tile that is stored with gzip comes with gzip. What [`open`](super::open) gives mends
+/// what no client could read: see [`TileSource::form`].
 pub trait TileSource: Send + Sync {
     /// The file.
     fn path(&self) -> &Path;
@@ -114,9 +115,28 @@ pub trait TileSource: Send + Sync {
         Ok(Box::new(self.tiles()?.map(|tile| tile.map(|tile| tile.id))))
     }
 
-    /// What is odd about the archive and was put right while reading, in words for the user.
+    /// What is odd about the archive and is put right while reading, in words for the user; known when it is opened.
     fn warnings(&self) -> &[String] {
         &[]
+    }
+
+    /// What was found and put right while tiles were read, in words for the user.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// In which form tiles are given out.
+    fn form(&self) -> TileForm {
+        TileForm::Stored
+    }
+
+    /// Some contents as they are stored, at most `count`: enough to guess what all of them are. Empty where the archive is damaged.
+    fn some(&self, count: usize) -> Vec<Vec<u8>> {
+        let read = |tile: Located| {
+            let mut bytes = Vec::new();
+            self.read(tile, &mut bytes).ok().map(|()| bytes)
+        };
+        self.tiles().map(|tiles| tiles.take(count).map_while(Result::ok).filter_map(read).collect()).unwrap_or_default()
     }
 
     /// The archive as an MBTiles database, where it is one: for work that two databases do between themselves.

@@ -19,6 +19,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 /// Where it is a folder, a device or a pipe, or a link that leads nowhere; where its folder is missing.
 pub fn check_target(target: &Path) -> Result<PathBuf> {
     let refuse = |problem: &str, remedy| Err(Error::invalid("output", problem, remedy).with_path(target));
+    crate::local::output(target)?;
     if target.file_name().is_none() && !target.is_dir() {
         return Err(Error::argument(target.display().to_string(), "has no file name; name the file to write"));
     }

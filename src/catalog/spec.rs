@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::local;
 use crate::raster::Adjustment;
 
 /// Where the rasters of a source are listed.
@@ -31,6 +32,12 @@ impl Location {
     /// Where nothing has that name, or the pattern is none.
     pub fn parse(text: &str) -> Result<Self> {
         let path = Path::new(text);
+        if let Some(advice) = local::advice(path).filter(|_| !path.exists()) {
+            return Err(Error::invalid("source", "is no local file", advice).with_path(path));
+        }
+        if let Ok(facts) = path.metadata() {
+            local::regular(path, &facts)?;
+        }
         if path.is_dir() {
             Ok(Self::Folder(path.to_path_buf()))
         } else if extension(path) == "csv" && path.is_file() {

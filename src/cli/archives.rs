@@ -4,10 +4,116 @@ use std::path::{Path, PathBuf};
 
 use super::values::one_of;
 use super::{output, say};
-use crate::archive::{self, ArchiveMetadata, ArchiveSummary, CreateOptions, Polygons, Selection, TileSink, TileSource};
-use crate::error::Result;
+use crate::archive::{
+    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, CreateOptions, OnDuplicate, OpenOptions, Polygons, Scheme,
+    Selection, TileSink, TileSource,
+};
+use crate::error::{Error, Result};
 use crate::terrain::WebpEncoder;
 use crate::terrain::webp::Level;
+
+/// How addresses of tiles are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SchemeName {
+    /// {z}/{x}/{y}, rows from the north.
+    Xyz,
+    /// {z}/{x}/{y}, rows from the south.
+    Tms,
+    /// {z}/{y}/{x}, rows from the north.
+    Zyx,
+}
+
+impl SchemeName {
+    pub fn scheme(self) -> Scheme {
+        match self {
+            Self::Xyz => Scheme::Xyz,
+            Self::Tms => Scheme::Tms,
+            Self::Zyx => Scheme::Zyx,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DuplicateRule {
+    /// The row that was written first, the file whose name comes first.
+    First,
+    /// The row that was written last, the file whose name comes last.
+    Last,
+}
+
+/// How archives are read.
+#[derive(Debug, clap::Args)]
+pub struct InputArgs {
+    /// How tiles are addressed in folders that are read: xyz is {z}/{x}/{y} from the north, tms the same from the south, zyx is
+    /// {z}/{y}/{x} [default: as metadata.json says, else xyz]. Where no folder is read, in the folder that is written; else how the
+    /// rows of MBTiles count.
+    #[arg(long, value_enum, value_name = "SCHEME")]
+    scheme: Option<SchemeName>,
+    /// Which content to take of a tile that one archive holds twice, with different contents [default: stop, and name the tile].
+    #[arg(long, value_enum, value_name = "RULE")]
+    on_duplicate: Option<DuplicateRule>,
+}
+
+impl InputArgs {
+    /// Opens archives that are read while `output` is written, and says what is odd about them.
+    pub fn open_all(&self, inputs: &[&Path], output: Option<&Path>) -> Result<Vec<Box<dyn TileSource>>> {
+        let scheme = self.input_scheme(inputs, output)?;
+        // Beside a folder it is the folder's alone.
+        let folders = reads_folder(inputs);
+        let of = |input: &Path| scheme.filter(|_| !folders || input.is_dir());
+        let options = |input: &Path| OpenOptions { scheme: of(input), on_duplicate: self.rule() };
+        inputs.iter().map(|input| open_with(input, options(input))).collect()
+    }
+
+    /// Opens one archive, as [`open_all`](Self::open_all).
+    pub fn open(&self, input: &Path, output: Option<&Path>) -> Result<Box<dyn TileSource>> {
+        open_with(input, OpenOptions { scheme: self.input_scheme(&[input], output)?, on_duplicate: self.rule() })
+    }
+
+    /// The scheme of a folder that is written.
+    pub fn output_scheme(&self, inputs: &[&Path], output: &Path) -> Scheme {
+        let writes = !reads_folder(inputs) && is_folder_name(output);
+        self.scheme.filter(|_| writes).map_or(Scheme::Xyz, SchemeName::scheme)
+    }
+
+    fn rule(&self) -> OnDuplicate {
+        match self.on_duplicate {
+            None => OnDuplicate::Error,
+            Some(DuplicateRule::First) => OnDuplicate::First,
+            Some(DuplicateRule::Last) => OnDuplicate::Last,
+        }
+    }
+
+    fn input_scheme(&self, inputs: &[&Path], output: Option<&Path>) -> Result<Option<Scheme>> {
+        if !reads_folder(inputs) && output.is_some_and(is_folder_name) {
+            return Ok(None);
+        }
+        scheme_of_inputs(self.scheme, inputs)
+    }
+}
+
+/// The scheme that an archive is read with, where one was asked for.
+pub fn scheme_of(name: Option<SchemeName>, input: &Path) -> Result<Option<Scheme>> {
+    scheme_of_inputs(name, &[input])
+}
+
+fn scheme_of_inputs(name: Option<SchemeName>, inputs: &[&Path]) -> Result<Option<Scheme>> {
+    let Some(name) = name else { return Ok(None) };
+    let rows = || inputs.iter().any(|input| matches!(ArchiveKind::detect(input), Ok(ArchiveKind::Mbtiles)));
+    if reads_folder(inputs) || (name != SchemeName::Zyx && rows()) {
+        return Ok(Some(name.scheme()));
+    }
+    let problem = "is for folders of tiles, and xyz or tms for the rows of MBTiles; PMTiles have one way of addressing: leave it out";
+    Err(Error::argument("--scheme", problem))
+}
+
+fn reads_folder(inputs: &[&Path]) -> bool {
+    inputs.iter().any(|input| input.is_dir())
+}
+
+fn is_folder_name(output: &Path) -> bool {
+    matches!(ArchiveKind::of_name(output), Ok(ArchiveKind::Files))
+}
 
 /// How an output is written.
 #[derive(Debug, clap::Args)]
@@ -18,11 +124,20 @@ pub struct OutputArgs {
     /// Replace an existing archive.
     #[arg(long)]
     pub overwrite: bool,
+    /// How tiles are addressed in a folder that is written, where it is not --scheme: xyz, tms or zyx [default: xyz].
+    #[arg(long, value_enum, value_name = "SCHEME")]
+    output_scheme: Option<SchemeName>,
 }
 
 impl OutputArgs {
-    pub fn create(&self, path: &Path, metadata: &ArchiveMetadata) -> Result<Box<dyn TileSink>> {
-        archive::create_with(path, metadata, CreateOptions { overwrite: self.overwrite, dedup: self.dedup })
+    /// Begins an output; `scheme` is that of a folder, where no other was asked for.
+    pub fn create(&self, path: &Path, metadata: &ArchiveMetadata, scheme: Scheme) -> Result<Box<dyn TileSink>> {
+        let asked = self.output_scheme.map(SchemeName::scheme);
+        if asked.is_some() && !is_folder_name(path) {
+            return Err(Error::argument("--output-scheme", "is for a folder of tiles: leave it out, or name a folder"));
+        }
+        let options = CreateOptions { overwrite: self.overwrite, dedup: self.dedup };
+        archive::create_as(path, metadata, options, asked.unwrap_or(scheme))
     }
 }
 
@@ -74,8 +189,8 @@ impl PartArgs {
 }
 
 /// Opens an archive and says what is odd about it.
-pub fn open(path: &Path) -> Result<Box<dyn TileSource>> {
-    let source = archive::open(path)?;
+fn open_with(path: &Path, options: OpenOptions) -> Result<Box<dyn TileSource>> {
+    let source = archive::open_with(path, options)?;
     for warning in source.warnings() {
         say(&format!("warning: {}: {warning}", path.display()));
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::archives::{self, EncoderArgs, OutputArgs, PartArgs, report};
+use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report};
 use super::places::refuse_inputs;
 use super::progress::{self, Terminal};
 use super::values::one_of;
@@ -19,11 +19,14 @@ use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 /// PMTiles come out clustered, with equal tiles stored once; zooms are counted anew, and MBTiles get the unique index and the
 /// metadata rows that other writers leave out. A name without an extension is a folder of files {z}/{x}/{y}.
 ///
+/// What no client could use is put right, with a word about it: a format or a compression that the tiles don't have, gzip around
+/// pictures, bounds that leave tiles out, a centre elsewhere.
+///
 /// Heights keep their values as far as the new encoding can hold them, and the metadata say the coarsest step that they went
 /// through. Tiles of 512 pixels become 256 one zoom deeper, pixel by pixel, and the other way round.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
+    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert tms-folder/ -o new.pmtiles --scheme tms --set bounds=122.5,20.2,154,46\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
 )]
 pub struct Args {
     /// The archive to read; its content says what it is.
@@ -31,6 +34,8 @@ pub struct Args {
     /// The archive to write: .pmtiles, .mbtiles, or a folder.
     #[arg(short, long)]
     output: PathBuf,
+    #[command(flatten)]
+    read: InputArgs,
     #[command(flatten)]
     part: PartArgs,
     /// Encode heights as these.
@@ -45,7 +50,9 @@ pub struct Args {
     /// Round heights to steps that depend on the zoom, 2^(19-z)/256 m, or to 1/256 m.
     #[arg(long, value_parser = one_of::<VerticalResolution>())]
     vertical_resolution: Option<VerticalResolution>,
-    /// Set a value of the metadata: name, description, attribution, version, type, encoding, tileSize, or any other key.
+    /// Set a value of the metadata: name, description, attribution, version, type, encoding, tileSize, bounds (W,S,E,N), center
+    /// (longitude,latitude,zoom), compression, format, or any other key. Bounds, centre, compression and format are compared with the
+    /// tiles.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]
@@ -71,30 +78,35 @@ impl Args {
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
     let selection = args.part.selection()?;
-    let source = archives::open(&args.input)?;
+    let source = args.read.open(&args.input, Some(&args.output))?;
     refuse_inputs(&args.output, [&args.input])?;
     let mut metadata = selection.metadata(source.as_ref())?;
     let recoding = args.recoding();
     if let Some(options) = recoding {
         metadata = pixels::recoded_metadata(source.as_ref(), options, metadata)?;
     }
-    set(&args.set, &mut metadata)?;
-    let sink = args.out.create(&args.output, &metadata)?;
+    let set = set(&args.set, &mut metadata)?;
+    let scheme = args.read.output_scheme(&[&args.input], &args.output);
+    let sink = args.out.create(&args.output, &metadata, scheme)?;
     let progress = Terminal::default();
     let summary = match recoding {
-        Some(options) => pixels::recode(source.as_ref(), sink, &selection, options, &progress)?,
-        None => archive::convert(source.as_ref(), sink, &selection, &progress)?,
+        Some(options) => pixels::recode_as(source.as_ref(), sink, &selection, options, &set, &progress)?,
+        None => archive::convert_as(source.as_ref(), sink, &selection, &set, &progress)?,
     };
     report(&args.output, &summary)?;
     Ok(exit::OK)
 }
 
-fn set(pairs: &[String], metadata: &mut archive::ArchiveMetadata) -> Result<()> {
+/// Sets values, and gives their keys as the metadata know them.
+fn set<'a>(pairs: &'a [String], metadata: &mut archive::ArchiveMetadata) -> Result<Vec<&'a str>> {
+    let mut keys = Vec::new();
     for pair in pairs {
         let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
             return Err(Error::argument("--set", format!("expected KEY=VALUE, found {pair:?}")));
         };
         metadata.set(key, value)?;
+        // What was removed is taken from the tiles again.
+        keys.extend((!value.is_empty()).then_some(if key == "centre" { "center" } else { key }));
     }
-    Ok(())
+    Ok(keys)
 }

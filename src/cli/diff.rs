@@ -1,10 +1,10 @@
 //! `hypso diff` and `hypso patch`: what changed between two archives, and an update without the whole.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::archives::{self, OutputArgs, report};
+use super::archives::{InputArgs, OutputArgs, report};
 use super::inspect::Format;
 use super::places::refuse_inputs;
 use super::progress::{self, Terminal};
@@ -38,6 +38,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     #[command(flatten)]
+    read: InputArgs,
+    #[command(flatten)]
     out: OutputArgs,
 }
 
@@ -56,16 +58,21 @@ pub struct PatchArgs {
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]
+    read: InputArgs,
+    #[command(flatten)]
     out: OutputArgs,
 }
 
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
-    let (old, new) = (archives::open(&args.old)?, archives::open(&args.new)?);
+    let paths: [&Path; 2] = [&args.old, &args.new];
+    let opened = args.read.open_all(&paths, args.output.as_deref())?;
+    let [old, new] = &opened[..] else { return Ok(exit::FAILURE) };
     let progress = Terminal::default();
     if let Some(patch) = &args.output {
         refuse_inputs(patch, [&args.old, &args.new])?;
-        let sink = args.out.create(patch, &archive::patch_metadata(new.as_ref()))?;
+        let sink =
+            args.out.create(patch, &archive::patch_metadata(new.as_ref()), args.read.output_scheme(&paths, patch))?;
         let summary = archive::write_patch(old.as_ref(), new.as_ref(), sink, &progress)?;
         let [added, changed, deleted] = [summary.added, summary.changed, summary.deleted].map(output::count);
         output::line(format!(
@@ -88,8 +95,11 @@ pub fn run(args: &Args) -> Outcome {
 pub fn run_patch(args: &PatchArgs) -> Outcome {
     progress::catch_interrupts();
     refuse_inputs(&args.output, [&args.old, &args.patch])?;
-    let (old, patch) = (archives::open(&args.old)?, archives::open(&args.patch)?);
-    let sink = args.out.create(&args.output, &archive::patched_metadata(patch.as_ref())?)?;
+    let paths: [&Path; 2] = [&args.old, &args.patch];
+    let opened = args.read.open_all(&paths, Some(&args.output))?;
+    let [old, patch] = &opened[..] else { return Ok(exit::FAILURE) };
+    let scheme = args.read.output_scheme(&paths, &args.output);
+    let sink = args.out.create(&args.output, &archive::patched_metadata(patch.as_ref())?, scheme)?;
     let summary = archive::apply_patch(old.as_ref(), patch.as_ref(), sink, &Terminal::default())?;
     report(&args.output, &summary)?;
     Ok(exit::OK)

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::archives::{self, OutputArgs, PartArgs, report};
+use super::archives::{InputArgs, OutputArgs, PartArgs, report};
 use super::places::refuse_inputs;
 use super::progress::{self, Terminal};
 use super::{Outcome, exit, usage};
-use crate::archive;
+use crate::{archive, local};
 
 /// Cut a part out of an archive: zooms, a box, or polygons.
 ///
@@ -22,6 +22,8 @@ pub struct Args {
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]
+    read: InputArgs,
+    #[command(flatten)]
     part: PartArgs,
     #[command(flatten)]
     out: OutputArgs,
@@ -29,6 +31,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
+    // Before anything else that is wrong: a URL is the wrong idea, a missing option a slip.
+    local::input(&args.input)?;
     if args.part.is_empty() {
         return usage(
             "extract",
@@ -36,9 +40,10 @@ pub fn run(args: &Args) -> Outcome {
         );
     }
     let selection = args.part.selection()?;
-    let source = archives::open(&args.input)?;
+    let source = args.read.open(&args.input, Some(&args.output))?;
     refuse_inputs(&args.output, [&args.input])?;
-    let sink = args.out.create(&args.output, &selection.metadata(source.as_ref())?)?;
+    let scheme = args.read.output_scheme(&[&args.input], &args.output);
+    let sink = args.out.create(&args.output, &selection.metadata(source.as_ref())?, scheme)?;
     let summary = archive::convert(source.as_ref(), sink, &selection, &Terminal::default())?;
     report(&args.output, &summary)?;
     Ok(exit::OK)

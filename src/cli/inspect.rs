@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::archives::InputArgs;
 use super::progress::{self, Terminal};
-use super::{Outcome, archives, exit, output};
+use super::{Outcome, exit, output};
 use crate::archive::{self, ArchiveOverview, TileFormat, TileSource};
 use crate::pixels::{self, Statistics};
 
@@ -31,6 +32,8 @@ pub struct Args {
     /// The URL template of the tiles for the TileJSON [default: {z}/{x}/{y} with the extension of the format].
     #[arg(long, value_name = "TEMPLATE")]
     url: Option<String>,
+    #[command(flatten)]
+    read: InputArgs,
 }
 
 /// How the result is printed.
@@ -43,7 +46,7 @@ pub enum Format {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let source = archives::open(&args.archive)?;
+    let source = args.read.open(&args.archive, None)?;
     let overview = archive::summary(source.as_ref(), usize::from(args.largest))?;
     let heights = match args.histogram {
         Some(limit) => {

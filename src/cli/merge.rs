@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::archives::{self, EncoderArgs, OutputArgs, report};
+use super::archives::{EncoderArgs, InputArgs, OutputArgs, report};
 use super::places::refuse_inputs;
 use super::progress::{self, Terminal};
-use super::{Outcome, exit, usage};
-use crate::archive::{self, TileEncoding, TileSource};
+use super::{Outcome, exit, say, usage};
+use crate::archive::{self, Scheme, TileEncoding, TileSource};
 use crate::error::Error;
 use crate::pixels::{self, LineageMerge, PixelMerge, Rule};
 
@@ -14,7 +14,7 @@ use crate::pixels::{self, LineageMerge, PixelMerge, Rule};
 ///
 /// The inputs may be MBTiles, PMTiles and folders mixed, but must agree in format, encoding, tile size and compression.
 /// Attributions and lists of sources are joined, bounds and zooms united; name and all else come from the first input that
-/// has them.
+/// has them. Where inputs end at different zooms, a word says which area reaches which zoom.
 ///
 /// With --on-overlap pixels, tiles that several inputs hold are decoded and merged pixel by pixel, and above them each coarser tile
 /// is the mean of the merged finer ones. Other tiles are copied byte by byte. Lineage archives are merged by the names in
@@ -42,6 +42,8 @@ pub struct Args {
     /// Merge the lineage too: NAME-lineage beside each input, into one beside the output.
     #[arg(long)]
     lineage: bool,
+    #[command(flatten)]
+    read: InputArgs,
     #[command(flatten)]
     images: EncoderArgs,
     #[command(flatten)]
@@ -81,8 +83,9 @@ pub fn run(args: &Args) -> Outcome {
             "are for --on-overlap pixels; add it or leave them out",
         );
     }
-    let opened = open_all(&args.inputs, &args.output)?;
+    let opened = open_all(args, &args.inputs, &args.output)?;
     let inputs: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
+    tell_zooms(&inputs);
     let metadata = archive::merged_metadata(&inputs)?;
     let progress = Terminal::default();
     let rule = match args.on_overlap {
@@ -98,13 +101,13 @@ pub fn run(args: &Args) -> Outcome {
                 );
             }
             let encoder = args.images.encoder.unwrap_or_default();
-            let sink = args.out.create(&args.output, &pixels::merged_lineage_metadata(&inputs)?)?;
+            let sink = args.out.create(&args.output, &pixels::merged_lineage_metadata(&inputs)?, args.scheme())?;
             report(&args.output, &pixels::merge_lineage(&inputs, sink, encoder, &progress)?)?;
             return Ok(exit::OK);
         }
         OnOverlap::Pixels => return merge_heights(args, &inputs, &metadata, &progress),
     };
-    let sink = args.out.create(&args.output, &metadata)?;
+    let sink = args.out.create(&args.output, &metadata, args.scheme())?;
     let summary = archive::merge(&inputs, sink, rule, &progress)?;
     report(&args.output, &summary)?;
     Ok(exit::OK)
@@ -137,11 +140,12 @@ fn merge_heights(
         refuse_inputs(&lineage_output, &args.inputs)?;
         refuse_inputs(&args.output, &lineage_paths)?;
     }
-    let opened = open_all(&lineage_paths, &lineage_output)?;
+    let opened = open_all(args, &lineage_paths, &lineage_output)?;
     let lineage: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
-    let sink = args.out.create(&args.output, metadata)?;
+    tell_zooms(&lineage);
+    let sink = args.out.create(&args.output, metadata, args.scheme())?;
     let lineage = if args.lineage {
-        let sink = args.out.create(&lineage_output, &pixels::merged_lineage_metadata(&lineage)?)?;
+        let sink = args.out.create(&lineage_output, &pixels::merged_lineage_metadata(&lineage)?, args.scheme())?;
         Some(LineageMerge { inputs: &lineage, sink })
     } else {
         None
@@ -154,16 +158,29 @@ fn merge_heights(
     Ok(exit::OK)
 }
 
-fn open_all(paths: &[PathBuf], output: &Path) -> crate::Result<Vec<Box<dyn TileSource>>> {
-    let mut opened = Vec::with_capacity(paths.len());
+impl Args {
+    /// The scheme of a folder that is written.
+    fn scheme(&self) -> Scheme {
+        let inputs: Vec<&Path> = self.inputs.iter().map(PathBuf::as_path).collect();
+        self.read.output_scheme(&inputs, &self.output)
+    }
+}
+
+fn tell_zooms(inputs: &[&dyn TileSource]) {
+    for word in archive::uneven_zooms(inputs) {
+        say(&format!("warning: {word}"));
+    }
+}
+
+fn open_all(args: &Args, paths: &[PathBuf], output: &Path) -> crate::Result<Vec<Box<dyn TileSource>>> {
     for (n, input) in paths.iter().enumerate() {
         refuse_inputs(output, [input])?;
         if paths[..n].iter().any(|earlier| archive::same_file(earlier, input)) {
             return Err(Error::argument(input.display().to_string(), "is given twice; name each input once"));
         }
-        opened.push(archives::open(input)?);
     }
-    Ok(opened)
+    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    args.read.open_all(&paths, Some(output))
 }
 
 /// The lineage archive beside an archive: `NAME-lineage` with the same extension.

@@ -169,7 +169,7 @@ fn run(command: Command) -> Outcome {
 
 /// A line for the user, on stderr.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", output::printable(text));
 }
 
 /// A wrong command line.

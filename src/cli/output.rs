@@ -1,5 +1,6 @@
 //! What commands print: errors, tables, sizes, durations.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ pub fn report_error(error: &anyhow::Error) -> ExitCode {
     }
     let (label, plain) = if color() { ("\x1b[1;31merror:\x1b[0m", false) } else { ("error:", true) };
     let _ = plain;
-    let _ = writeln!(std::io::stderr(), "{label} {error}");
+    let _ = writeln!(std::io::stderr(), "{label} {}", printable(&error.to_string()));
     let code = match error.downcast_ref::<Error>() {
         Some(Error::Interrupted) => exit::INTERRUPTED,
         Some(Error::Argument { .. }) => exit::USAGE,
@@ -44,7 +45,18 @@ pub fn color() -> bool {
 
 /// Writes `text` and a newline to stdout; a closed pipe is an error that ends the program quietly.
 pub fn line(text: impl std::fmt::Display) -> std::io::Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}")
+    writeln!(std::io::stdout().lock(), "{}", printable(&text.to_string()))
+}
+
+/// A text whose control characters can do nothing to a terminal: names and metadata come out of files of others.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.chars().any(harmful) {
+        return Cow::Borrowed(text);
+    }
+    // As JSON writes them, so that a document stays one.
+    let escaped = |c: char| if harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
 }
 
 /// Bytes for people: `1.5 MB` (powers of 1000).
@@ -137,6 +149,15 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         number.trim().parse().map_err(|_| "a size is a number with k, M, G or T, such as 800M".to_owned())?;
     let bytes = number * f64::from(shift).exp2();
     if (0.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err("a size is from 0 to 1e18 bytes".into()) }
+}
+
+#[cfg(test)]
+mod printable_tests {
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(super::printable("a\tb\nü"), "a\tb\nü");
+        assert_eq!(super::printable("a\u{1b}[31mb\r\u{9b}"), "a\\u001b[31mb\\u000d\\u009b");
+    }
 }
 
 #[cfg(all(test, feature = "gdal"))]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 
+use super::archives::InputArgs;
 use super::picture::{Picture, distinct};
 use super::{Outcome, exit, places, query};
 use crate::archive::{self, TileSource};
@@ -42,6 +43,8 @@ pub struct Args {
     /// Replace an existing picture.
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    read: InputArgs,
 }
 
 /// What is drawn: a box of whole pixels at one zoom.
@@ -57,7 +60,7 @@ struct Frame {
 pub fn run(args: &Args) -> Outcome {
     places::check(&args.output, args.overwrite)?;
     places::refuse_inputs(&args.output, [Some(args.archive.clone()), lineage_path(args)].into_iter().flatten())?;
-    let archive = archive::open(&args.archive)?;
+    let archive = args.read.open(&args.archive, None)?;
     let codec = codec(archive.as_ref())?;
     let frame = frame(args, archive.as_ref())?;
     let field = heights(archive.as_ref(), &codec, &frame)?;

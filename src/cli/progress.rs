@@ -266,6 +266,7 @@ impl Progress for Terminal {
     }
 
     fn note(&self, message: &str) {
+        let message = super::output::printable(message);
         if talk().json_logs {
             tracing::warn!("{message}");
             return;

@@ -5,12 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::archives::{self, SchemeName};
 use super::inspect::Format;
 use super::progress::{self, Terminal};
 use super::store_file::{self, Care};
 use super::{Outcome, exit, output};
 use crate::archive::{
-    self, ArchiveMetadata, Problem, Report, Severity, TileEncoding, TileFormat, TileSource, VerifyOptions,
+    self, ArchiveMetadata, OnDuplicate, OpenOptions, Problem, Report, Severity, TileEncoding, TileFormat, TileSource,
+    VerifyOptions,
 };
 use crate::error::{Error, Result};
 use crate::pixels::{self, Coding};
@@ -47,6 +49,9 @@ pub struct Args {
     /// Let warnings count as problems.
     #[arg(long)]
     strict: bool,
+    /// How tiles are addressed in a folder, or how the rows of MBTiles count [default: as the archive says].
+    #[arg(long, value_enum, value_name = "SCHEME")]
+    scheme: Option<SchemeName>,
     /// How to print the report.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -55,7 +60,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
     // What can't even be opened is a finding of `archive::verify`, not of this look at the metadata.
-    let source = archive::open(&args.archive).ok();
+    let scheme = archives::scheme_of(args.scheme, &args.archive)?;
+    let open = OpenOptions { scheme, on_duplicate: OnDuplicate::First };
+    let source = archive::open_with(&args.archive, open).ok();
     let metadata = source.as_ref().map(|source| source.metadata().clone()).unwrap_or_default();
     let parents =
         match args.parents.as_str() {
@@ -69,7 +76,7 @@ pub fn run(args: &Args) -> Outcome {
     let check = |tile: TileCoord, bytes: &[u8]| decode(&metadata, tile, bytes, &heights);
     let options = VerifyOptions { sample: args.sample };
     let progress = Terminal::default();
-    let mut report = archive::verify(&args.archive, options, &check, &progress)?;
+    let mut report = archive::verify_as(&args.archive, options, scheme, &check, &progress)?;
     let heights = heights.into_inner().unwrap_or_else(PoisonError::into_inner);
     heights.check(&mut report);
     let mut compared = 0;

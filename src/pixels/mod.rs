@@ -19,5 +19,5 @@ pub use coding::Coding;
 pub use combine::{Combined, NO_INPUT, Rule, combine};
 pub use compare::comparer;
 pub use merge::{LineageMerge, PixelMerge, merge_lineage, merge_pixels, merged_lineage_metadata};
-pub use recode::{RecodeOptions, recode, recoded_metadata};
+pub use recode::{RecodeOptions, recode, recode_as, recoded_metadata};
 pub use statistics::{Statistics, sample};

@@ -5,9 +5,11 @@
 
 use std::iter::Peekable;
 use std::ops::Range;
+use std::path::Path;
 
 use crate::archive::join::{Holders, Join};
 use crate::archive::pipeline::{batches, in_order, threads};
+use crate::archive::seen::Seen;
 use crate::archive::{ArchiveSummary, Located, ScratchFile, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -257,6 +259,8 @@ pub(super) fn merge(
     }
     progress.end();
     progress.begin("writing tiles", Some(recorded / RECORD_BYTES as u64), "tiles");
+    let mut seen: Vec<Option<Seen>> =
+        sinks.iter_mut().map(|sink| sink.as_mut().map(|sink| Seen::new(sink.metadata_mut()))).collect();
     let all = done.iter().rev().flat_map(|(_, range)| Records::new(&records, range.clone()));
     let work = |batch: Vec<Record>| -> Result<Vec<Written>> {
         let read = |record: Record| {
@@ -275,9 +279,9 @@ pub(super) fn merge(
     in_order(threads(), batches(all, BATCH, progress), work, |tiles| {
         for (id, planes) in tiles {
             let Some(tile) = id.coord() else { continue };
-            for (sink, bytes) in sinks.iter_mut().zip(planes) {
-                if let (Some(sink), Some(bytes)) = (sink, bytes) {
-                    sink.put(tile, &bytes)?;
+            for ((sink, seen), bytes) in sinks.iter_mut().zip(&mut seen).zip(planes) {
+                if let (Some(sink), Some(seen), Some(bytes)) = (sink, seen, bytes) {
+                    seen.put(sink.as_mut(), tile, &bytes)?;
                 }
             }
             progress.advance(1);
@@ -285,8 +289,14 @@ pub(super) fn merge(
         Ok(())
     })?;
     progress.end();
-    let [heights, lineage] = sinks.map(|sink| sink.map(TileSink::finish).transpose());
-    Ok([heights?, lineage?])
+    let path = inputs.first().map_or(Path::new(""), |input| input.path());
+    let mut summaries = [None; PLANES];
+    for ((sink, seen), summary) in sinks.into_iter().zip(seen).zip(&mut summaries) {
+        if let (Some(sink), Some(seen)) = (sink, seen) {
+            *summary = Some(seen.finish(sink, &[], path, progress)?);
+        }
+    }
+    Ok(summaries)
 }
 
 /// The zooms that have tiles, ascending, and the number of tiles of all inputs.

@@ -11,8 +11,10 @@ use serde_json::json;
 
 use super::coding::{Coding, OFFSET, Steps, VERTICAL};
 use super::merge::of_tile;
-use crate::archive::convert::nothing_chosen;
+use crate::archive::convert::{nothing_chosen, tell};
 use crate::archive::pipeline::{batches, in_order, threads};
+use crate::archive::pmtiles::Compression;
+use crate::archive::seen::Seen;
 use crate::archive::{
     ArchiveMetadata, ArchiveSummary, Located, Selection, TileEncoding, TileFormat, TileSink, TileSource,
 };
@@ -88,6 +90,7 @@ pub fn recoded_metadata(
         ImageFormat::Webp => TileFormat::Webp,
         ImageFormat::Png => TileFormat::Png,
     };
+    metadata.tile_compression = metadata.tile_compression.map(|_| Compression::None);
     metadata.tile_size = options.tile_size.or(metadata.tile_size);
     if recoder.shape != Shape::Same {
         metadata.center = None;
@@ -127,9 +130,24 @@ pub fn recoded_metadata(
 /// As [`recoded_metadata`]; where no tile is chosen, a tile can't be decoded, the sink can't be written, or the user interrupts.
 pub fn recode(
     source: &dyn TileSource,
+    sink: Box<dyn TileSink>,
+    selection: &Selection,
+    options: RecodeOptions,
+    progress: &dyn Progress,
+) -> Result<ArchiveSummary> {
+    recode_as(source, sink, selection, options, &[], progress)
+}
+
+/// As [`recode`], with the keys of the metadata that the user set, as by [`archive::convert_as`](crate::archive::convert_as).
+///
+/// # Errors
+/// As [`recode`]; where a value that was set can't be true.
+pub fn recode_as(
+    source: &dyn TileSource,
     mut sink: Box<dyn TileSink>,
     selection: &Selection,
     options: RecodeOptions,
+    set: &[&str],
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
     let recoder = Recoder::new(source, options)?;
@@ -147,17 +165,18 @@ pub fn recode(
         }
         Ok(out)
     };
-    let mut written = 0u64;
+    let (mut written, mut seen) = (0u64, Seen::new(sink.metadata_mut()));
     in_order(threads(), batches(groups, BATCH, progress), work, |tiles: Vec<(TileCoord, Vec<u8>)>| {
         written += tiles.len() as u64;
         progress.advance(tiles.len() as u64);
-        tiles.iter().try_for_each(|(tile, bytes)| sink.put(*tile, bytes))
+        tiles.iter().try_for_each(|(tile, bytes)| seen.put(sink.as_mut(), *tile, bytes))
     })?;
     progress.end();
     if written == 0 {
         return Err(nothing_chosen(source));
     }
-    sink.finish()
+    tell(&[source], progress);
+    seen.finish(sink, set, source.path(), progress)
 }
 
 /// Tiles that become one tile together: those below one parent, which follow each other.

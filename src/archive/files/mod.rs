@@ -1,9 +1,18 @@
-//! Tiles as files of a folder: `{z}/{x}/{y}.webp` (XYZ), and beside them `metadata.json`, the rows of MBTiles as one object.
+//! Tiles as files of a folder: `{z}/{x}/{y}.webp`, and beside them `metadata.json`, the rows of MBTiles as one object.
 //!
-//! This is what `mb-util` and many web servers keep. It costs a file a tile; use it to look at tiles or to hand them on.
+//! This is what `mb-util`, `gdal2tiles` and many web servers keep. It costs a file a tile; use it to look at tiles or to hand them on.
+//!
+//! - The format is told by extensions of any spelling, and by the bytes where these tell nothing (`.bin`, no extension).
+//! - Rows count from the north, unless `metadata.json` or the option says otherwise, or declared bounds fit another [`Scheme`] alone.
+//! - What is no tile is left out, counted and named.
+//!
+//! [`Scheme`]: crate::archive::Scheme
 
+mod describe;
+mod names;
 mod owned;
 mod reader;
+mod scan;
 mod writer;
 
 pub use reader::FilesReader;
@@ -11,5 +20,3 @@ pub use writer::FilesWriter;
 
 /// The file of the metadata.
 const METADATA: &str = "metadata.json";
-/// The extensions of tiles that are known.
-const EXTENSIONS: [&str; 7] = ["webp", "png", "jpg", "jpeg", "avif", "pbf", "mvt"];

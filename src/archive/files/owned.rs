@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::{EXTENSIONS, METADATA};
+use super::METADATA;
+use super::names::{Ending, number, split};
+use crate::archive::TileFormat;
 use crate::error::{Error, Result};
 use crate::tile::TileCoord;
 
@@ -18,6 +20,7 @@ pub(super) fn owns(path: &Path, is_folder: bool) -> bool {
             _ => None,
         })
         .collect();
+    let number = |name: &str| number(OsStr::new(name)).and_then(|n| u32::try_from(n).ok());
     let zoom = |z: &str| number(z).filter(|&z| z <= 31).map(|z| z as u8);
     let column = |z: &str, x: &str| zoom(z).zip(number(x)).filter(|&(z, x)| TileCoord::new(z, x, 0).is_some());
     match (names.as_deref(), is_folder) {
@@ -25,23 +28,16 @@ pub(super) fn owns(path: &Path, is_folder: bool) -> bool {
         (Some([z, x]), true) => column(z, x).is_some(),
         (Some([name]), false) => *name == METADATA,
         (Some([z, x, name]), false) => {
-            let row = Path::new(name).file_stem().and_then(OsStr::to_str).and_then(number);
-            let tile = column(z, x).zip(row).and_then(|((z, x), y)| TileCoord::new(z, x, y));
-            tile.is_some() && Path::new(name).extension().and_then(OsStr::to_str).is_some_and(is_of_tiles)
+            let row = split(name).and_then(|(row, ending)| u32::try_from(row).ok().filter(|_| is_of_tiles(ending)));
+            column(z, x).zip(row).is_some_and(|((z, x), y)| TileCoord::new(z, x, y).is_some())
         }
         _ => false,
     }
 }
 
-/// An extension of tiles, or the one that tiles of no known format are written with.
-fn is_of_tiles(extension: &str) -> bool {
-    let extension = extension.to_ascii_lowercase();
-    extension == "bin" || EXTENSIONS.contains(&extension.as_str())
-}
-
-/// A plain number, without leading zeros.
-fn number(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|n: &u32| n.to_string() == text)
+/// An ending of tiles, or the one that tiles of no known format are written with.
+fn is_of_tiles(ending: &str) -> bool {
+    ending.eq_ignore_ascii_case(".bin") || matches!(Ending::of(ending, &TileFormat::Unknown), Ending::Format(_))
 }
 
 /// Refuses a folder that holds anything but tiles and their metadata: what comes first is named. Looks at every name in it.

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use super::{METADATA, owned};
 use crate::archive::coverage::Coverage;
+use crate::archive::form::{is_picture, plain};
 use crate::archive::mbtiles::rows;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Scheme, ScratchFile, TileFormat, TileSink};
 use crate::atomic::AtomicFolder;
 use crate::error::{Error, Result};
 use crate::tile::TileCoord;
@@ -22,6 +23,7 @@ pub struct FilesWriter {
     folder: AtomicFolder,
     target: PathBuf,
     overwrite: bool,
+    scheme: Scheme,
     metadata: ArchiveMetadata,
     coverage: Coverage,
     /// The folder that was made last.
@@ -35,6 +37,14 @@ impl FilesWriter {
     /// # Errors
     /// Where `path` exists and `overwrite` is false or it is no folder of tiles, or the folder above is missing or not writable.
     pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Result<Self> {
+        Self::create_with(path, metadata, overwrite, Scheme::Xyz)
+    }
+
+    /// As [`create`](Self::create), with addresses that are written in another way; the metadata say so.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_with(path: &Path, metadata: &ArchiveMetadata, overwrite: bool, scheme: Scheme) -> Result<Self> {
         if path.symlink_metadata().is_ok() {
             replaceable(path, overwrite)?;
         }
@@ -42,6 +52,7 @@ impl FilesWriter {
             folder: AtomicFolder::create(path, &owned::owns)?,
             target: path.to_path_buf(),
             overwrite,
+            scheme,
             metadata: metadata.clone(),
             coverage: Coverage::new(),
             column: None,
@@ -49,16 +60,25 @@ impl FilesWriter {
         })
     }
 
+    /// The ending of a tile's name: pictures by what they are, others by the format that is declared.
+    fn extension(&self, bytes: &[u8]) -> String {
+        let name = match plain(bytes, false) {
+            Some(picture) if is_picture(&picture) => picture.name().to_owned(),
+            _ => self.metadata.format.name().to_owned(),
+        };
+        // A name out of an archive leads nowhere else.
+        let good = (1..=16).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if good { name } else { "bin".to_owned() }
+    }
+
     fn write_metadata(&mut self) -> Result<()> {
         self.coverage.finish();
-        let metadata = &mut self.metadata;
-        (metadata.minzoom, metadata.maxzoom) = self.coverage.zooms().unzip();
-        metadata.bounds = metadata.bounds.or(self.coverage.lon_lat());
-        if let (Some(bounds), Some((min, max))) = (metadata.bounds, self.coverage.zooms()) {
-            metadata.center = metadata.center.or(Some(Center::of(bounds, min, max)));
+        self.metadata.complete(&self.coverage);
+        let rows = rows::to_rows(&self.metadata).into_iter().map(|(key, value)| (key, Value::from(value)));
+        let mut rows: Map<String, Value> = rows.collect();
+        if self.scheme != Scheme::Xyz {
+            rows.insert("scheme".to_owned(), self.scheme.name().into());
         }
-        let rows: Map<String, Value> =
-            rows::to_rows(metadata).into_iter().map(|(key, value)| (key, Value::from(value))).collect();
         let file = self.folder.path().join(METADATA);
         fs::write(&file, Value::Object(rows).to_string()).map_err(Error::io("write", &file))
     }
@@ -79,16 +99,13 @@ impl TileSink for FilesWriter {
             return Err(Error::invalid(format!("tile {tile}"), "comes after a tile that stands behind it", remedy)
                 .with_path(&self.target));
         }
-        let folder = self.folder.path().join(format!("{}/{}", tile.z(), tile.x()));
-        if self.column != Some((tile.z(), tile.x())) {
+        let (first, second) = self.scheme.address(tile);
+        let folder = self.folder.path().join(format!("{}/{first}", tile.z()));
+        if self.column != Some((tile.z(), first)) {
             fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
-            self.column = Some((tile.z(), tile.x()));
+            self.column = Some((tile.z(), first));
         }
-        let extension = match self.metadata.format.name() {
-            "" => "bin",
-            name => name,
-        };
-        let file = folder.join(format!("{}.{extension}", tile.y()));
+        let file = folder.join(format!("{second}.{}", self.extension(bytes)));
         fs::write(&file, bytes).map_err(Error::io("write", &file))?;
         self.summary.tiles += 1;
         self.summary.contents += 1;

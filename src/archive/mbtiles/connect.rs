@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::sql;
 use crate::error::{Error, Result};
@@ -165,9 +165,43 @@ fn connect(path: &Path, wal: bool, size: u64) -> Result<Connection> {
 }
 
 fn log_size(path: &Path) -> u64 {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(&log).map_or(0, |m| m.len())
+    size_beside(path, "-wal")
+}
+
+/// The size of a file that SQLite keeps beside a database; 0 without it.
+fn size_beside(path: &Path, ending: &str) -> u64 {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    std::fs::metadata(&name).map_or(0, |m| m.len())
+}
+
+/// Where SQLite can't read because of a file beside the database: which one, why, and the way out.
+pub(super) fn unread_log(path: &Path, error: &rusqlite::Error) -> Option<Error> {
+    let refused = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure)
+    );
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let invalid = |problem: String, remedy| Some(Error::invalid("database", problem, remedy).with_path(path));
+    if refused && size_beside(path, "-journal") > 0 {
+        return invalid(
+            format!(
+                "its writer was stopped in the middle of a change, which {name}-journal beside it has to undo first ({error})"
+            ),
+            "let SQLite undo it with `sqlite3 FILE \"SELECT 1 FROM sqlite_master\"` where file and folder can be written, or in a copy of \
+             both files; without the journal the tiles would be torn",
+        );
+    }
+    if refused && log_size(path) > 0 {
+        return invalid(
+            format!(
+                "its latest tiles are in {name}-wal beside it, which SQLite can't read in a folder that it may not write to ({error})"
+            ),
+            "copy both files into a folder that can be written and give that copy, or write the log back there first: \
+             `sqlite3 FILE \"PRAGMA wal_checkpoint(TRUNCATE)\"`",
+        );
+    }
+    None
 }
 
 /// Attaches a database as `source`, read-only, as [`connect`] would open it.

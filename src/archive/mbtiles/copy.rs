@@ -5,17 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::blob::Blob;
 use rusqlite::{Connection, ErrorCode};
 
 use super::layout::Kind;
 use super::reader::MbtilesReader;
 use super::writer::MbtilesWriter;
 use super::{connect, sql};
-use crate::archive::TileSource;
 use crate::archive::coverage::Coverage;
+use crate::archive::form::plain;
+use crate::archive::seen::Fence;
+use crate::archive::{TileForm, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::threads::spawn;
+use crate::tile::TileCoord;
 
 /// How often the copy is asked how far it is and whether to stop.
 const ASKED: Duration = Duration::from_millis(100);
@@ -31,26 +35,69 @@ pub(in crate::archive) struct Checked {
     pub(in crate::archive) bytes: u64,
 }
 
+/// What a row has to be to be copied as it is.
+#[derive(Debug, Clone)]
+pub(in crate::archive) struct Plain {
+    pub(in crate::archive) form: TileForm,
+    /// The format that the output declares.
+    pub(in crate::archive) format: TileFormat,
+    /// The bounds that the output declares.
+    pub(in crate::archive) fence: Option<Fence>,
+}
+
+/// How much of a content is looked at; it lies in the row's own page.
+const HEAD: usize = 16;
+
+impl Plain {
+    fn takes(&self, tile: Option<TileCoord>, head: &[u8]) -> bool {
+        let inside = tile.is_some_and(|tile| self.fence.as_ref().is_none_or(|fence| fence.holds(tile)));
+        // Vector tiles are told by what they are packed with; what shows nothing is what it is said to be.
+        let format = plain(head, false).is_none_or(|found| found == self.format);
+        inside && format && self.form.keeps(head)
+    }
+}
+
 impl MbtilesReader {
     /// Counts rows and bytes of all contents, where the rows of `tiles` can be copied as they are: a table whose rows count from
-    /// the south, each address once, every content some bytes. Else `None`. Reads all rows, but not their contents.
+    /// the south, each address once, every content some bytes as `wanted`. Else `None`. Reads all rows, and the first bytes of their
+    /// contents.
     ///
     /// # Errors
     /// Where the file can't be read or is damaged.
-    pub(in crate::archive) fn plain_rows(&self) -> Result<Option<(u64, u64)>> {
+    pub(in crate::archive) fn plain_rows(&self, wanted: &Plain) -> Result<Option<(u64, u64)>> {
         let layout = self.layout();
         let can = layout.kind == Kind::Table && layout.has_places() && !self.is_xyz();
         if !can || self.has_unique_index()? != Some(true) || connect::uri(self.path()).is_none() {
             return Ok(None);
         }
+        let connection = self.connection()?;
+        let error = || sql("read the tiles", self.path());
         // The addresses too: in a damaged file, table and index may differ.
-        let text = "SELECT count(*), sum(length(tile_data)), min(typeof(tile_data) = 'blob' AND length(tile_data) > 0 \
-                    AND zoom_level BETWEEN 0 AND 31 AND tile_column BETWEEN 0 AND (1 << zoom_level) - 1 \
-                    AND tile_row BETWEEN 0 AND (1 << zoom_level) - 1) FROM tiles";
-        let found = self.connection()?.query_row(text, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-        let (rows, bytes, sound): (i64, Option<i64>, Option<bool>) =
-            found.map_err(sql("read the tiles", self.path()))?;
-        Ok(sound.unwrap_or(true).then(|| (rows.unsigned_abs(), bytes.unwrap_or(0).unsigned_abs())))
+        let text = "SELECT rowid, zoom_level, tile_column, tile_row, typeof(tile_data) = 'blob' AND typeof(zoom_level) = 'integer' \
+                    AND typeof(tile_column) = 'integer' AND typeof(tile_row) = 'integer', length(tile_data) FROM tiles";
+        let mut statement = connection.prepare(text).map_err(error())?;
+        let mut rows = statement.query([]).map_err(error())?;
+        let mut blob: Option<Blob<'_>> = None;
+        let (mut count, mut bytes, mut head) = (0, 0, [0; HEAD]);
+        while let Some(row) = rows.next().map_err(error())? {
+            if !row.get::<_, bool>(4).map_err(error())? {
+                return Ok(None);
+            }
+            let number = |n: usize| row.get::<_, i64>(n).map_err(error());
+            let (id, length) = (number(0)?, number(5)?.unsigned_abs());
+            let opened = match &mut blob {
+                Some(open) => open.reopen(id).map(|()| open),
+                None => connection.blob_open("main", "tiles", "tile_data", id, true).map(|open| blob.insert(open)),
+            };
+            let open = opened.map_err(error())?;
+            let known = HEAD.min(open.len());
+            open.read_at_exact(&mut head[..known], 0).map_err(error())?;
+            if known == 0 || !wanted.takes(self.coord(number(1)?, number(2)?, number(3)?), &head[..known]) {
+                return Ok(None);
+            }
+            (count, bytes) = (count + 1, bytes + length);
+        }
+        Ok(Some((count, bytes)))
     }
 }
 

@@ -60,11 +60,12 @@ impl Layout {
             contents: "tiles",
             indexed: false,
         };
+        let definition = definition.unwrap_or_default();
         if layout.kind == Kind::Table {
             // A table without rowids refuses the name.
             layout.place =
                 connection.prepare("SELECT tiles.rowid FROM tiles").is_ok().then(|| "tiles.rowid".to_owned());
-        } else if is_plain(&definition.unwrap_or_default()) {
+        } else if is_plain(&definition) {
             for (map, [z, x, y, key], images, id) in SHARED {
                 let shared = Self {
                     kind: Kind::Shared,
@@ -127,6 +128,34 @@ impl Layout {
         format!("SELECT min({z}) FROM {base} WHERE {z} > ?1")
     }
 
+    /// Gives the coarsest (or the finest) zoom that has tiles.
+    pub(super) fn outermost_zoom(&self, finest: bool) -> String {
+        let (base, [z, _, _], order) = (self.base, self.columns, if finest { "DESC" } else { "ASC" });
+        format!("SELECT {z} FROM {base} WHERE {z} BETWEEN 0 AND 31 ORDER BY {z} {order} LIMIT 1")
+    }
+
+    /// Gives columns and rows of zoom `?1`, from column `?2` on, in ascending or descending order where an index has them so;
+    /// at most `?3`.
+    pub(super) fn addresses_from(&self, ascending: bool) -> String {
+        let (base, [z, x, y]) = (self.base, self.columns);
+        let from = if ascending { ">=" } else { "<=" };
+        let order = if ascending { "ASC" } else { "DESC" };
+        let order = if self.indexed { format!(" ORDER BY {x} {order}, {y} {order}") } else { String::new() };
+        format!("SELECT {x}, {y} FROM {base} WHERE {z} = ?1 AND {x} {from} ?2{order} LIMIT ?3")
+    }
+
+    /// Gives the places of all contents of the address `?1`, `?2`, `?3`, in the order in which they were written where it is known.
+    pub(super) fn places_at(&self) -> Option<[String; 2]> {
+        let place = self.place.as_deref()?;
+        let (base, [z, x, y]) = (self.base, self.columns);
+        let all = format!(
+            "SELECT {place} FROM {base}{} WHERE {base}.{z} = ?1 AND {base}.{x} = ?2 AND {base}.{y} = ?3",
+            self.join
+        );
+        // Tables without rowids have none to order by; their primary keys let no address stand twice.
+        Some([format!("{all} ORDER BY {base}.rowid"), all])
+    }
+
     /// Counts the tiles.
     pub(super) fn count(&self) -> String {
         format!("SELECT count(*) FROM {}{}", self.base, self.join)
@@ -151,6 +180,10 @@ impl Layout {
 /// True for a view that joins two tables and does nothing else.
 fn is_plain(definition: &str) -> bool {
     let text = definition.to_ascii_lowercase();
-    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    !words.any(|word| NOT_PLAIN.contains(&word))
+    !words(&text).any(|word| NOT_PLAIN.contains(&word))
+}
+
+/// The words of a text in SQL.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }

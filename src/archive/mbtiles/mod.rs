@@ -9,30 +9,30 @@
 //!
 //! Specification: <https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md>.
 
+mod checks;
 mod connect;
 mod copy;
+mod direction;
 mod layout;
 mod reader;
+mod repeats;
 pub(super) mod rows;
+mod tables;
 mod walk;
 mod writer;
 
 use std::path::Path;
 
-pub(in crate::archive) use copy::Checked;
+pub(in crate::archive) use copy::{Checked, Plain};
 pub use reader::MbtilesReader;
 pub use writer::MbtilesWriter;
 
+use super::scheme::flip;
 use crate::error::Error;
 use crate::tile::TileCoord;
 
 /// `MPBX`, the application id that the specification gives.
 pub(in crate::archive) const APPLICATION_ID: i64 = 0x4d50_4258;
-
-/// The row of the other scheme: XYZ to TMS and back.
-fn flip(z: u8, row: u32) -> u32 {
-    ((1u64 << z) - 1 - u64::from(row)) as u32
-}
 
 /// The tile at an address of the database, whose rows count from the south (TMS) or from the north; `None` where it lies
 /// outside of the grid.
@@ -54,6 +54,9 @@ pub(in crate::archive) fn sql(action: &'static str, path: &Path) -> impl FnOnce(
     move |error| {
         let io = |kind| Error::Io { path: path.clone(), action, source: std::io::Error::new(kind, error.to_string()) };
         let invalid = |remedy| Error::invalid("database", format!("can't {action}: {error}"), remedy).with_path(&path);
+        if let Some(beside) = connect::unread_log(&path, &error) {
+            return beside;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => io(std::io::ErrorKind::StorageFull),
             Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => io(std::io::ErrorKind::PermissionDenied),

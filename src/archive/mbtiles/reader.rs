@@ -3,23 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::{Map, Value};
 
 use super::connect::{Lease, Pool};
+use super::direction::{Direction, direction, zooms};
 use super::layout::{Kind, Layout};
 use super::walk::Walk;
-use super::{rows, sql, stored_row, tile_at};
-use crate::archive::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileFormat, TileRun, TileSource};
+use super::{rows, sql, stored_row, tables, tile_at};
+use crate::archive::{
+    ArchiveKind, ArchiveMetadata, Located, LocatedTiles, OnDuplicate, OpenOptions, TileFormat, TileRun, TileSource,
+};
 use crate::error::{Error, Result};
-use crate::tile::{Bounds, TileCoord};
+use crate::tile::TileCoord;
 
 /// The largest total of metadata that is read, bytes.
 const METADATA_CAP: usize = 64 << 20;
-/// Tiles whose rows are compared with the bounds.
-const COMPARED: usize = 64;
 
 /// An MBTiles archive, open for reading. Every thread that reads gets a connection of its own.
 #[derive(Debug)]
@@ -29,20 +31,35 @@ pub struct MbtilesReader {
     layout: Layout,
     rows: BTreeMap<String, String>,
     metadata: ArchiveMetadata,
-    xyz: bool,
+    direction: Direction,
+    on_duplicate: OnDuplicate,
+    left_behind: Vec<String>,
     warnings: Vec<String>,
     count: OnceLock<u64>,
+    /// Rows of tiles that have another row, as the last walk counted them.
+    repeated: AtomicU64,
 }
 
 impl MbtilesReader {
     /// Opens an archive and reads its metadata. The file is never written to.
     ///
-    /// Rows that other writers leave out are completed from the tiles, and rows that count from the north are found out
-    /// by the bounds; [`TileSource::warnings`] tells both.
+    /// Zooms are those of the tiles. Rows that other writers leave out are completed from the tiles, and rows that count from the
+    /// north are found out by the bounds; [`TileSource::warnings`] tells both.
+    ///
+    /// Costs a few look-ups through the index; without one, two passes over the addresses.
     ///
     /// # Errors
     /// Where the file can't be read, is truncated, or is a database without `tiles`.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, OpenOptions::default())
+    }
+
+    /// As [`open`](Self::open): with a scheme that overrules what the bounds say (rows count from the north for all but
+    /// [`Scheme::Tms`](crate::archive::Scheme::Tms)), and a rule for rows that repeat.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: &Path, options: OpenOptions) -> Result<Self> {
         let pool = Pool::open(path)?;
         let connection = pool.get()?;
         let Some(layout) = Layout::of(&connection).map_err(sql("read the schema", path))? else {
@@ -62,17 +79,26 @@ impl MbtilesReader {
         if !missing.is_empty() {
             warnings.push(format!("the metadata lack {}; taken from the tiles where they tell", missing.join(", ")));
         }
-        let metadata = complete(rows::parse(&rows), &connection, path)?;
-        let xyz = counts_from_north(&connection, &metadata).map_err(sql("read the tiles", path))?;
-        let declared = rows.get("scheme").is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("xyz"));
-        if xyz {
-            warnings.push("its rows count from the north (XYZ), as its bounds show; MBTiles demands TMS".to_owned());
-        } else if declared {
-            warnings.push("the row \"scheme\" says xyz; read as TMS, as MBTiles demands".to_owned());
+        let mut metadata = rows::parse(&rows);
+        let zooms = zooms(&connection, &layout).map_err(sql("read the zooms", path))?;
+        let declared = rows.get("scheme").map(String::as_str);
+        let known = (metadata.bounds, zooms.map(|(_, finest)| finest));
+        let direction = direction(&connection, &layout, known, declared, options.scheme);
+        let direction = direction.map_err(sql("read the tiles", path))?;
+        warnings.extend(direction.warning.clone());
+        warnings.extend(odd_rows(&rows, &metadata, zooms));
+        let left_behind = tables::left_behind(&connection).map_err(sql("read the schema", path))?;
+        warnings.extend(tables::word(&left_behind));
+        if let Some((coarsest, finest)) = zooms {
+            (metadata.minzoom, metadata.maxzoom) = (Some(coarsest), Some(finest));
+        }
+        if metadata.format == TileFormat::Unknown {
+            metadata.format = first_format(&connection).map_err(sql("read the tiles", path))?;
         }
         drop(connection);
-        let (path, count) = (path.to_path_buf(), OnceLock::new());
-        Ok(Self { pool, path, layout, rows, metadata, xyz, warnings, count })
+        let on_duplicate = options.on_duplicate;
+        let (path, count, repeated) = (path.to_path_buf(), OnceLock::new(), AtomicU64::new(0));
+        Ok(Self { pool, path, layout, rows, metadata, direction, on_duplicate, left_behind, warnings, count, repeated })
     }
 
     /// The rows of the `metadata` table as they are.
@@ -99,7 +125,21 @@ impl MbtilesReader {
 
     /// True where rows count from the north.
     pub(super) fn is_xyz(&self) -> bool {
-        self.xyz
+        self.direction.from_north
+    }
+
+    /// What is odd about the way in which rows count.
+    pub(in crate::archive) fn about_rows(&self) -> Option<&str> {
+        self.direction.warning.as_deref()
+    }
+
+    pub(super) fn on_duplicate(&self) -> OnDuplicate {
+        self.on_duplicate
+    }
+
+    /// A walk over all tiles found so many rows too many.
+    pub(super) fn found_repeated(&self, rows: u64) {
+        self.repeated.fetch_max(rows, Ordering::Relaxed);
     }
 
     /// True where the database is in WAL mode.
@@ -113,70 +153,13 @@ impl MbtilesReader {
 
     /// The tile at an address of the database; `None` where it lies outside of the grid.
     pub(in crate::archive) fn coord(&self, zoom: i64, column: i64, row: i64) -> Option<TileCoord> {
-        tile_at(zoom, column, row, self.xyz)
+        tile_at(zoom, column, row, self.direction.from_north)
     }
 
     /// First and last row of a zoom, XYZ, as the database counts them.
     pub(super) fn stored_rows(&self, z: u8, (first, last): (i64, i64)) -> (i64, i64) {
         let flip = (1i64 << z) - 1;
-        if self.xyz { (first, last) } else { (flip - last, flip - first) }
-    }
-
-    /// Calls `visit` with zoom, column, row and content size of every row of `tiles`, in the order of the database.
-    pub(in crate::archive) fn addresses(&self, visit: &mut dyn FnMut(i64, i64, i64, u64) -> Result<()>) -> Result<()> {
-        let connection = self.connection()?;
-        let error = || sql("read the tile addresses", &self.path);
-        let text = "SELECT zoom_level, tile_column, tile_row, length(tile_data) FROM tiles";
-        let mut statement = connection.prepare(text).map_err(error())?;
-        let mut rows = statement.query([]).map_err(error())?;
-        while let Some(row) = rows.next().map_err(error())? {
-            let number = |i: usize| row.get::<_, i64>(i).map_err(error());
-            let bytes = row.get::<_, Option<i64>>(3).map_err(error())?.unwrap_or(0);
-            visit(number(0)?, number(1)?, number(2)?, bytes.unsigned_abs())?;
-        }
-        Ok(())
-    }
-
-    /// True where a unique index (or primary key) finds a tile by its address. `None` where `tiles` is a view.
-    pub(in crate::archive) fn has_unique_index(&self) -> Result<Option<bool>> {
-        if self.layout.kind != Kind::Table {
-            return Ok(None);
-        }
-        let connection = self.connection()?;
-        let error = || sql("read the indices", &self.path);
-        let text = "SELECT group_concat(name) FROM (SELECT l.name AS list, i.name AS name FROM pragma_index_list('tiles') l, \
-                    pragma_index_info(l.name) i WHERE l.\"unique\" = 1 ORDER BY l.name, i.name) GROUP BY list";
-        let mut statement = connection.prepare(text).map_err(error())?;
-        let found = statement.query_map([], |row| row.get::<_, String>(0)).map_err(error())?;
-        for columns in found {
-            if columns.map_err(error())?.eq_ignore_ascii_case("tile_column,tile_row,zoom_level") {
-                return Ok(Some(true));
-            }
-        }
-        Ok(Some(false))
-    }
-
-    /// How many addresses lead to no content, where contents are shared.
-    pub(in crate::archive) fn dangling(&self) -> Result<Option<u64>> {
-        let Some(text) = self.layout.count_all() else { return Ok(None) };
-        let all = self.connection()?.query_row(&text, [], |row| row.get::<_, i64>(0));
-        let all = all.map_err(sql("count the addresses", &self.path))?.unsigned_abs();
-        Ok(Some(all.saturating_sub(self.tile_count()?)))
-    }
-
-    /// What SQLite says about its own pages, at most ten lines; empty where all is well. Reads the whole file.
-    pub(in crate::archive) fn quick_check(&self) -> Result<Vec<String>> {
-        let connection = self.connection()?;
-        let error = || sql("check the database", &self.path);
-        let mut statement = connection.prepare("PRAGMA quick_check(10)").map_err(error())?;
-        let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(error())?;
-        let lines = lines.collect::<rusqlite::Result<Vec<_>>>().map_err(error())?;
-        Ok(lines.into_iter().filter(|line| line != "ok").collect())
-    }
-
-    pub(in crate::archive) fn application_id(&self) -> Result<i64> {
-        let id = self.connection()?.query_row("PRAGMA application_id", [], |row| row.get(0));
-        id.map_err(sql("read the application id", &self.path))
+        if self.direction.from_north { (first, last) } else { (flip - last, flip - first) }
     }
 
     pub(super) fn outside(&self, zoom: i64, column: i64, row: i64) -> Error {
@@ -186,6 +169,52 @@ impl MbtilesReader {
             "remove the row, or make the archive again",
         )
         .with_path(&self.path)
+    }
+
+    /// Appends the content of an address; false where there is none. Rows that repeat are told apart by their contents.
+    pub(super) fn read_address(&self, tile: TileCoord, into: &mut Vec<u8>) -> Result<bool> {
+        let connection = self.connection()?;
+        let error = || sql("read a tile", &self.path);
+        let text = "SELECT tile_data FROM tiles WHERE zoom_level = ?1 AND tile_column = ?2 AND tile_row = ?3";
+        let mut statement = connection.prepare_cached(text).map_err(error())?;
+        let mut rows = statement.query((tile.z(), tile.x(), stored_row(tile, self.is_xyz()))).map_err(error())?;
+        let (start, mut found) = (into.len(), 0);
+        let mut other = Vec::new();
+        while let Some(row) = rows.next().map_err(error())? {
+            found += 1;
+            if found == 1 {
+                self.take(row, || format!("tile {tile}"), into)?;
+                continue;
+            }
+            other.clear();
+            self.take(row, || format!("tile {tile}"), &mut other)?;
+            match self.on_duplicate {
+                OnDuplicate::First => break,
+                OnDuplicate::Error if other != into[start..] => return Err(self.twice(tile, found)),
+                OnDuplicate::Error => {}
+                OnDuplicate::Last => {
+                    into.truncate(start);
+                    into.extend_from_slice(&other);
+                }
+            }
+        }
+        Ok(found > 0)
+    }
+
+    /// Appends the content at the place of a tile.
+    pub(super) fn read_place(&self, tile: Located, into: &mut Vec<u8>) -> Result<()> {
+        let name = || tile.id.coord().map_or_else(|| format!("tile id {}", tile.id.0), |tile| format!("tile {tile}"));
+        let connection = self.connection()?;
+        let error = || sql("read a tile", &self.path);
+        let mut statement = connection.prepare_cached(&self.layout.data()).map_err(error())?;
+        let mut rows = statement.query([tile.place as i64]).map_err(error())?;
+        let row = rows.next().map_err(error())?.ok_or_else(|| self.missing(name()))?;
+        self.take(row, name, into)
+    }
+
+    fn missing(&self, name: String) -> Error {
+        let remedy = "the archive is damaged or being changed: make it again";
+        Error::invalid(name, "is listed but can't be found", remedy).with_path(&self.path)
     }
 
     /// Appends the content in the first column.
@@ -223,17 +252,33 @@ impl TileSource for MbtilesReader {
         Some(self)
     }
 
+    fn notes(&self) -> Vec<String> {
+        let repeated = self.repeated.load(Ordering::Relaxed);
+        let taken = match self.on_duplicate {
+            OnDuplicate::Error => "all with the same content: harmless",
+            OnDuplicate::First => "the first row of each was taken",
+            OnDuplicate::Last => "the last row of each was taken",
+        };
+        (repeated > 0)
+            .then(|| format!("{repeated} rows stand for tiles that have another row; {taken}"))
+            .into_iter()
+            .collect()
+    }
+
+    fn some(&self, count: usize) -> Vec<Vec<u8>> {
+        let read = || -> Option<Vec<Vec<u8>>> {
+            let connection = self.connection().ok()?;
+            let mut statement = connection.prepare_cached("SELECT tile_data FROM tiles LIMIT ?1").ok()?;
+            let rows =
+                statement.query_map([count as i64], |row| Ok(row.get::<_, Vec<u8>>(0).unwrap_or_default())).ok()?;
+            Some(rows.filter_map(rusqlite::Result::ok).collect())
+        };
+        read().unwrap_or_default()
+    }
+
     fn tile(&self, tile: TileCoord) -> Result<Option<Vec<u8>>> {
-        let connection = self.connection()?;
-        let error = || sql("read a tile", &self.path);
-        let text = "SELECT tile_data FROM tiles WHERE zoom_level = ?1 AND tile_column = ?2 AND tile_row = ?3 LIMIT 1";
-        let mut statement = connection.prepare_cached(text).map_err(error())?;
-        let address = (tile.z(), tile.x(), stored_row(tile, self.xyz));
-        let mut rows = statement.query(address).map_err(error())?;
-        let Some(row) = rows.next().map_err(error())? else { return Ok(None) };
         let mut bytes = Vec::new();
-        self.take(row, || format!("tile {tile}"), &mut bytes)?;
-        Ok(Some(bytes))
+        Ok(self.read_address(tile, &mut bytes)?.then_some(bytes))
     }
 
     fn tiles(&self) -> Result<LocatedTiles<'_>> {
@@ -245,26 +290,12 @@ impl TileSource for MbtilesReader {
     }
 
     fn read(&self, tile: Located, into: &mut Vec<u8>) -> Result<()> {
-        let name = || tile.id.coord().map_or_else(|| format!("tile id {}", tile.id.0), |tile| format!("tile {tile}"));
-        let missing = || {
-            Error::invalid(
-                name(),
-                "is listed but can't be found",
-                "the archive is damaged or being changed: make it again",
-            )
-            .with_path(&self.path)
-        };
-        if tile.place == Located::NOWHERE {
-            let coord = tile.id.coord().ok_or_else(missing)?;
-            into.extend_from_slice(&self.tile(coord)?.ok_or_else(missing)?);
-            return Ok(());
+        if tile.place != Located::NOWHERE {
+            return self.read_place(tile, into);
         }
-        let connection = self.connection()?;
-        let error = || sql("read a tile", &self.path);
-        let mut statement = connection.prepare_cached(&self.layout.data()).map_err(error())?;
-        let mut rows = statement.query([tile.place as i64]).map_err(error())?;
-        let row = rows.next().map_err(error())?.ok_or_else(missing)?;
-        self.take(row, name, into)
+        let name = || tile.id.coord().map_or_else(|| format!("tile id {}", tile.id.0), |tile| format!("tile {tile}"));
+        let coord = tile.id.coord().ok_or_else(|| self.missing(name()))?;
+        if self.read_address(coord, into)? { Ok(()) } else { Err(self.missing(name())) }
     }
 
     fn read_many(&self, tiles: &[Located], into: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<()> {
@@ -339,28 +370,40 @@ impl TileSource for MbtilesReader {
         };
         facts.insert("tiles_is".into(), kind.into());
         facts.insert("unique_index".into(), self.has_unique_index()?.map_or(Value::Null, Value::from));
-        facts.insert("rows".into(), if self.xyz { "xyz" } else { "tms" }.into());
+        facts.insert("rows".into(), if self.is_xyz() { "xyz" } else { "tms" }.into());
+        if !self.left_behind.is_empty() {
+            facts.insert("other_tables".into(), self.left_behind.clone().into());
+        }
         Ok(facts)
     }
 }
 
-/// True where the bounds fit tiles whose rows count from the north, and don't fit them otherwise.
-fn counts_from_north(connection: &Connection, metadata: &ArchiveMetadata) -> rusqlite::Result<bool> {
-    let (Some([west, south, east, north]), Some(zoom)) = (metadata.bounds, metadata.maxzoom) else { return Ok(false) };
-    let area = Bounds::from_lon_lat(west, south, east, north);
-    let text = "SELECT tile_column, tile_row FROM tiles WHERE zoom_level = ?1 LIMIT ?2";
-    let mut statement = connection.prepare(text)?;
-    let mut rows = statement.query((zoom, COMPARED as i64))?;
-    let (mut tms, mut xyz) = (0, 0);
-    while let Some(row) = rows.next()? {
-        let fits = |from_north| {
-            let tile = tile_at(i64::from(zoom), row.get(0).ok()?, row.get(1).ok()?, from_north)?;
-            tile.bounds().overlaps(&area).then_some(())
-        };
-        tms += u32::from(fits(false).is_some());
-        xyz += u32::from(fits(true).is_some());
+/// Rows of metadata that are there, but can't be true.
+fn odd_rows(rows: &BTreeMap<String, String>, metadata: &ArchiveMetadata, zooms: Option<(u8, u8)>) -> Vec<String> {
+    let mut odd = Vec::new();
+    let mut zoom = |key: &str, found: Option<u8>, actual: Option<u8>| {
+        if let (Some(text), Some(actual)) = (rows.get(key), actual)
+            && found != Some(actual)
+        {
+            odd.push(format!("the row \"{key}\" says {text:?}, its tiles say {actual}; taken from the tiles"));
+        }
+    };
+    zoom("minzoom", metadata.minzoom, zooms.map(|(coarsest, _)| coarsest));
+    zoom("maxzoom", metadata.maxzoom, zooms.map(|(_, finest)| finest));
+    for (key, taken) in [("bounds", metadata.bounds.is_some()), ("center", metadata.center.is_some())] {
+        if let Some(text) = rows.get(key).filter(|text| !taken && !text.trim().is_empty()) {
+            odd.push(format!("the row \"{key}\" says {text:?}, which is none; taken from the tiles"));
+        }
     }
-    Ok(tms == 0 && xyz > 0)
+    odd
+}
+
+/// The format that the first tile shows.
+fn first_format(connection: &Connection) -> rusqlite::Result<TileFormat> {
+    let first = connection
+        .query_row("SELECT tile_data FROM tiles LIMIT 1", [], |row| Ok(row.get::<_, Vec<u8>>(0).ok()))
+        .optional()?;
+    Ok(first.flatten().and_then(|bytes| TileFormat::sniff(&bytes)).unwrap_or_default())
 }
 
 fn read_rows(connection: &Connection, path: &Path) -> Result<BTreeMap<String, String>> {
@@ -390,27 +433,4 @@ fn read_rows(connection: &Connection, path: &Path) -> Result<BTreeMap<String, St
         out.insert(name, value);
     }
     Ok(out)
-}
-
-/// Format and zooms from the tiles where the rows don't tell them.
-fn complete(mut metadata: ArchiveMetadata, connection: &Connection, path: &Path) -> Result<ArchiveMetadata> {
-    let error = || sql("read the tiles", path);
-    if metadata.format == TileFormat::Unknown {
-        let first = connection
-            .query_row("SELECT substr(tile_data, 1, 16) FROM tiles LIMIT 1", [], |row| row.get::<_, Option<Vec<u8>>>(0))
-            .optional()
-            .map_err(error())?;
-        metadata.format = first.flatten().and_then(|bytes| TileFormat::sniff(&bytes)).unwrap_or_default();
-    }
-    let zoom = |text: &str| -> Result<Option<u8>> {
-        let found: Option<i64> = connection.query_row(text, [], |row| row.get(0)).map_err(error())?;
-        Ok(found.and_then(|z| u8::try_from(z).ok()).filter(|&z| z <= 31))
-    };
-    if metadata.minzoom.is_none() {
-        metadata.minzoom = zoom("SELECT min(zoom_level) FROM tiles")?;
-    }
-    if metadata.maxzoom.is_none() {
-        metadata.maxzoom = zoom("SELECT max(zoom_level) FROM tiles")?;
-    }
-    Ok(metadata)
 }

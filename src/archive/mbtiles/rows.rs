@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::archive::metadata::{OWN_KEYS, sane_bounds};
+use crate::archive::metadata::{OWN_KEYS, parse_bounds, parse_center};
 use crate::archive::pmtiles::Compression;
 use crate::archive::{ArchiveMetadata, Center, TileEncoding, TileFormat};
 
@@ -12,9 +12,6 @@ use crate::archive::{ArchiveMetadata, Center, TileEncoding, TileFormat};
 pub(in crate::archive) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetadata {
     let text = |key: &str| rows.get(key).map(|v| v.trim().to_owned()).unwrap_or_default();
     let zoom = |key: &str| rows.get(key).and_then(|v| v.trim().parse::<u8>().ok()).filter(|&z| z <= 31);
-    let numbers = |key: &str| -> Option<Vec<f64>> {
-        rows.get(key)?.split(',').map(|part| part.trim().parse().ok().filter(|v: &f64| v.is_finite())).collect()
-    };
     let mut other = BTreeMap::new();
     // The `json` row holds what a vector archive says about its layers; its keys stand beside the others here.
     if let Some(Ok(Value::Object(map))) = rows.get("json").map(|text| serde_json::from_str(text)) {
@@ -32,14 +29,11 @@ pub(in crate::archive) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetad
         version: text("version"),
         layer_type: text("type"),
         format: TileFormat::from_name(&text("format")),
-        tile_compression: compression(&text("compression")),
+        tile_compression: Compression::from_name(&text("compression")),
         encoding: TileEncoding::from_name(&text("encoding")),
         tile_size: tile_size.and_then(|v| v.trim().parse().ok()),
-        bounds: numbers("bounds").and_then(|v| <[f64; 4]>::try_from(v).ok()).and_then(sane_bounds),
-        center: numbers("center").and_then(|v| match v[..] {
-            [lon, lat, zoom] if (0.0..=31.0).contains(&zoom) => Some(Center { lon, lat, zoom: zoom as u8 }),
-            _ => None,
-        }),
+        bounds: rows.get("bounds").and_then(|text| parse_bounds(text)),
+        center: rows.get("center").and_then(|text| parse_center(text)),
         minzoom: zoom("minzoom"),
         maxzoom: zoom("maxzoom"),
         other,
@@ -83,11 +77,6 @@ pub(in crate::archive) fn to_rows(metadata: &ArchiveMetadata) -> BTreeMap<String
     rows.insert("name".to_owned(), metadata.name.clone());
     rows.insert("format".to_owned(), metadata.format.name().to_owned());
     rows
-}
-
-fn compression(name: &str) -> Option<Compression> {
-    let all = [Compression::None, Compression::Gzip, Compression::Brotli, Compression::Zstd];
-    all.into_iter().find(|c| c.name() == name)
 }
 
 /// Lists and objects are stored as JSON, texts as they are.

@@ -28,6 +28,8 @@ pub(super) struct Walk<'a> {
     only: Option<i64>,
     /// Squares of that zoom that are still to be read, the next one last.
     squares: Vec<TileCoord>,
+    /// Rows of tiles that had another row.
+    repeated: u64,
     done: bool,
 }
 
@@ -46,7 +48,7 @@ impl<'a> Walk<'a> {
     fn with_limit(reader: &'a MbtilesReader, limit: usize) -> Self {
         reader.begin_scan();
         let held = Vec::new().into_iter();
-        Self { reader, limit, held, zoom: i64::MIN, only: None, squares: Vec::new(), done: false }
+        Self { reader, limit, held, zoom: i64::MIN, only: None, squares: Vec::new(), repeated: 0, done: false }
     }
 
     /// Reads the next block; false at the end.
@@ -60,7 +62,7 @@ impl<'a> Walk<'a> {
             let layout = self.reader.layout();
             let condition = self.only.map_or_else(String::new, |_| layout.in_zoom());
             let all = self.read(&layout.select(&condition), self.only.as_slice(), usize::MAX)?;
-            self.held = sorted(all.unwrap_or_default());
+            self.held = self.settle(all.unwrap_or_default())?;
             return Ok(true);
         }
         if let Some(square) = self.squares.pop() {
@@ -78,7 +80,7 @@ impl<'a> Walk<'a> {
         // The whole zoom at once, which also finds addresses outside of its grid; by quarters where it is too large.
         let condition = self.reader.layout().in_zoom();
         match self.read(&self.reader.layout().select(&condition), &[zoom], self.limit)? {
-            Some(found) => self.held = sorted(found),
+            Some(found) => self.held = self.settle(found)?,
             None => self.squares.extend(TileCoord::new(0, 0, 0)),
         }
         if let Some(whole) = self.squares.pop() {
@@ -102,7 +104,7 @@ impl<'a> Walk<'a> {
         let limit = if square.z() < z { self.limit } else { usize::MAX };
         let text = self.reader.layout().select(&self.reader.layout().in_block());
         match self.read(&text, &parameters, limit)? {
-            Some(found) => self.held = sorted(found),
+            Some(found) => self.held = self.settle(found)?,
             None => self.split(square),
         }
         Ok(())
@@ -131,6 +133,23 @@ impl<'a> Walk<'a> {
         Ok(Some(found))
     }
 
+    /// Brings tiles into their order, each once.
+    fn settle(&mut self, mut tiles: Vec<Located>) -> Result<IntoIter<Located>> {
+        tiles.sort_unstable_by_key(|tile| (tile.id, tile.place));
+        if tiles.windows(2).any(|pair| pair[0].id == pair[1].id) {
+            let mut once: Vec<Located> = Vec::with_capacity(tiles.len());
+            for same in tiles.chunk_by(|a, b| a.id == b.id) {
+                match (same, same[0].id.coord()) {
+                    ([_, _, ..], Some(tile)) => once.push(self.reader.choose(tile, same)?),
+                    _ => once.push(same[0]),
+                }
+                self.repeated += same.len() as u64 - 1;
+            }
+            tiles = once;
+        }
+        Ok(tiles.into_iter())
+    }
+
     fn located(&self, row: &Row<'_>, has_places: bool) -> Result<Located> {
         let number = |i: usize| row.get::<_, i64>(i).map_err(sql("read the tile addresses", self.reader.file()));
         let (zoom, column, tile_row) = (number(0)?, number(1)?, number(2)?);
@@ -141,14 +160,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn sorted(mut tiles: Vec<Located>) -> IntoIter<Located> {
-    tiles.sort_unstable_by_key(|tile| (tile.id, tile.place));
-    tiles.dedup_by_key(|tile| tile.id);
-    tiles.into_iter()
-}
-
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
+        self.reader.found_repeated(self.repeated);
         self.reader.end_scan();
     }
 }

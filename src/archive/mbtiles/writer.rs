@@ -8,7 +8,7 @@ use super::{APPLICATION_ID, rows, sql, stored_row, tile_at};
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, ScratchFile, TileFormat, TileSink};
 use crate::atomic::refuse_journals;
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
@@ -225,14 +225,7 @@ impl MbtilesWriter {
             self.coverage = self.survey()?;
         }
         self.coverage.finish();
-        let metadata = &mut self.metadata;
-        (metadata.minzoom, metadata.maxzoom) = self.coverage.zooms().unzip();
-        metadata.bounds = metadata.bounds.or(self.coverage.lon_lat());
-        if let (Some(bounds), Some((min, max))) = (metadata.bounds, self.coverage.zooms()) {
-            let mut center = metadata.center.unwrap_or(Center::of(bounds, min, max));
-            center.zoom = center.zoom.clamp(min, max);
-            metadata.center = Some(center);
-        }
+        self.metadata.complete(&self.coverage);
         self.connection.execute_batch("BEGIN")?;
         let mut insert = self.connection.prepare("INSERT INTO metadata (name, value) VALUES (?1, ?2)")?;
         for (name, value) in rows::to_rows(&self.metadata) {

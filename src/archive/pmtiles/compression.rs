@@ -41,6 +41,12 @@ impl Compression {
         ["unknown", "none", "gzip", "brotli", "zstd"][usize::from(self.number())]
     }
 
+    /// The compression with a name; `None` for one that says nothing.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|c| *c != Self::Unknown && c.name().eq_ignore_ascii_case(name.trim()))
+    }
+
     /// The content of `bytes`, at most `cap` bytes of it; `part` names it in messages.
     pub(super) fn unpack(self, bytes: Vec<u8>, cap: u64, part: &str) -> Result<Vec<u8>> {
         const DAMAGED: &str = "the file is damaged: copy or make it again";

@@ -1,5 +1,6 @@
 //! Directories: lists of entries as columns of varints.
 
+use super::reader::MAX_DEPTH;
 use crate::error::{Error, Result};
 use crate::tile::TileId;
 
@@ -149,6 +150,20 @@ fn take_varint(input: &mut &[u8]) -> Option<u64> {
         if byte & 0x80 == 0 {
             return Some(value);
         }
+    }
+    None
+}
+
+/// The coarsest and the finest zoom of the tiles in a root directory. `last_of` gives the last entry of the leaf that an entry leads to.
+/// `None` where there is no tile, or a directory is damaged: the walk and `verify` find that.
+pub(super) fn zooms(root: &[Entry], last_of: impl Fn(Entry) -> Option<Entry>) -> Option<(u8, u8)> {
+    let coarsest = TileId(root.first()?.id).zoom()?;
+    let mut last = *root.last()?;
+    for _ in 0..MAX_DEPTH {
+        if last.run > 0 {
+            return Some((coarsest, TileId(last.end().checked_sub(1)?).zoom()?));
+        }
+        last = last_of(last)?;
     }
     None
 }

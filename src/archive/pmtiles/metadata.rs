@@ -59,13 +59,46 @@ pub(super) fn parse(json: &[u8], header: &Header) -> Result<ArchiveMetadata> {
     })
 }
 
-/// The metadata JSON of an archive.
+/// The metadata JSON of an archive: without what the header has, in a form that can't disagree with itself. A server that puts both
+/// into one TileJSON would have them twice.
 pub(super) fn to_json(metadata: &ArchiveMetadata) -> Vec<u8> {
     let mut value = metadata.to_json();
     if let Value::Object(map) = &mut value {
-        // The header has them, in a form that can't disagree with itself.
-        map.remove("bounds");
-        map.remove("center");
+        for key in ["bounds", "center", "minzoom", "maxzoom", "compression"] {
+            map.remove(key);
+        }
+        if header::tile_type(&metadata.format) != 0 {
+            map.remove("format");
+        }
     }
     value.to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_the_header_has_is_not_said_again() {
+        let mut metadata = ArchiveMetadata {
+            name: "n".into(),
+            format: TileFormat::Webp,
+            encoding: TileEncoding::from_name("terrarium"),
+            tile_size: Some(512),
+            bounds: Some([1.0, 2.0, 3.0, 4.0]),
+            minzoom: Some(0),
+            maxzoom: Some(3),
+            other: BTreeMap::from([("licence".to_owned(), "CC0".into())]),
+            ..ArchiveMetadata::default()
+        };
+        let text = |metadata: &ArchiveMetadata| String::from_utf8(to_json(metadata)).unwrap();
+        assert_eq!(text(&metadata), r#"{"encoding":"terrarium","licence":"CC0","name":"n","tileSize":512}"#);
+        // The header has no number for it.
+        metadata.format = TileFormat::Other("hybrid".into());
+        assert!(text(&metadata).contains(r#""format":"hybrid""#));
+        let read = parse(&to_json(&metadata), &Header::default()).unwrap();
+        assert_eq!((read.format, read.tile_size, read.name), (metadata.format, Some(512), "n".into()));
+    }
 }

@@ -35,6 +35,7 @@ pub struct PmtilesReader {
     metadata: ArchiveMetadata,
     root: Arc<Vec<Entry>>,
     leaves: Mutex<VecDeque<(DirectoryRef, Arc<Vec<Entry>>)>>,
+    warnings: Vec<String>,
 }
 
 impl PmtilesReader {
@@ -62,7 +63,37 @@ impl PmtilesReader {
             unpack(header.metadata_offset, header.metadata_length, METADATA_CAP, "metadata")?
         };
         let metadata = metadata::parse(&json, &header)?;
-        Ok(Self { file, path: path.to_path_buf(), header, metadata, root: Arc::new(root), leaves: Mutex::default() })
+        let (path, leaves, warnings) = (path.to_path_buf(), Mutex::default(), Vec::new());
+        let mut reader = Self { file, path, header, metadata, root: Arc::new(root), leaves, warnings };
+        reader.check_zooms();
+        Ok(reader)
+    }
+
+    /// Zooms are those of the tiles. Reads the last leaf directory.
+    fn check_zooms(&mut self) {
+        // A damaged directory is for the walk and for `verify` to find.
+        let Some((coarsest, finest)) = self.zooms() else { return };
+        let said = (self.header.min_zoom, self.header.max_zoom);
+        if said != (coarsest, finest) {
+            let said = format!("{} to {}", said.0, said.1);
+            self.warnings.push(format!(
+                "its header says zooms {said}, its tiles say {coarsest} to {finest}; taken from the tiles"
+            ));
+        }
+        (self.metadata.minzoom, self.metadata.maxzoom) = (Some(coarsest), Some(finest));
+        let [west, south, east, north] = self.header.bounds;
+        if self.metadata.bounds.is_none() && self.header.bounds != [0.0; 4] {
+            let said = format!("{west},{south},{east},{north}");
+            self.warnings.push(format!("its header says the bounds {said}, which are none; taken from the tiles"));
+        }
+    }
+
+    /// The coarsest and the finest zoom with tiles.
+    fn zooms(&self) -> Option<(u8, u8)> {
+        directory::zooms(&self.root, |entry| {
+            let place = DirectoryRef { offset: entry.offset, len: entry.len, first: entry.id, end: u64::MAX };
+            self.leaf(place).ok()?.last().copied()
+        })
     }
 
     /// The header.
@@ -179,6 +210,10 @@ impl TileSource for PmtilesReader {
 
     fn metadata(&self) -> &ArchiveMetadata {
         &self.metadata
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     fn tile(&self, tile: TileCoord) -> Result<Option<Vec<u8>>> {

@@ -121,7 +121,13 @@ impl TileReader {
             unpack(header.metadata_offset, header.metadata_length, METADATA_CAP, "metadata")?
         };
         let metadata = metadata::parse(&json, &header)?;
-        Ok(Self { map, path: path.to_path_buf(), header, metadata, root, kept: AtomicUsize::new(0) })
+        let mut reader = Self { map, path: path.to_path_buf(), header, metadata, root, kept: AtomicUsize::new(0) };
+        // Of the tiles, whatever the header says; one leaf directory is decoded for it.
+        let last_of = |entry| reader.leaf(entry, u64::MAX).ok()?.last().copied();
+        if let Some((coarsest, finest)) = directory::zooms(&reader.root.entries, last_of) {
+            (reader.metadata.minzoom, reader.metadata.maxzoom) = (Some(coarsest), Some(finest));
+        }
+        Ok(reader)
     }
 
     /// The header.

@@ -19,8 +19,9 @@ use super::metadata;
 use super::spill::EntrySpill;
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
+use crate::archive::form::Packing;
 use crate::archive::output::{EarlySync, PendingFile};
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Center, ScratchFile, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, ScratchFile, TileFormat, TileSink};
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
@@ -129,15 +130,13 @@ impl PmtilesWriter {
         }
         self.coverage.finish();
         let (min_zoom, max_zoom) = self.coverage.zooms().unwrap_or((0, 0));
-        let metadata = &mut self.metadata;
-        (metadata.minzoom, metadata.maxzoom) = (Some(min_zoom), Some(max_zoom));
-        let bounds = metadata.bounds.or(self.coverage.lon_lat());
-        let center = metadata.center.or(bounds.map(|b| Center::of(b, min_zoom, max_zoom)));
-        let json = compression::gzip(&metadata::to_json(metadata));
+        self.metadata.complete(&self.coverage);
+        let json = compression::gzip(&metadata::to_json(&self.metadata));
         self.out.write_all(&json)?;
         let metadata_offset = ROOT_LIMIT + self.data_length;
         let leaf_offset = metadata_offset + json.len() as u64;
         let (root, leaf_length) = self.write_directories(leaf_offset)?;
+        let metadata = &self.metadata;
         let header = Header {
             root_offset: HEADER_BYTES as u64,
             root_length: root.len() as u64,
@@ -152,13 +151,13 @@ impl PmtilesWriter {
             tile_contents: self.summary.contents,
             clustered: true,
             internal_compression: Compression::Gzip,
-            tile_compression: self.metadata.tile_compression.unwrap_or(Compression::None),
-            tile_type: header::tile_type(&self.metadata.format),
+            tile_compression: metadata.tile_compression.unwrap_or(Compression::None),
+            tile_type: header::tile_type(&metadata.format),
             min_zoom,
             max_zoom,
-            bounds: bounds.unwrap_or_default(),
-            center_zoom: center.map_or(0, |c| c.zoom.clamp(min_zoom, max_zoom)),
-            center: center.map_or([0.0; 2], |c| [c.lon, c.lat]),
+            bounds: metadata.bounds.unwrap_or_default(),
+            center_zoom: metadata.center.map_or(0, |c| c.zoom),
+            center: metadata.center.map_or([0.0; 2], |c| [c.lon, c.lat]),
         };
         self.out.seek(SeekFrom::Start(0))?;
         self.out.write_all(&header.to_bytes())?;
@@ -184,13 +183,15 @@ impl TileSink for PmtilesWriter {
             return Err(self.refuse(tile, "has no bytes, or 4 GB and more", "leave empty tiles out"));
         }
         if self.summary.tiles == 0 {
-            let sniffed = TileFormat::sniff(bytes);
             if self.metadata.format == TileFormat::Unknown {
-                self.metadata.format = sniffed.clone().unwrap_or_default();
+                self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
             }
             if self.metadata.tile_compression.is_none() {
-                let packed = sniffed == Some(TileFormat::Mvt);
-                self.metadata.tile_compression = Some(if packed { Compression::Gzip } else { Compression::None });
+                self.metadata.tile_compression = Some(match Packing::of(bytes) {
+                    Some(Packing::Gzip) => Compression::Gzip,
+                    Some(Packing::Zstd) => Compression::Zstd,
+                    Some(Packing::Zlib | Packing::Brotli) | None => Compression::None,
+                });
             }
         }
         let offset = self.store(bytes, len)?;

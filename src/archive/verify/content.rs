@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::{Report, TileCheck};
-use crate::archive::TileFormat;
+use crate::archive::form::{Look, Packing, is_picture, unpack_all};
+use crate::archive::mended::HYBRID;
+use crate::archive::pmtiles::Compression;
+use crate::archive::{ArchiveMetadata, TileFormat};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::threads::share;
@@ -26,17 +29,72 @@ pub(super) fn stride(sample: Option<u64>, total: u64) -> u64 {
 /// What to do with every tile.
 pub(super) struct Contents<'a, J> {
     /// Reads the content that a job stands for.
-    pub(super) read: &'a (dyn Fn(&J) -> Result<Option<Vec<u8>>> + Sync),
+    read: &'a (dyn Fn(&J) -> Result<Option<Vec<u8>>> + Sync),
     /// The format that the archive declares.
-    pub(super) declared: &'a TileFormat,
-    pub(super) check: TileCheck<'a>,
-    pub(super) progress: &'a dyn Progress,
+    declared: &'a TileFormat,
+    /// The compression that the archive declares; `None` where it says nothing.
+    compression: Option<Compression>,
+    check: TileCheck<'a>,
+    progress: &'a dyn Progress,
 }
 
 /// What is wrong with a tile, and whether its content was read at all.
 struct Finding {
     read: bool,
     fault: Option<(&'static str, Error)>,
+    /// What the tile is packed with, where that is not what it should be.
+    packed: Option<String>,
+}
+
+/// Tiles that are packed otherwise than they should be, told as one: a wrong flag is wrong for all of them.
+#[derive(Default)]
+struct Packed {
+    tiles: u64,
+    first: Option<(TileCoord, String)>,
+}
+
+impl Packed {
+    fn tell(self, of: u64, report: &mut Report) {
+        if let Some((tile, how)) = self.first {
+            let message = format!("{how}; so are {} of {of} contents that were read", self.tiles);
+            report.error(
+                Some(tile),
+                message,
+                "clients show nothing: rewrite it with `hypso convert`, which puts it right",
+            );
+        }
+    }
+}
+
+impl<'a, J> Contents<'a, J> {
+    /// For the tiles of an archive of these metadata.
+    pub(super) fn new(
+        read: &'a (dyn Fn(&J) -> Result<Option<Vec<u8>>> + Sync),
+        metadata: &'a ArchiveMetadata,
+        check: TileCheck<'a>,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        Self { read, declared: &metadata.format, compression: metadata.tile_compression, check, progress }
+    }
+
+    /// In words, where a content is packed otherwise than the archive says or than its format allows.
+    fn misfit(&self, look: &Look) -> Option<String> {
+        let format = look.format.as_ref()?;
+        let is =
+            look.packing.map_or_else(|| "is not compressed".to_owned(), |p| format!("is compressed with {}", p.name()));
+        let declared = self.compression.and_then(Packing::of_compression);
+        if look.layers > 1 {
+            return Some(format!("{is}, {} times over", look.layers));
+        }
+        match self.compression {
+            Some(said) if declared != look.packing => {
+                Some(format!("{is}, but the archive declares the compression {}", said.name()))
+            }
+            _ if is_picture(format) && look.packing.is_some() => Some(format!("{is} on top of {}", format.name())),
+            None if look.packing == Some(Packing::Zlib) => Some(format!("{is}, gzip was expected")),
+            _ => None,
+        }
+    }
 }
 
 impl<J: Send + Sync> Contents<'_, J> {
@@ -46,9 +104,11 @@ impl<J: Send + Sync> Contents<'_, J> {
     /// Where the disk fails or the user interrupts; all else is a problem of the tile.
     pub(super) fn check_all(&self, jobs: &mut dyn Iterator<Item = (TileCoord, J)>, report: &mut Report) -> Result<()> {
         let threads = thread::available_parallelism().map_or(1, |n| n.get());
+        let mut misfits = Packed::default();
         loop {
             let batch: Vec<(TileCoord, J)> = jobs.take(BATCH).collect();
             if batch.is_empty() {
+                misfits.tell(report.checked, report);
                 return Ok(());
             }
             let next = AtomicUsize::new(0);
@@ -59,8 +119,12 @@ impl<J: Send + Sync> Contents<'_, J> {
             }
             found.sort_by_key(|(at, _)| *at);
             for (at, finding) in found {
-                let Finding { read, fault } = finding?;
+                let Finding { read, fault, packed } = finding?;
                 report.checked += u64::from(read);
+                if let Some(how) = packed {
+                    misfits.tiles += 1;
+                    misfits.first.get_or_insert((batch[at].0, how));
+                }
                 if let Some((lead, error)) = fault {
                     report.failure(Some(batch[at].0), lead, &error);
                 }
@@ -81,23 +145,32 @@ impl<J: Send + Sync> Contents<'_, J> {
 
     fn check_one(&self, tile: TileCoord, job: &J) -> Result<Finding> {
         let wrong = |read, problem: &str| {
-            Ok(Finding { read, fault: Some(("", Error::invalid(tile.to_string(), problem, REMEDY))) })
+            Ok(Finding { read, fault: Some(("", Error::invalid(tile.to_string(), problem, REMEDY))), packed: None })
         };
         let bytes = match (self.read)(job) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return wrong(false, "is listed but can't be found"),
             Err(error @ (Error::Io { .. } | Error::Interrupted)) => return Err(error),
-            Err(error) => return Ok(Finding { read: false, fault: Some(("", error)) }),
+            Err(error) => return Ok(Finding { read: false, fault: Some(("", error)), packed: None }),
         };
         if bytes.is_empty() {
             return wrong(true, "has no bytes");
         }
-        if let (Some(found), false) = (TileFormat::sniff(&bytes), *self.declared == TileFormat::Unknown)
-            && found != *self.declared
+        let look = Look::at(&bytes, self.compression.and_then(Packing::of_compression));
+        let packed = self.misfit(&look);
+        let hybrid = self.declared.name() == HYBRID && look.format.as_ref().is_some_and(is_picture);
+        if let Some(found) = &look.format
+            && *self.declared != TileFormat::Unknown
+            && found != self.declared
+            && !hybrid
         {
             return wrong(true, &format!("is {}, but the archive declares {}", found.name(), self.declared.name()));
         }
-        let fault = (self.check)(tile, &bytes).err().map(|error| ("can't be decoded: ", error));
-        Ok(Finding { read: true, fault })
+        // The picture itself may be good.
+        let picture = look.layers > 0 && look.format.as_ref().is_some_and(is_picture);
+        let content = if picture { unpack_all(&bytes, look.packing) } else { Ok(bytes) };
+        let fault =
+            content.and_then(|bytes| (self.check)(tile, &bytes)).err().map(|error| ("can't be decoded: ", error));
+        Ok(Finding { read: true, fault, packed })
     }
 }

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::content::{Contents, stride};
-use super::{Report, TileCheck, VerifyOptions};
+use super::{Outside, Report, TileCheck, VerifyOptions};
 use crate::archive::coverage::Coverage;
 use crate::archive::mbtiles::{APPLICATION_ID, MbtilesReader};
-use crate::archive::{TileFormat, TileSource};
+use crate::archive::metadata::{parse_bounds, parse_center};
+use crate::archive::{OpenOptions, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::tile::{TileCoord, TileId};
@@ -14,15 +15,16 @@ use crate::tile::{TileCoord, TileId};
 pub(super) fn verify(
     path: &Path,
     options: VerifyOptions,
+    open: OpenOptions,
     check: TileCheck<'_>,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let reader = MbtilesReader::open(path)?;
+    let reader = MbtilesReader::open_with(path, open)?;
     let mut report = Report::default();
     check_rows(&reader, &mut report);
     check_database(&reader, options.sample.is_none(), &mut report)?;
-    for warning in reader.warnings().iter().filter(|warning| !warning.contains("the metadata lack")) {
-        report.warning(None, warning, "rewrite it with `hypso convert`");
+    if let Some(odd) = reader.about_rows() {
+        report.warning(None, odd, "rewrite it with `hypso convert`");
     }
     let ids = match addresses(&reader, &mut report) {
         Err(error @ Error::Io { .. }) => return Err(error),
@@ -32,18 +34,23 @@ pub(super) fn verify(
         }
         Ok(ids) => ids,
     };
-    let mut coverage = Coverage::new();
+    let (mut coverage, mut outside) = (Coverage::new(), Outside::of(reader.metadata()));
     for &id in &ids {
         coverage.push(id, 1);
+        id.coord().iter().for_each(|&tile| outside.look(tile));
     }
     let row = |name: &str| reader.rows().get(name).and_then(|v| v.trim().parse::<u8>().ok());
-    report.check_coverage(coverage, row("minzoom").zip(row("maxzoom")));
+    let (extent, zooms) = report.check_coverage(coverage, row("minzoom").zip(row("maxzoom")));
+    report.check_place(reader.metadata(), extent, &outside);
+    if let (Some(center), Some(zooms)) = (reader.metadata().center, zooms) {
+        report.check_center_zoom(center.zoom, zooms);
+    }
     report.check_metadata(reader.metadata());
 
     let step = stride(options.sample, ids.len() as u64);
     progress.begin("decoding tiles", Some((ids.len() as u64).div_ceil(step)), "tiles");
     let read = |tile: &TileCoord| reader.tile(*tile);
-    let contents = Contents { read: &read, declared: &reader.metadata().format, check, progress };
+    let contents = Contents::new(&read, reader.metadata(), check, progress);
     let chosen = ids.iter().step_by(usize::try_from(step).unwrap_or(usize::MAX));
     contents.check_all(&mut chosen.filter_map(|id| id.coord()).map(|tile| (tile, tile)), &mut report)?;
     progress.end();
@@ -75,6 +82,18 @@ fn check_rows(reader: &MbtilesReader, report: &mut Report) {
                 );
             }
             Some(_) => {}
+        }
+    }
+    for (name, expected, good) in [
+        ("bounds", "west,south,east,north", rows.get("bounds").is_none_or(|text| parse_bounds(text).is_some())),
+        ("center", "longitude,latitude,zoom", rows.get("center").is_none_or(|text| parse_center(text).is_some())),
+    ] {
+        if !good {
+            report.error(
+                None,
+                format!("the row \"{name}\" is {:?}, expected {expected}", rows.get(name).map_or("", String::as_str)),
+                "rewrite it with `hypso convert`, which takes it from the tiles",
+            );
         }
     }
     let declared = rows.get("format").map(|name| TileFormat::from_name(name));
@@ -133,8 +152,15 @@ fn addresses(reader: &MbtilesReader, report: &mut Report) -> Result<Vec<TileId>>
         Ok(())
     })?;
     ids.sort_unstable();
-    for pair in ids.windows(2).filter(|pair| pair[0] == pair[1]) {
-        report.error(pair[0].coord(), "stands in the archive twice", "remove one, or make the archive again");
+    for same in ids.chunk_by(|a, b| a == b).filter(|same| same.len() > 1) {
+        let Some(tile) = same[0].coord() else { continue };
+        let differ = match reader.differ(tile) {
+            Err(error @ Error::Io { .. }) => return Err(error),
+            differ => differ.unwrap_or(true),
+        };
+        let contents = if differ { "with different contents" } else { "with the same content" };
+        let remedy = "remove one, or let `hypso convert --on-duplicate first` (or last) take one";
+        report.error(Some(tile), format!("stands in the archive twice, {contents}"), remedy);
     }
     ids.dedup();
     Ok(ids)

@@ -10,7 +10,8 @@ mod pmtiles;
 use std::path::Path;
 
 use super::coverage::Coverage;
-use super::{ArchiveKind, ArchiveMetadata, TileFormat};
+use super::seen::{Fence, degrees};
+use super::{ArchiveKind, ArchiveMetadata, OnDuplicate, OpenOptions, Scheme, TileFormat};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::tile::TileCoord;
@@ -113,8 +114,12 @@ impl Report {
         self.add(Severity::Warning, tile, message, remedy);
     }
 
-    /// Tiles without a parent, and the zooms that the archive declares.
-    fn check_coverage(&mut self, mut coverage: Coverage, declared: Option<(u8, u8)>) {
+    /// Tiles without a parent, and the zooms that the archive declares. Gives extent and zooms of the tiles.
+    fn check_coverage(
+        &mut self,
+        mut coverage: Coverage,
+        declared: Option<(u8, u8)>,
+    ) -> (Option<[f64; 4]>, Option<(u8, u8)>) {
         coverage.finish();
         if coverage.orphans > 0 {
             let more = coverage.orphans - coverage.first_orphans.len() as u64;
@@ -151,7 +156,48 @@ impl Report {
                 );
             }
         }
+        let found = (coverage.lon_lat(), coverage.zooms());
         self.tiles_by_zoom = coverage.tiles;
+        found
+    }
+
+    /// Whether the tiles lie where the metadata say. `extent` is that of the finest tiles, `outside` how many lie outside of the
+    /// bounds, and the first of them.
+    fn check_place(&mut self, metadata: &ArchiveMetadata, extent: Option<[f64; 4]>, outside: &Outside) {
+        let remedy =
+            "clients ask for no tile there: rewrite it with `hypso convert`, which takes the bounds from the tiles";
+        let (Some(bounds), Some(extent)) = (metadata.bounds, extent) else { return };
+        let touches = (0..2).all(|n| bounds[n] < extent[n + 2] && extent[n] < bounds[n + 2]);
+        if outside.count > 0 && !touches {
+            let problem = format!(
+                "the bounds {} touch none of the finest tiles, which lie in {}",
+                degrees(bounds),
+                degrees(extent)
+            );
+            self.error(outside.first, problem, remedy);
+        } else if outside.count > 0 {
+            let problem = format!("the bounds {} leave {} tiles out, this one first", degrees(bounds), outside.count);
+            self.warning(outside.first, problem, remedy);
+        }
+        let Some(center) = metadata.center else { return };
+        let [west, south, east, north] = bounds.map(|v| (v * 1e6).round());
+        let (lon, lat) = ((center.lon * 1e6).round(), (center.lat * 1e6).round());
+        if !(west..=east).contains(&lon) || !(south..=north).contains(&lat) {
+            let problem =
+                format!("the centre {},{} lies outside of the bounds {}", center.lon, center.lat, degrees(bounds));
+            self.warning(None, problem, "a map that starts there shows nothing: rewrite it with `hypso convert`");
+        }
+    }
+
+    /// A centre at a zoom without tiles.
+    fn check_center_zoom(&mut self, zoom: u8, (min, max): (u8, u8)) {
+        if !(min..=max).contains(&zoom) {
+            self.warning(
+                None,
+                format!("the centre's zoom {zoom} lies outside of zooms {min} to {max}"),
+                "a map that starts there shows nothing",
+            );
+        }
     }
 
     /// What a client needs to show the tiles.
@@ -183,6 +229,26 @@ impl Report {
     }
 }
 
+/// Tiles outside of the declared bounds.
+struct Outside {
+    fence: Option<Fence>,
+    count: u64,
+    first: Option<TileCoord>,
+}
+
+impl Outside {
+    fn of(metadata: &ArchiveMetadata) -> Self {
+        Self { fence: metadata.bounds.map(Fence::of), count: 0, first: None }
+    }
+
+    fn look(&mut self, tile: TileCoord) {
+        if self.fence.as_ref().is_some_and(|fence| !fence.holds(tile)) {
+            self.count += 1;
+            self.first = self.first.or(Some(tile));
+        }
+    }
+}
+
 /// Verifies the archive at `path` and decodes its tiles through `check`.
 ///
 /// Costs a walk over all addresses and a read of all contents (or of a sample), decoded on all processors. Contents that several tiles share are
@@ -192,9 +258,25 @@ impl Report {
 /// Where the file can't be opened, has a newer version, the disk fails, or the user interrupts. Everything that is wrong
 /// with the archive goes into the report.
 pub fn verify(path: &Path, options: VerifyOptions, check: TileCheck<'_>, progress: &dyn Progress) -> Result<Report> {
+    verify_as(path, options, None, check, progress)
+}
+
+/// As [`verify`]; `scheme` overrules how the addresses of a folder or an MBTiles archive are read.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_as(
+    path: &Path,
+    options: VerifyOptions,
+    scheme: Option<Scheme>,
+    check: TileCheck<'_>,
+    progress: &dyn Progress,
+) -> Result<Report> {
+    // Tiles that stand twice are a finding, and no reason to stop.
+    let open = OpenOptions { scheme, on_duplicate: OnDuplicate::First };
     let verified = ArchiveKind::detect(path).and_then(|kind| match kind {
-        ArchiveKind::Mbtiles => mbtiles::verify(path, options, check, progress),
-        ArchiveKind::Files => files::verify(path, options, check, progress),
+        ArchiveKind::Mbtiles => mbtiles::verify(path, options, open, check, progress),
+        ArchiveKind::Files => files::verify(path, options, open, check, progress),
         ArchiveKind::Pmtiles => pmtiles::verify(path, options, check, progress),
     });
     match verified {

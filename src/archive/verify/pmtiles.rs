@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::content::{Contents, stride};
-use super::{Report, TileCheck, VerifyOptions};
+use super::{Outside, Report, TileCheck, VerifyOptions};
 use crate::archive::TileSource;
 use crate::archive::coverage::Coverage;
+use crate::archive::metadata::sane_bounds;
 use crate::archive::pmtiles::{Entry, HEADER_BYTES, Header, PmtilesReader, ROOT_LIMIT};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -29,7 +30,9 @@ pub(super) fn verify(
     };
     let header = reader.header();
     check_counts(header, &survey, &mut report);
-    report.check_coverage(survey.coverage, Some((header.min_zoom, header.max_zoom)));
+    let outside = outside(&reader)?;
+    let (extent, _) = report.check_coverage(survey.coverage, Some((header.min_zoom, header.max_zoom)));
+    report.check_place(reader.metadata(), extent, &outside);
     report.check_metadata(reader.metadata());
 
     let step = stride(options.sample, survey.entries);
@@ -46,7 +49,7 @@ pub(super) fn verify(
         new
     });
     let read = |entry: &Entry| reader.content(*entry).map(Some);
-    let contents = Contents { read: &read, declared: &reader.metadata().format, check, progress };
+    let contents = Contents::new(&read, reader.metadata(), check, progress);
     let mut jobs = chosen.filter_map(|(_, entry)| Some((TileId(entry.id).coord()?, entry)));
     contents.check_all(&mut jobs, &mut report)?;
     drop(jobs);
@@ -116,6 +119,25 @@ fn walk(reader: &PmtilesReader, report: &mut Report, progress: &dyn Progress) ->
     Ok(Some(survey))
 }
 
+/// Runs of more tiles are looked at by their ends alone: nobody knows how long a hostile one is.
+const LONG_RUN: u32 = 1 << 16;
+
+/// The tiles outside of the declared bounds.
+fn outside(reader: &PmtilesReader) -> Result<Outside> {
+    let mut outside = Outside::of(reader.metadata());
+    let world =
+        reader.metadata().bounds.is_none_or(|b| b[0] <= -179.9 && b[1] <= -85.0 && b[2] >= 179.9 && b[3] >= 85.0);
+    if !world {
+        for entry in reader.entries() {
+            let entry = entry?;
+            let step = if entry.run > LONG_RUN { u64::from(entry.run - 1) } else { 1 };
+            let ids = (entry.id..entry.end()).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+            ids.filter_map(|id| TileId(id).coord()).for_each(|tile| outside.look(tile));
+        }
+    }
+    Ok(outside)
+}
+
 fn check_header(header: &Header, file_len: u64, report: &mut Report) {
     let root_end = header.root_offset.saturating_add(header.root_length);
     if root_end > ROOT_LIMIT {
@@ -139,14 +161,17 @@ fn check_header(header: &Header, file_len: u64, report: &mut Report) {
     }
     if header.min_zoom > header.max_zoom {
         report.error(None, format!("minzoom {} is above maxzoom {}", header.min_zoom, header.max_zoom), AGAIN);
-    } else if !(header.min_zoom..=header.max_zoom).contains(&header.center_zoom) {
-        report.warning(
+    } else {
+        report.check_center_zoom(header.center_zoom, (header.min_zoom, header.max_zoom));
+    }
+    let [west, south, east, north] = header.bounds;
+    if header.bounds != [0.0; 4] && sane_bounds(header.bounds).is_none() {
+        report.error(
             None,
             format!(
-                "the centre's zoom {} lies outside of zooms {} to {}",
-                header.center_zoom, header.min_zoom, header.max_zoom
+                "the bounds {west},{south},{east},{north} are none: expected west below east and south below north"
             ),
-            "a map that starts there shows nothing",
+            "rewrite it with `hypso convert`, which takes them from the tiles",
         );
     }
 }
