@@ -478,6 +478,12 @@ fn a_folder_of_files_goes_in_and_out() {
         code == 1 && error.contains("3/5/9 lies outside of the zoom's grid") && !at("c.pmtiles").exists(),
         "{error}"
     );
+    // What is no tile is somebody's, and would be lost.
+    for foreign in ["readme.txt", "07.webp", "9.webp"] {
+        let (code, _, error) = hypso(folder.path(), &["convert", "a.pmtiles", "-o", "tiles", "--overwrite"]);
+        assert!(code == 1 && error.contains("which is no tile"), "{error}");
+        std::fs::remove_file(at("tiles/3/5").join(foreign)).unwrap();
+    }
     ok(folder.path(), &["convert", "a.pmtiles", "-o", "tiles", "--overwrite"]);
     assert_eq!(read(&at("tiles")), tiles);
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
