@@ -7,10 +7,10 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Once;
 
-use ::gdal::Dataset;
 use ::gdal::Metadata;
 use ::gdal::raster::Buffer;
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
+use ::gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
 use super::{Adjustment, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
 use crate::error::{Error, Result};
@@ -150,7 +150,9 @@ impl GdalRaster {
         let path = path.as_ref();
         prepare();
         said();
-        let dataset = match Dataset::open(path) {
+        // Without this GDAL says nothing of files that no driver knows.
+        let open_flags = DatasetOptions::default().open_flags | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
+        let dataset = match Dataset::open_ex(path, DatasetOptions { open_flags, ..DatasetOptions::default() }) {
             Ok(dataset) => dataset,
             Err(error) => {
                 let words = said();

@@ -54,7 +54,7 @@ fn files_that_cant_be_used_say_why() {
     assert_eq!(problem(Some("EPSG:4326")), "");
     assert!(problem(Some("EPSG:0")).contains("not known"), "{}", problem(Some("EPSG:0")));
     std::fs::write(&path, "text").unwrap();
-    assert!(problem(None).contains("not a raster"), "{}", problem(None));
+    assert!(problem(None).contains("not a raster") && problem(None).contains("not recognized"), "{}", problem(None));
 }
 
 #[test]
