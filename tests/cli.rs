@@ -262,7 +262,7 @@ fn bad_input_is_refused_with_path_and_remedy() {
     fails(1, &["nowhere", "does not exist"], &["aggregate", &store, "-o", &path("nowhere/o.pmtiles")]);
     fails(2, &[".pmtiles or .mbtiles"], &["aggregate", &store, "-o", &path("o.tif")]);
     fails(2, &["impossible"], &["aggregate", &store, "-o", &out, "--min-zoom", "9", "--max-zoom", "3"]);
-    fails(2, &["--bbox", "no area"], &["aggregate", &store, "-o", &out, "--bbox", "5", "5", "4", "6"]);
+    fails(2, &["--bbox", "no area"], &["aggregate", &store, "-o", &out, "--bbox", "5", "6", "7", "5"]);
     fails(2, &["--bbox", "degrees"], &["aggregate", &store, "-o", &out, "--bbox", "0", "0", "400", "1"]);
     fails(2, &["--bbox"], &["aggregate", &store, "-o", &out, "--bbox", "0", "0", "1", "1", "--min-zoom", "3"]);
     fails(2, &["gap"], &["aggregate", &store, "-o", &out, "--split", "0-3,6-15"]);

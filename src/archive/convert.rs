@@ -17,7 +17,7 @@ pub fn convert(
     selection: &Selection,
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
-    let mut filter = selection.filter()?;
+    let filter = selection.filter()?;
     let whole = *selection == Selection::default();
     progress.begin("copying tiles", if whole { Some(source.tile_count()?) } else { None }, "tiles");
     let tiles = source.tiles()?.filter_map(|tile| match tile {

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::area::AreaArgs;
 use super::output;
 use super::progress::Terminal;
 use super::report;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::error::{Error, Result};
-use crate::plan::{ClipArea, Coverage, Pattern, Plan, PlanOptions};
+use crate::plan::{Coverage, Pattern, Plan, PlanOptions};
 use crate::raster::Resampling;
 use crate::render::RenderOptions;
 use crate::store::{Builder, Parameters, Store};
@@ -22,7 +23,7 @@ use crate::worker::{Budget, BudgetOptions, Job, Launcher, Summary, aggregate};
 /// Run the same command again after an interruption: it goes on where it stopped and gives the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5 35.2 139.0 35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --memory 2G --keep-intermediates\n  hypso build --update -o japan.hypso dem1a/ dem5a/ && hypso aggregate japan.hypso -o japan.pmtiles --update"
+    after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5,35.2,139.0,35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --memory 2G --keep-intermediates\n  hypso build --update -o japan.hypso dem1a/ dem5a/ && hypso aggregate japan.hypso -o japan.pmtiles --update"
 )]
 pub struct Args {
     /// The store.
@@ -91,12 +92,8 @@ impl ZoomOptions {
 /// What decides the pixels.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TileArgs {
-    /// Only tiles that share area with this box: west, south, east, north, degrees. Changes no pixel.
-    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
-    bbox: Option<Vec<f64>>,
-    /// Only tiles that share area with the polygons of this GeoJSON file. Tiles on the outline are whole: it changes no pixel.
-    #[arg(long, value_name = "FILE.geojson")]
-    clip: Option<PathBuf>,
+    #[command(flatten)]
+    pub area: AreaArgs,
     /// native: coarse areas stop at their own zoom; full: they are blown up to the finest zoom.
     #[arg(long, default_value = "native", value_name = "RULE")]
     coverage: String,
@@ -282,13 +279,11 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
 
 /// The plan of a run and how its tiles are made.
 pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, RenderOptions)> {
-    let bounds = tiles.bbox.as_deref().map(super::query::bbox).transpose()?;
     let coverage: Coverage = tiles.coverage.parse()?;
     let plan_options = PlanOptions {
         min_zoom: zooms.min,
         max_zoom: zooms.max,
-        bounds,
-        clip: tiles.clip.as_deref().map(read_clip).transpose()?.map(Arc::new),
+        area: tiles.area.area()?.map(Arc::new),
         coverage,
         pattern: zooms.pattern.clone(),
         finer_given: zooms.finer.is_some(),
@@ -298,11 +293,6 @@ pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, 
     options.check(store)?;
     super::datum::look(store, tiles.vertical_datum.as_deref())?;
     Ok((plan, options))
-}
-
-fn read_clip(path: &Path) -> Result<ClipArea> {
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-    ClipArea::from_geojson(&text)
 }
 
 fn render_options(tiles: &TileArgs, plan: &Plan) -> Result<RenderOptions> {

@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Outcome {
     let selection = args.part.selection()?;
     let source = archives::open(&args.input)?;
     refuse_input_as_output(&args.input, &args.output)?;
-    let mut metadata = selection.metadata(source.as_ref())?;
+    let mut metadata = selection.metadata(source.as_ref());
     let recoding = args.recoding()?;
     if let Some(options) = recoding {
         metadata = pixels::recoded_metadata(source.as_ref(), options, metadata)?;

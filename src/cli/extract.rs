@@ -12,7 +12,7 @@ use crate::archive;
 /// Tiles that share area with box and polygons are taken, whole and byte by byte.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso extract japan.pmtiles -o fuji.pmtiles --bbox 138.6 35.2 138.9 35.5\n  hypso extract japan.pmtiles -o shizuoka.mbtiles --polygon shizuoka.geojson --max-zoom 14"
+    after_help = "Examples:\n  hypso extract japan.pmtiles -o fuji.pmtiles --bbox 138.6,35.2,138.9,35.5\n  hypso extract world.pmtiles -o fiji.pmtiles --bbox 176,-20,-178,-15\n  hypso extract japan.pmtiles -o shizuoka.mbtiles --clip shizuoka.geojson --max-zoom 14"
 )]
 pub struct Args {
     /// The archive to read.
@@ -29,15 +29,12 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
     if args.part.is_empty() {
-        return usage(
-            "extract",
-            "expected --bbox, --polygon, --min-zoom or --max-zoom; `hypso convert` copies the whole",
-        );
+        return usage("extract", "expected --bbox, --clip, --min-zoom or --max-zoom; `hypso convert` copies the whole");
     }
     let selection = args.part.selection()?;
     let source = archives::open(&args.input)?;
     refuse_input_as_output(&args.input, &args.output)?;
-    let sink = args.out.create(&args.output, &selection.metadata(source.as_ref())?)?;
+    let sink = args.out.create(&args.output, &selection.metadata(source.as_ref()))?;
     let summary = archive::convert(source.as_ref(), sink, &selection, &Terminal::default())?;
     report(&args.output, &summary)?;
     Ok(exit::OK)

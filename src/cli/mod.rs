@@ -5,6 +5,7 @@
 #[cfg(feature = "gdal")]
 mod aggregate;
 mod archives;
+mod area;
 #[cfg(feature = "gdal")]
 mod build;
 mod completions;
@@ -116,7 +117,7 @@ type Outcome = anyhow::Result<u8>;
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(area::join_numbers(std::env::args_os()));
     cli.talk.apply();
     match run(cli.command) {
         Ok(code) => ExitCode::from(code),

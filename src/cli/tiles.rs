@@ -30,6 +30,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
+    // Before a country is scanned.
+    args.tiles.area.area()?;
     let path = args.output.with_extension("hypso");
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
     // built again, without opening what did not change, and then comes out the same.

@@ -38,7 +38,7 @@ use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::Store;
-use crate::tile::Bounds;
+use crate::tile::{Bounds, LonLatBox};
 
 /// The name of the layer in formats that name layers.
 const LAYER: &str = "footprints";
@@ -78,8 +78,8 @@ pub struct Options {
     pub format: Format,
     /// The names of the sources to take; empty: all.
     pub sources: Vec<String>,
-    /// Take the records that share area with this box, EPSG:3857 metres.
-    pub bounds: Option<Bounds>,
+    /// Take the records that share area with this box.
+    pub bbox: Option<LonLatBox>,
     /// Write locations relative to the folder of the output.
     pub relative: bool,
     /// Replace an existing file.
@@ -90,7 +90,7 @@ impl Options {
     /// All records with absolute locations.
     #[must_use]
     pub fn new(format: Format) -> Self {
-        Self { format, sources: Vec::new(), bounds: None, relative: false, overwrite: false }
+        Self { format, sources: Vec::new(), bbox: None, relative: false, overwrite: false }
     }
 }
 
@@ -106,7 +106,7 @@ pub struct Summary {
 /// Writes records of a store to `output`, which appears whole or not at all.
 ///
 /// Ranks and priorities are those of the whole store, whatever is taken out of it. Memory holds no records, but a row
-/// number for each one inside [`Options::bounds`].
+/// number for each one inside [`Options::bbox`].
 ///
 /// # Errors
 /// Where no record is chosen, the output exists or can't be written, the store is damaged, the format needs GDAL and
@@ -115,7 +115,7 @@ pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Pr
     if !options.overwrite && !output.is_dir() && output.symlink_metadata().is_ok() {
         return Err(Error::Exists { path: output.to_path_buf() });
     }
-    let mut rows = Rows::choose(store, &options.sources, options.bounds.as_ref(), progress)?;
+    let mut rows = Rows::choose(store, &options.sources, options.bbox.as_ref(), progress)?;
     let records = rows.records().count() as u64;
     if records == 0 {
         let problem = "no record lies inside the box and the sources asked for; nothing is written";

@@ -21,7 +21,7 @@ use crate::render::{RasterOpener, UnitReport};
 use crate::store::Store;
 
 /// What the first member of a plan file says.
-const FORMAT: &str = "hypso plan 1";
+const FORMAT: &str = "hypso plan 2";
 
 /// A plan as it is written.
 #[derive(Debug, Serialize, Deserialize)]
