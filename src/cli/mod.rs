@@ -36,6 +36,7 @@ mod tiles;
 mod verify;
 #[cfg(feature = "gdal")]
 mod verify_against;
+mod verify_store;
 #[cfg(feature = "gdal")]
 mod worker;
 
