@@ -91,8 +91,7 @@ fn ours(store: &Store, zoom: u8) -> Vec<Made> {
     let options = PlanOptions {
         min_zoom: Some(zoom),
         max_zoom: Some(zoom),
-        bounds: None,
-        clip: None,
+        area: None,
         coverage: Coverage::Native,
         pattern: Pattern::Single,
         finer_given: false,

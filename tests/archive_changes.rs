@@ -212,7 +212,7 @@ fn extract_takes_polygons_boxes_and_zooms() {
             "bad.geojson: GeoJSON: holds a Point",
         ),
         (&["extract", "a.pmtiles", "-o", "x.pmtiles", "--polygon", "missing.geojson"], 1, "check the path"),
-        (&["extract", "a.pmtiles", "-o", "x.pmtiles"], 2, "expected --bbox, --polygon"),
+        (&["extract", "a.pmtiles", "-o", "x.pmtiles"], 2, "expected --bbox, --clip"),
         (&["extract", "a.pmtiles", "-o", "x.pmtiles", "--min-zoom", "9"], 1, "none is chosen"),
         (&["extract", "a.pmtiles", "-o", "a.pmtiles", "--min-zoom", "1", "--overwrite"], 2, "is an input as well"),
     ] {

@@ -10,7 +10,7 @@ use hypso::archive::{
     VerifyOptions,
 };
 use hypso::progress::Silent;
-use hypso::tile::{TileCoord, TileId};
+use hypso::tile::{LonLatBox, TileCoord, TileId};
 use proptest::prelude::*;
 
 type Tiles = BTreeMap<TileId, Vec<u8>>;
@@ -194,10 +194,10 @@ fn a_box_and_zooms_cut_an_archive() {
     let tiles: Tiles = (0..5461).map(|id| (TileId(id), webp(&[id as u8]))).collect();
     write(&path, &tiles, "a");
     let source = archive::open(&path).unwrap();
-    let options =
-        Selection { min_zoom: Some(2), max_zoom: Some(5), bbox: Some([0.0, 0.0, 45.0, 40.0]), polygons: None };
+    let bbox = LonLatBox::new(0.0, 0.0, 45.0, 40.0).unwrap();
+    let options = Selection { min_zoom: Some(2), max_zoom: Some(5), area: Some(bbox.into()) };
     let out = folder.path().join("b.pmtiles");
-    let sink = archive::create(&out, &options.metadata(source.as_ref()).unwrap(), false).unwrap();
+    let sink = archive::create(&out, &options.metadata(source.as_ref()), false).unwrap();
     archive::convert(source.as_ref(), sink, &options, &Silent).unwrap();
     let cut = archive::open(&out).unwrap();
     let area = hypso::tile::Bounds::from_lon_lat(0.0, 0.0, 45.0, 40.0);
@@ -205,7 +205,8 @@ fn a_box_and_zooms_cut_an_archive() {
         .into_iter()
         .filter(|(id, _)| {
             let tile = id.coord().unwrap();
-            (2..=5).contains(&tile.z()) && tile.bounds().overlaps(&area)
+            // The row south of the equator shares what rounding makes of latitude 0: no area.
+            (2..=5).contains(&tile.z()) && tile.bounds().buffered(-1e-3).overlaps(&area)
         })
         .collect();
     assert_eq!(read(cut.as_ref()), expected);
@@ -216,9 +217,8 @@ fn a_box_and_zooms_cut_an_archive() {
     let sink = archive::create(&folder.path().join("c.pmtiles"), source.metadata(), false).unwrap();
     let error = archive::convert(source.as_ref(), sink, &nothing, &Silent).unwrap_err().to_string();
     assert!(error.contains("none is chosen"), "{error}");
-    for bad in [[10.0, 0.0, -10.0, 5.0], [0.0, 5.0, 1.0, 5.0], [0.0, f64::NAN, 1.0, 5.0]] {
-        let options = Selection { bbox: Some(bad), ..Selection::default() };
-        assert!(matches!(options.metadata(source.as_ref()), Err(Error::Argument { .. })));
+    for [w, s, e, n] in [[10.0, 0.0, 10.0, 5.0], [0.0, 5.0, 1.0, 5.0], [0.0, f64::NAN, 1.0, 5.0]] {
+        assert!(matches!(LonLatBox::new(w, s, e, n), Err(Error::Argument { .. })));
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }

@@ -329,7 +329,7 @@ fn bad_input_is_refused_with_path_and_remedy() {
     fails(1, &["nowhere", "does not exist"], &["aggregate", &store, "-o", &path("nowhere/o.pmtiles")]);
     fails(2, &[".pmtiles or .mbtiles"], &["aggregate", &store, "-o", &path("o.tif")]);
     fails(2, &["impossible"], &["aggregate", &store, "-o", &out, "--min-zoom", "9", "--max-zoom", "3"]);
-    fails(2, &["--bbox", "no area"], &["aggregate", &store, "-o", &out, "--bbox", "5", "5", "4", "6"]);
+    fails(2, &["--bbox", "no area"], &["aggregate", &store, "-o", &out, "--bbox", "5", "6", "7", "5"]);
     fails(2, &["--bbox", "degrees"], &["aggregate", &store, "-o", &out, "--bbox", "0", "0", "400", "1"]);
     fails(2, &["--bbox"], &["aggregate", &store, "-o", &out, "--bbox", "0", "0", "1", "1", "--min-zoom", "3"]);
     fails(2, &["gap"], &["aggregate", &store, "-o", &out, "--split", "0-3,6-15"]);
@@ -344,4 +344,173 @@ fn bad_input_is_refused_with_path_and_remedy() {
         .filter(|n| n.ends_with("pmtiles") || n.ends_with(".work") || n == "n.hypso")
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn verify_finds_what_is_wrong_with_a_store_and_where() {
+    let w = World::get();
+    let (_folder, path) = scratch();
+    let bytes = std::fs::read(w.path("s.hypso")).unwrap();
+    let at = path("x.hypso");
+    let found = |bytes: &[u8], more: &[&str]| {
+        std::fs::write(&at, bytes).unwrap();
+        let output = hypso(&[&["verify", &at, "--format", "json"], more].concat());
+        assert!(stderr(&output).is_empty() || !stderr(&output).contains("panicked"), "{}", stderr(&output));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code().unwrap(), document)
+    };
+    let (code, document) = found(&bytes, &["--strict"]);
+    assert_eq!((code, &document["ok"], &document["kind"]), (0, &true.into(), &"store".into()), "{document}");
+    assert_eq!((&document["records"], &document["schema"]), (&15.into(), &"terrain-records".into()));
+    let text = printed(&["verify", &w.path("s.hypso")]);
+    assert!(
+        text.contains("s.hypso: store (schema terrain-records, version 1.") && text.contains("errors: 0"),
+        "{text}"
+    );
+
+    // A byte in every section, in the header, in the table, and between the sections.
+    let file = hypso::store::Container::from_bytes(bytes.clone()).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 0x41;
+        bytes
+    };
+    let entries: Vec<_> = file.sections().entries().iter().filter(|e| e.length() > 0).collect();
+    assert!(entries.len() > 40);
+    for entry in &entries {
+        let (code, document) = found(&flipped((entry.offset() + entry.length() / 2) as usize), &[]);
+        assert_eq!((code, &document["errors"]), (3, &1.into()), "{document}");
+        assert_eq!(document["problems"][0]["section"], entry.name());
+    }
+    for (at, part) in
+        [(0, "header"), (9, "header"), (20, "header"), (125, "header"), (128, "section table"), (500, "section table")]
+    {
+        let (code, document) = found(&flipped(at), &[]);
+        assert_eq!((code, &document["problems"][0]["section"]), (3, &part.into()), "byte {at}: {document}");
+    }
+    let (code, document) = found(&flipped(4095), &[]);
+    assert_eq!((code, &document["problems"][0]["severity"]), (0, &"warning".into()), "{document}");
+    assert_eq!(found(&flipped(4095), &["--strict"]).0, 3);
+    for length in [0, 1, 7, 60, 127, 128, 4096, bytes.len() / 2, bytes.len() - 1] {
+        assert_eq!(found(&bytes[..length], &[]).0, 3, "cut to {length}");
+    }
+    let output = hypso(&["verify", &at]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("x.hypso: header: says the file has") && text.contains("build it again"), "{text}");
+    let mut newer = bytes.clone();
+    newer[8] = 9;
+    let (code, document) = found(&newer, &[]);
+    assert!(code == 3 && document["problems"][0]["message"].as_str().unwrap().contains("version 9."), "{document}");
+    fails(1, &["none.hypso", "check the path"], &["verify", &path("none.hypso")]);
+    fails(2, &["--sample", "archives"], &["verify", &w.path("s.hypso"), "--sample", "3"]);
+
+    // The content tells, not the name; other schemas are checked as far as they are known.
+    std::fs::write(path("store.pmtiles"), &bytes).unwrap();
+    assert!(printed(&["verify", &path("store.pmtiles")]).contains("store (schema terrain-records"));
+    std::fs::copy(w.path("s.pmtiles"), path("archive.hypso")).unwrap();
+    assert!(printed(&["verify", &path("archive.hypso")]).contains("decoded"));
+    let inputs = printed(&["verify", &w.path("s.pmtiles.inputs")]);
+    assert!(inputs.contains("inputs of an output (schema hypso-inputs") && inputs.contains("not checked"), "{inputs}");
+}
+
+#[test]
+fn verify_looks_behind_checksums_that_hold() {
+    // A writer may give wrong contents right checksums: a tree, texts and ids of a schema that hypso does not know.
+    let (_folder, path) = scratch();
+    let at = path("own.hypso");
+    let write = |bad: &str| {
+        hypso::store::write_container(Path::new(&at), "own", |out| {
+            let boxes = [hypso::tile::Bounds::new(0.0, 0.0, 1.0, 1.0), hypso::tile::Bounds::new(5.0, 5.0, 6.0, 6.0)];
+            out.boxes("a", &boxes)?;
+            out.dictionary("kind", &["x", "y", "x"])?;
+            out.list("near", &[vec![1u32], vec![0]])?;
+            out.json("about", if bad == "about" { "{" } else { "{}" })?;
+            out.column("b.keys", &[3u64, 9])?;
+            out.column("b.rows", &[0u32, if bad == "b.keys" { 0 } else { 1 }])?;
+            out.column("b.directory", if bad == "b.keys" { &[0u32, 1] } else { &[0u32, 2] })
+        })
+        .unwrap();
+    };
+    write("");
+    assert!(printed(&["verify", &at]).contains("container (schema own"));
+    for bad in ["b.keys", "about"] {
+        write(bad);
+        let output = hypso(&["verify", &at]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.code() == Some(3) && text.contains(&format!("section {bad:?}")), "{bad}: {text}");
+    }
+}
+
+#[test]
+fn every_command_that_a_text_advises_exists_with_its_options() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("README.md"), root.join("ARCHITECTURE.md"), root.join("store-format.md")];
+    let mut folders = vec![root.join("src"), root.join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs" || e == "md") {
+                files.push(path);
+            }
+        }
+    }
+    let mut helps: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let (mut problems, mut seen) = (Vec::new(), 0);
+    for file in files {
+        // Help texts hold whole lines in one string.
+        let text = std::fs::read_to_string(&file).unwrap().replace("\\n", "\n");
+        let document = file.extension().is_some_and(|e| e == "md");
+        let mut fenced = false;
+        for line in text.lines() {
+            fenced ^= line.starts_with("```");
+            if document && !fenced && line.starts_with("hypso ") {
+                continue;
+            }
+            for (command, options) in advised(line) {
+                seen += 1;
+                let help = helps.entry(command.clone()).or_insert_with(|| {
+                    let output = hypso(&[&command, "--help"]);
+                    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+                });
+                let place = format!("{}: hypso {command}", file.display());
+                match help {
+                    None => problems.push(place),
+                    Some(help) => {
+                        let missing = options.into_iter().filter(|o| !help.contains(o.as_str()));
+                        problems.extend(missing.map(|option| format!("{place} {option}")));
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 150, "{seen} places are read");
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(advised("run `hypso verfy x --foo=1`, or"), [("verfy".to_string(), vec!["--foo".to_string()])]);
+}
+
+/// The commands in a line: in backticks, or as a line of an example or of a list of next steps.
+fn advised(line: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    for (at, _) in line.match_indices("hypso ") {
+        let before = &line[..at];
+        let starts =
+            before.trim().is_empty() || ["`", "next: ", ", or ", "&& ", "$ "].iter().any(|b| before.ends_with(b));
+        let rest = &line[at + "hypso ".len()..];
+        let end = rest.find(['`', '"', '|', ';', '&']).unwrap_or(rest.len());
+        let mut words = rest[..end].split_whitespace();
+        let Some(command) =
+            words.next().filter(|w| starts && *w != "help" && w.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        else {
+            continue;
+        };
+        let name = |word: &str| {
+            let end = word[2..].find(|c: char| !c.is_ascii_lowercase() && c != '-').map_or(word.len(), |n| n + 2);
+            word[..end].to_owned()
+        };
+        let options = words.filter(|w| w.starts_with("--") && w.len() > 2).map(name).collect();
+        found.push((command.to_owned(), options));
+    }
+    found
 }

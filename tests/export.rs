@@ -276,7 +276,7 @@ fn impossible_exports_are_refused() {
     );
     let nowhere = ["--bbox", "0", "0", "1", "1"];
     fails(1, &["nothing is written"], &[&["export", &store, "-o", &path("x.fgb")], &nowhere[..]].concat());
-    fails(2, &["has no area"], &["export", &store, "-o", &path("x.fgb"), "--bbox", "1", "0", "0", "1"]);
+    fails(2, &["has no area"], &["export", &store, "-o", &path("x.fgb"), "--bbox", "1", "1", "2", "0"]);
     fails(1, &["does not exist"], &["export", &store, "-o", &path("none/x.gpkg")]);
     fails(2, &["is the store itself"], &["export", &store, "-o", &store, "--format", "geojson", "--overwrite"]);
     std::fs::write(path("x.fgb"), "mine").unwrap();

@@ -9,9 +9,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use hypso::archive;
-use hypso::plan::ClipArea;
 use hypso::terrain::decode_lineage;
-use hypso::tile::{TileCoord, web_mercator};
+use hypso::tile::{Polygons, TileCoord, web_mercator};
 use surface::{OPTIONS, Sheet, pixels};
 
 const CENTER: (f64, f64) = (15_443_000.0, 4_213_000.0);
@@ -63,7 +62,7 @@ fn a_clip_removes_tiles_outside_and_changes_no_byte_of_the_others() {
     std::fs::write(at.join("area.geojson"), &text).unwrap();
     ok(at, &["aggregate", "s.hypso", "-o", "cut.pmtiles", "--clip", "area.geojson"]);
     let (all, cut) = (tiles(&at.join("all.pmtiles")), tiles(&at.join("cut.pmtiles")));
-    let area = ClipArea::from_geojson(&text).unwrap();
+    let area = Polygons::from_geojson(&text).unwrap();
     let want: Vec<_> = all.iter().filter(|(tile, _)| area.overlaps(&tile.bounds())).collect();
     assert!(want.len() > 15 && want.len() + 5 < all.len(), "{} of {}", want.len(), all.len());
     assert!(cut.iter().eq(want), "the tiles that overlap, byte by byte");

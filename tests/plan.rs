@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use hypso::plan::{Coverage, Pattern, Plan, PlanOptions};
 use hypso::tile::{Bounds, TileCoord, TileRange};
@@ -12,8 +13,7 @@ fn options() -> PlanOptions {
     PlanOptions {
         min_zoom: None,
         max_zoom: None,
-        bounds: None,
-        clip: None,
+        area: None,
         coverage: Coverage::Native,
         pattern: Pattern::Balanced,
         finer_given: false,
@@ -46,9 +46,11 @@ fn zooms_and_boxes_only_remove_tiles_and_keep_what_others_are_means_of() {
     let store = common::store(300, 2);
     let some = store.record(0).unwrap().bounds();
     let bounds = Bounds::new(some.min_x, some.min_y, some.min_x + 5000.0, some.min_y + 5000.0);
-    let plan =
-        Plan::new(&store, &PlanOptions { min_zoom: Some(8), max_zoom: Some(11), bounds: Some(bounds), ..options() })
-            .unwrap();
+    let plan = Plan::new(
+        &store,
+        &PlanOptions { min_zoom: Some(8), max_zoom: Some(11), area: Some(Arc::new(bounds.into())), ..options() },
+    )
+    .unwrap();
     let planned: BTreeSet<TileCoord> = tiles(&plan, &store).into_iter().collect();
     for z in 8..=14 {
         let world = TileCoord::new(0, 0, 0).unwrap();
@@ -92,7 +94,11 @@ fn impossible_wishes_are_refused_with_a_reason() {
     assert!(fails(PlanOptions { min_zoom: Some(22), ..options() }).contains("22"));
     assert!(fails(PlanOptions { max_zoom: Some(40), ..options() }).contains("22"));
     assert!(
-        fails(PlanOptions { min_zoom: Some(5), bounds: Some(Bounds::from_lon_lat(0.0, 0.0, 1.0, 1.0)), ..options() })
-            .contains("--bbox")
+        fails(PlanOptions {
+            min_zoom: Some(5),
+            area: Some(Arc::new(Bounds::from_lon_lat(0.0, 0.0, 1.0, 1.0).into())),
+            ..options()
+        })
+        .contains("--bbox")
     );
 }

@@ -33,7 +33,7 @@ pub fn convert_as(
     set: &[&str],
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
-    let mut filter = selection.filter()?;
+    let filter = selection.filter()?;
     let whole = *selection == Selection::default();
     progress.begin("copying tiles", if whole { Some(source.tile_count()?) } else { None }, "tiles");
     let tiles = source.tiles()?.filter_map(|tile| match tile {

@@ -37,7 +37,6 @@ mod output;
 mod patch;
 pub(crate) mod pipeline;
 pub mod pmtiles;
-mod polygon;
 mod read_at;
 mod scheme;
 mod scratch;
@@ -56,7 +55,6 @@ pub use open::{
     ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with, same_file,
 };
 pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
-pub use polygon::Polygons;
 pub use scheme::Scheme;
 pub use scratch::ScratchFile;
 pub use select::Selection;

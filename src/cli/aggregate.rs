@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::area::AreaArgs;
 use super::output;
 use super::progress::Terminal;
 use super::report;
@@ -13,7 +14,7 @@ use super::values::{self, one_of};
 use super::{Outcome, exit};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
-use crate::plan::{ClipArea, Coverage, Pattern, Plan, PlanOptions, ZoomRange};
+use crate::plan::{Coverage, Pattern, Plan, PlanOptions, ZoomRange};
 use crate::raster::Resampling;
 use crate::render::{RenderOptions, check_gaps};
 use crate::store::{Builder, Parameters, Store};
@@ -26,7 +27,7 @@ use crate::worker::{Budget, BudgetOptions, Job, Launcher, Summary, aggregate, ch
 /// Run the same command again after an interruption: it goes on where it stopped and gives the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5 35.2 139.0 35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --memory 2G --keep-intermediates\n  hypso build --update -o japan.hypso dem1a/ dem5a/ && hypso aggregate japan.hypso -o japan.pmtiles --update"
+    after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5,35.2,139.0,35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --memory 2G --keep-intermediates\n  hypso build --update -o japan.hypso dem1a/ dem5a/ && hypso aggregate japan.hypso -o japan.pmtiles --update"
 )]
 pub struct Args {
     /// The store.
@@ -97,12 +98,8 @@ impl ZoomOptions {
 /// What decides the pixels.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TileArgs {
-    /// Only tiles that share area with this box: west, south, east, north, degrees. Changes no pixel.
-    #[arg(long, help_heading = "Which tiles", num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
-    bbox: Option<Vec<f64>>,
-    /// Only tiles that share area with the polygons of this GeoJSON file. Tiles on the outline are whole: it changes no pixel.
-    #[arg(long, help_heading = "Which tiles", value_name = "FILE.geojson")]
-    clip: Option<PathBuf>,
+    #[command(flatten)]
+    pub area: AreaArgs,
     /// native: coarse areas stop at their own zoom; full: they are blown up to the finest zoom.
     #[arg(long, help_heading = "Which tiles", default_value = "native", value_name = "RULE", value_parser = one_of::<Coverage>())]
     coverage: Coverage,
@@ -261,6 +258,7 @@ pub fn check(output: &Path, zooms: &Zooms, tiles: &TileArgs) -> Result<()> {
     if let (Some(min), Some(max)) = (zooms.min, zooms.max) {
         ZoomRange::new(min, max)?;
     }
+    tiles.area.area()?;
     tiles.codec().check()?;
     check_gaps(tiles.fill_gaps)?;
     tiles.vertical_datum.as_deref().map_or(Ok(()), crate::raster::gdal::check_vertical_datum)
@@ -316,12 +314,10 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
 
 /// The plan of a run and how its tiles are made.
 pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, RenderOptions)> {
-    let bounds = tiles.bbox.as_deref().map(super::query::bbox).transpose()?;
     let plan_options = PlanOptions {
         min_zoom: zooms.min,
         max_zoom: zooms.max,
-        bounds,
-        clip: tiles.clip.as_deref().map(read_clip).transpose()?.map(Arc::new),
+        area: tiles.area.area()?.map(Arc::new),
         coverage: tiles.coverage,
         pattern: zooms.pattern.clone(),
         finer_given: zooms.finer.is_some(),
@@ -331,11 +327,6 @@ pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, 
     options.check(store)?;
     super::datum::look(store, tiles.vertical_datum.as_deref())?;
     Ok((plan, options))
-}
-
-fn read_clip(path: &Path) -> Result<ClipArea> {
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-    ClipArea::from_geojson(&text)
 }
 
 fn render_options(tiles: &TileArgs, plan: &Plan) -> RenderOptions {

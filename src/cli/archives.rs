@@ -1,12 +1,13 @@
 //! What the commands on archives share: opening with warnings, outputs, parts of archives.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::area::AreaArgs;
 use super::values::one_of;
 use super::{output, say};
 use crate::archive::{
-    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, CreateOptions, OnDuplicate, OpenOptions, Polygons, Scheme,
-    Selection, TileSink, TileSource,
+    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, CreateOptions, OnDuplicate, OpenOptions, Scheme, Selection,
+    TileSink, TileSource,
 };
 use crate::error::{Error, Result};
 use crate::terrain::WebpEncoder;
@@ -167,24 +168,17 @@ pub struct PartArgs {
     /// The finest zoom to take.
     #[arg(long, value_name = "ZOOM")]
     max_zoom: Option<u8>,
-    /// Take the tiles that share area with this box: west, south, east, north, degrees.
-    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
-    bbox: Option<Vec<f64>>,
-    /// Take the tiles that share area with the polygons of this GeoJSON file.
-    #[arg(long, value_name = "FILE")]
-    polygon: Option<PathBuf>,
+    #[command(flatten)]
+    area: AreaArgs,
 }
 
 impl PartArgs {
     pub fn selection(&self) -> Result<Selection> {
-        self.bbox.as_deref().map(super::query::bbox).transpose()?;
-        let bbox = self.bbox.as_deref().and_then(|b| <[f64; 4]>::try_from(b).ok());
-        let polygons = self.polygon.as_deref().map(Polygons::read).transpose()?;
-        Ok(Selection { min_zoom: self.min_zoom, max_zoom: self.max_zoom, bbox, polygons })
+        Ok(Selection { min_zoom: self.min_zoom, max_zoom: self.max_zoom, area: self.area.area()? })
     }
 
     pub fn is_empty(&self) -> bool {
-        self.min_zoom.is_none() && self.max_zoom.is_none() && self.bbox.is_none() && self.polygon.is_none()
+        self.min_zoom.is_none() && self.max_zoom.is_none() && self.area.is_empty()
     }
 }
 

@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Outcome {
     let selection = args.part.selection()?;
     let source = args.read.open(&args.input, Some(&args.output))?;
     refuse_inputs(&args.output, [&args.input])?;
-    let mut metadata = selection.metadata(source.as_ref())?;
+    let mut metadata = selection.metadata(source.as_ref());
     let recoding = args.recoding();
     if let Some(options) = recoding {
         metadata = pixels::recoded_metadata(source.as_ref(), options, metadata)?;

@@ -10,6 +10,7 @@ use crate::export::columns::SourceTexts;
 use crate::export::{self, Options};
 use crate::raster::Adjustment;
 use crate::store::{RecordRef, Store};
+use crate::tile::LonLatBox;
 
 /// Export the footprints of a store as GeoJSON, FlatGeobuf, or a GeoPackage that GDAL opens as a mosaic (GTI).
 ///
@@ -18,7 +19,7 @@ use crate::store::{RecordRef, Store};
 /// with .gti.gpkg or .gti.fgb.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso export japan.hypso -o japan.geojson\n  hypso export japan.hypso -o japan.gti.gpkg && gdalinfo japan.gti.gpkg\n  hypso export japan.hypso -o fuji.fgb --bbox 138.6 35.2 138.9 35.5 --source dem5a\n  hypso export japan.hypso -o /data/dem/japan.gti.fgb --relative"
+    after_help = "Examples:\n  hypso export japan.hypso -o japan.geojson\n  hypso export japan.hypso -o japan.gti.gpkg && gdalinfo japan.gti.gpkg\n  hypso export japan.hypso -o fuji.fgb --bbox 138.6,35.2,138.9,35.5 --source dem5a\n  hypso export japan.hypso -o /data/dem/japan.gti.fgb --relative"
 )]
 pub struct Args {
     /// The store.
@@ -32,9 +33,10 @@ pub struct Args {
     /// Take the records of this source; may be given several times [default: all].
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
-    /// Take the records that share area with this box: west, south, east, north, degrees.
-    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
-    bbox: Option<Vec<f64>>,
+    /// Take the records that share area with this box: west, south, east, north in degrees. West above east: across 180
+    /// degrees.
+    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = super::area::bbox)]
+    bbox: Option<LonLatBox>,
     /// Name rasters relative to the folder of the output, so that both can be moved together.
     #[arg(long)]
     relative: bool,
@@ -65,10 +67,9 @@ pub fn run(args: &Args) -> Outcome {
     }
     refuse_raster(&store, &args.output)?;
     progress::catch_interrupts();
-    let bounds = args.bbox.as_deref().map(super::query::bbox).transpose()?;
     let options = Options {
         sources: args.source.clone(),
-        bounds,
+        bbox: args.bbox,
         relative: args.relative,
         overwrite: args.overwrite,
         ..Options::new(format)

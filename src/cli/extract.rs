@@ -13,7 +13,7 @@ use crate::{archive, local};
 /// Tiles that share area with box and polygons are taken, whole and byte by byte.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso extract japan.pmtiles -o fuji.pmtiles --bbox 138.6 35.2 138.9 35.5\n  hypso extract japan.pmtiles -o shizuoka.mbtiles --polygon shizuoka.geojson --max-zoom 14"
+    after_help = "Examples:\n  hypso extract japan.pmtiles -o fuji.pmtiles --bbox 138.6,35.2,138.9,35.5\n  hypso extract world.pmtiles -o fiji.pmtiles --bbox 176,-20,-178,-15\n  hypso extract japan.pmtiles -o shizuoka.mbtiles --clip shizuoka.geojson --max-zoom 14"
 )]
 pub struct Args {
     /// The archive to read.
@@ -34,16 +34,13 @@ pub fn run(args: &Args) -> Outcome {
     // Before anything else that is wrong: a URL is the wrong idea, a missing option a slip.
     local::input(&args.input)?;
     if args.part.is_empty() {
-        return usage(
-            "extract",
-            "expected --bbox, --polygon, --min-zoom or --max-zoom; `hypso convert` copies the whole",
-        );
+        return usage("extract", "expected --bbox, --clip, --min-zoom or --max-zoom; `hypso convert` copies the whole");
     }
     let selection = args.part.selection()?;
     let source = args.read.open(&args.input, Some(&args.output))?;
     refuse_inputs(&args.output, [&args.input])?;
     let scheme = args.read.output_scheme(&[&args.input], &args.output);
-    let sink = args.out.create(&args.output, &selection.metadata(source.as_ref())?, scheme)?;
+    let sink = args.out.create(&args.output, &selection.metadata(source.as_ref()), scheme)?;
     let summary = archive::convert(source.as_ref(), sink, &selection, &Terminal::default())?;
     report(&args.output, &summary)?;
     Ok(exit::OK)

@@ -5,6 +5,7 @@
 #[cfg(feature = "gdal")]
 mod aggregate;
 mod archives;
+mod area;
 #[cfg(feature = "gdal")]
 mod build;
 mod completions;
@@ -38,6 +39,7 @@ mod values;
 mod verify;
 #[cfg(feature = "gdal")]
 mod verify_against;
+mod verify_store;
 #[cfg(feature = "gdal")]
 mod worker;
 
@@ -123,7 +125,7 @@ type Outcome = anyhow::Result<u8>;
 pub fn main() -> ExitCode {
     #[cfg(unix)]
     crate::mmap::bus_error::explain(i32::from(exit::CHANGED));
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(area::join_numbers(std::env::args_os()));
     cli.talk.apply();
     crate::atomic::on_sweep(progress::swept);
     match run(cli.command) {

@@ -6,21 +6,21 @@ use std::path::PathBuf;
 
 use super::archives::InputArgs;
 use super::picture::{Picture, distinct};
-use super::{Outcome, exit, places, query};
+use super::{Outcome, exit, places};
 use crate::archive::{self, TileSource};
 use crate::error::{Error, Result};
 use crate::terrain::relief::{self, HeightField};
 use crate::terrain::{
     ElevationTile, Encoding, INTERPOLATED, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution, decode_lineage,
 };
-use crate::tile::{Bounds, TileCoord, TileRange, web_mercator};
+use crate::tile::{Bounds, LonLatBox, TileCoord, TileRange, web_mercator};
 
 /// Draw the relief of an archive, and which source every part of it came from.
 ///
 /// The second panel needs the lineage archive (`hypso aggregate --lineage`), which is found beside the archive.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso preview japan.pmtiles -o relief.png\n  hypso preview japan.pmtiles -o fuji.png --bbox 138.6 35.2 138.9 35.5 --size 2400"
+    after_help = "Examples:\n  hypso preview japan.pmtiles -o relief.png\n  hypso preview japan.pmtiles -o fuji.png --bbox 138.6,35.2,138.9,35.5 --size 2400"
 )]
 pub struct Args {
     /// An archive of terrain tiles.
@@ -31,9 +31,9 @@ pub struct Args {
     /// The zoom to draw [default: the finest one that fits --size].
     #[arg(long)]
     zoom: Option<u8>,
-    /// The box to draw: west, south, east, north, degrees [default: all].
-    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
-    bbox: Option<Vec<f64>>,
+    /// The box to draw: west, south, east, north in degrees; west above east: across 180 degrees [default: all].
+    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = super::area::bbox)]
+    bbox: Option<LonLatBox>,
     /// The longer side of a panel at most, pixels.
     #[arg(long, default_value_t = 1600, value_parser = clap::value_parser!(u32).range(64..=8192))]
     size: u32,
@@ -126,7 +126,7 @@ fn frame(args: &Args, archive: &dyn TileSource) -> Result<Frame> {
         |problem: &str| Error::invalid("metadata", problem, "give --zoom and --bbox").with_path(archive.path());
     let (min, max) = metadata.minzoom.zip(metadata.maxzoom).ok_or_else(|| invalid("says no zooms"))?;
     let bounds = match &args.bbox {
-        Some(b) => query::bbox(b)?,
+        Some(bbox) => bbox.unrolled(),
         None => {
             let [w, s, e, n] = metadata.bounds.ok_or_else(|| invalid("says no bounds"))?;
             Bounds::from_lon_lat(w, s, e, n)
@@ -155,10 +155,11 @@ fn frame(args: &Args, archive: &dyn TileSource) -> Result<Frame> {
     Ok(Frame {
         zoom,
         tile_size,
-        left: ((bounds.min_x + web_mercator::HALF_WORLD) / resolution).floor() as i64,
-        top: ((web_mercator::HALF_WORLD - bounds.max_y) / resolution).floor() as i64,
-        width: (w.ceil() as usize).max(1),
-        height: (h.ceil() as usize).max(1),
+        // What rounding adds is no pixel.
+        left: ((bounds.min_x + web_mercator::HALF_WORLD) / resolution + 1e-6).floor() as i64,
+        top: ((web_mercator::HALF_WORLD - bounds.max_y) / resolution + 1e-6).floor() as i64,
+        width: ((w - 1e-6).ceil() as usize).max(1),
+        height: ((h - 1e-6).ceil() as usize).max(1),
     })
 }
 
@@ -174,7 +175,14 @@ fn tiles<T>(
     let y = web_mercator::HALF_WORLD - frame.top as f64 * resolution;
     let bounds = Bounds::new(x, y - frame.height as f64 * resolution, x + frame.width as f64 * resolution, y);
     let mut known: HashMap<TileCoord, Option<T>> = HashMap::new();
-    for tile in TileRange::covering(&bounds, frame.zoom).into_iter().flat_map(|r| r.iter().collect::<Vec<_>>()) {
+    // A frame across the 180th meridian shows the beginning of the next turn of the world.
+    let turns = [0i64, 1].into_iter().flat_map(|turn| {
+        let by = turn as f64 * web_mercator::WORLD;
+        let part = Bounds::new(bounds.min_x - by, bounds.min_y, bounds.max_x - by, bounds.max_y);
+        let tiles = TileRange::covering(&part, frame.zoom).into_iter().flat_map(|range| range.iter());
+        tiles.map(move |tile| (turn, tile))
+    });
+    for (turn, tile) in turns {
         for z in (0..=frame.zoom).rev() {
             let Some(up) = tile.ancestor(z) else { continue };
             let found = match known.entry(up) {
@@ -189,7 +197,7 @@ fn tiles<T>(
                 let part = (frame.tile_size >> depth).max(1) as usize;
                 let from = |v: u32, up: u32| ((v - (up << depth)) as usize * part).min(frame.tile_size as usize - part);
                 let (left, top) = (
-                    i64::from(tile.x()) * i64::from(frame.tile_size),
+                    (i64::from(tile.x()) + (turn << frame.zoom)) * i64::from(frame.tile_size),
                     i64::from(tile.y()) * i64::from(frame.tile_size),
                 );
                 place(

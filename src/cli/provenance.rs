@@ -132,16 +132,13 @@ fn facts(store: &Store, row: RowId) -> Result<Facts> {
 
 /// A point in degrees as EPSG:3857 metres.
 fn point(text: &str) -> Result<(f64, f64)> {
-    let number = |part: Option<&str>| part.and_then(|p| p.trim().parse::<f64>().ok()).filter(|v| v.is_finite());
-    let mut parts = text.split(',');
-    let (lon, lat) = (number(parts.next()), number(parts.next()));
-    match (lon, lat, parts.next()) {
-        (Some(lon), Some(lat), None) if lon.abs() <= 180.0 && lat.abs() <= web_mercator::MAX_LATITUDE => {
-            Ok(web_mercator::from_lon_lat(lon, lat))
-        }
-        _ => Err(Error::argument(
-            format!("place {text:?}"),
-            "is neither a tile z/x/y, such as 12/3628/1617, nor a point LON,LAT in degrees, such as 138.7275,35.3607",
-        )),
+    let name = || format!("place {text:?}");
+    let point = super::area::point(text).map_err(|problem| {
+        let problem = format!("is neither a tile z/x/y, such as 12/3628/1617, nor a point LON,LAT: {problem}");
+        Error::argument(name(), problem)
+    })?;
+    if point.lat().abs() > web_mercator::MAX_LATITUDE {
+        return Err(Error::argument(name(), "lies beyond the latitudes of tiles (85.0511 degrees)"));
     }
+    Ok(point.metres())
 }

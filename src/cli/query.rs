@@ -10,22 +10,22 @@ use super::{Outcome, exit};
 use crate::error::Error;
 use crate::export::geojson::{self, Feature};
 use crate::store::{RecordRef, Store};
-use crate::tile::{Bounds, TileCoord, web_mercator};
+use crate::tile::{LonLat, LonLatBox, TileCoord};
 
 /// Find the records that cover a point, a box or a tile, in the order in which they win pixels.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso query japan.hypso --point 138.7275 35.3607\n  hypso query japan.hypso --tile 12/3628/1617 --format json\n  hypso query japan.hypso --bbox 138.6 35.2 138.9 35.5 --format geojson > found.geojson\n  hypso query japan.hypso --id 9f3c2a1b00e4d577"
+    after_help = "Examples:\n  hypso query japan.hypso --point 138.7275,35.3607\n  hypso query japan.hypso --tile 12/3628/1617 --format json\n  hypso query japan.hypso --bbox 138.6,35.2,138.9,35.5 --format geojson > found.geojson\n  hypso query japan.hypso --id 9f3c2a1b00e4d577"
 )]
 pub struct Args {
     /// The store.
     store: PathBuf,
-    /// Records over a point: longitude and latitude, degrees.
-    #[arg(long, num_args = 2, value_names = ["LON", "LAT"], allow_negative_numbers = true)]
-    point: Option<Vec<f64>>,
-    /// Records that share area with a box: west, south, east, north, degrees.
-    #[arg(long, num_args = 4, value_names = ["W", "S", "E", "N"], allow_negative_numbers = true)]
-    bbox: Option<Vec<f64>>,
+    /// Records over a point: longitude and latitude in degrees.
+    #[arg(long, value_name = "LON,LAT", allow_hyphen_values = true, value_parser = super::area::point)]
+    point: Option<LonLat>,
+    /// Records that share area with a box: west, south, east, north in degrees. West above east: across 180 degrees.
+    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = super::area::bbox)]
+    bbox: Option<LonLatBox>,
     /// Records that share area with a tile.
     #[arg(long, value_name = "Z/X/Y")]
     tile: Option<String>,
@@ -68,16 +68,13 @@ pub fn run(args: &Args) -> Outcome {
 
 fn search<'a>(args: &Args, store: &'a Store) -> anyhow::Result<Vec<RecordRef<'a>>> {
     if let Some(point) = &args.point {
-        let (lon, lat) = (point[0], point[1]);
-        check_degrees("--point", &[lon], &[lat])?;
         if let Some(count) = args.nearest {
-            let (x, y) = web_mercator::from_lon_lat(lon, lat);
-            return Ok(store.nearest(x, y, count).into_iter().map(|n| n.record).collect());
+            return Ok(store.nearest_lon_lat(point.lon(), point.lat(), count).into_iter().map(|n| n.record).collect());
         }
-        return Ok(store.at_lon_lat(lon, lat).collect());
+        return Ok(store.at_lon_lat(point.lon(), point.lat()).collect());
     }
-    if let Some(b) = &args.bbox {
-        return Ok(store.in_bounds(&bbox(b)?).collect());
+    if let Some(bbox) = &args.bbox {
+        return Ok(store.in_lon_lat_box(bbox).collect());
     }
     if let Some(tile) = &args.tile {
         return Ok(store.in_tile(tile.parse::<TileCoord>()?).collect());
@@ -89,31 +86,6 @@ fn search<'a>(args: &Args, store: &'a Store) -> anyhow::Result<Vec<RecordRef<'a>
         .by_id(id)
         .ok_or_else(|| Error::Other(format!("no record has the id {text}; `hypso query --point` shows ids")))?;
     Ok(vec![record])
-}
-
-/// A box in degrees as metres, or why it is impossible.
-pub fn bbox(b: &[f64]) -> Result<Bounds, Error> {
-    check_degrees("--bbox", &[b[0], b[2]], &[b[1], b[3]])?;
-    if b[0] >= b[2] || b[1] >= b[3] {
-        let problem = format!(
-            "{} {} {} {} has no area; give west south east north, west below east and south below north; across 180 degrees, take each side by itself",
-            b[0], b[1], b[2], b[3]
-        );
-        return Err(Error::argument("--bbox", problem));
-    }
-    let bounds = Bounds::from_lon_lat(b[0], b[1], b[2], b[3]);
-    if bounds.has_area() {
-        Ok(bounds)
-    } else {
-        Err(Error::argument("--bbox", "lies beyond the latitudes of Web Mercator (85.0511 degrees)"))
-    }
-}
-
-fn check_degrees(name: &str, lons: &[f64], lats: &[f64]) -> Result<(), Error> {
-    if lons.iter().all(|l| l.abs() <= 180.0) && lats.iter().all(|l| l.abs() <= 90.0) {
-        return Ok(());
-    }
-    Err(Error::argument(name, "longitudes lie in -180..180 and latitudes in -90..90 degrees, longitude first"))
 }
 
 fn table(found: &[RecordRef<'_>]) -> anyhow::Result<()> {

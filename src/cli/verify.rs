@@ -1,4 +1,4 @@
-//! `hypso verify`: whether an archive is what it says, every tile decoded.
+//! `hypso verify`: whether an archive is what it says, every tile decoded; and whether a store is whole.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use super::archives::{self, SchemeName};
 use super::inspect::Format;
 use super::progress::{self, Terminal};
 use super::store_file::{self, Care};
-use super::{Outcome, exit, output};
+use super::{Outcome, exit, output, verify_store};
 use crate::archive::{
     self, ArchiveMetadata, OnDuplicate, OpenOptions, Problem, Report, Severity, TileEncoding, TileFormat, TileSource,
     VerifyOptions,
@@ -20,16 +20,20 @@ use crate::store::Store;
 use crate::terrain::{self, Encoding, ImageFormat, TileCodec};
 use crate::tile::{TileCoord, TileId};
 
-/// Verify an archive: structure, counts, metadata, and that every tile decodes.
+/// Verify an archive or a store. Archives: structure, counts, metadata, and that every tile decodes.
 ///
-/// Also compares tiles with the means of their finer tiles, and with --store the place of the tiles with that of the records.
+/// Of a store (or another file of its format, such as OUTPUT.inputs): every checksum, and everything that the format says of
+/// values, order and indices. What a file is, its content says.
+///
+/// Of an archive also compares tiles with the means of their finer tiles, and with --store the place of the tiles with that of the records.
 /// Ends with exit code 3 where problems are found. Warnings count only with --strict.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso verify japan.pmtiles\n  hypso verify japan.pmtiles --sample 10000 --format json | jq .problems\n  hypso verify japan.pmtiles --parents all --store japan.hypso --strict"
+    after_help = "Examples:\n  hypso verify japan.pmtiles\n  hypso verify japan.pmtiles --sample 10000 --format json | jq .problems\n  hypso verify japan.pmtiles --parents all --store japan.hypso --strict\n  hypso verify japan.hypso"
 )]
 pub struct Args {
-    /// The archive.
+    /// The archive or store.
+    #[arg(value_name = "ARCHIVE|STORE")]
     archive: PathBuf,
     /// Decode about this many tiles, spread evenly, instead of all.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
@@ -59,6 +63,12 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Outcome {
     progress::catch_interrupts();
+    if verify_store::is_one(&args.archive) {
+        #[cfg(feature = "gdal")]
+        verify_store::refuse(&[("--against", args.against.is_some())])?;
+        verify_store::refuse(&[("--sample", args.sample.is_some()), ("--store", args.store.is_some())])?;
+        return verify_store::run(&args.archive, args.strict, args.format);
+    }
     // What can't even be opened is a finding of `archive::verify`, not of this look at the metadata.
     let scheme = archives::scheme_of(args.scheme, &args.archive)?;
     let open = OpenOptions { scheme, on_duplicate: OnDuplicate::First };

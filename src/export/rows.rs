@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::query::Order;
 use crate::store::{RecordRef, RowId, Store};
-use crate::tile::Bounds;
+use crate::tile::LonLatBox;
 
 /// The chosen records of a store, in row order: along the Hilbert curve.
 pub(super) struct Rows<'a> {
@@ -27,14 +27,14 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Chooses records by the names of their sources (none: all) and by a box in EPSG:3857 metres.
+    /// Chooses records by the names of their sources (none: all) and by a box.
     ///
     /// # Errors
     /// Where a source has no such name, or the store is damaged.
     pub(super) fn choose(
         store: &'a Store,
         names: &[String],
-        bounds: Option<&Bounds>,
+        bbox: Option<&LonLatBox>,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
         let sources = store.sources().iter().map(|s| SourceTexts::of(&s)).collect::<Result<Vec<_>>>()?;
@@ -46,9 +46,9 @@ impl<'a> Rows<'a> {
             }
         }
         let wanted = sources.iter().map(|s| names.is_empty() || names.contains(&s.name)).collect();
-        let inside = bounds.map(|bounds| {
+        let inside = bbox.map(|bbox| {
             let mut rows = Vec::new();
-            store.rows_in_bounds(bounds, Order::Row, &mut rows);
+            store.rows_in_lon_lat_box(bbox, Order::Row, &mut rows);
             rows.sort_unstable();
             rows
         });

@@ -151,7 +151,7 @@ pub fn recode_as(
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
     let recoder = Recoder::new(source, options)?;
-    let mut filter = selection.filter()?;
+    let filter = selection.filter()?;
     progress.begin("encoding tiles", None, "tiles");
     let tiles = source.tiles()?.filter_map(|tile| match tile {
         Ok(tile) => tile.id.coord().filter(|&coord| filter.takes(coord)).map(|coord| Ok((coord, tile))),

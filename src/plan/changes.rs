@@ -124,7 +124,8 @@ mod tests {
     }
 
     fn extent(min: u8, max: u8, bounds: Option<Bounds>) -> Extent {
-        Extent { coverage: Coverage::Native, zooms: ZoomRange { min, max }, bounds, clip: None }
+        let area = bounds.map(|bounds| std::sync::Arc::new(bounds.into()));
+        Extent { coverage: Coverage::Native, zooms: ZoomRange { min, max }, area }
     }
 
     fn tile(z: u8, x: u32, y: u32) -> TileCoord {

@@ -7,9 +7,9 @@ use strum::VariantNames as _;
 use crate::error::Error;
 use crate::query::Order;
 use crate::store::Store;
-use crate::tile::{Bounds, TileCoord};
+use crate::tile::{Area, Bounds, TileCoord};
 
-use super::{ClipArea, ZoomRange};
+use super::ZoomRange;
 
 /// Which tiles exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::Display, strum::EnumString, strum::VariantNames)]
@@ -27,17 +27,15 @@ fn unknown(text: &str) -> Error {
     Error::unknown_name("coverage", text, Coverage::VARIANTS)
 }
 
-/// The wanted zooms and box over a store: answers which tiles exist, are wanted, are needed.
+/// The wanted zooms and area over a store: answers which tiles exist, are wanted, are needed.
 #[derive(Debug, Clone)]
 pub struct Extent {
     /// The coverage rule.
     pub coverage: Coverage,
     /// The wanted zooms.
     pub zooms: ZoomRange,
-    /// The wanted box, EPSG:3857 metres.
-    pub bounds: Option<Bounds>,
-    /// The wanted area of any outline.
-    pub clip: Option<Arc<ClipArea>>,
+    /// The wanted area; `None` for everything.
+    pub area: Option<Arc<Area>>,
 }
 
 impl Extent {
@@ -60,9 +58,9 @@ impl Extent {
         self.zooms.contains(tile.z()) && self.meets(&tile.bounds())
     }
 
-    /// True where a box shares area with the wanted box and area.
+    /// True where a box shares area with the wanted area.
     pub(super) fn meets(&self, tile: &Bounds) -> bool {
-        self.bounds.is_none_or(|b| b.overlaps(tile)) && self.clip.as_ref().is_none_or(|c| c.overlaps(tile))
+        self.area.as_ref().is_none_or(|area| area.overlaps(tile))
     }
 
     /// True where a wanted tile is this one or depends on it.
@@ -83,12 +81,12 @@ impl Extent {
         out
     }
 
-    /// How many tiles at zoom `z` below `block` exist and are needed. Without a box, and where the tile index knows them
+    /// How many tiles at zoom `z` below `block` exist and are needed. Without an area, and where the tile index knows them
     /// all, this reads a few numbers.
     #[must_use]
     pub fn count(&self, store: &Store, block: TileCoord, z: u8) -> u64 {
         let in_the_index = self.coverage == Coverage::Native || !self.zooms.contains(z);
-        if in_the_index && self.bounds.is_none() && self.clip.is_none() && z >= self.zooms.min {
+        if in_the_index && self.area.is_none() && z >= self.zooms.min {
             return store.tiles().count_subtree(block, z);
         }
         self.tiles(store, block, z).len() as u64

@@ -9,18 +9,16 @@
 //! - A **unit** is the tiles of a step below one ancestor (its *block*), at most 85 of them: what a worker takes, what
 //!   can fail, be retried and be resumed.
 //!
-//! Tiles outside the wanted zooms and box are planned too where wanted tiles are means of them: `--bbox`,
+//! Tiles outside the wanted zooms and area are planned too where wanted tiles are means of them: `--bbox`, `--clip`,
 //! `--min-zoom` and `--max-zoom` only remove tiles, they change no pixel.
 
 mod changes;
-mod clip;
 mod coverage;
 mod estimate;
 mod groups;
 mod units;
 
 pub use changes::Changes;
-pub use clip::ClipArea;
 pub use coverage::{Coverage, Extent};
 pub use estimate::Estimate;
 pub use groups::{Pattern, ZoomRange};

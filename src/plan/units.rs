@@ -1,11 +1,11 @@
 //! Groups cut into steps, steps into units.
 
-use super::{ClipArea, Coverage, Extent, Pattern, ZoomRange};
+use super::{Coverage, Extent, Pattern, ZoomRange};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::store::Store;
-use crate::tile::{Bounds, TileCoord, TileId};
+use crate::tile::{Area, TileCoord, TileId};
 
 /// Zooms in a step at most; a unit then has at most 64 + 16 + 4 + 1 tiles.
 const STEP_ZOOMS: u8 = 4;
@@ -17,10 +17,8 @@ pub struct PlanOptions {
     pub min_zoom: Option<u8>,
     /// The finest zoom; by default the store's finest native zoom.
     pub max_zoom: Option<u8>,
-    /// The wanted box, EPSG:3857 metres.
-    pub bounds: Option<Bounds>,
-    /// The wanted area of any outline.
-    pub clip: Option<Arc<ClipArea>>,
+    /// The wanted area; `None` for everything.
+    pub area: Option<Arc<Area>>,
     /// Which tiles exist.
     pub coverage: Coverage,
     /// How the zooms are cut into groups.
@@ -32,7 +30,7 @@ pub struct PlanOptions {
 /// What a run makes.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The wanted zooms and box.
+    /// The wanted zooms and area.
     pub extent: Extent,
     /// Finest first.
     pub groups: Vec<Group>,
@@ -123,7 +121,7 @@ impl Plan {
     /// Plans a run.
     ///
     /// # Errors
-    /// Where the store is empty, the zooms are impossible, the box holds no record, or the pattern does not cover the
+    /// Where the store is empty, the zooms are impossible, the area holds no record, or the pattern does not cover the
     /// zooms.
     pub fn new(store: &Store, options: &PlanOptions) -> Result<Self> {
         let Some(native_max) = store.tiles().max_zoom() else {
@@ -139,12 +137,8 @@ impl Plan {
             return Err(Error::argument("--min-zoom", problem));
         }
         let top = if options.coverage == Coverage::Native { max.min(native_max) } else { max };
-        let extent = Extent {
-            coverage: options.coverage,
-            zooms: ZoomRange { min, max: top },
-            bounds: options.bounds,
-            clip: options.clip.clone(),
-        };
+        let extent =
+            Extent { coverage: options.coverage, zooms: ZoomRange { min, max: top }, area: options.area.clone() };
         let mut groups = Vec::new();
         if native_max > top && !options.finer_given {
             groups.push(Group { zooms: ZoomRange { min: top + 1, max: native_max }, kept: false, steps: Vec::new() });
@@ -158,8 +152,8 @@ impl Plan {
         let plan = Self { extent, groups };
         if plan.tiles() == 0 {
             return Err(Error::argument(
-                "--bbox",
-                "no record lies in it at these zooms; `hypso info` shows what the store covers",
+                "--bbox or --clip",
+                "no record lies in the area at these zooms; `hypso info` shows what the store covers",
             ));
         }
         Ok(plan)
@@ -184,7 +178,7 @@ impl Plan {
         zooms.map(|z| (z, TileCoord::new(0, 0, 0).map_or(0, |world| self.extent.count(store, world, z)))).collect()
     }
 
-    /// How many of the tiles are made but not kept, because they lie outside the wanted zooms or box.
+    /// How many of the tiles are made but not kept, because they lie outside the wanted zooms or area.
     #[must_use]
     pub fn intermediate_tiles(&self, store: &Store) -> u64 {
         let mut count = 0;
@@ -192,9 +186,7 @@ impl Plan {
             for unit in group.steps.iter().flat_map(|s| &s.units) {
                 if !group.kept {
                     count += unit.tiles;
-                } else if self.extent.clip.is_some()
-                    || self.extent.bounds.is_some_and(|b| !b.contains(&unit.block.bounds()))
-                {
+                } else if self.extent.area.as_ref().is_some_and(|a| !a.surely_contains(&unit.block.bounds())) {
                     let tiles = unit.zooms.iter().flat_map(|z| self.extent.tiles(store, unit.block, z));
                     count += tiles.filter(|&t| !self.extent.wants(t)).count() as u64;
                 }

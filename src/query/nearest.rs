@@ -1,7 +1,7 @@
 //! The records nearest to a point.
 
 use crate::store::{RecordRef, Store};
-use crate::tile::Bounds;
+use crate::tile::{Bounds, web_mercator};
 
 /// A record and how far its footprint is.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,24 @@ impl Store {
     #[must_use]
     pub fn nearest(&self, x: f64, y: f64, count: usize) -> Vec<Neighbour<'_>> {
         self.by_distance(x, y).take(count).collect()
+    }
+
+    /// The `count` records nearest to a longitude and latitude (degrees), nearest first, also across the 180th meridian;
+    /// ties in candidate order. Distances are those of [`nearest`](Self::nearest), in Web Mercator metres. Three searches.
+    #[must_use]
+    pub fn nearest_lon_lat(&self, lon: f64, lat: f64, count: usize) -> Vec<Neighbour<'_>> {
+        let (x, y) = web_mercator::from_lon_lat(web_mercator::wrapped(lon), lat);
+        let turns = [0.0, -web_mercator::WORLD, web_mercator::WORLD];
+        let mut all: Vec<_> = turns.iter().flat_map(|turn| self.nearest(x + turn, y, count)).collect();
+        let by_distance = |a: &Neighbour<'_>, b: &Neighbour<'_>| {
+            a.distance.total_cmp(&b.distance).then(a.record.rank().cmp(&b.record.rank()))
+        };
+        // Of a record that is seen on several turns of the world, the nearest.
+        all.sort_by(|a, b| a.record.row().cmp(&b.record.row()).then_with(|| by_distance(a, b)));
+        all.dedup_by_key(|n| n.record.row());
+        all.sort_by(by_distance);
+        all.truncate(count);
+        all
     }
 
     /// All records by their distance from a point (EPSG:3857 metres), nearest first, ties in candidate order. Goes as

@@ -3,7 +3,7 @@
 use super::Answers;
 use crate::index::rtree::BATCH;
 use crate::store::{RecordRef, Records, RowId, Store};
-use crate::tile::{Bounds, TileCoord, web_mercator};
+use crate::tile::{Bounds, LonLatBox, TileCoord, web_mercator};
 
 /// The order of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,11 +51,52 @@ impl Store {
         Overlapping { store: self, rows: rows.into_iter() }
     }
 
-    /// The records whose footprint holds a longitude and latitude (degrees), in candidate order.
+    /// The records whose footprint holds a longitude and latitude (degrees), in candidate order. Longitudes wrap: 190 is
+    /// -170, and a point on the 180th meridian lies on both sides of the map. Latitudes beyond 85.0511 degrees are moved to
+    /// the rim of the square world, so that a pole is held by what reaches this rim. Not a number is nowhere.
     #[must_use]
     pub fn at_lon_lat(&self, lon: f64, lat: f64) -> Overlapping<'_> {
-        let (x, y) = web_mercator::from_lon_lat(lon, lat);
-        self.at_point(x, y)
+        let (x, y) = web_mercator::from_lon_lat(web_mercator::wrapped(lon), lat);
+        let mut rows = Vec::new();
+        self.rows_at_point(x, y, Order::Candidate, &mut rows);
+        if x <= -web_mercator::HALF_WORLD {
+            let mut others = Vec::new();
+            self.rows_at_point(web_mercator::HALF_WORLD, y, Order::Candidate, &mut others);
+            self.unite(&mut rows, &others, Order::Candidate);
+        }
+        Overlapping { store: self, rows: rows.into_iter() }
+    }
+
+    /// The records that share area with a box in degrees, each once, in candidate order. A box whose west is above its east
+    /// crosses the 180th meridian.
+    #[must_use]
+    pub fn in_lon_lat_box(&self, bbox: &LonLatBox) -> Overlapping<'_> {
+        let mut rows = Vec::new();
+        self.rows_in_lon_lat_box(bbox, Order::Candidate, &mut rows);
+        Overlapping { store: self, rows: rows.into_iter() }
+    }
+
+    /// Puts the rows of [`in_lon_lat_box`](Self::in_lon_lat_box) into `rows`, which is emptied first.
+    pub fn rows_in_lon_lat_box(&self, bbox: &LonLatBox, order: Order, rows: &mut Vec<RowId>) {
+        rows.clear();
+        let mut part = Vec::new();
+        for bounds in bbox.parts() {
+            self.rows_in_bounds(&bounds, order, &mut part);
+            self.unite(rows, &part, order);
+        }
+    }
+
+    /// Adds rows to others, each once, and puts all in order.
+    fn unite(&self, rows: &mut Vec<RowId>, others: &[RowId], order: Order) {
+        if rows.is_empty() || others.is_empty() {
+            return rows.extend_from_slice(others);
+        }
+        rows.extend_from_slice(others);
+        rows.sort_unstable();
+        rows.dedup();
+        if order == Order::Candidate {
+            sort_by_rank(&self.records(), rows);
+        }
     }
 
     /// The records that share area with a box, in candidate order. EPSG:3857 metres.

@@ -9,6 +9,8 @@ use crate::tile::Bounds;
 /// Boxes of rows in EPSG:3857 metres, which may be points, and a packed R-tree over them.
 #[derive(Debug, Clone, Copy)]
 pub struct Boxes<'a> {
+    /// The name of the tree's section.
+    name: &'a str,
     tree: RTree<'a>,
     edges: [&'a [f64]; 4],
 }
@@ -35,7 +37,8 @@ impl<'a> Boxes<'a> {
         if fan_out as usize != rtree::FAN_OUT {
             return Err(bad(format!("has nodes of {fan_out} boxes; {} expected", rtree::FAN_OUT)));
         }
-        Ok(Self { tree: RTree::new(crate::column::view(container.bytes(), &values), rows)?, edges })
+        let label = container.sections().find(&name, Kind::Tree).map_or("?", |e| e.label());
+        Ok(Self { name: label, tree: RTree::new(crate::column::view(container.bytes(), &values), rows)?, edges })
     }
 
     /// How many rows.
@@ -48,6 +51,29 @@ impl<'a> Boxes<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Checks that no box is turned inside out and that the tree is exactly the one that the boxes give.
+    ///
+    /// # Errors
+    /// Where that does not hold. Reads all of it.
+    pub fn verify(&self) -> Result<()> {
+        let remedy = "build the file again from its sources";
+        let all = || (0..self.len() as RowId).filter_map(|row| self.get(row));
+        let good = |b: &Bounds| {
+            let finite = [b.min_x, b.min_y, b.max_x, b.max_y].iter().all(|edge| edge.is_finite());
+            finite && b.min_x <= b.max_x && b.min_y <= b.max_y
+        };
+        if let Some(row) = all().position(|b| !good(&b)) {
+            let part = format!("section {:?}", self.name);
+            return Err(Error::invalid(part, format!("row {row} of its boxes is no box"), remedy));
+        }
+        let boxes: Vec<Bounds> = all().collect();
+        let problem = "its boxes are not those of the rows";
+        match self.tree.verify(boxes.into_iter()) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Error::invalid(format!("section {:?}", self.name), problem, remedy)),
+        }
     }
 
     /// The box of a row.

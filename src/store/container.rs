@@ -12,6 +12,7 @@ use crate::format::checksum::Checksum;
 use crate::format::{Kind, Sections, byte_range};
 use crate::index::dense::{Bitmap, Direct, Signed};
 use crate::index::id::Ids;
+use crate::progress::{Progress, Silent};
 
 /// An open file of the store format with the sections of any schema; [`write_container`](super::write_container) makes
 /// one. `Send + Sync`, without locks; share it by putting it into an `Arc`.
@@ -244,7 +245,16 @@ impl Container {
     /// [`advise`](Self::advise) said.
     #[must_use]
     pub fn verify_checksums(&self) -> Vec<Problem> {
+        self.checksums(&Silent).unwrap_or_default()
+    }
+
+    /// The same, telling how it goes.
+    ///
+    /// # Errors
+    /// Only where the user interrupts.
+    pub(super) fn checksums(&self, progress: &dyn Progress) -> Result<Vec<Problem>> {
         let mut problems = Vec::new();
+        progress.begin("checking sections", Some(self.sections.entries().len() as u64), "sections");
         for entry in self.sections.entries() {
             let mut sum = Checksum::default();
             let range = byte_range(entry);
@@ -252,6 +262,9 @@ impl Container {
             let mut ask = || ahead.next().map(|piece| self.backing.advise(Advice::WillNeed, piece));
             let _ = ask();
             for piece in pieces(&range, PRELOAD) {
+                if progress.interrupted() {
+                    return Err(Error::Interrupted);
+                }
                 let _ = ask();
                 sum.update(self.bytes().get(piece).unwrap_or(&[]));
             }
@@ -260,8 +273,10 @@ impl Container {
                 let problem = format!("checksum is {computed:016x}, the table says {expected:016x}: it was altered");
                 problems.push(Problem { section: entry.name(), problem });
             }
+            progress.advance(1);
         }
-        problems
+        progress.end();
+        Ok(problems)
     }
 
     /// A JSON document.

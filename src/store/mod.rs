@@ -73,5 +73,5 @@ pub use reload::{ReloadEvent, StoreGuard, StoreHandle, Watcher};
 pub use report::{SectionReport, report};
 pub use sources::{SourceRef, Sources};
 pub use spool::Spool;
-pub use verify::{Problem, verify, verify_checksums};
+pub use verify::{Findings, Problem, verify, verify_checksums, verify_file};
 pub use writer::{Builder, Parameters, record_id, write, write_file};

@@ -79,7 +79,7 @@ impl Store {
     /// or table. Damage elsewhere is found by [`verify`](super::verify).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::new(Container::open(path)?).map_err(|e| e.with_path(path))
+        Self::of(Container::open(path)?).map_err(|e| e.with_path(path))
     }
 
     /// Opens a store by reading the whole file into memory, which costs its size in every process. What happens to the file
@@ -89,7 +89,7 @@ impl Store {
     /// As [`open`](Self::open).
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::new(Container::read(path)?).map_err(|e| e.with_path(path))
+        Self::of(Container::read(path)?).map_err(|e| e.with_path(path))
     }
 
     /// Opens a store that lies in memory. Bytes that do not start at a multiple of eight are copied once.
@@ -97,10 +97,14 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
-        Self::new(Container::from_bytes(bytes)?)
+        Self::of(Container::from_bytes(bytes)?)
     }
 
-    fn new(container: Container) -> Result<Self> {
+    /// The store in a file that is open.
+    ///
+    /// # Errors
+    /// Where it is no store, or a part is missing or of another length than the others.
+    pub(super) fn of(container: Container) -> Result<Self> {
         let schema = container.schema();
         if schema != names::SCHEMA {
             let problem = format!("holds {schema:?}, {:?} was expected", names::SCHEMA);

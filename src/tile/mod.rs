@@ -1,4 +1,4 @@
-//! Tile addresses: coordinates, identifiers, ranges, and where they lie on the Earth.
+//! Tile addresses: coordinates, identifiers, ranges, where they lie on the Earth, and areas that take some of them.
 //!
 //! Tiles are addressed `z/x/y` in the XYZ scheme (y grows southwards). TMS rows exist only inside the MBTiles code.
 //! Geometry is EPSG:3857 (Web Mercator) metres in `f64`.
@@ -11,6 +11,7 @@
 //! # Ok::<(), hypso::Error>(())
 //! ```
 
+mod area;
 mod bounds;
 mod coord;
 pub(crate) mod hilbert;
@@ -18,6 +19,7 @@ mod id;
 mod range;
 pub mod web_mercator;
 
+pub use area::{Area, Degrees, LonLat, LonLatBox, Polygon, Polygons};
 pub use bounds::Bounds;
 pub use coord::TileCoord;
 pub use id::TileId;

@@ -20,6 +20,17 @@ pub fn from_lon_lat(lon: f64, lat: f64) -> (f64, f64) {
     (lon.to_radians() * RADIUS, RADIUS * (std::f64::consts::FRAC_PI_4 + lat / 2.0).tan().ln())
 }
 
+/// The longitude of this turn of the world, from -180 (included) to 180; what lies there keeps its bits.
+#[must_use]
+pub fn wrapped(lon: f64) -> f64 {
+    if (-180.0..180.0).contains(&lon) {
+        return lon;
+    }
+    let turned = (lon + 180.0).rem_euclid(360.0) - 180.0;
+    // Rounding may reach the end of the turn, which is its beginning.
+    if turned >= 180.0 { -180.0 } else { turned }
+}
+
 /// x and y in metres to longitude and latitude in degrees.
 #[must_use]
 pub fn to_lon_lat(x: f64, y: f64) -> (f64, f64) {

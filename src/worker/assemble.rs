@@ -99,12 +99,13 @@ pub(super) fn metadata(
     Ok(metadata)
 }
 
-/// What the records cover of the wanted box.
+/// What the records cover of the wanted area.
 fn bounds(store: &Store, plan: &Plan) -> Option<Bounds> {
     let all = store.records().iter().map(|r| r.bounds()).reduce(|a, b| a.union(&b))?;
-    let clip = plan.extent.clip.as_ref().map(|c| c.bounds());
-    let wanted = [plan.extent.bounds, clip].into_iter().flatten();
-    Some(wanted.fold(all, |all, wanted| wanted.intersection(&all))).filter(Bounds::has_area)
+    match &plan.extent.area {
+        Some(area) => area.cut_metres(&all),
+        None => Some(all).filter(Bounds::has_area),
+    }
 }
 
 /// What an output keeps of the archive that it updates.

@@ -187,6 +187,10 @@ impl Inputs {
         }
         let version = |options: &mut serde_json::Value| options["version"].take();
         let same_version = version(&mut theirs.0) == version(&mut mine.0);
+        // What an option of another version was called matters only where it was used.
+        for options in [&mut theirs.0, &mut mine.0] {
+            options.as_object_mut().into_iter().for_each(|map| map.retain(|_, value| !value.is_null()));
+        }
         if theirs != mine {
             return Err(Error::argument(
                 "--update",

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::plan::{ClipArea, Coverage, Extent, Unit, ZoomRange};
+use crate::plan::{Coverage, Extent, Unit, ZoomRange};
 use crate::raster::Resampling;
 use crate::render::{RenderOptions, UnitReport};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
-use crate::tile::Bounds;
+use crate::tile::{Area, Bounds, Polygon, Polygons};
 
 /// The first line to a worker: all that units have in common.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,11 +38,10 @@ pub struct JobMessage {
     full_coverage: bool,
     min_zoom: u8,
     max_zoom: u8,
-    bounds: Option<[f64; 4]>,
     blend: f64,
     fill_gaps: u32,
     vertical_datum: Option<String>,
-    clip: Option<Vec<Vec<[f64; 2]>>>,
+    area: Option<AreaMessage>,
 }
 
 impl JobMessage {
@@ -74,11 +73,10 @@ impl JobMessage {
             full_coverage: extent.coverage == Coverage::Full,
             min_zoom: extent.zooms.min,
             max_zoom: extent.zooms.max,
-            bounds: extent.bounds.map(|b| [b.min_x, b.min_y, b.max_x, b.max_y]),
             blend: *blend,
             fill_gaps: *fill_gaps,
             vertical_datum: vertical_datum.clone(),
-            clip: extent.clip.as_ref().map(|c| c.rings().to_vec()),
+            area: extent.area.as_deref().map(AreaMessage::new),
         }
     }
 
@@ -104,8 +102,7 @@ impl JobMessage {
             extent: Extent {
                 coverage,
                 zooms: ZoomRange::new(self.min_zoom, self.max_zoom)?,
-                bounds: self.bounds.map(|[a, b, c, d]| Bounds::new(a, b, c, d)),
-                clip: self.clip.clone().map(ClipArea::from_rings).transpose()?.map(Arc::new),
+                area: self.area.as_ref().map(AreaMessage::area).transpose()?.map(Arc::new),
             },
             blend: self.blend,
             fill_gaps: self.fill_gaps,
@@ -119,6 +116,25 @@ impl JobMessage {
         (same.store, same.work, same.run, same.block_cache) = (PathBuf::new(), PathBuf::new(), 0, 0);
         same.update = None;
         serde_json::to_value(&same).map_err(|e| Error::Other(format!("options: {e}")))
+    }
+}
+
+/// An area: boxes in EPSG:3857 metres, polygons in degrees. Numbers come back to the bit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct AreaMessage {
+    boxes: Vec<[f64; 4]>,
+    polygons: Option<Vec<Polygon>>,
+}
+
+impl AreaMessage {
+    fn new(area: &Area) -> Self {
+        let boxes = area.boxes().iter().map(|b| [b.min_x, b.min_y, b.max_x, b.max_y]).collect();
+        Self { boxes, polygons: area.polygons().map(|p| p.polygons().to_vec()) }
+    }
+
+    fn area(&self) -> Result<Area> {
+        let boxes = self.boxes.iter().map(|&[a, b, c, d]| Bounds::new(a, b, c, d)).collect();
+        Ok(Area::new(boxes, self.polygons.clone().map(Polygons::new).transpose()?))
     }
 }
 

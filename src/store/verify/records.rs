@@ -1,43 +1,35 @@
-//! The full check of a store: every checksum and every invariant.
+//! What `store-format.md` says of the schema `terrain-records`: values, texts, the order of rows, and every index.
 
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use super::order::Classes;
-use super::{Store, names, record_id, tile_lists};
+use super::super::order::Classes;
+use super::super::{Store, names, record_id, tile_lists};
+use super::Problem;
 use crate::column::{Element, RaggedLayout};
 use crate::error::{Error, Result};
 use crate::format::{Kind, layout};
 use crate::index::{grid, id};
+use crate::progress::Progress;
 use crate::tile::{Bounds, web_mercator};
 
-/// Something that is wrong with a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The section.
-    pub section: String,
-    /// What was expected and what was found.
-    pub problem: String,
-}
-
-/// Checks the checksum of every section; about 0.1 s a GiB.
-#[must_use]
-pub fn verify_checksums(store: &Store) -> Vec<Problem> {
-    store.container().verify_checksums()
-}
-
-/// Checks every checksum, every value that `store-format.md` limits, and that every index is exactly the one that the
-/// records give. Reads the whole file; takes memory for the paths and the indices.
-#[must_use]
-pub fn verify(store: &Store) -> Vec<Problem> {
-    let mut check = Check { store, problems: verify_checksums(store) };
+/// Checks everything but the checksums, which must hold.
+pub(super) fn verify(store: &Store, progress: &dyn Progress) -> Result<Vec<Problem>> {
+    let mut check = Check { store, problems: Vec::new() };
+    let steps = [Check::values, Check::texts, Check::rows, Check::indices];
+    progress.begin("checking records", Some(steps.len() as u64), "steps");
     // Each step relies on what the steps before it have checked.
-    for step in [Check::values, Check::texts, Check::rows, Check::indices] {
+    for step in steps {
+        if progress.interrupted() {
+            return Err(Error::Interrupted);
+        }
         if check.problems.is_empty() {
             step(&mut check);
         }
+        progress.advance(1);
     }
-    check.problems
+    progress.end();
+    Ok(check.problems)
 }
 
 struct Check<'a> {
@@ -47,7 +39,11 @@ struct Check<'a> {
 
 impl<'a> Check<'a> {
     fn say(&mut self, section: &str, problem: impl Into<String>) {
-        self.problems.push(Problem { section: section.into(), problem: problem.into() });
+        self.problems.push(Problem::new(section, problem));
+    }
+
+    fn fault(&mut self, section: &str, error: &Error) {
+        self.problems.push(Problem::of(section, error));
     }
 
     /// Names the first value of a column that is not legal.
@@ -58,7 +54,7 @@ impl<'a> Check<'a> {
                     self.say(name, format!("row {row} holds {}; {expected} expected", values[row]));
                 }
             }
-            Err(e) => self.say(name, e.to_string()),
+            Err(e) => self.fault(name, &e),
         }
     }
 
@@ -127,7 +123,7 @@ impl<'a> Check<'a> {
             })
         });
         if let Err(e) = checked {
-            self.say(name, e.to_string());
+            self.fault(name, &e);
         }
     }
 
@@ -146,7 +142,7 @@ impl<'a> Check<'a> {
             })
         })();
         if let Err(e) = read {
-            return self.say(names::PATH, e.to_string());
+            return self.fault(names::PATH, &e);
         }
         let name = |row: usize| {
             let source = store.record(row as u32)?.source_index();
@@ -180,7 +176,7 @@ impl<'a> Check<'a> {
         let records = store.records();
         let bounds: Vec<Bounds> = (0..store.len()).map(|r| records.bounds(r)).collect();
         if let Err(e) = store.tree().verify(bounds.iter().copied()) {
-            self.say(names::TREE, e.to_string());
+            self.fault(names::TREE, &e);
         }
         match id::build(store.column(names::ID).unwrap_or(&[])) {
             Ok(table) => {
