@@ -35,5 +35,5 @@ pub use info::{
     Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_around, read_neighbour,
 };
 pub use resampling::Resampling;
-pub use turn::Around;
+pub use turn::{Around, FromDegrees, LATITUDE, around};
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};
