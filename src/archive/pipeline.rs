@@ -51,7 +51,8 @@ pub(crate) fn in_order<J: Send, R: Send>(
             .collect();
         let threads = lanes.len();
         if threads == 0 {
-            return jobs.map(|job| take(work(job?)?)).collect();
+            let mut jobs = jobs;
+            return jobs.try_for_each(|job| take(work(job?)?));
         }
         let (mut given, mut taken) = (0usize, 0usize);
         let lost = || Error::Other("a thread ended before its work was done".to_owned());

@@ -39,5 +39,5 @@ pub use info::{
 };
 pub use resampling::Resampling;
 pub use stamp::{FileStamp, stamp};
-pub use turn::Around;
+pub use turn::{Around, FromDegrees, LATITUDE, around};
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};

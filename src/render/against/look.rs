@@ -1,6 +1,6 @@
 //! What cells around a place say about the pixel there.
 
-use crate::raster::{Cells, State};
+use crate::raster::{Cells, Resampling, State};
 
 /// Cells around a pixel that are looked at; where there are more, every second of them across and down, and so on.
 const MOST_AROUND: f64 = 64.0;
@@ -77,6 +77,22 @@ impl Around {
     }
 }
 
+/// The weight of a cell at a distance in cells, by the published formulas: a triangle, Keys' cubic convolution with a = -1/2, Lanczos
+/// with three lobes.
+pub(super) fn lobe(how: Resampling, x: f64) -> f64 {
+    match how {
+        Resampling::Cubic if x < 1.0 => 1.0 - 2.5 * x.powi(2) + 1.5 * x.powi(3),
+        Resampling::Cubic if x < 2.0 => 2.0 - 4.0 * x + 2.5 * x.powi(2) - 0.5 * x.powi(3),
+        Resampling::Lanczos if x < 1e-9 => 1.0,
+        Resampling::Lanczos if x < 3.0 => {
+            let at = std::f64::consts::PI * x;
+            3.0 * at.sin() * (at / 3.0).sin() / (at * at)
+        }
+        Resampling::Cubic | Resampling::Lanczos => 0.0,
+        _ => (1.0 - x).max(0.0),
+    }
+}
+
 /// Looks at the cells whose centres are within `radius` of a place; `across` and `down` weigh distances.
 pub(super) fn look(
     cells: &Cells,
@@ -97,10 +113,12 @@ pub(super) fn look(
     let span = |at: f64, radius: f64| ((at - radius - 0.5).ceil() as i64, (at + radius - 0.5).floor() as i64);
     let ((west, east), (north, south)) = (span(col, radius.0), span(row, radius.1));
     let step = |a: i64, b: i64| (((b - a) as f64 / MOST_AROUND).floor() as usize).max(1);
+    let columns: Vec<(i64, f64)> =
+        (west..=east).step_by(step(west, east)).map(|c| (c, across((c as f64 + 0.5 - col).abs()))).collect();
     for r in (north..=south).step_by(step(north, south)) {
         let down = down((r as f64 + 0.5 - row).abs());
-        for c in (west..=east).step_by(step(west, east)) {
-            let weight = down * across((c as f64 + 0.5 - col).abs());
+        for &(c, across) in &columns {
+            let weight = down * across;
             out.total += weight;
             if c < 0 || r < 0 || c as f64 >= width || r as f64 >= height {
                 out.lacking = true;

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::look::{NOTHING, Pixel, Said, UNASKED, join, look};
+use super::look::{NOTHING, Pixel, Said, UNASKED, join, lobe, look};
 use super::places::{Positions, centers, shifts};
 use crate::error::{Error, Result};
 use crate::query::Order;
@@ -213,7 +213,7 @@ impl<'a> Reference<'a> {
             _ if means => (scale.max(1.0) / 2.0 + 0.5 - distance).clamp(0.0, 1.0),
             Resampling::Nearest => f64::from(u8::from(distance <= 0.5)),
             Resampling::Average => (scale.max(1.0) / 2.0 + 0.5 - distance).clamp(0.0, 1.0),
-            _ => (1.0 - distance / if scale > 1.05 { scale } else { 1.0 }).max(0.0),
+            how => lobe(how, distance / if scale > 1.05 { scale } else { 1.0 }),
         };
         for i in asked {
             let place = (at.cols[i], at.rows[i]);
