@@ -207,7 +207,7 @@ fn signed_bytes_keep_their_sign() {
     std::fs::write(path("dem/a.raw"), &cells).unwrap();
     vrt(&path("dem/a.vrt"), "EPSG:4326", &[raw("a.raw", SIGNED)]);
     assert!(close(built(&path, &path("dem"), WEST), -7.0) && close(built(&path, &path("dem"), POINT), 3.0));
-    assert!(printed(&["export", &path("built.hypso"), "-o", &path("i.geojson")]).contains("1 records"));
+    assert!(printed(&["export", &path("built.hypso"), "-o", &path("i.geojson")]).contains("1 record,"));
     assert!(std::fs::read_to_string(path("i.geojson")).unwrap().contains("\"data_type\":\"int8\""));
     // A VRT that does not say it.
     vrt(&path("over/b.vrt"), "EPSG:4326", &[band(1, "Byte", "../dem/a.vrt", "")]);

@@ -56,7 +56,7 @@ fn numpy_reads_every_section() {
 
     assert_eq!((&seen["records"], &seen["tile_size"]), (&4000.into(), &256.into()));
     let producer = store.sections().header().producer();
-    assert_eq!(seen["header"], serde_json::json!({"version": [1, 2], "producer": producer, "schema": store::SCHEMA}));
+    assert_eq!(seen["header"], serde_json::json!({"version": [1, 3], "producer": producer, "schema": store::SCHEMA}));
     assert_eq!(seen["sections"].as_array().unwrap().len(), store.sections().entries().len());
     assert_eq!(seen["metadata"], serde_json::from_str::<Value>(store.metadata()).unwrap());
     for fact in ["hilbert_order", "ranks_are_a_permutation", "ids_found", "tree_finds_all"] {

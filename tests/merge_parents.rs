@@ -307,7 +307,7 @@ fn merged_and_converted_tiles_are_encoded_as_asked() {
         assert!(same < a.len() && a.iter().all(|(id, t)| CODEC.decode(t).unwrap() == CODEC.decode(&b[id]).unwrap()));
     }
     for (args, problem) in [
-        (&["convert", "west.pmtiles", "-o", "x.pmtiles", "--encoder", "jpeg"][..], "is not hypso or libwebp"),
+        (&["convert", "west.pmtiles", "-o", "x.pmtiles", "--encoder", "jpeg"][..], "[possible values: hypso, libwebp]"),
         (
             &["convert", "west.pmtiles", "-o", "x.pmtiles", "--encoder", "libwebp", "--tile-format", "png"],
             "writes WebP only",

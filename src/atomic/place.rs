@@ -18,7 +18,6 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 /// # Errors
 /// Where it is a folder, a device or a pipe, or a link that leads nowhere; where its folder is missing.
 pub fn check_target(target: &Path) -> Result<PathBuf> {
-    let refuse = |problem: &str, remedy| Err(Error::invalid("output", problem, remedy).with_path(target));
     crate::local::output(target)?;
     if target.file_name().is_none() && !target.is_dir() {
         return Err(Error::argument(target.display().to_string(), "has no file name; name the file to write"));
@@ -28,11 +27,11 @@ pub fn check_target(target: &Path) -> Result<PathBuf> {
         let missing = Error::invalid("output folder", "does not exist", "make it first, or choose another output");
         return Err(missing.with_path(folder));
     }
-    match fs::metadata(target) {
-        Ok(facts) if facts.is_dir() => refuse("is a folder, a file was expected", "name the file to write"),
-        Ok(facts) if !facts.is_file() => refuse("is no regular file", "name the file to write"),
-        _ => resolve(target),
+    if target.is_dir() {
+        let problem = "is a folder, a file was expected";
+        return Err(Error::invalid("output", problem, "name the file to write").with_path(target));
     }
+    resolve(target)
 }
 
 /// What a name leads to, where it is a link; else the name.

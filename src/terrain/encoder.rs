@@ -83,6 +83,6 @@ mod tests {
         }
         assert!(WebpEncoder::Libwebp.encode(Level::Fast, 64, &pixels[1..]).is_err());
         assert!(WebpEncoder::Libwebp.encode(Level::Fast, 0, &[]).is_err());
-        assert!("jpeg".parse::<WebpEncoder>().unwrap_err().to_string().contains("not hypso or libwebp"));
+        assert!("jpeg".parse::<WebpEncoder>().unwrap_err().to_string().contains("expected one of hypso, libwebp"));
     }
 }

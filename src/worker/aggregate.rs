@@ -427,7 +427,8 @@ impl Summary {
             text += "\nso many in a row failed that the others were not tried";
         }
         if self.blocked > 0 {
-            text += &format!("\n{} of coarser zooms must wait", units(self.blocked));
+            let (s, wait) = if self.blocked == 1 { ("", "waits") } else { ("s", "wait") };
+            text += &format!("\n{} coarser unit{s} {wait} for them", self.blocked);
         }
         if let (Some(path), Some(first)) = (&self.aside, self.set_aside.first()) {
             text += &format!("\nto try one alone: hypso work --plan {} --unit {}", path.display(), first.unit.id());
