@@ -129,7 +129,7 @@ fn feet_become_metres_wherever_they_are_said() {
     vrt(&path("scaled/a.vrt"), "EPSG:4326", &[band(1, "Float32", "../plain/a.tif", scaled)]);
     assert!(close(built(&path, &path("scaled"), POINT), 400.0 * 0.3048));
     let said = ok(&["build", "-o", &path("said.hypso"), &path("foot")]);
-    assert!(said.contains("1 files are in foot, and converted to metres"), "{said}");
+    assert!(said.contains("heights in 1 file are foot, and converted to metres"), "{said}");
     // Sources of different units have none.
     let both = band(1, "Int16", "../foot/a.tif", "").replace("</VRTRasterBand>", "")
         + band(1, "Int16", "../metre/a.tif", "").split_once('>').unwrap().1;
@@ -295,7 +295,7 @@ fn masks_beside_heights_are_refused_and_a_pattern_leaves_them_out() {
     fails(1, &words[..3], &["build", "-o", &path("x.hypso"), &path("i.gpkg")]);
     ok(&["build", "-o", &path("a.hypso"), &path("x/*_DSM.tif")]);
     let said = ok(&["build", "-o", &path("b.hypso"), "--on-error", "skip", &path("x")]);
-    assert!(said.contains("1 records, 1 files skipped"), "{said}");
+    assert!(said.contains("1 record, 1 file skipped"), "{said}");
     std::fs::write(path("x/hypso.toml"), "[[source]]\npath = \".\"\nband = 1\n").unwrap();
     let said = ok(&["build", "-o", &path("c.hypso"), &path("x")]);
     assert!(said.contains("2 records"), "{said}");
@@ -367,7 +367,7 @@ fn a_vrt_that_leads_nowhere_or_to_itself_says_so() {
         let line = said.lines().find(|l| l.contains(file)).unwrap_or_else(|| panic!("{file}: {said}"));
         assert!(line.contains(words), "{line}");
     }
-    assert!(said.contains("1 records, 6 files skipped") && !said.contains('\u{1b}'), "{said}");
+    assert!(said.contains("1 record, 6 files skipped") && !said.contains('\u{1b}'), "{said}");
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn rasters_that_a_folder_is_not_searched_for_are_named_with_their_pattern() {
     for words in ["1 file .nc, such as deep/old.nc", "1 file .grb2", "such as grid.txt", "/**/*.txt'"] {
         assert!(said.contains(words) || words.contains("**"), "{words}: {said}");
     }
-    assert!(said.contains("1 records"), "{said}");
+    assert!(said.contains("1 record,"), "{said}");
     fails(1, &["only", "1 file .h5, such as b.h5"], &["build", "-o", &path("x.hypso"), &path("only")]);
     // A folder is no raster, whatever it is called.
     std::fs::create_dir(path("mixed/b.tif")).unwrap();

@@ -197,9 +197,9 @@ pub fn report(path: &Path, summary: &ArchiveSummary) -> std::io::Result<()> {
     let shared =
         if shared > 0 { format!(", {} of them share a content", output::count(shared)) } else { String::new() };
     output::line(format!(
-        "{}: {} tiles{shared}, {}",
+        "{}: {}{shared}, {}",
         path.display(),
-        output::count(summary.tiles),
+        output::counted(summary.tiles, "tile"),
         output::bytes(summary.file_size)
     ))
 }

@@ -208,18 +208,18 @@ pub fn build(
         super::say(rejected(&scanned.rejected, &sources).trim_end());
         if matches!(on_error, OnError::Fail) {
             let problem = format!(
-                "{} of {} files can't be used (see above); mend or move them, or say --on-error skip",
+                "{} of {} can't be used (see above); mend or move what can't, or say --on-error skip",
                 scanned.rejected.len(),
-                scanned.rejected.len() as u64 + scanned.records
+                output::counted(scanned.rejected.len() as u64 + scanned.records, "file")
             );
             return Err(Error::Other(problem));
         }
     }
     for ((source, unit), files) in &scanned.units {
-        let files = output::count(*files);
         super::say(&format!(
-            "source {}: heights of {files} files are in {unit}, and converted to metres",
-            sources[*source].name
+            "source {}: heights in {} are {unit}, and converted to metres",
+            sources[*source].name,
+            output::counted(*files, "file")
         ));
     }
     if scanned.records == 0 {
@@ -253,12 +253,12 @@ pub fn build(
         notes = format!(", {} unchanged, {} read", output::count(scanned.reused), output::count(read));
     }
     if !scanned.rejected.is_empty() {
-        notes += &format!(", {} files skipped", scanned.rejected.len());
+        notes += &format!(", {} skipped", output::counted(scanned.rejected.len() as u64, "file"));
     }
     super::say(&format!(
-        "{}: {} records{notes}, {}, {}",
+        "{}: {}{notes}, {}, {}",
         output.display(),
-        output::count(u64::from(store.len())),
+        output::counted(u64::from(store.len()), "record"),
         output::bytes(store.bytes().len() as u64),
         output::duration(started.elapsed()),
     ));

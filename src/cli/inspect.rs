@@ -104,10 +104,10 @@ fn table(source: &dyn TileSource, overview: &ArchiveOverview) -> crate::Result<S
         _ => String::new(),
     };
     let mut text = format!(
-        "{}: {}, {} tiles{contents}, {} of tiles\n",
+        "{}: {}, {}{contents}, {} of tiles\n",
         source.path().display(),
         source.kind().name(),
-        output::count(overview.tiles),
+        output::counted(overview.tiles, "tile"),
         output::bytes(overview.bytes)
     );
     let lines = |value: &Value| -> Vec<(String, String)> {

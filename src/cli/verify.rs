@@ -320,12 +320,12 @@ fn table(args: &Args, format: &TileFormat, report: &Report, heights: &Heights, c
     if let (Some((low, _)), Some((high, _))) = (heights.low, heights.high) {
         let share = heights.nodata as f64 * 100.0 / (heights.pixels + heights.nodata).max(1) as f64;
         text += &format!("heights {low} to {high} m, {share:.1} % of the pixels without");
-        text += &format!("; {} tiles compared with their finer ones\n", output::count(compared));
+        text += &format!("; {} compared with their finer ones\n", output::counted(compared, "tile"));
     }
     text + &format!(
-        "{}: {} tiles{range}, {work}; errors: {}, warnings: {}\n",
+        "{}: {}{range}, {work}; errors: {}, warnings: {}\n",
         args.archive.display(),
-        output::count(tiles),
+        output::counted(tiles, "tile"),
         output::count(report.errors),
         output::count(report.warnings)
     )

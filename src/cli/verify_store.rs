@@ -84,7 +84,7 @@ fn table(path: &Path, found: &Findings) -> String {
         (Some(schema), Some((major, minor))) => format!("{} (schema {schema}, version {major}.{minor})", kind(found)),
         _ => "of the store format, but its header can't be used".to_owned(),
     };
-    let records = found.records.map_or_else(String::new, |n| format!(", {} records", output::count(u64::from(n))));
+    let records = found.records.map_or_else(String::new, |n| format!(", {}", output::counted(u64::from(n), "record")));
     let depth = match (found.sections, found.known_schema) {
         (0, _) => String::new(),
         (n, true) => format!(", {n} sections: checksums, values, order and indices"),
