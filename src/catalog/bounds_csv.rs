@@ -2,11 +2,11 @@
 //!
 //! The columns are `filename,left,bottom,right,top,width,height` in any order, the box in EPSG:3857 metres and the size
 //! in cells. Where they are there, `crs` is taken, and `unit` (`ft`, `ftUS`, or metres as a number), `scale` and `band`, which
-//! go before what the file says of its heights. Other columns are tolerated. File names are relative to the folder of the
+//! go before what the file says of its heights. Other columns are tolerated; lines have as many fields as the header. File names are relative to the folder of the
 //! list.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -23,6 +23,10 @@ use crate::tile::{Bounds, web_mercator};
 
 /// The columns that must be there.
 const COLUMNS: [&str; 7] = ["filename", "left", "bottom", "right", "top", "width", "height"];
+
+/// Coordinates beyond this, metres, are no place: four worlds from the middle, which no latitude below 89.9999 degrees and no
+/// longitude on the turns beside this one has.
+const FARTHEST: f64 = 4.0 * web_mercator::WORLD;
 
 /// Reads a list: the records of source number `source`, sorted by the bytes of their paths, and the files that are
 /// missing. Each file is looked at (size and time) but not opened.
@@ -97,6 +101,7 @@ pub fn each(
     }
     let crs = place("crs");
     let values = [place("unit"), place("scale"), place("band")];
+    let mut known_crs = HashSet::from([String::new()]);
     let mut folders = Folders::default();
     let mut line = csv::StringRecord::new();
     let mut last = String::new();
@@ -106,11 +111,23 @@ pub fn each(
         if number.is_multiple_of(1024) && progress.interrupted() {
             return Err(Error::Interrupted);
         }
+        if line.len() != header.len() {
+            let (column, found) = match header.get(line.len()) {
+                Some(missing) => (missing.to_string(), "a line that ends before it".to_string()),
+                None => ((header.len() + 1).to_string(), format!("{:?}", line.get(header.len()).unwrap_or_default())),
+            };
+            let words = format!("expected {} fields as in the header, found {}: {found}", header.len(), line.len());
+            return Err(problem(number, &column, words));
+        }
         let text = |i: usize| line.get(columns[i]).unwrap_or_default();
         let float = |i: usize| {
             let value: Option<f64> = text(i).parse().ok().filter(|v: &f64| v.is_finite());
-            value
-                .ok_or_else(|| problem(number, COLUMNS[i], format!("expected a number of metres, found {:?}", text(i))))
+            let value = value.ok_or_else(|| format!("expected a number of metres, found {:?}", text(i)));
+            let value = value.and_then(|v| {
+                let far = format!("{v:e} m is no place on the Earth; the box is in EPSG:3857 metres");
+                if v.abs() <= FARTHEST { Ok(v) } else { Err(far) }
+            });
+            value.map_err(|words| problem(number, COLUMNS[i], words))
         };
         let size = |i: usize| {
             let value: Option<u32> = text(i).parse().ok().filter(|&v| v > 0);
@@ -164,6 +181,11 @@ pub fn each(
         };
         let given = values.map(|place| place.and_then(|at| line.get(at)).unwrap_or_default());
         let (unit, scale, band) = read_values(given).map_err(|(column, words)| problem(number, column, words))?;
+        let own_crs = crs.and_then(|c| line.get(c)).unwrap_or_default();
+        if !known_crs.contains(own_crs) {
+            check_crs(own_crs).map_err(|words| problem(number, "crs", words))?;
+            known_crs.insert(own_crs.to_string());
+        }
         let cell = (bounds.width() / f64::from(width) * (bounds.height() / f64::from(height))).sqrt();
         let inside = if in_the_world(&bounds) { world_parts(&bounds, cell * 1e-3) } else { Vec::new() };
         if inside.is_empty() {
@@ -179,7 +201,7 @@ pub fn each(
                 pixel_size: on_the_lattice(cell),
                 width,
                 height,
-                crs: crs.and_then(|c| line.get(c)).unwrap_or_default().to_string(),
+                crs: own_crs.to_string(),
                 nodata: None,
                 data_type: DataType::Unknown,
                 file_size,
@@ -205,6 +227,17 @@ fn read_values([unit, scale, band]: [&str; 3]) -> Result<(f64, f64, u32), (&'sta
     let number = if empty(band) { Some(0) } else { band.parse().ok().filter(|&b: &u32| b > 0) };
     let number = number.ok_or_else(|| ("band", format!("expected the number of a band from 1 on, found {band:?}")))?;
     Ok((metres, factor, number))
+}
+
+/// Asks PROJ whether it knows a CRS; without GDAL nobody can be asked.
+#[cfg(feature = "gdal")]
+fn check_crs(text: &str) -> Result<(), String> {
+    crate::raster::gdal::check_crs(text).map_err(|e| format!("expected EPSG:n, WKT, or nothing; {e}"))
+}
+
+#[cfg(not(feature = "gdal"))]
+fn check_crs(_: &str) -> Result<(), String> {
+    Ok(())
 }
 
 /// True where a box shares area with the square world.
@@ -284,7 +317,7 @@ mod tests {
         std::fs::write(folder.path().join("a.tif"), "1").unwrap();
         std::fs::write(folder.path().join("far.tif"), "1").unwrap();
         let text = "\u{feff}filename, left,bottom,right,top,width,height,crs,extra\n\
-            x/b.tif,0,0,1000.5,500,100,50,EPSG:6668,?\n\"gone, away.tif\",0,0,1,1,1,1,,\nfar.tif,3e7,0,4e7,1,1,1\n./a.tif,-5,-5,5,5,2,2\n";
+            x/b.tif,0,0,1000.5,500,100,50,EPSG:6668,?\n\"gone, away.tif\",0,0,1,1,1,1,,\nfar.tif,3e7,0,4e7,1,1,1,,\n./a.tif,-5,-5,5,5,2,2,,\n";
         std::fs::write(&path, text).unwrap();
         let (records, rejected) = read(&path, 3).unwrap();
         assert_eq!(records.iter().map(|r| r.path.as_str()).collect::<Vec<_>>(), ["a.tif", "x/b.tif"]);
@@ -318,6 +351,12 @@ mod tests {
             (format!("{HEAD}b.tif,2,0,1,1,1,1\n"), "line 2, column right: right (1) is not beyond left (2)"),
             (format!("{HEAD}b.tif,0,0,1,1,0,1\n"), "line 2, column width: expected a number of cells above 0"),
             (format!("{HEAD}b.tif,0,0,1,1,1\n"), "line 2, column height"),
+            (
+                format!("{HEAD}b.tif,0,0,1,1,1,1,EPSG:4326\n"),
+                "line 2, column 8: expected 7 fields as in the header, found 8",
+            ),
+            (format!("{HEAD}b.tif,0,0,1e308,1,1,1\n"), "line 2, column right: 1e308 m is no place on the Earth"),
+            (format!("{HEAD}b.tif,-1e9,0,1,1,1,1\n"), "line 2, column left"),
             (format!("{HEAD}../b.tif,0,0,1,1,1,1\n"), "line 2, column filename: expected a path below"),
             (format!("{HEAD}/b.tif,0,0,1,1,1,1\n"), "line 2, column filename"),
             (
@@ -333,6 +372,11 @@ mod tests {
                 "column band",
             ),
         ];
+        #[cfg(feature = "gdal")]
+        assert!(
+            problem(&format!("{}b.tif,0,0,1,1,1,1,EPSG:99999\n", HEAD.replace("height", "height,crs")))
+                .contains("line 2, column crs: expected EPSG:n, WKT, or nothing")
+        );
         for (text, want) in cases {
             let found = problem(&text);
             assert!(found.contains(want), "{found}");

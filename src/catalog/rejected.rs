@@ -38,6 +38,8 @@ pub enum Reason {
     Unit,
     /// It is made from signed bytes in a way that loses their sign.
     SignedBytes,
+    /// It would be fetched from the network.
+    Remote,
     /// It lies over the heights of its own source and seems to be a mask.
     Mask,
 }
@@ -64,6 +66,7 @@ impl Reason {
             Self::NoElevation => "no elevation",
             Self::Unit => "no length",
             Self::SignedBytes => "signed bytes",
+            Self::Remote => "on the network",
             Self::Mask => "mask beside heights",
         }
     }
@@ -92,6 +95,7 @@ impl Reason {
             }
             Self::Unit => "say `unit = \"m\"` (or ft, ftUS, cm, ...) for its source in hypso.toml",
             Self::SignedBytes => "give the source itself, or use GDAL 3.7 or later",
+            Self::Remote => "fetch the data first; or say --allow-remote to let requests be sent there",
             Self::Mask => {
                 "leave it out with a pattern; or say `band = 1` for its source in hypso.toml if its bytes are heights"
             }

@@ -196,6 +196,7 @@ fn reason(path: &Path, why: Unusable) -> (Reason, String) {
         Unusable::Unit(words) => (Reason::Unit, words),
         Unusable::SignedBytes(words) => (Reason::SignedBytes, words),
         Unusable::Damaged(words) => (Reason::Damaged, words),
+        Unusable::Remote(words) => (Reason::Remote, words),
         Unusable::NotARaster(words) if extension(path) == "zip" => (Reason::Archive, words),
         Unusable::NotARaster(words) => {
             let damaged = is_tiff(path) && !words.contains("codec");

@@ -296,7 +296,10 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
     let progress = Terminal::default();
     let budget = run.budget(store)?;
     announce(store, &planned.0, output, &budget);
-    let launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
+    let mut launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
+    if crate::raster::gdal::remote_allowed() {
+        launcher.arguments.push("--allow-remote".into());
+    }
     let job = Job { finer: zooms.finer, ..run.job(store, &planned, output, &budget, &launcher) };
     let report = report::place(&job)?;
     let summary = aggregate(&job, &progress)?;

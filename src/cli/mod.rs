@@ -77,6 +77,10 @@ pub mod exit {
 struct Cli {
     #[command(flatten)]
     talk: progress::TalkArgs,
+    /// Let rasters be read over the network, where a VRT or a description of a service names it.
+    #[cfg(feature = "gdal")]
+    #[arg(long, global = true, hide_short_help = true)]
+    allow_remote: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -127,6 +131,10 @@ pub fn main() -> ExitCode {
     crate::mmap::bus_error::explain(i32::from(exit::CHANGED));
     let cli = Cli::parse_from(area::join_numbers(std::env::args_os()));
     cli.talk.apply();
+    #[cfg(feature = "gdal")]
+    if cli.allow_remote {
+        crate::raster::gdal::allow_remote();
+    }
     crate::atomic::on_sweep(progress::swept);
     match run(cli.command) {
         Ok(code) => ExitCode::from(code),

@@ -1,5 +1,7 @@
 //! Which tiles exist, which are wanted, and which are needed to make the wanted ones.
 
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::ops::Range;
 use std::sync::Arc;
 
 use strum::VariantNames as _;
@@ -7,7 +9,7 @@ use strum::VariantNames as _;
 use crate::error::Error;
 use crate::query::Order;
 use crate::store::Store;
-use crate::tile::{Area, Bounds, TileCoord};
+use crate::tile::{Area, Bounds, TileCoord, TileId};
 
 use super::ZoomRange;
 
@@ -73,40 +75,99 @@ impl Extent {
     #[must_use]
     pub fn tiles(&self, store: &Store, block: TileCoord, z: u8) -> Vec<TileCoord> {
         let mut out = Vec::new();
-        if self.coverage == Coverage::Native || !self.zooms.contains(z) {
-            out.extend(store.tiles().iter_subtree(block, z).filter(|&t| self.needs(t)));
-        } else {
-            self.descend(store, block, z, &mut out);
-        }
+        let _ = self.runs(store, block, z, &mut |run| {
+            out.extend(run.filter_map(|id| TileId(id).coord()));
+            Continue(())
+        });
         out
     }
 
-    /// How many tiles at zoom `z` below `block` exist and are needed. Without an area, and where the tile index knows them
-    /// all, this reads a few numbers.
+    /// How many tiles at zoom `z` below `block` exist and are needed. Enumerates none: without an area, and where the tile index
+    /// knows them all, this reads a few numbers; else what lies along edges is looked at.
     #[must_use]
     pub fn count(&self, store: &Store, block: TileCoord, z: u8) -> u64 {
-        let in_the_index = self.coverage == Coverage::Native || !self.zooms.contains(z);
-        if in_the_index && self.area.is_none() && z >= self.zooms.min {
-            return store.tiles().count_subtree(block, z);
-        }
-        self.tiles(store, block, z).len() as u64
+        self.count_to(store, block, z, u64::MAX)
     }
 
-    fn descend(&self, store: &Store, tile: TileCoord, z: u8, out: &mut Vec<TileCoord>) {
+    /// As [`count`](Self::count), but stops where there are more than `most`; the answer is above it then.
+    pub(super) fn count_to(&self, store: &Store, block: TileCoord, z: u8, most: u64) -> u64 {
+        let mut count = 0u64;
+        let _ = self.runs(store, block, z, &mut |run| {
+            // Runs of a damaged file may overlap and add up to anything.
+            count = count.saturating_add(run.end - run.start);
+            if count > most { Break(()) } else { Continue(()) }
+        });
+        count
+    }
+
+    /// Calls `each` with runs of consecutive identifiers of the tiles at zoom `z` below `block` that exist and are needed, in
+    /// Hilbert order, until it breaks off.
+    pub(super) fn runs(&self, store: &Store, block: TileCoord, z: u8, each: Each<'_>) -> ControlFlow<()> {
+        if self.coverage == Coverage::Native || !self.zooms.contains(z) {
+            self.native(store, block, z, each)
+        } else {
+            self.full(store, block, z, each)
+        }
+    }
+
+    /// The tiles of the tile index that are needed.
+    fn native(&self, store: &Store, tile: TileCoord, z: u8, each: Each<'_>) -> ControlFlow<()> {
+        if z < self.zooms.min {
+            return Continue(());
+        }
+        let all = |each: Each<'_>| store.tiles().subtree(tile, z).try_for_each(each);
+        if self.area.is_none() {
+            return all(each);
+        }
+        if tile.z() >= self.zooms.min {
+            return if self.needs(tile) { all(each) } else { Continue(()) };
+        }
+        let bounds = tile.bounds();
+        if !self.meets(&bounds) || store.tiles().subtree(tile, z).next().is_none() {
+            return Continue(());
+        }
+        if self.surely_holds(&bounds) {
+            return all(each);
+        }
+        in_order(tile).into_iter().try_for_each(|child| self.native(store, child, z, each))
+    }
+
+    /// The tiles that share area with any record and are wanted, and those of the tile index that are needed.
+    fn full(&self, store: &Store, tile: TileCoord, z: u8, each: Each<'_>) -> ControlFlow<()> {
+        let bounds = tile.bounds();
         let mut rows = Vec::new();
-        store.rows_in_bounds(&tile.bounds(), Order::Row, &mut rows);
+        store.rows_in_bounds(&bounds, Order::Row, &mut rows);
         if rows.is_empty() {
-            return;
+            return Continue(());
         }
         if tile.z() == z {
             // An overzoomed tile is made from the records alone; nothing depends on it.
-            if store.tiles().contains(tile) && self.needs(tile) || self.wants(tile) {
-                out.push(tile);
-            }
-            return;
+            let is = self.wants(tile) || store.tiles().contains(tile) && self.needs(tile);
+            let id = TileId::from(tile).0;
+            return if is { each(id..id + 1) } else { Continue(()) };
         }
-        let mut children = tile.children();
-        children.sort_unstable_by_key(|&c| crate::tile::TileId::from(c));
-        children.iter().for_each(|&c| self.descend(store, c, z, out));
+        if !self.meets(&bounds) {
+            return self.native(store, tile, z, each);
+        }
+        // Below a tile that lies inside of a record all tiles exist.
+        if self.surely_holds(&bounds) && rows.iter().any(|&row| store.records().bounds(row).contains(&bounds)) {
+            return each(TileId::subtree(tile, z));
+        }
+        in_order(tile).into_iter().try_for_each(|child| self.full(store, child, z, each))
     }
+
+    /// True where a box lies wholly inside the wanted area for certain.
+    fn surely_holds(&self, bounds: &Bounds) -> bool {
+        self.area.as_ref().is_none_or(|area| area.surely_contains(bounds))
+    }
+}
+
+/// What is called with runs of identifiers.
+type Each<'a> = &'a mut dyn FnMut(Range<u64>) -> ControlFlow<()>;
+
+/// The tile's children in Hilbert order.
+fn in_order(tile: TileCoord) -> [TileCoord; 4] {
+    let mut children = tile.children();
+    children.sort_unstable_by_key(|&c| TileId::from(c));
+    children
 }

@@ -12,6 +12,7 @@
 //! Tiles outside the wanted zooms and area are planned too where wanted tiles are means of them: `--bbox`, `--clip`,
 //! `--min-zoom` and `--max-zoom` only remove tiles, they change no pixel.
 
+mod bound;
 mod changes;
 mod coverage;
 mod estimate;

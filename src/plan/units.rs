@@ -1,7 +1,9 @@
 //! Groups cut into steps, steps into units.
 
-use super::{Coverage, Extent, Pattern, ZoomRange};
+use std::ops::ControlFlow;
 use std::sync::Arc;
+
+use super::{Coverage, Extent, Pattern, ZoomRange, bound};
 
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -121,8 +123,9 @@ impl Plan {
     /// Plans a run.
     ///
     /// # Errors
-    /// Where the store is empty, the zooms are impossible, the area holds no record, or the pattern does not cover the
-    /// zooms.
+    /// Where the store is empty, the zooms are impossible, the area holds no record, the pattern does not cover the
+    /// zooms, or there are more tiles or units than a run can make; nothing is enumerated then, and the record that causes most
+    /// is named.
     pub fn new(store: &Store, options: &PlanOptions) -> Result<Self> {
         let Some(native_max) = store.tiles().max_zoom() else {
             return Err(Error::argument("store", "holds no record; build one from rasters first"));
@@ -146,8 +149,10 @@ impl Plan {
         let count = |z| TileCoord::new(0, 0, 0).map_or(0, |world| extent.count(store, world, z));
         let kept = options.pattern.groups(ZoomRange { min, max: top }, &count)?;
         groups.extend(kept.into_iter().map(|zooms| Group { zooms, kept: true, steps: Vec::new() }));
+        bound::check_tiles(store, &extent, &groups)?;
+        let mut room = bound::MOST_UNITS;
         for group in &mut groups {
-            group.steps = steps(store, &extent, group.zooms);
+            group.steps = steps(store, &extent, group.zooms, &mut room)?;
         }
         let plan = Self { extent, groups };
         if plan.tiles() == 0 {
@@ -196,32 +201,47 @@ impl Plan {
     }
 }
 
-fn steps(store: &Store, extent: &Extent, zooms: ZoomRange) -> Vec<Step> {
+/// The steps of a group; `room` is how many units the plan may still hold.
+fn steps(store: &Store, extent: &Extent, zooms: ZoomRange, room: &mut usize) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     let mut max = zooms.max;
     loop {
         let min = max.saturating_sub(STEP_ZOOMS - 1).max(zooms.min);
-        let zooms_of_step = ZoomRange { min, max };
-        steps.push(step(store, extent, zooms_of_step));
+        let step = step(store, extent, ZoomRange { min, max }, *room)?;
+        *room -= step.units.len();
+        steps.push(step);
         if min == zooms.min {
-            return steps;
+            return Ok(steps);
         }
         max = min - 1;
     }
 }
 
-fn step(store: &Store, extent: &Extent, zooms: ZoomRange) -> Step {
+fn step(store: &Store, extent: &Extent, zooms: ZoomRange, room: usize) -> Result<Step> {
     let block_zoom = Step::block_zoom(zooms);
-    let mut blocks: Vec<u64> = Vec::new();
-    if let Some(world) = TileCoord::new(0, 0, 0) {
-        // Coverage is closed under parents: whoever has a tile at any zoom of the step has one at its coarsest.
-        let tiles = extent.tiles(store, world, zooms.min);
-        blocks.extend(tiles.iter().filter_map(|t| t.ancestor(block_zoom)).map(|b| TileId::from(b).0));
-        blocks.sort_unstable();
-        blocks.dedup();
-    }
+    let blocks = blocks(store, extent, zooms.min, block_zoom, room).ok_or_else(|| bound::too_many_units(zooms))?;
     let unit =
         |block: TileCoord| Unit { block, zooms, tiles: zooms.iter().map(|z| extent.count(store, block, z)).sum() };
     let units = blocks.iter().filter_map(|&id| TileId(id).coord()).map(unit).filter(|u| u.tiles > 0).collect();
-    Step { zooms, block_zoom, units }
+    Ok(Step { zooms, block_zoom, units })
+}
+
+/// The blocks at `block_zoom` above the tiles at zoom `z`, in Hilbert order; `None` where there are more than `most`. Coverage is
+/// closed under parents: whoever has a tile at any zoom of a step has one at its coarsest.
+fn blocks(store: &Store, extent: &Extent, z: u8, block_zoom: u8, most: usize) -> Option<Vec<u64>> {
+    let world = TileCoord::new(0, 0, 0)?;
+    let (first, first_block) = (TileId::first(z).0, TileId::first(block_zoom).0);
+    let block_of = |id: u64| first_block + ((id - first) >> (2 * u32::from(z - block_zoom)));
+    let mut blocks: Vec<u64> = Vec::new();
+    let whole = extent.runs(store, world, z, &mut |run| {
+        let after = blocks.last().map_or(0, |last| last + 1);
+        for block in block_of(run.start).max(after)..=block_of(run.end - 1) {
+            if blocks.len() >= most {
+                return ControlFlow::Break(());
+            }
+            blocks.push(block);
+        }
+        ControlFlow::Continue(())
+    });
+    whole.is_continue().then_some(blocks)
 }

@@ -10,7 +10,7 @@ use std::sync::Once;
 use ::gdal::Metadata;
 use ::gdal::raster::Buffer;
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
-use ::gdal::{Dataset, DatasetOptions, GdalOpenFlags};
+use ::gdal::{Dataset, GdalOpenFlags};
 
 use super::{Adjustment, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
 use crate::error::{Error, Result};
@@ -18,8 +18,10 @@ use crate::error::{Error, Result};
 mod around;
 mod crs;
 mod degrees;
+mod end;
 mod geotiff;
 mod heights;
+mod local;
 mod overviews;
 mod vertical;
 
@@ -27,6 +29,8 @@ use heights::{Heights, Mask};
 
 pub use degrees::GdalDegrees;
 pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+pub(crate) use local::INDICES;
+pub use local::{allow_remote, remote_allowed};
 pub use vertical::{GdalVertical, check_vertical_datum};
 
 thread_local! {
@@ -53,6 +57,7 @@ pub(crate) fn prepare() {
         if ::gdal::config::get_config_option("GDAL_DISABLE_READDIR_ON_OPEN", "").is_ok_and(|v| v.is_empty()) {
             let _ = ::gdal::config::set_config_option("GDAL_DISABLE_READDIR_ON_OPEN", "TRUE");
         }
+        local::fence();
     });
 }
 
@@ -100,6 +105,16 @@ pub(crate) fn spatial_ref(definition: &str) -> Result<SpatialRef> {
     })?;
     crs.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
     Ok(crs)
+}
+
+/// Asks PROJ whether it knows a CRS.
+///
+/// # Errors
+/// Where it does not; with its words.
+pub fn check_crs(definition: &str) -> Result<()> {
+    prepare();
+    said();
+    spatial_ref(definition).map(drop)
 }
 
 /// The first 60 characters, for messages: WKT is long.
@@ -150,9 +165,11 @@ impl GdalRaster {
         let path = path.as_ref();
         prepare();
         said();
+        if let Some(remote) = local::refused(path) {
+            return Ok(Err(Unusable::Remote(remote)));
+        }
         // Without this GDAL says nothing of files that no driver knows.
-        let open_flags = DatasetOptions::default().open_flags | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
-        let dataset = match Dataset::open_ex(path, DatasetOptions { open_flags, ..DatasetOptions::default() }) {
+        let dataset = match local::open(path, GdalOpenFlags::GDAL_OF_VERBOSE_ERROR, None) {
             Ok(dataset) => dataset,
             Err(error) => {
                 let words = said();
@@ -217,16 +234,6 @@ impl GdalRaster {
     #[must_use]
     pub fn unit(&self) -> &str {
         &self.unit
-    }
-
-    /// Reads the last cell, which lies in the last block: a file that was cut short fails here and not in the middle of
-    /// a run.
-    ///
-    /// # Errors
-    /// Where the block can't be read or decoded.
-    pub fn probe_end(&mut self) -> Result<()> {
-        let (col, row) = (i64::from(self.info.width) - 1, i64::from(self.info.height) - 1);
-        self.read_into(&mut Cells::outside(super::Window { col, row, width: 1, height: 1 }))
     }
 }
 

@@ -77,6 +77,8 @@ pub enum Unusable {
     SignedBytes(String),
     /// A part of it can't be read.
     Damaged(String),
+    /// It would be fetched from the network, which is not allowed; what it names.
+    Remote(String),
 }
 
 impl std::fmt::Display for Unusable {
@@ -91,6 +93,9 @@ impl std::fmt::Display for Unusable {
             }
             Self::SignedBytes(words) => write!(f, "{words}; give the source itself, or use GDAL 3.7 or later"),
             Self::Damaged(words) => f.write_str(words),
+            Self::Remote(words) => {
+                write!(f, "{words}; fetch it first, or say --allow-remote to let requests be sent there")
+            }
             Self::NoBand(_) => f.write_str(
                 "no band: the file holds no raster, or only subdatasets; convert the one you need to GeoTIFF",
             ),

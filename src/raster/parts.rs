@@ -266,5 +266,12 @@ pub fn sources_of(path: &Path, most: usize) -> Sources {
     out
 }
 
+/// What a raster would fetch from the network, in words: a description of a service, or what a VRT names, itself or through others;
+/// `None` for all other files. Reads the first kilobyte of the file, and all of a VRT.
+#[must_use]
+pub fn remote_of(path: &Path) -> Option<String> {
+    vrt::remote_of(path, &mut Vec::new())
+}
+
 #[cfg(test)]
 mod tests;

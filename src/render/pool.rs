@@ -8,11 +8,19 @@ use super::{RasterOpener, ReadRecord};
 use crate::error::{Error, Result};
 use crate::query::Order;
 use crate::raster::parts::{Broken, Folders};
-use crate::raster::{Adjustment, FileStamp, Projector, Raster, RasterInfo, stamp};
+use crate::raster::{Adjustment, FileStamp, Projector, Raster, RasterInfo, footprint, stamp};
 use crate::store::{RecordRef, RowId, Store};
+use crate::tile::Bounds;
 
 /// Rasters that stay open at most. An open GeoTIFF costs some tens of kB and a file handle.
 const OPEN_RASTERS: usize = 64;
+
+/// The part of a raster's size that its box in the store may be off, beside two cells.
+const LENIENCE: f64 = 0.002;
+
+/// How many times the pixel size of a record may be its raster's: that of a list is a mean over the box, and cells of a tall raster
+/// differ.
+const MOST_TIMES: f64 = 4.0;
 
 /// An open raster and its header.
 pub(super) struct Open {
@@ -31,6 +39,8 @@ pub(super) struct Pool<'a> {
     adjustments: HashMap<u16, Adjustment>,
     /// Names of sidecars.
     folders: RefCell<Folders>,
+    /// A bit a record: its place was compared with that of its raster.
+    placed: Vec<u64>,
     clock: u64,
     /// What was read since [`take_read`](Self::take_read).
     read: HashMap<RowId, ReadRecord>,
@@ -48,6 +58,7 @@ impl<'a> Pool<'a> {
             projectors: HashMap::new(),
             adjustments,
             folders: RefCell::default(),
+            placed: Vec::new(),
             clock: 0,
             read: HashMap::new(),
             overviews: None,
@@ -103,7 +114,7 @@ impl<'a> Pool<'a> {
         self.read.clear();
     }
 
-    fn open(&self, record: &RecordRef<'_>) -> Result<(Box<dyn Raster>, ReadRecord)> {
+    fn open(&mut self, record: &RecordRef<'_>) -> Result<(Box<dyn Raster>, ReadRecord)> {
         let path = record.full_path()?;
         let broken = |why: Broken| Error::raster(&path, why.to_string());
         let facts = FileStamp::of(&path)?;
@@ -140,12 +151,53 @@ impl<'a> Pool<'a> {
             );
             return Err(Error::raster(&path, problem));
         }
+        let info = info.clone();
+        self.check_place(record, &info)?;
         // Two cells of the overview a pixel at least.
         let most = self.overviews.map_or(0.0, |pixel| pixel / record.pixel_size() / 2.0);
         if most >= 2.0 {
             raster = self.opener.open_means(&path, crs, &by, most)?.unwrap_or(raster);
         }
         Ok((raster, read))
+    }
+
+    /// Compares the place that the store has for a record with the raster's own, once: a line of a list or a feature of an index may
+    /// have been written for another raster.
+    fn check_place(&mut self, record: &RecordRef<'_>, info: &RasterInfo) -> Result<()> {
+        let (word, bit) = (record.row() as usize / 64, 1 << (record.row() % 64));
+        if self.placed.get(word).is_some_and(|bits| bits & bit != 0) {
+            return Ok(());
+        }
+        let projector = self.projector(&info.crs)?;
+        let own = footprint(info, &|xs, ys| projector.to_mercator(xs, ys))?;
+        let stored = record.bounds();
+        let cell = stored.width().max(stored.height()) / f64::from(record.width().max(record.height()));
+        // Lists that follow only the corners of a raster are off by a part of its size.
+        let near = |a: f64, b: f64, length: f64| (a - b).abs() <= 2.0 * cell + LENIENCE * length;
+        let fits = |part: &Bounds| {
+            let (width, height) = (part.width(), part.height());
+            near(part.min_x, stored.min_x, width)
+                && near(part.max_x, stored.max_x, width)
+                && near(part.min_y, stored.min_y, height)
+                && near(part.max_y, stored.max_y, height)
+        };
+        let times = record.pixel_size() / own.pixel_size;
+        if own.parts.iter().any(fits) && (1.0 / MOST_TIMES..=MOST_TIMES).contains(&times) {
+            self.placed.resize(self.placed.len().max(word + 1), 0);
+            self.placed[word] |= bit;
+            return Ok(());
+        }
+        let text = |b: &Bounds| format!("{:.1} {:.1} {:.1} {:.1}", b.min_x, b.min_y, b.max_x, b.max_y);
+        let parts: Vec<String> = own.parts.iter().map(text).collect();
+        let problem = format!(
+            "lies at {} (left, bottom, right, top in EPSG:3857 metres; cells of {:.3e} m), the store says {} ({:.3e} m); correct its \
+             line in bounds.csv or its feature in the index, and run `hypso build` again",
+            parts.join(" and "),
+            own.pixel_size,
+            text(&stored),
+            record.pixel_size(),
+        );
+        Err(Error::raster(&info.path, problem))
     }
 
     /// The projector to a CRS.

@@ -11,7 +11,7 @@ use crate::column::{Element, write_column};
 use crate::error::Result;
 use crate::format::{ContainerWriter, Kind};
 use crate::index::sorted;
-use crate::tile::{Bounds, MAX_ZOOM, TileCoord, TileId};
+use crate::tile::{Bounds, MAX_ZOOM, TileCoord, TileId, web_mercator};
 
 /// What the walk knows of each row.
 pub(super) struct Rows<'a> {
@@ -67,6 +67,35 @@ fn cut<'a>(rows: &'a [u32], ends: &[u64], list: u32) -> &'a [u32] {
     let list = list as usize;
     let start = list.checked_sub(1).map_or(0, |before| ends[before]);
     &rows[start as usize..ends[list] as usize]
+}
+
+/// Tiles along the edge of a record at most. The walk looks at each of them; the whole Earth in pixels of 30 cm has as many.
+pub(super) const MOST_EDGE: u64 = 1 << 20;
+
+/// Tiles along the edges of large records at most, of all together; they take some gigabytes.
+pub(super) const MOST_EDGES: u64 = 1 << 25;
+
+/// Records with so many tiles along their edges are large ones.
+const LARGE: u64 = 1 << 14;
+
+/// How many tiles the edge of a record crosses, about, at its native zoom.
+pub(super) fn edge(bounds: &Bounds, native_zoom: u8) -> u64 {
+    let tile = web_mercator::WORLD / f64::from(1u32 << native_zoom.min(31));
+    let across = |length: f64| (length.min(web_mercator::WORLD) / tile).ceil() as u64;
+    2 * (across(bounds.width()) + across(bounds.height()))
+}
+
+/// Counts the edges of records, and says which one has too many tiles along them.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Edges(u64);
+
+impl Edges {
+    /// Takes a record; false where it has, or all of them have, too many tiles along the edge.
+    pub(super) fn add(&mut self, bounds: &Bounds, native_zoom: u8) -> bool {
+        let edge = edge(bounds, native_zoom);
+        self.0 += if edge > LARGE { edge } else { 0 };
+        edge <= MOST_EDGE && self.0 <= MOST_EDGES
+    }
 }
 
 /// Walks the quadtree from the world down, in Hilbert order, taking along the rows that overlap each tile. Below a tile

@@ -1,6 +1,6 @@
 //! The features of an index, read with GDAL's vector drivers. One of the few files that know GDAL's types.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use ::gdal::vector::{Feature, Layer, LayerAccess};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::export::columns::{BAND, COLUMNS, LOCATION, MORE_NODATA, OFFSET, PARTS, SCALE, UNIT, values_of};
 use crate::progress::Progress;
 use crate::raster::Adjustment;
-use crate::raster::gdal::{failed, prepare};
+use crate::raster::gdal::{INDICES, check_crs, failed, prepare};
 use crate::store::DataType;
 use crate::tile::{Bounds, web_mercator};
 
@@ -23,13 +23,16 @@ use crate::tile::{Bounds, web_mercator};
 pub(super) fn read(path: &Path, progress: &dyn Progress) -> Result<Index> {
     prepare();
     let flags = GdalOpenFlags::GDAL_OF_VECTOR | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
-    let options = DatasetOptions { open_flags: flags, ..DatasetOptions::default() };
+    // An index is a file of one of these formats, never a description of a service.
+    let options =
+        DatasetOptions { open_flags: flags, allowed_drivers: Some(INDICES.as_slice()), ..DatasetOptions::default() };
     let dataset = Dataset::open_ex(path, options).map_err(failed(path, "can't be read as a tile index"))?;
     let mut layer = choose(&dataset, path)?;
     let location = location_field(&layer).unwrap_or_default();
     let columns = Columns::of(&layer);
     let mut index = Index::default();
     let mut numbers: HashMap<String, usize> = HashMap::new();
+    let mut known = HashSet::new();
     progress.begin("reading the index", layer.try_feature_count(), "features");
     for feature in layer.features() {
         if index.entries.len() % 1024 == 0 && progress.interrupted() {
@@ -54,6 +57,14 @@ pub(super) fn read(path: &Path, progress: &dyn Progress) -> Result<Index> {
             Ok::<_, Error>((number, below))
         });
         let identity = identity.transpose()?;
+        if let Some(crs) = of.text("crs").filter(|crs| !known.contains(crs)) {
+            check_crs(&crs).map_err(|e| {
+                let part = format!("feature {}", feature.fid().unwrap_or_default());
+                let problem = format!("has a crs that is none: {e}");
+                Error::invalid(part, problem, "correct it, or export the index again").with_path(path)
+            })?;
+            known.insert(crs);
+        }
         index.entries.push(Entry { location, identity, header: of.header() });
         progress.advance(1);
     }

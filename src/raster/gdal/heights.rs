@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use ::gdal::raster::{ColorInterpretation, RasterBand};
-use ::gdal::{Dataset, Metadata};
+use ::gdal::{Dataset, GdalOpenFlags, Metadata};
 
-use super::{failed, said};
+use super::{failed, local, said};
 use crate::error::Result;
 use crate::raster::{Adjustment, Unusable, parts, unit};
 
@@ -232,7 +232,10 @@ fn declared(
     let below = parts::sources_of(path, if depth == 0 { ASKED } else { ASKED / 4 });
     let mut found = Vec::new();
     for file in &below.files {
-        let Ok(source) = Dataset::open(file) else { continue };
+        if local::refused(file).is_some() {
+            continue;
+        }
+        let Ok(source) = local::open(file, GdalOpenFlags::empty(), None) else { continue };
         let Ok(first) = source.rasterband(1) else { continue };
         let wkt = source.spatial_ref().and_then(|crs| crs.to_wkt()).unwrap_or_default();
         found.push((file, declared(&source, &first, file, &wkt, depth + 1)?));

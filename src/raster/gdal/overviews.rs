@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use ::gdal::{Dataset, DatasetOptions};
+use ::gdal::GdalOpenFlags;
 
-use super::{GdalRaster, failed};
+use super::{GdalRaster, failed, local};
 use crate::error::Result;
 use crate::raster::kernel::Kernel;
 use crate::raster::{Adjustment, Cells, Raster, Resampling, State, Window, warp};
@@ -52,8 +52,8 @@ impl GdalRaster {
         levels.sort_by(|a, b| b.1.total_cmp(&a.1));
         for (level, _) in levels {
             let option = format!("OVERVIEW_LEVEL={level}");
-            let options = DatasetOptions { open_options: Some(&[&option]), ..DatasetOptions::default() };
-            let dataset = Dataset::open_ex(path, options).map_err(failed(path, "can't open an overview"))?;
+            let dataset = local::open(path, GdalOpenFlags::empty(), Some(&[&option]));
+            let dataset = dataset.map_err(failed(path, "can't open an overview"))?;
             let Ok(mut overview) = Self::of(dataset, path, assume_crs, by)? else { continue };
             // Whatever an overview says of its own cells, they are those of the raster.
             (overview.info.data_type, overview.info.nodata) = (raster.info.data_type, raster.info.nodata);

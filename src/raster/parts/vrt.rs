@@ -130,3 +130,66 @@ fn file_of(name: &str, base: &Path) -> Option<PathBuf> {
     }
     Some(base.join(name))
 }
+
+/// GDAL looks this far for what a file is.
+const START: u64 = 1024;
+
+/// Beginnings of names that GDAL's file systems and drivers fetch from a network.
+const SYSTEMS: [&str; 9] =
+    ["/vsicurl", "/vsis3", "/vsigs", "/vsiaz", "/vsiadls", "/vsioss", "/vsiswift", "/vsihdfs", "/vsiwebhdfs"];
+
+/// What descriptions of services begin with.
+const SERVICES: [&str; 9] = [
+    "<GDAL_WMS",
+    "<GDAL_WMTS",
+    "<WCS_GDAL",
+    "<WMS_Capabilities",
+    "<WMT_MS_Capabilities",
+    "<WMS_Tile_Service",
+    "<TileMap",
+    "<Capabilities",
+    "\"stac_version\"",
+];
+
+/// What a file would fetch from a network, in words. `above` are the VRTs that led here.
+pub(super) fn remote_of(path: &Path, above: &mut Vec<PathBuf>) -> Option<String> {
+    let mut start = Vec::new();
+    std::fs::File::open(path).ok()?.take(START).read_to_end(&mut start).ok()?;
+    let start = String::from_utf8_lossy(&start);
+    if !start.contains("<VRTDataset") {
+        let service = SERVICES.iter().find(|service| start.contains(**service))?;
+        return Some(format!("describes a service on the network ({})", service.trim_matches(['<', '"'])));
+    }
+    let text = std::fs::read(path).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    if let Some(name) = remote_name(&text) {
+        let short: String = name.chars().take(120).collect();
+        return Some(format!("refers to the network ({short})"));
+    }
+    if above.len() > super::DEEPEST || above.iter().any(|other| other == path) {
+        return None;
+    }
+    above.push(path.to_path_buf());
+    let files = references(&text, path.parent().unwrap_or(Path::new(""))).files;
+    let found = files
+        .iter()
+        .filter(|file| is_one(file))
+        .find_map(|file| remote_of(file, above).map(|words| format!("refers to {}, which {words}", file.display())));
+    above.pop();
+    found
+}
+
+/// The first text of a VRT that names something on a network.
+fn remote_name(text: &str) -> Option<String> {
+    let document = Document::parse(text.trim_start_matches('\u{feff}')).ok()?;
+    let is = |name: &str, text: &str| {
+        let source = matches!(name, "SourceFilename" | "SourceDataset");
+        SYSTEMS.iter().any(|system| text.contains(system))
+            || source && (text.contains("://") || SERVICES.iter().any(|service| text.contains(service)))
+    };
+    document.descendants().find_map(|node| {
+        let texts = node.text().into_iter().chain(node.attributes().map(|a| a.value()));
+        let mut found = texts.filter(|text| is(node.tag_name().name(), text));
+        found.next().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+    })
+}

@@ -189,6 +189,12 @@ impl<'a> Check<'a> {
         if let Some(r) = records.iter().find(|r| store.ids().row(r.id()) != Some(r.row())) {
             self.say(names::ID_DIRECTORY, format!("id {:016x} does not lead to its row {}", r.id(), r.row()));
         }
+        let mut edges = tile_lists::Edges::default();
+        let mut rows = bounds.iter().zip(records.native_zoom);
+        if let Some(row) = rows.position(|(bounds, &zoom)| !edges.add(bounds, zoom)) {
+            let problem = format!("record {row} has more tiles along its edge than an index can hold");
+            return self.say(names::ZOOM_RUNS, problem);
+        }
         let tiles = tile_lists::build(&tile_lists::Rows {
             bounds: &bounds,
             native_zoom: records.native_zoom,

@@ -12,7 +12,9 @@ use crate::error::{Error, Result};
 use crate::index::grid;
 use crate::progress::{Progress, Silent};
 use crate::store::order::Classes;
+use crate::store::tile_lists::{self, Edges};
 use crate::store::{RecordInput, SourceInput};
+use crate::tile::web_mercator;
 
 /// Builds a store from records that come one by one.
 ///
@@ -34,6 +36,7 @@ pub struct Builder<'a> {
     last_path: String,
     ordered: bool,
     filled: Filled,
+    edges: Edges,
 }
 
 /// Bytes of the sort buffer.
@@ -71,6 +74,7 @@ impl<'a> Builder<'a> {
             last_path: String::new(),
             ordered: true,
             filled: Filled::default(),
+            edges: Edges::default(),
         })
     }
 
@@ -123,6 +127,7 @@ impl<'a> Builder<'a> {
             let problem = format!("belongs to source {}, but there are {}", record.source, self.sources.len());
             return Err(Error::raster(&record.path, problem));
         }
+        self.check_edge(record)?;
         let arrival = self.len();
         if arrival >= u32::MAX - 1 {
             return Err(Error::argument("records", format!("at most {} are possible", u32::MAX - 1)));
@@ -146,6 +151,26 @@ impl<'a> Builder<'a> {
         let numbers = Numbers::new(record, crs, arrival);
         let key = grid::hilbert_of(&record.bounds);
         self.sorter.push(key, [bytemuck::bytes_of(&numbers), record.path.as_bytes()])
+    }
+
+    /// Refuses what would take the tile index hours and all memory.
+    fn check_edge(&mut self, record: &RecordInput) -> Result<()> {
+        let zoom = web_mercator::native_zoom(record.pixel_size, self.parameters.tile_size);
+        if self.edges.add(&record.bounds, zoom) {
+            return Ok(());
+        }
+        let b = &record.bounds;
+        let problem = format!(
+            "has {} tiles along its edge at zoom {zoom} ({} x {} cells of {:.3e} m, a box of {:.0} x {:.0} m), more than an index \
+             can hold; correct its georeference (or its line in bounds.csv), or leave it out",
+            tile_lists::edge(b, zoom),
+            record.width,
+            record.height,
+            record.pixel_size,
+            b.width(),
+            b.height()
+        );
+        Err(Error::raster(&record.path, problem))
     }
 
     /// Writes the store.

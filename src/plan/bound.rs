@@ -1,0 +1,69 @@
+//! How large a plan may be. Tiles are counted before any is enumerated, so that a raster with a wrong georeference costs neither
+//! time nor memory.
+
+use super::{Coverage, Extent, Group, ZoomRange};
+use crate::error::{Error, Result};
+use crate::store::{RecordRef, Store};
+use crate::tile::{TileCoord, TileRange};
+
+/// Tiles that a plan may have: Europe in pixels of a metre has half as many, and they take terabytes.
+pub(super) const MOST_TILES: u64 = 1 << 29;
+
+/// Units that a plan may hold, some 300 MB of memory: as many as the most tiles make where they lie together.
+pub(super) const MOST_UNITS: usize = 1 << 23;
+
+/// Refuses more tiles than a run can make.
+///
+/// # Errors
+/// Naming the record that has most tiles, their number, and what to do.
+pub(super) fn check_tiles(store: &Store, extent: &Extent, groups: &[Group]) -> Result<()> {
+    let Some(world) = TileCoord::new(0, 0, 0) else { return Ok(()) };
+    let mut total = 0u64;
+    for z in groups.iter().flat_map(|group| group.zooms.iter()) {
+        total = total.saturating_add(extent.count_to(store, world, z, MOST_TILES));
+    }
+    if total <= MOST_TILES {
+        return Ok(());
+    }
+    let finest = groups.iter().map(|group| group.zooms.max).max().unwrap_or(0);
+    Err(too_many(store, extent, total, finest))
+}
+
+/// What is said of too many tiles.
+fn too_many(store: &Store, extent: &Extent, total: u64, finest: u8) -> Error {
+    let full = extent.coverage == Coverage::Full;
+    let zoom = |record: &RecordRef<'_>| if full { finest } else { record.native_zoom().min(finest) };
+    let tiles = |record: &RecordRef<'_>| TileRange::covering(&record.bounds(), zoom(record)).map_or(0, |r| r.count());
+    let many = format!("{total} tiles and more would have to be made, {MOST_TILES} are possible");
+    let Some(record) = store.records().iter().max_by_key(tiles) else {
+        return Error::argument("plan", many);
+    };
+    let blown_up = full && record.native_zoom() < finest;
+    let remedy = if blown_up {
+        "give a smaller --max-zoom, or make parts of it: --bbox with a --min-zoom"
+    } else {
+        "if that is wrong, correct its georeference (or its line in bounds.csv), and run `hypso build` again; if it is right, make \
+         parts of it: --bbox with a --min-zoom"
+    };
+    let problem = format!(
+        "{many}; most are those of this raster: {} x {} cells of {:.3e} m, {} tiles at zoom {}; {remedy}",
+        record.width(),
+        record.height(),
+        record.pixel_size(),
+        tiles(&record),
+        zoom(&record),
+    );
+    match record.full_path() {
+        Ok(path) => Error::raster(path, problem),
+        Err(error) => error,
+    }
+}
+
+/// What is said where a step has more units than a plan may hold.
+pub(super) fn too_many_units(zooms: ZoomRange) -> Error {
+    let problem = format!(
+        "has more than {MOST_UNITS} units at zooms {zooms}; make parts of it (--bbox with a --min-zoom), or choose a --split of \
+         fewer groups"
+    );
+    Error::argument("plan", problem)
+}

@@ -1,0 +1,180 @@
+//! What GDAL may open: files of this machine, in formats that hold heights. A file can also describe a service, or name sources
+//! on the network; then GDAL would send requests to whoever wrote it. That is off unless [`allow_remote`] was called.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ::gdal::errors::Result;
+use ::gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
+
+use super::super::parts;
+
+static REMOTE: AtomicBool = AtomicBool::new(false);
+
+/// Drivers of services and databases. They are taken away, so that no file that another one refers to is opened by them either.
+const NETWORK: [&str; 32] = [
+    "WMS",
+    "WMTS",
+    "WCS",
+    "HTTP",
+    "PLMOSAIC",
+    "PLSCENES",
+    "EEDA",
+    "EEDAI",
+    "DAAS",
+    "OGCAPI",
+    "STACTA",
+    "STACIT",
+    "NGW",
+    "KMLSUPEROVERLAY",
+    "RDA",
+    "GTI",
+    "PostGISRaster",
+    "GeoRaster",
+    "JPIPKAK",
+    "WFS",
+    "OAPIF",
+    "CSW",
+    "Elasticsearch",
+    "Carto",
+    "AmigoCloud",
+    "Couch",
+    "GMLAS",
+    "MongoDBv3",
+    "PostgreSQL",
+    "MySQL",
+    "MSSQLSpatial",
+    "ODBC",
+];
+
+/// Drivers of files that can hold heights, or are named in a refusal because they do not. What this version of GDAL does not
+/// have does no harm.
+const RASTERS: [&str; 75] = [
+    "VRT",
+    "GTiff",
+    "COG",
+    "LIBERTIFF",
+    "NITF",
+    "HFA",
+    "AIG",
+    "AAIGrid",
+    "GRASSASCIIGrid",
+    "ISG",
+    "SDTS",
+    "DTED",
+    "SRTMHGT",
+    "ENVI",
+    "EHdr",
+    "USGSDEM",
+    "XYZ",
+    "GRIB",
+    "netCDF",
+    "HDF4",
+    "HDF4Image",
+    "HDF5",
+    "HDF5Image",
+    "BAG",
+    "S102",
+    "S104",
+    "S111",
+    "Zarr",
+    "KEA",
+    "JP2OpenJPEG",
+    "JP2KAK",
+    "JP2ECW",
+    "JP2MrSID",
+    "JP2Lura",
+    "MrSID",
+    "ECW",
+    "MRF",
+    "PNG",
+    "JPEG",
+    "JPEGXL",
+    "GIF",
+    "BIGGIF",
+    "BMP",
+    "WEBP",
+    "PNM",
+    "PCIDSK",
+    "PCRaster",
+    "ILWIS",
+    "RST",
+    "SAGA",
+    "GSAG",
+    "GSBG",
+    "GS7BG",
+    "Leveller",
+    "Terragen",
+    "NWT_GRD",
+    "NWT_GRC",
+    "GXF",
+    "ZMap",
+    "ACE2",
+    "BT",
+    "GTX",
+    "BYN",
+    "SIGDEM",
+    "HF2",
+    "RRASTER",
+    "RMF",
+    "ERS",
+    "ISCE",
+    "ROI_PAC",
+    "ISIS3",
+    "PDS",
+    "PDS4",
+    "VICAR",
+    "GPKG",
+];
+
+/// Drivers of tile indices, and of nothing else.
+pub(crate) const INDICES: [&str; 5] = ["GPKG", "FlatGeobuf", "ESRI Shapefile", "GeoJSON", "GeoJSONSeq"];
+
+/// Lets GDAL read over the network from here on. Call it before the first raster is opened; it can't be taken back.
+pub fn allow_remote() {
+    REMOTE.store(true, Ordering::Relaxed);
+}
+
+/// True where GDAL may read over the network.
+#[must_use]
+pub fn remote_allowed() -> bool {
+    REMOTE.load(Ordering::Relaxed)
+}
+
+/// Takes away the drivers that send requests, and what lets others do so; once, before anything is opened.
+pub(super) fn fence() {
+    if remote_allowed() {
+        return;
+    }
+    // The first question to the manager registers all drivers.
+    for driver in NETWORK.iter().filter_map(|name| DriverManager::get_driver_by_name(name).ok()) {
+        DriverManager::deregister_driver(&driver);
+    }
+    let options = [
+        // The file systems of objects and pages open no name but this one.
+        ("CPL_VSIL_CURL_ALLOWED_FILENAME", "none"),
+        // Those that stream look at no such list: they are sent to the port where nobody listens.
+        ("GDAL_HTTP_PROXY", "127.0.0.1:9"),
+        ("GDAL_HTTPS_PROXY", "127.0.0.1:9"),
+        ("GDAL_HTTP_MAX_RETRY", "0"),
+        ("GDAL_HTTP_CONNECTTIMEOUT", "2"),
+    ];
+    for (key, value) in options {
+        let _ = ::gdal::config::set_config_option(key, value);
+    }
+}
+
+/// What a raster would fetch from the network, where that is not allowed.
+pub(super) fn refused(path: &Path) -> Option<String> {
+    if remote_allowed() { None } else { parts::remote_of(path) }
+}
+
+/// Opens a raster with the drivers that may.
+pub(super) fn open(path: &Path, flags: GdalOpenFlags, options: Option<&[&str]>) -> Result<Dataset> {
+    let allowed_drivers = if remote_allowed() { None } else { Some(RASTERS.as_slice()) };
+    let open_flags = DatasetOptions::default().open_flags | flags;
+    Dataset::open_ex(
+        path,
+        DatasetOptions { open_flags, allowed_drivers, open_options: options, ..DatasetOptions::default() },
+    )
+}
