@@ -404,6 +404,8 @@ fn what_a_live_program_holds_stays_and_two_on_one_name_make_one_whole_file() {
         let signal = |name: &str| {
             assert!(Command::new("kill").args([name, &first.id().to_string()]).status().unwrap().success())
         };
+        // One that is stopped between making its file and locking it counts as dead, and makes another later.
+        std::thread::sleep(Duration::from_millis(30));
         signal("-STOP");
         let held = temporaries(folder.path());
         assert_eq!(held.len(), 1, "{out}");
