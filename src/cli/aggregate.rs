@@ -292,7 +292,6 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
     let store = resized.as_ref().map_or(store, |r| &r.store);
     let planned = prepare(store, &zooms, tiles)?;
     check_finer(zooms.finer.as_ref(), &planned.0, &planned.1)?;
-    super::progress::catch_interrupts();
     let progress = Terminal::default();
     let budget = run.budget(store)?;
     announce(store, &planned.0, output, &budget);

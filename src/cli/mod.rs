@@ -17,6 +17,7 @@ mod export;
 mod extract;
 mod info;
 mod inspect;
+mod interrupt;
 mod merge;
 mod output;
 mod picture;
@@ -117,6 +118,16 @@ enum Command {
     Worker(worker::Args),
 }
 
+impl Command {
+    /// True for a process that another hypso started, and that it ends.
+    fn is_worker(&self) -> bool {
+        #[cfg(feature = "gdal")]
+        return matches!(self, Self::Worker(_));
+        #[cfg(not(feature = "gdal"))]
+        return false;
+    }
+}
+
 /// What a command returns: an exit code, or an error that becomes a message and an exit code of its own.
 type Outcome = anyhow::Result<u8>;
 
@@ -127,6 +138,9 @@ pub fn main() -> ExitCode {
     crate::mmap::bus_error::explain(i32::from(exit::CHANGED));
     let cli = Cli::parse_from(area::join_numbers(std::env::args_os()));
     cli.talk.apply();
+    if !cli.command.is_worker() {
+        interrupt::catch();
+    }
     crate::atomic::on_sweep(progress::swept);
     match run(cli.command) {
         Ok(code) => ExitCode::from(code),
