@@ -141,7 +141,7 @@ impl AtomicFile {
             _ => Error::io("rename into place", &self.target)(error),
         })?;
         self.committed = true;
-        sync_folder(&self.target)
+        sync_folder(&self.target).map_err(|error| error.after_whole(&self.target))
     }
 }
 

@@ -57,14 +57,14 @@ impl AtomicFolder {
                 _ => failed(error),
             })?;
             self.committed = true;
-            return sync_folder(&self.target);
+            return sync_folder(&self.target).map_err(|error| error.after_whole(&self.target));
         }
         replaces(&self.target)?;
         // From here on what has the temporary name is not ours alone.
         drop(self.live.take());
         exchange(&self.temporary, &self.target).map_err(failed)?;
         self.committed = true;
-        sync_folder(&self.target)?;
+        sync_folder(&self.target).map_err(|error| error.after_whole(&self.target))?;
         remove_tree(&self.temporary, &self.target, owns)
     }
 }

@@ -300,7 +300,10 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
     let report = report::place(&job)?;
     let summary = aggregate(&job, &progress)?;
     let alerts = report::alerts(&summary, store, run.alert_empty, run.alert_unused);
-    let told = report::write(&job, &summary, &alerts, report)?;
+    let told = report::write(&job, &summary, &alerts, report).map_err(|error| match &summary.output {
+        Some((path, _)) => error.after_whole(path),
+        None => error,
+    })?;
     if let Some(error) = summary.failure() {
         return Err(error.into());
     }

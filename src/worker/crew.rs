@@ -233,7 +233,7 @@ impl<'a> Crew<'a> {
             }
             // A panic of one of them goes on here, once all have ended.
             let ended: Vec<_> = hands.into_iter().map(|h| h.join()).collect();
-            for panic in ended.into_iter().filter_map(std::result::Result::err) {
+            if let Some(Err(panic)) = ended.into_iter().find(std::result::Result::is_err) {
                 std::panic::resume_unwind(panic);
             }
             result

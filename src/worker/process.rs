@@ -1,7 +1,7 @@
 //! A worker process, as the coordinator sees it: started, asked, ended.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -110,7 +110,7 @@ impl Drop for Worker {
     }
 }
 
-fn refused(program: &PathBuf, error: &std::io::Error) -> String {
+fn refused(program: &Path, error: &std::io::Error) -> String {
     format!(
         "{}: can't be started as a worker ({error}); raise the limit of processes and memory (ulimit -u, TasksMax, pids.max), or ask for \
          fewer workers with --jobs",
