@@ -73,6 +73,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// For what failed after an output got its name: says that the output is whole.
+    pub(crate) fn after_whole(self, output: &Path) -> Self {
+        match self {
+            Self::Interrupted => self,
+            error => {
+                Self::Other(format!("{} is whole and has its name; what follows failed: {error}", output.display()))
+            }
+        }
+    }
+
     /// Wraps an I/O error with its path and what was being done; made for `map_err`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();

@@ -4,7 +4,7 @@
 //! reason.
 
 use std::panic::resume_unwind;
-use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
+use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle, scope};
 
 use crate::error::{Error, Result};
 
@@ -16,11 +16,22 @@ pub(crate) fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> Result<ScopedJoinHandle<'scope, T>> {
-    Builder::new().spawn_scoped(scope, work).map_err(|error| {
-        Error::Other(format!(
-            "the system refuses a thread ({error}); raise its limit (ulimit -u, TasksMax, pids.max), or ask for fewer jobs"
-        ))
-    })
+    Builder::new().spawn_scoped(scope, work).map_err(refused)
+}
+
+/// Starts a thread of its own.
+///
+/// # Errors
+/// Where the system refuses one.
+#[cfg(feature = "engine")]
+pub(crate) fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>> {
+    Builder::new().spawn(work).map_err(refused)
+}
+
+fn refused(error: std::io::Error) -> Error {
+    Error::Other(format!(
+        "the system refuses a thread ({error}); raise its limit (ulimit -u, TasksMax, pids.max), or ask for fewer jobs"
+    ))
 }
 
 /// Runs `work` on `count` threads at once, this one among them, or on as many as there can be. Gives what each of them

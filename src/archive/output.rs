@@ -97,8 +97,9 @@ impl EarlySync {
         self.unwritten = 0;
         if let Some(file) = self.file.take() {
             let (ask, asked) = sync_channel::<()>(1);
-            let thread = std::thread::spawn(move || asked.iter().try_for_each(|()| file.sync_data()));
-            self.thread = Some((ask, thread));
+            // Where the system refuses a thread, all is synced at the end.
+            let thread = crate::threads::start(move || asked.iter().try_for_each(|()| file.sync_data()));
+            self.thread = thread.ok().map(|thread| (ask, thread));
         }
         if let Some((ask, _)) = &self.thread {
             // One that still waits will do.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::place::{check_target, rename_new, sync_folder};
-use super::temporary::{create_file, sweep_files};
+use super::temporary::{Live, create_file, sweep_files};
 use crate::error::{Error, Result};
 
 /// A file that is written beside its final name and renamed over it by [`commit`](Self::commit).
@@ -18,6 +18,8 @@ pub struct AtomicFile {
     /// The folder of its own that it lies in, where a library makes more files beside it; and what holds that.
     own_folder: Option<(PathBuf, Option<File>)>,
     target: PathBuf,
+    /// Where the process is ended, the temporary name goes.
+    _live: Live,
     committed: bool,
 }
 
@@ -30,8 +32,8 @@ impl AtomicFile {
     pub fn create(target: impl AsRef<Path>) -> Result<Self> {
         let target = check_target(target.as_ref())?;
         sweep_files(&target);
-        let (file, temporary) = create_file(&target)?;
-        Ok(Self { file, temporary, own_folder: None, target, committed: false })
+        let (file, temporary, live) = create_file(&target)?;
+        Ok(Self { file, temporary, own_folder: None, target, _live: live, committed: false })
     }
 
     /// As [`create`](Self::create), for libraries that open files by name and may make others beside them: the file lies in a
@@ -63,10 +65,13 @@ impl AtomicFile {
     fn apart(target: &Path, name: &str, make: impl FnOnce(&Path) -> Result<File>) -> Result<Self> {
         let target = check_target(target)?;
         sweep_files(&target);
-        let (lock, folder) = super::temporary::create_folder(&target)?;
+        let (lock, folder, live) = super::temporary::create_folder(&target)?;
         let temporary = folder.join(name);
         match make(&temporary) {
-            Ok(file) => Ok(Self { file, temporary, own_folder: Some((folder, lock)), target, committed: false }),
+            Ok(file) => {
+                let own_folder = Some((folder, lock));
+                Ok(Self { file, temporary, own_folder, target, _live: live, committed: false })
+            }
             Err(error) => {
                 let _ = fs::remove_dir_all(&folder);
                 Err(error)
@@ -136,7 +141,7 @@ impl AtomicFile {
             _ => Error::io("rename into place", &self.target)(error),
         })?;
         self.committed = true;
-        sync_folder(&self.target)
+        sync_folder(&self.target).map_err(|error| error.after_whole(&self.target))
     }
 }
 

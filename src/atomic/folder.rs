@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::place::{exchange, rename_new, resolve, sync_folder, sync_tree};
-use super::temporary::{Owns, create_folder, random, remove_entries, sweep};
+use super::temporary::{Live, Owns, create_folder, random, remove_entries, sweep};
 use crate::error::{Error, Result};
 
 /// A folder that is filled beside its final name, and gets it by [`commit`](Self::commit).
@@ -16,6 +16,8 @@ pub(crate) struct AtomicFolder {
     temporary: PathBuf,
     target: PathBuf,
     _lock: Option<File>,
+    /// Where the process is ended, the temporary name goes.
+    live: Option<Live>,
     committed: bool,
 }
 
@@ -31,8 +33,8 @@ impl AtomicFolder {
         }
         let target = resolve(target)?;
         sweep(&target, owns);
-        let (lock, temporary) = create_folder(&target)?;
-        Ok(Self { temporary, target, _lock: lock, committed: false })
+        let (lock, temporary, live) = create_folder(&target)?;
+        Ok(Self { temporary, target, _lock: lock, live: Some(live), committed: false })
     }
 
     /// Where files are put.
@@ -55,12 +57,14 @@ impl AtomicFolder {
                 _ => failed(error),
             })?;
             self.committed = true;
-            return sync_folder(&self.target);
+            return sync_folder(&self.target).map_err(|error| error.after_whole(&self.target));
         }
         replaces(&self.target)?;
+        // From here on what has the temporary name is not ours alone.
+        drop(self.live.take());
         exchange(&self.temporary, &self.target).map_err(failed)?;
         self.committed = true;
-        sync_folder(&self.target)?;
+        sync_folder(&self.target).map_err(|error| error.after_whole(&self.target))?;
         remove_tree(&self.temporary, &self.target, owns)
     }
 }

@@ -17,11 +17,11 @@ pub(crate) use folder::AtomicFolder;
 #[cfg(feature = "engine")]
 pub(crate) use place::refuse_journals;
 pub use place::{check_target, refuse_existing, sync_folder};
-pub(crate) use temporary::create_file;
-#[cfg(feature = "cli")]
-pub(crate) use temporary::on_sweep;
+pub(crate) use temporary::{Live, create_file};
 #[cfg(feature = "engine")]
 pub(crate) use temporary::{Swept, is_at, is_temporary, remove_dead, remove_entries, sweep_files, tell};
+#[cfg(feature = "cli")]
+pub(crate) use temporary::{abandon, on_sweep};
 
 #[cfg(all(test, feature = "engine"))]
 mod tests;

@@ -1,10 +1,13 @@
 //! Names of files that are being made: of chance, made exclusively, locked while their maker lives, removed when it is dead.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+#[cfg(feature = "cli")]
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::place::folder_of;
 use crate::error::{Error, Result};
@@ -46,31 +49,84 @@ fn is_end(end: &str) -> bool {
     end.strip_suffix(END).is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(digit))
 }
 
+/// What this process is making, under temporary names.
+static LIVE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A temporary name of this process, until it is dropped: then it has got its final name, or is gone.
+#[derive(Debug)]
+pub(crate) struct Live(PathBuf);
+
+impl Live {
+    fn new(path: &Path) -> Self {
+        lock().insert(path.to_path_buf());
+        Self(path.to_path_buf())
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        lock().remove(&self.0);
+    }
+}
+
+fn lock() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes all that this process is making under temporary names. For a process that ends in the next moment: what is still
+/// written there goes nowhere, and nothing more is given a name.
+#[cfg(feature = "cli")]
+pub(crate) fn abandon() {
+    static ONCE: AtomicBool = AtomicBool::new(false);
+    if ONCE.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let live = lock();
+    for path in live.iter() {
+        // Other threads may still make files in a folder: a few times.
+        for _ in 0..5 {
+            let gone = match path.symlink_metadata() {
+                Ok(facts) if facts.is_dir() => fs::remove_dir_all(path),
+                Ok(_) => fs::remove_file(path),
+                Err(_) => break,
+            };
+            if gone.is_ok() {
+                break;
+            }
+        }
+    }
+    // Never given free: who would make or name something now waits until the process has ended.
+    std::mem::forget(live);
+}
+
 /// Makes an empty file beside a target, open for reading and writing, and locked.
-pub(crate) fn create_file(target: &Path) -> Result<(File, PathBuf)> {
+pub(crate) fn create_file(target: &Path) -> Result<(File, PathBuf, Live)> {
     let open = |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).open(path);
     create(target, open)
 }
 
 /// Makes an empty folder beside a target; what is given with it is its lock.
 #[cfg(feature = "engine")]
-pub(super) fn create_folder(target: &Path) -> Result<(Option<File>, PathBuf)> {
+pub(super) fn create_folder(target: &Path) -> Result<(Option<File>, PathBuf, Live)> {
     // Only Unix opens folders.
     if cfg!(unix) {
-        let (lock, path) = create(target, |path| fs::create_dir(path).and_then(|()| File::open(path)))?;
-        return Ok((Some(lock), path));
+        let (lock, path, live) = create(target, |path| fs::create_dir(path).and_then(|()| File::open(path)))?;
+        return Ok((Some(lock), path, live));
     }
     let path = beside(target);
+    let live = Live::new(&path);
     fs::create_dir(&path).map_err(Error::io("make a folder for", target))?;
-    Ok((None, path))
+    Ok((None, path, live))
 }
 
-fn create(target: &Path, make: impl Fn(&Path) -> std::io::Result<File>) -> Result<(File, PathBuf)> {
+fn create(target: &Path, make: impl Fn(&Path) -> std::io::Result<File>) -> Result<(File, PathBuf, Live)> {
     let mut last = None;
     for _ in 0..TRIES {
         let path = beside(target);
+        // Before it is there, so that nothing is there that would stay.
+        let live = Live::new(&path);
         match make(&path) {
-            Ok(file) if hold(&file, &path) => return Ok((file, path)),
+            Ok(file) if hold(&file, &path) => return Ok((file, path, live)),
             // Taken for dead in the moment before it was locked: another one.
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => last = Some(error),

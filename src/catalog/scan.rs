@@ -15,6 +15,7 @@ use crate::raster::gdal::{GdalProjector, GdalRaster, footprint_by};
 use crate::raster::parts::{Broken, Folders};
 use crate::raster::{Adjustment, Raster, RasterInfo, Unusable};
 use crate::store::{DataType, RecordInput};
+use crate::threads::spawn;
 use crate::tile::Bounds;
 
 /// The files of a source.
@@ -70,44 +71,83 @@ pub fn scan(
     // Bounded, so that files which take long do not let the others pile up.
     let (sender, receiver) = mpsc::sync_channel::<Message>(4096);
     progress.begin("reading footprints", Some(files.paths.len() as u64), "files");
+    let mut kept = Kept { files, waiting: BTreeMap::new(), expected: 0, progress, keep };
     let result = std::thread::scope(|scope| {
-        for _ in 0..threads {
-            let (sender, next, stop) = (sender.clone(), &next, &stop);
-            scope.spawn(move || {
-                let mut projectors = HashMap::new();
-                let mut folders = Folders::default();
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(path) = files.paths.get(at) else { break };
-                    if stop.load(Ordering::Relaxed) || progress.interrupted() {
-                        break;
+        let started = (0..threads)
+            .map_while(|_| {
+                let (sender, next, stop) = (sender.clone(), &next, &stop);
+                let work = move || {
+                    let mut reader = HeaderReader::new(files, next);
+                    while let Some(message) = reader.next().filter(|_| !stop.load(Ordering::Relaxed)) {
+                        if progress.interrupted() || sender.send(message).is_err() {
+                            break;
+                        }
                     }
-                    if sender.send((at, scan_one(files, path, &mut projectors, &mut folders))).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
+                };
+                spawn(scope, work).ok()
+            })
+            .count();
         drop(sender);
-        let mut waiting: BTreeMap<usize, Result<(Outcome, bool)>> = BTreeMap::new();
-        let mut expected = 0;
-        for (at, outcome) in receiver {
-            waiting.insert(at, outcome);
-            progress.advance(1);
-            // In the order of files, whichever thread was faster; that holds for the first error as well.
-            while let Some(outcome) = waiting.remove(&expected) {
-                let kept = outcome.and_then(|(outcome, reused)| keep(&files.paths[expected], outcome, reused));
-                if let Err(error) = kept {
-                    stop.store(true, Ordering::Relaxed);
-                    return Err(error);
-                }
-                expected += 1;
-            }
+        if started == 0 {
+            // The system refuses threads: all is read here.
+            return HeaderReader::new(files, &next)
+                .take_while(|_| !progress.interrupted())
+                .try_for_each(|message| kept.take(message));
         }
-        if expected == files.paths.len() { Ok(()) } else { Err(Error::Interrupted) }
+        let taken = receiver.into_iter().try_for_each(|message| kept.take(message));
+        stop.store(taken.is_err(), Ordering::Relaxed);
+        taken
     });
+    let whole = kept.expected == files.paths.len();
     progress.end();
-    result
+    result.and(if whole { Ok(()) } else { Err(Error::Interrupted) })
+}
+
+/// Hands outcomes on in the order of files, whichever thread was faster; that holds for the first error as well.
+struct Kept<'a> {
+    files: &'a ToScan<'a>,
+    waiting: BTreeMap<usize, Result<(Outcome, bool)>>,
+    /// The file whose turn it is.
+    expected: usize,
+    progress: &'a dyn Progress,
+    keep: &'a mut dyn FnMut(&str, Outcome, bool) -> Result<()>,
+}
+
+impl Kept<'_> {
+    fn take(&mut self, (at, outcome): Message) -> Result<()> {
+        self.waiting.insert(at, outcome);
+        self.progress.advance(1);
+        while let Some(outcome) = self.waiting.remove(&self.expected) {
+            let (outcome, reused) = outcome?;
+            (self.keep)(&self.files.paths[self.expected], outcome, reused)?;
+            self.expected += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the files that no other thread has begun, one after another.
+struct HeaderReader<'a> {
+    files: &'a ToScan<'a>,
+    next: &'a AtomicUsize,
+    projectors: Projectors,
+    folders: Folders,
+}
+
+impl<'a> HeaderReader<'a> {
+    fn new(files: &'a ToScan<'a>, next: &'a AtomicUsize) -> Self {
+        Self { files, next, projectors: HashMap::new(), folders: Folders::default() }
+    }
+}
+
+impl Iterator for HeaderReader<'_> {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.files.paths.get(at)?;
+        Some((at, scan_one(self.files, path, &mut self.projectors, &mut self.folders)))
+    }
 }
 
 /// One projector a CRS and thread; `None` for a CRS without a way to Web Mercator.

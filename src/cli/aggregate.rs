@@ -292,7 +292,6 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
     let store = resized.as_ref().map_or(store, |r| &r.store);
     let planned = prepare(store, &zooms, tiles)?;
     check_finer(zooms.finer.as_ref(), &planned.0, &planned.1)?;
-    super::progress::catch_interrupts();
     let progress = Terminal::default();
     let budget = run.budget(store)?;
     announce(store, &planned.0, output, &budget);
@@ -304,7 +303,10 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
     let report = report::place(&job)?;
     let summary = aggregate(&job, &progress)?;
     let alerts = report::alerts(&summary, store, run.alert_empty, run.alert_unused);
-    let told = report::write(&job, &summary, &alerts, report)?;
+    let told = report::write(&job, &summary, &alerts, report).map_err(|error| match &summary.output {
+        Some((path, _)) => error.after_whole(path),
+        None => error,
+    })?;
     if let Some(error) = summary.failure() {
         return Err(error.into());
     }

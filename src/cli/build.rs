@@ -179,7 +179,6 @@ pub fn build(
     // Says at once where the folder is missing or the name is a folder's.
     crate::atomic::check_target(output)?;
     let specs = specs(args)?;
-    super::progress::catch_interrupts();
     let progress = Terminal::default();
     let options = Options { threads: args.threads, on_error: OnError::Skip, assume_crs: args.assume_crs.clone() };
     let survey = Survey::new(&specs, &options, &progress)?;

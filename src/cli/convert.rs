@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report};
 use super::places::refuse_inputs;
-use super::progress::{self, Terminal};
+use super::progress::Terminal;
 use super::values::one_of;
 use super::{Outcome, exit};
 use crate::archive;
@@ -76,7 +76,6 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    progress::catch_interrupts();
     let selection = args.part.selection()?;
     let source = args.read.open(&args.input, Some(&args.output))?;
     refuse_inputs(&args.output, [&args.input])?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::archives::{InputArgs, OutputArgs, report};
 use super::inspect::Format;
 use super::places::refuse_inputs;
-use super::progress::{self, Terminal};
+use super::progress::Terminal;
 use super::{Outcome, exit, output};
 use crate::archive::{self, Change, Differences, TileSource, ZoomDifference};
 use crate::pixels;
@@ -64,7 +64,6 @@ pub struct PatchArgs {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    progress::catch_interrupts();
     let paths: [&Path; 2] = [&args.old, &args.new];
     let opened = args.read.open_all(&paths, args.output.as_deref())?;
     let [old, new] = &opened[..] else { return Ok(exit::FAILURE) };
@@ -93,7 +92,6 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 pub fn run_patch(args: &PatchArgs) -> Outcome {
-    progress::catch_interrupts();
     refuse_inputs(&args.output, [&args.old, &args.patch])?;
     let paths: [&Path; 2] = [&args.old, &args.patch];
     let opened = args.read.open_all(&paths, Some(&args.output))?;

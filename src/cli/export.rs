@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::progress::{self, Terminal};
+use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::{Outcome, exit, output};
 use crate::error::{Error, Result};
@@ -66,7 +66,6 @@ pub fn run(args: &Args) -> Outcome {
         return super::usage("--output", "is the store itself; choose another name");
     }
     refuse_raster(&store, &args.output)?;
-    progress::catch_interrupts();
     let options = Options {
         sources: args.source.clone(),
         bbox: args.bbox,

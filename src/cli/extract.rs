@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::archives::{InputArgs, OutputArgs, PartArgs, report};
 use super::places::refuse_inputs;
-use super::progress::{self, Terminal};
+use super::progress::Terminal;
 use super::{Outcome, exit, usage};
 use crate::{archive, local};
 
@@ -30,7 +30,6 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    progress::catch_interrupts();
     // Before anything else that is wrong: a URL is the wrong idea, a missing option a slip.
     local::input(&args.input)?;
     if args.part.is_empty() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::archives::InputArgs;
-use super::progress::{self, Terminal};
+use super::progress::Terminal;
 use super::{Outcome, exit, output};
 use crate::archive::{self, ArchiveOverview, TileFormat, TileSource};
 use crate::pixels::{self, Statistics};
@@ -49,10 +49,7 @@ pub fn run(args: &Args) -> Outcome {
     let source = args.read.open(&args.archive, None)?;
     let overview = archive::summary(source.as_ref(), usize::from(args.largest))?;
     let heights = match args.histogram {
-        Some(limit) => {
-            progress::catch_interrupts();
-            Some(pixels::sample(source.as_ref(), Some(limit), &Terminal::default())?)
-        }
+        Some(limit) => Some(pixels::sample(source.as_ref(), Some(limit), &Terminal::default())?),
         None => None,
     };
     match args.format {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, report};
 use super::places::refuse_inputs;
-use super::progress::{self, Terminal};
+use super::progress::Terminal;
 use super::{Outcome, exit, say, usage};
 use crate::archive::{self, Scheme, TileEncoding, TileSource};
 use crate::error::Error;
@@ -75,7 +75,6 @@ enum PixelRule {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    progress::catch_interrupts();
     let by_pixels = args.on_overlap == OnOverlap::Pixels;
     if !by_pixels && (args.pixel_rule.is_some() || args.nodata.is_some() || args.lineage || !args.images.is_empty()) {
         return usage(

@@ -17,6 +17,7 @@ mod export;
 mod extract;
 mod info;
 mod inspect;
+mod interrupt;
 mod merge;
 mod output;
 mod picture;
@@ -121,6 +122,16 @@ enum Command {
     Worker(worker::Args),
 }
 
+impl Command {
+    /// True for a process that another hypso started, and that it ends.
+    fn is_worker(&self) -> bool {
+        #[cfg(feature = "gdal")]
+        return matches!(self, Self::Worker(_));
+        #[cfg(not(feature = "gdal"))]
+        return false;
+    }
+}
+
 /// What a command returns: an exit code, or an error that becomes a message and an exit code of its own.
 type Outcome = anyhow::Result<u8>;
 
@@ -134,6 +145,9 @@ pub fn main() -> ExitCode {
     #[cfg(feature = "gdal")]
     if cli.allow_remote {
         crate::raster::gdal::allow_remote();
+    }
+    if !cli.command.is_worker() {
+        interrupt::catch();
     }
     crate::atomic::on_sweep(progress::swept);
     match run(cli.command) {

@@ -1,7 +1,6 @@
 //! Draws progress on stderr: a bar on a terminal, a line every few seconds elsewhere, JSON lines on request; and logs.
 
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -101,21 +100,6 @@ pub fn swept(swept: &Swept) {
     } else {
         let _ = writeln!(std::io::stderr(), "{text}");
     }
-}
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Makes the first Ctrl-C (or SIGTERM) ask the work to stop, and the second one end the process at once.
-pub fn catch_interrupts() {
-    static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        let _ = ctrlc::set_handler(|| {
-            if INTERRUPTED.swap(true, Ordering::SeqCst) {
-                std::process::exit(i32::from(super::exit::INTERRUPTED));
-            }
-            let _ = writeln!(std::io::stderr(), "\nstopping; once more to stop at once");
-        });
-    });
 }
 
 /// Progress for the terminal.
@@ -279,12 +263,6 @@ impl Progress for Terminal {
     }
 
     fn interrupted(&self) -> bool {
-        INTERRUPTED.load(Ordering::SeqCst)
+        super::interrupt::asked()
     }
-}
-
-/// Makes Ctrl-C do nothing here; a worker ends when its coordinator closes the pipe.
-#[cfg(feature = "gdal")]
-pub fn ignore_interrupts() {
-    let _ = ctrlc::set_handler(|| {});
 }

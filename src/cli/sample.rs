@@ -27,7 +27,6 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    super::progress::catch_interrupts();
     let started = std::time::Instant::now();
     let size = match args.size.as_str() {
         "small" => Size::Small,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::archives::{self, SchemeName};
 use super::inspect::Format;
-use super::progress::{self, Terminal};
+use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::{Outcome, exit, output, verify_store};
 use crate::archive::{
@@ -62,7 +62,6 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    progress::catch_interrupts();
     if verify_store::is_one(&args.archive) {
         #[cfg(feature = "gdal")]
         verify_store::refuse(&[("--against", args.against.is_some())])?;

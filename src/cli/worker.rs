@@ -2,7 +2,7 @@
 
 use std::io::BufReader;
 
-use super::{Outcome, exit};
+use super::{Outcome, exit, interrupt};
 use crate::worker::{JobMessage, serve};
 
 /// Serve units to the process that started this one.
@@ -11,9 +11,23 @@ pub struct Args {}
 
 pub fn run(_args: &Args) -> Outcome {
     // Ctrl-C reaches the whole process group; the coordinator decides what becomes of the units in flight.
-    super::progress::ignore_interrupts();
-    let (input, output) = (BufReader::new(std::io::stdin()), std::io::stdout().lock());
+    interrupt::ignore();
+    let (input, output) = (BufReader::new(std::io::stdin()), replies()?);
     let configure = |job: &JobMessage| crate::raster::gdal::configure(job.block_cache);
-    serve(input, output, &crate::render::GdalOpener, configure, || std::process::exit(i32::from(exit::OK)))?;
+    serve(input, output, &crate::render::GdalOpener, configure, || interrupt::end(exit::OK))?;
     Ok(exit::OK)
+}
+
+/// The way to the coordinator, for replies alone: from now on what a library prints to stdout goes to stderr.
+#[cfg(unix)]
+fn replies() -> std::io::Result<impl std::io::Write> {
+    use std::os::fd::AsFd;
+    let own = std::io::stdout().as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdout(std::io::stderr())?;
+    Ok(std::fs::File::from(own))
+}
+
+#[cfg(not(unix))]
+fn replies() -> std::io::Result<impl std::io::Write> {
+    Ok(std::io::stdout().lock())
 }

@@ -12,6 +12,7 @@ use crate::atomic::AtomicFolder;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::gdal::write_geotiff;
+use crate::threads;
 
 /// What was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,16 +61,13 @@ fn fill(folder: &Path, size: Size, seed: u64, progress: &dyn Progress) -> Result
     progress.begin("making terrain", Some(rows), "rows");
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(sheet) = sheets.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    if let Err(error) = make(folder, &land, sheet, progress) {
-                        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                        return;
-                    }
-                }
-            });
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    threads::share(cores, || {
+        while let Some(sheet) = sheets.get(next.fetch_add(1, Ordering::SeqCst)) {
+            if let Err(error) = make(folder, &land, sheet, progress) {
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                return;
+            }
         }
     });
     progress.end();

@@ -283,9 +283,10 @@ impl Run<'_> {
                 summary.groups.extend(outputs(job).iter().map(|(layer, _)| self.group_path(*layer, group)));
             }
         }
-        inputs::write(job.output, job.store, &self.identity.about(job))?;
+        let whole = |error: Error| error.after_whole(job.output);
+        inputs::write(job.output, job.store, &self.identity.about(job)).map_err(whole)?;
         summary.writing = writing.elapsed();
-        self.journal.finish(self.progress)?;
+        self.journal.finish(self.progress).map_err(whole)?;
         let mut layers = layers.into_iter();
         (summary.output, summary.lineage) = (layers.next(), layers.next());
         summary.memory = memory;

@@ -15,6 +15,7 @@ use crate::render::{
     self, FinerTiles, Layer, Made, NoFinerTiles, RasterOpener, ReadRecord, RenderOptions, Renderer, UnitReport,
 };
 use crate::store::Store;
+use crate::threads;
 use crate::tile::TileCoord;
 
 /// Serves units until the input ends. `ready` gets the job before the first unit, so that the caller can set the size
@@ -33,14 +34,18 @@ pub fn serve(
 ) -> Result<()> {
     let pipe = |e| Error::Io { path: "pipe to the coordinator".into(), action: "use", source: e };
     let (sender, lines) = mpsc::channel();
-    std::thread::spawn(move || {
+    let listen = move || {
         for line in input.lines() {
             if line.is_err() || sender.send(line).is_err() {
                 break;
             }
         }
         orphaned();
-    });
+    };
+    if let Err(error) = threads::start(listen) {
+        let reply = Reply::NoRoom(format!("a worker: {error}"));
+        return writeln!(output, "{}", encode(&reply)?).and_then(|()| output.flush()).map_err(pipe);
+    }
     let Ok(first) = lines.recv() else { return Ok(()) };
     let job: JobMessage =
         serde_json::from_str(&first.map_err(pipe)?).map_err(|e| Error::Other(format!("job message: {e}")))?;

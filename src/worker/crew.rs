@@ -1,15 +1,15 @@
 //! Gives units to worker processes; tries failed ones again, splits those that are too large, sets aside what keeps failing.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, tiles_in_work};
 use super::disk::Volumes;
 use super::memory::MemoryPeak;
+use super::process::{Silence, Worker};
 use super::protocol::{Finer, JobMessage, Reply, Request, encode};
 use super::schedule::{Node, Schedule};
 use super::used::UsedRecords;
@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::plan::Unit;
 use crate::progress::Progress;
 use crate::render::UnitReport;
+use crate::threads::spawn;
 
 /// How often a unit is tried.
 const ATTEMPTS: u32 = 3;
@@ -92,6 +93,10 @@ pub(super) struct State {
     used: UsedRecords,
     /// What the processes take now, bytes.
     pub(super) memory_now: u64,
+    /// Seats that left, since the system had no room for their workers.
+    left: u32,
+    /// Nothing more is begun: why, where that is an error.
+    ended: Option<Option<Error>>,
     over: bool,
 }
 
@@ -111,20 +116,6 @@ pub(super) struct Holder {
     pub(super) verdict: Option<String>,
 }
 
-struct Worker {
-    child: Arc<Mutex<Child>>,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let mut child = lock(&self.child);
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-}
-
 /// Why a try failed.
 #[derive(Default)]
 struct Failure {
@@ -132,6 +123,33 @@ struct Failure {
     over_limit: bool,
     /// A raster was changed.
     changed: bool,
+    /// The system has no room for a worker: it was not the unit.
+    no_room: bool,
+}
+
+/// On unwinding, nothing more is begun, and whoever waits goes on.
+struct Unwinding<'c, 'a>(&'c Crew<'a>);
+
+impl Drop for Unwinding<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut state = lock(&self.0.state);
+            state.ended.get_or_insert(None);
+            state.schedule.drop_waiting();
+            drop(state);
+            self.0.bell.notify_all();
+        }
+    }
+}
+
+/// With it goes the watch.
+struct Over<'c, 'a>(&'c Crew<'a>);
+
+impl Drop for Over<'_, '_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).over = true;
+        self.0.bell.notify_all();
+    }
 }
 
 impl<'a> Crew<'a> {
@@ -152,6 +170,8 @@ impl<'a> Crew<'a> {
             memory: MemoryPeak::default(),
             used: UsedRecords::default(),
             memory_now: 0,
+            left: 0,
+            ended: None,
             over: false,
         };
         Ok(Self {
@@ -169,8 +189,10 @@ impl<'a> Crew<'a> {
     /// Makes all units, on all seats at once; adds the records that gave a pixel to `used`. `on_group` is called here, while the others work, for every group whose last
     /// unit was made.
     ///
+    /// Where the system refuses threads there are fewer workers.
+    ///
     /// # Errors
-    /// Those of `on_group`; what is in work is finished first.
+    /// Those of `on_group`; where no thread or no worker can be had, with the reason. What is in work is finished first.
     pub(super) fn run(
         self,
         used: UsedRecords,
@@ -178,10 +200,22 @@ impl<'a> Crew<'a> {
         progress: &dyn Progress,
     ) -> Result<(Outcome, Schedule, MemoryPeak, UsedRecords)> {
         lock(&self.state).used = used;
-        let mut result = Ok(());
-        std::thread::scope(|scope| {
-            scope.spawn(|| watch::run(&self, progress));
-            let hands: Vec<_> = self.seats.iter().map(|seat| scope.spawn(|| self.work(seat, progress))).collect();
+        let result = std::thread::scope(|scope| {
+            let _over = Over(&self);
+            let _unwinding = Unwinding(&self);
+            spawn(scope, || watch::run(&self, progress))?;
+            let mut hands = Vec::new();
+            for seat in &self.seats {
+                match spawn(scope, || self.work(seat, progress)) {
+                    Ok(hand) => hands.push(hand),
+                    Err(error) if hands.is_empty() => return Err(error),
+                    Err(error) => {
+                        progress.note(&format!("{} instead of {} workers: {error}", hands.len(), self.seats.len()));
+                        break;
+                    }
+                }
+            }
+            let mut result = Ok(());
             loop {
                 let mut state = lock(&self.state);
                 while state.finished.is_empty() && !hands.iter().all(|h| h.is_finished()) {
@@ -191,16 +225,24 @@ impl<'a> Crew<'a> {
                 drop(state);
                 result = on_group(group);
                 if result.is_err() {
-                    lock(&self.state).schedule.drop_waiting();
+                    let mut state = lock(&self.state);
+                    state.ended.get_or_insert(None);
+                    state.schedule.drop_waiting();
                     break;
                 }
             }
-            hands.into_iter().for_each(|h| drop(h.join()));
-            lock(&self.state).over = true;
-            self.bell.notify_all();
+            // A panic of one of them goes on here, once all have ended.
+            let ended: Vec<_> = hands.into_iter().map(|h| h.join()).collect();
+            if let Some(Err(panic)) = ended.into_iter().find(std::result::Result::is_err) {
+                std::panic::resume_unwind(panic);
+            }
+            result
         });
         result?;
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some(error)) = state.ended.take() {
+            return Err(error);
+        }
         let mut outcome = state.outcome;
         outcome.set_aside.sort_by_key(|s| (s.unit.zooms, crate::tile::TileId::from(s.unit.block)));
         Ok((outcome, state.schedule, state.memory, state.used))
@@ -224,11 +266,15 @@ impl<'a> Crew<'a> {
     }
 
     fn work(&self, seat: &Seat, progress: &dyn Progress) {
+        let _unwinding = Unwinding(self);
         let mut worker = None;
         // How often a unit of this seat failed; a unit stays at its seat while it is tried again.
         while let Some((node, unit, finer)) = self.next(progress) {
-            self.see_through(seat, &mut worker, node, &unit, &finer, progress);
+            let goes_on = self.see_through(seat, &mut worker, node, &unit, &finer, progress);
             self.bell.notify_all();
+            if !goes_on {
+                break;
+            }
         }
         *lock(&seat.holder) = None;
     }
@@ -237,7 +283,7 @@ impl<'a> Crew<'a> {
     fn next(&self, progress: &dyn Progress) -> Option<(Node, Unit, Finer)> {
         let mut state = lock(&self.state);
         loop {
-            if progress.interrupted() {
+            if progress.interrupted() || state.ended.is_some() {
                 return None;
             }
             if !state.paused
@@ -252,7 +298,7 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Tries a unit until it is made or set aside.
+    /// Tries a unit until it is made or set aside. False where this seat can have no worker: then the unit is given back.
     fn see_through(
         &self,
         seat: &Seat,
@@ -261,7 +307,7 @@ impl<'a> Crew<'a> {
         unit: &Unit,
         finer: &Finer,
         progress: &dyn Progress,
-    ) {
+    ) -> bool {
         let started = Instant::now();
         let tiles = tiles_in_work(self.tile_size, unit.zooms.max - unit.zooms.min + 1);
         let mut in_parts = !self.budget.fits(tiles) && unit.parts().is_some();
@@ -286,13 +332,20 @@ impl<'a> Crew<'a> {
                     state.finished.extend(group);
                     drop(state);
                     progress.advance(unit.tiles);
-                    return;
+                    return true;
                 }
                 Err(failure) => failure,
             };
             if progress.interrupted() {
                 lock(&self.state).schedule.back(node);
-                return;
+                return true;
+            }
+            if failure.no_room {
+                if self.leave(seat, node, failure.reason, progress) {
+                    return false;
+                }
+                std::thread::sleep(BACKOFF);
+                continue;
             }
             let limit = if failure.over_limit { ATTEMPTS_OVER_LIMIT } else { ATTEMPTS };
             let reason = failure.reason;
@@ -317,8 +370,30 @@ impl<'a> Crew<'a> {
                 state.outcome.hopeless = !state.schedule.is_over();
                 state.schedule.drop_waiting();
             }
-            return;
+            return true;
         }
+    }
+
+    /// Gives a unit back that this seat can't make, since it can have no worker; false where it is to try once more, in the room
+    /// that others left. Where no other seat has a worker, and none left, the run ends.
+    fn leave(&self, seat: &Seat, node: Node, reason: String, progress: &dyn Progress) -> bool {
+        let mut state = lock(&self.state);
+        *lock(&seat.holder) = None;
+        let others = self.seats.iter().filter(|seat| lock(&seat.holder).is_some()).count();
+        if others == 0 && state.left > 0 {
+            state.left -= 1;
+            return false;
+        }
+        state.schedule.back(node);
+        if others == 0 {
+            state.ended.get_or_insert(Some(Error::Other(reason)));
+            state.schedule.drop_waiting();
+            return true;
+        }
+        state.left += 1;
+        drop(state);
+        progress.note(&format!("a worker less, {others} go on: {reason}"));
+        true
     }
 
     /// Makes the parts of a unit one after another, and joins them. Parts that are there from an earlier try are found by
@@ -341,8 +416,13 @@ impl<'a> Crew<'a> {
     fn attempt(&self, seat: &Seat, worker: &mut Option<Worker>, request: &Request) -> Result<UnitReport, Failure> {
         let plain = |reason: String| Failure { reason, ..Failure::default() };
         let request = encode(request).map_err(|e| plain(e.to_string()))?;
+        let no_room = |reason: String| Failure { reason, no_room: true, ..Failure::default() };
         if worker.is_none() {
-            *worker = Some(self.hire(seat).map_err(|e| plain(e.to_string()))?);
+            let hired = Worker::start(self.launcher, &self.job).map_err(|e| no_room(e.to_string()))?;
+            let child = hired.child();
+            let process = lock(&child).id();
+            *lock(&seat.holder) = Some(Holder { child, process, since: None, verdict: None });
+            *worker = Some(hired);
         }
         let Some(hired) = worker.as_mut() else { return Err(plain("no worker".into())) };
         if let Some(holder) = lock(&seat.holder).as_mut() {
@@ -353,55 +433,23 @@ impl<'a> Crew<'a> {
             holder.since = None;
             holder.verdict.take()
         });
-        match answer {
-            Ok(Reply::Done(report)) if verdict.is_none() => Ok(*report),
-            Ok(Reply::Failed(reason)) if verdict.is_none() => Err(plain(reason)),
-            Ok(Reply::Changed(reason)) if verdict.is_none() => Err(Failure { changed: true, ..plain(reason) }),
-            answer => {
-                let status = worker.take().and_then(|w| lock(&w.child).wait().ok());
-                if let Some(reason) = verdict {
-                    return Err(Failure { reason, over_limit: true, ..Failure::default() });
-                }
-                let problem = answer.err().unwrap_or_default();
-                Err(plain(format!(
-                    "the worker ended ({}): {problem}",
-                    status.map_or("unknown".into(), |s| s.to_string())
-                )))
+        let problem = match answer {
+            Ok(Reply::Done(report)) if verdict.is_none() => return Ok(*report),
+            Ok(Reply::Failed(reason)) if verdict.is_none() => return Err(plain(reason)),
+            Ok(Reply::Changed(reason)) if verdict.is_none() => return Err(Failure { changed: true, ..plain(reason) }),
+            Err(Silence::NoRoom(reason)) => {
+                worker.take().map(Worker::end);
+                return Err(no_room(reason));
             }
-        }
-    }
-
-    fn hire(&self, seat: &Seat) -> Result<Worker> {
-        let program = &self.launcher.program;
-        let mut child = Command::new(program)
-            .args(&self.launcher.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(Error::io("start as a worker", program))?;
-        let process = child.id();
-        tracing::debug!(process, "worker starts");
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        let child = Arc::new(Mutex::new(child));
-        let (Some(input), Some(output)) = (input, output) else {
-            return Err(Error::Other("a worker has no pipes".into()));
+            Ok(_) => String::new(),
+            Err(Silence::Broken(problem)) => problem,
         };
-        let mut worker = Worker { child: Arc::clone(&child), input, output: BufReader::new(output) };
-        writeln!(worker.input, "{}", self.job).map_err(Error::io("talk to", program))?;
-        *lock(&seat.holder) = Some(Holder { child, process, since: None, verdict: None });
-        Ok(worker)
-    }
-}
-
-impl Worker {
-    fn ask(&mut self, request: &str) -> Result<Reply, String> {
-        writeln!(self.input, "{request}").map_err(|e| e.to_string())?;
-        let mut line = String::new();
-        match self.output.read_line(&mut line) {
-            Ok(0) => Err("it said nothing more".into()),
-            Ok(_) => serde_json::from_str(&line).map_err(|e| format!("its answer can't be read: {e}")),
-            Err(e) => Err(e.to_string()),
+        let status = worker.take().and_then(Worker::end);
+        if let Some(reason) = verdict {
+            return Err(Failure { reason, over_limit: true, ..Failure::default() });
         }
+        let status = status.map_or("unknown".into(), |s| s.to_string());
+        Err(plain(format!("the worker ended ({status}): {problem}")))
     }
 }
 

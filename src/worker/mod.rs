@@ -21,6 +21,7 @@ mod journal;
 mod memory;
 mod outputs;
 mod pack;
+mod process;
 mod protocol;
 mod schedule;
 mod stale;

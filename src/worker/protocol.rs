@@ -205,6 +205,8 @@ pub(super) enum Reply {
     Failed(String),
     /// It failed because a raster was changed, which is named.
     Changed(String),
+    /// The system has no room for the worker to work; it ends.
+    NoRoom(String),
 }
 
 pub(super) fn encode(message: &impl Serialize) -> Result<String> {

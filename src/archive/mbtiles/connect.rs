@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -18,15 +18,29 @@ const CACHE_KIB: i64 = 4096;
 /// What a text or a content may have in the smallest file, bytes.
 const SHORTEST_LIMIT: u64 = 1 << 20;
 
+/// Steps of SQLite's machine that one use of a connection may take in the smallest file, and for each byte of a larger one. A walk over
+/// a table, or over a view that joins some, takes less than one step a byte.
+const FEWEST_STEPS: u64 = 50_000_000;
+const STEPS_A_BYTE: u64 = 20;
+/// Steps between two looks at how many there were.
+const LOOK: i32 = 10_000;
+
 /// Connections of one database, one for each thread that reads at a time.
 #[derive(Debug)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Limited>>,
     path: PathBuf,
     wal: bool,
     size: u64,
     /// Scans that are under way.
     scans: AtomicUsize,
+}
+
+/// A connection, and how many looks at its steps are left: a view may have no end.
+#[derive(Debug)]
+struct Limited {
+    connection: Connection,
+    left: Arc<AtomicU64>,
 }
 
 impl Pool {
@@ -44,6 +58,7 @@ impl Pool {
             Some(connection) => connection,
             None => connect(&self.path, self.wal, self.size)?,
         };
+        connection.left.store(looks(self.size), Ordering::Relaxed);
         let lease = Lease { connection: Some(connection), pool: self };
         if self.scanning() && lease.is_autocommit() {
             // Else every single read would lock the file, look for journals beside it, and unlock it again.
@@ -60,7 +75,7 @@ impl Pool {
     /// A scan is over; the last one gives the file free.
     pub(super) fn end_scan(&self) {
         if self.scans.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(release);
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|c| release(&c.connection));
         }
     }
 
@@ -89,7 +104,7 @@ fn release(connection: &Connection) {
 /// A connection that goes back to its pool.
 #[derive(Debug)]
 pub(in crate::archive) struct Lease<'a> {
-    connection: Option<Connection>,
+    connection: Option<Limited>,
     pool: &'a Pool,
 }
 
@@ -98,7 +113,7 @@ impl Deref for Lease<'_> {
 
     fn deref(&self) -> &Connection {
         match &self.connection {
-            Some(connection) => connection,
+            Some(limited) => &limited.connection,
             None => unreachable!("taken in drop only"),
         }
     }
@@ -110,7 +125,7 @@ impl Drop for Lease<'_> {
             // Looked at under the lock, so that the end of the last scan misses no connection.
             let mut idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
             if !self.pool.scanning() {
-                release(&connection);
+                release(&connection.connection);
             }
             idle.push(connection);
         }
@@ -148,7 +163,7 @@ fn check_file(path: &Path) -> Result<(bool, u64)> {
 
 /// Opens the database read-only. One in WAL mode without a log beside it is opened as immutable, so that SQLite makes no
 /// files of its own in the folder.
-fn connect(path: &Path, wal: bool, size: u64) -> Result<Connection> {
+fn connect(path: &Path, wal: bool, size: u64) -> Result<Limited> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let log_is_empty = log_size(path) == 0;
     let opened = match uri(path).map(|uri| uri + "?immutable=1").filter(|_| wal && log_is_empty) {
@@ -161,7 +176,17 @@ fn connect(path: &Path, wal: bool, size: u64) -> Result<Connection> {
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(sql("open", path))?;
     connection.set_prepared_statement_cache_capacity(8);
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(sql("open", path))?;
-    Ok(connection)
+    let left = Arc::new(AtomicU64::new(looks(size)));
+    let count = Arc::clone(&left);
+    let exhausted =
+        move || count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err();
+    connection.progress_handler(LOOK, Some(exhausted));
+    Ok(Limited { connection, left })
+}
+
+/// How many looks a use of a connection may take, until its statements are ended.
+fn looks(size: u64) -> u64 {
+    (FEWEST_STEPS + size.saturating_mul(STEPS_A_BYTE)) / LOOK as u64
 }
 
 fn log_size(path: &Path) -> u64 {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use rusqlite::blob::Blob;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
 use super::layout::Kind;
 use super::reader::MbtilesReader;
@@ -119,21 +119,22 @@ impl MbtilesWriter {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
         progress.begin("copying tiles", Some(sources.iter().map(|s| size(s.path())).sum()), "bytes");
         let stop = self.connection().get_interrupt_handle();
-        let (given_up, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        let given_up = AtomicBool::new(false);
         let output = self.temporary().to_path_buf();
         let waiting = thread::current();
         let ended = thread::scope(|scope| {
             let this = &mut *self;
             let copying = spawn(scope, || {
-                let rows = this.copy_each(sources, &given_up);
-                over.store(true, Ordering::Release);
-                waiting.unpark();
-                rows
+                let _wake = Wake(waiting);
+                this.copy_each(sources, &given_up)
             })?;
-            let checked = check();
+            let checked = {
+                let _stop = StopOnPanic(&given_up, &stop);
+                check()
+            };
             given_up.store(!matches!(checked, Ok(Some(_))), Ordering::Relaxed);
             let mut seen = 0;
-            while !over.load(Ordering::Acquire) {
+            while !copying.is_finished() {
                 if progress.interrupted() {
                     given_up.store(true, Ordering::Relaxed);
                 }
@@ -193,6 +194,27 @@ impl MbtilesWriter {
         }
         connection.execute_batch("BEGIN").map_err(sql("go on with", self.target()))?;
         Ok(rows)
+    }
+}
+
+/// Wakes a thread that waits for this one, however this one ends.
+struct Wake(thread::Thread);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
+}
+
+/// Where this thread unwinds, nobody waits for the copy to be whole.
+struct StopOnPanic<'a>(&'a AtomicBool, &'a InterruptHandle);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+            self.1.interrupt();
+        }
     }
 }
 

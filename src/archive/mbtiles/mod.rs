@@ -64,6 +64,13 @@ pub(in crate::archive) fn sql(action: &'static str, path: &Path) -> impl FnOnce(
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 invalid("another program is writing to it: wait until it is done")
             }
+            // Only connections that read are limited, and only by how much work a file of its size can give.
+            Some(ErrorCode::OperationInterrupted) => Error::invalid(
+                "tables \"tiles\" and \"metadata\"",
+                format!("can't {action}: one of them is a view that gives more rows than a file of this size can hold, or does not end"),
+                "a zoom has at most 4^zoom tiles, each once: make the archive again, with tables",
+            )
+            .with_path(&path),
             Some(ErrorCode::ConstraintViolation) => {
                 invalid("a tile was given twice: merge the inputs with a rule for overlaps")
             }

@@ -421,7 +421,8 @@ fn read_rows(connection: &Connection, path: &Path) -> Result<BTreeMap<String, St
             })
         };
         let (name, value) = (text(0)?, text(1)?);
-        total += name.len() + value.len();
+        // Rows without a word count too.
+        total += name.len() + value.len() + 16;
         if total > METADATA_CAP {
             return Err(Error::invalid(
                 "metadata",

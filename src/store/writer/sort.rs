@@ -34,6 +34,8 @@ struct Place {
 struct Spill {
     file: File,
     path: PathBuf,
+    /// Where the process is ended, the file goes.
+    _live: crate::atomic::Live,
     /// Where each run starts, and where the last one ends.
     bounds: Vec<u64>,
 }
@@ -121,11 +123,11 @@ impl Sorter {
 
 impl Spill {
     fn create(scratch: &Path) -> Result<Self> {
-        let (file, path) = crate::atomic::create_file(&crate::atomic::check_target(scratch)?)?;
+        let (file, path, live) = crate::atomic::create_file(&crate::atomic::check_target(scratch)?)?;
         // Where the system allows it, the file has no name while it is used; so nothing is left whatever happens.
         #[cfg(unix)]
         let _ = std::fs::remove_file(&path);
-        Ok(Self { file, path, bounds: vec![0] })
+        Ok(Self { file, path, _live: live, bounds: vec![0] })
     }
 }
 

@@ -1,0 +1,119 @@
+//! A worker process, as the coordinator sees it: started, asked, ended.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::crew::{Launcher, lock};
+use super::protocol::Reply;
+use crate::error::{Error, Result};
+
+/// How long a worker may take to end by itself, once nobody talks to it any more.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A worker that runs. Ends with this value.
+pub(super) struct Worker {
+    child: Arc<Mutex<Child>>,
+    /// `None` once nothing more is said to it.
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+/// Why there is no answer of a worker.
+pub(super) enum Silence {
+    /// The system has no room for what it needs; the reason.
+    NoRoom(String),
+    /// It said nothing, or nothing that can be understood.
+    Broken(String),
+}
+
+impl Worker {
+    /// Starts a process and tells it the job.
+    ///
+    /// # Errors
+    /// Where the system refuses another process; says what to raise.
+    pub(super) fn start(launcher: &Launcher, job: &str) -> Result<Self> {
+        let program = &launcher.program;
+        let mut command = Command::new(program);
+        command.args(&launcher.arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| Error::Other(refused(program, &error)))?;
+        tracing::debug!(process = child.id(), "worker starts");
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let child = Arc::new(Mutex::new(child));
+        let Some(output) = output else { return Err(Error::Other("a worker has no pipes".into())) };
+        let mut worker = Self { child, input, output: BufReader::new(output) };
+        // One that ended at once is noticed when it is asked.
+        let _ = worker.tell(job);
+        Ok(worker)
+    }
+
+    /// The process, shared with who may have to kill it.
+    pub(super) fn child(&self) -> Arc<Mutex<Child>> {
+        Arc::clone(&self.child)
+    }
+
+    fn tell(&mut self, line: &str) -> std::io::Result<()> {
+        match &mut self.input {
+            Some(input) => writeln!(input, "{line}"),
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Asks for a unit and waits for the answer.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub(super) fn ask(&mut self, request: &str) -> std::result::Result<Reply, Silence> {
+        // What it said before it ended is more than that it can't be told anything.
+        let told = self.tell(request);
+        let mut line = String::new();
+        let problem = match self.output.read_line(&mut line) {
+            Ok(0) => told.err().map_or_else(|| "it said nothing more".into(), |error| error.to_string()),
+            Err(error) => error.to_string(),
+            Ok(_) => match serde_json::from_str(&line) {
+                Ok(Reply::NoRoom(reason)) => return Err(Silence::NoRoom(reason)),
+                Ok(reply) => return Ok(reply),
+                Err(error) => format!("its answer can't be read: {error}"),
+            },
+        };
+        Err(Silence::Broken(problem))
+    }
+
+    /// Ends the process and says how it ended. One that is still alive gets no more to do, has a moment to end by itself, and is killed
+    /// then.
+    pub(super) fn end(mut self) -> Option<ExitStatus> {
+        self.input = None;
+        let since = Instant::now();
+        loop {
+            // The lock is held for a moment only: the watchdog needs it.
+            match lock(&self.child).try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if since.elapsed() < PATIENCE => {}
+                _ => break,
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        child.wait().ok()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.input = None;
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+fn refused(program: &Path, error: &std::io::Error) -> String {
+    format!(
+        "{}: can't be started as a worker ({error}); raise the limit of processes and memory (ulimit -u, TasksMax, pids.max), or ask for \
+         fewer workers with --jobs",
+        program.display()
+    )
+}
