@@ -198,6 +198,22 @@ fn a_view_without_an_end_is_an_error() {
     assert_eq!(names(folder.path()), before);
 }
 
+/// Waits until a program has its handler of SIGTERM, which comes after all its libraries: a signal before that ends it by the system's
+/// own rule.
+fn await_handler(child: &Child) {
+    let status = format!("/proc/{}/status", child.id());
+    let caught = || {
+        let text = std::fs::read_to_string(&status).ok()?;
+        let mask = text.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+        Some(u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << 14) != 0)
+    };
+    let begun = Instant::now();
+    while !caught().unwrap_or(begun.elapsed() > Duration::from_millis(400)) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it never begins");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn the_first_signal_ends_a_statement_that_does_not_end() {
     let (folder, path) = scratch();
@@ -212,10 +228,11 @@ fn the_first_signal_ends_a_statement_that_does_not_end() {
     for (n, command) in COMMANDS.iter().enumerate() {
         let arguments = arguments(command, &input, &other, &out);
         let child = start(&arguments);
-        std::thread::sleep(Duration::from_millis(400));
+        await_handler(&child);
+        std::thread::sleep(Duration::from_millis(300));
         let signal = if n % 2 == 0 { "-TERM" } else { "-INT" };
         assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
-        let output = wait(child, Duration::from_secs(2), &format!("{arguments:?}"));
+        let output = wait(child, Duration::from_secs(10), &format!("{arguments:?}"));
         let said = program::stderr(&output);
         assert_eq!(output.status.code(), Some(130), "{arguments:?}: {said}");
         assert!(said.contains("interrupted; run the same command again"), "{said}");
@@ -233,7 +250,7 @@ fn a_run_that_a_signal_ended_goes_on_to_the_same_bytes() {
         let child = start(&arguments);
         std::thread::sleep(Duration::from_millis(pause));
         assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
-        let output = wait(child, Duration::from_secs(2), "aggregate");
+        let output = wait(child, Duration::from_secs(10), "aggregate");
         let said = program::stderr(&output);
         let code = output.status.code();
         // Without a code: before the program had begun.
