@@ -1,6 +1,6 @@
 //! Names: what may stand under one, and how it gets there.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 #[cfg(feature = "engine")]
 use std::io::Read;
@@ -71,7 +71,7 @@ pub(crate) fn refuse_journals(target: &Path) -> Result<()> {
         name.push(suffix);
         // One that was ended is empty, or begins with zeros.
         let mut start = [0; 8];
-        let begun = File::open(&name).and_then(|mut file| file.read_exact(&mut start));
+        let begun = fs::File::open(&name).and_then(|mut file| file.read_exact(&mut start));
         if begun.is_ok() && start != [0; 8] {
             let problem = format!(
                 "{} holds changes of another database of this name, and would damage a new one",
@@ -150,7 +150,7 @@ pub(super) fn exchange_by_renames(new: &Path, old: &Path) -> std::io::Result<()>
 pub fn sync_folder(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     #[cfg(unix)]
-    File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
+    fs::File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
     let _ = folder;
     Ok(())
 }
@@ -163,11 +163,11 @@ pub fn sync_folder(path: &Path) -> Result<()> {
 #[cfg(feature = "engine")]
 pub(super) fn sync_tree(folder: &Path) -> Result<()> {
     #[cfg(target_os = "linux")]
-    let synced = File::open(folder).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
+    let synced = fs::File::open(folder).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
     #[cfg(not(target_os = "linux"))]
     let synced = walkdir::WalkDir::new(folder).into_iter().try_for_each(|entry| {
         let entry = entry?;
-        if cfg!(unix) || entry.file_type().is_file() { File::open(entry.path())?.sync_all() } else { Ok(()) }
+        if cfg!(unix) || entry.file_type().is_file() { fs::File::open(entry.path())?.sync_all() } else { Ok(()) }
     });
     synced.map_err(Error::io("sync", folder))
 }
