@@ -38,6 +38,7 @@ pub use info::{
     Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_around, read_neighbour,
 };
 pub use resampling::Resampling;
+pub(crate) use stamp::modified;
 pub use stamp::{FileStamp, stamp};
 pub use turn::{Around, FromDegrees, LATITUDE, around};
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};

@@ -16,7 +16,6 @@ mod vrt;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -238,8 +237,7 @@ fn fact_of(path: &Path) -> Option<Fact> {
 }
 
 fn facts_of(facts: &std::fs::Metadata) -> Fact {
-    let modified = facts.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-    Fact::Facts(facts.len(), modified.map_or(0, |d| d.as_nanos() as i64))
+    Fact::Facts(facts.len(), super::modified(facts))
 }
 
 /// The name of a file as seen from the raster's folder, so that a folder may be moved.

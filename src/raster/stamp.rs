@@ -44,7 +44,8 @@ pub fn stamp(file: &Path, further: &[PathBuf]) -> Result<u64> {
     Ok(sum.digest())
 }
 
-fn modified(facts: &Metadata) -> i64 {
+/// When a file's content was written, nanoseconds since 1970 (UTC), negative before; 0 where the system does not say.
+pub(crate) fn modified(facts: &Metadata) -> i64 {
     let Ok(time) = facts.modified() else { return 0 };
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),

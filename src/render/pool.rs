@@ -117,6 +117,9 @@ impl<'a> Pool<'a> {
     fn open(&mut self, record: &RecordRef<'_>) -> Result<(Box<dyn Raster>, ReadRecord)> {
         let path = record.full_path()?;
         let broken = |why: Broken| Error::raster(&path, why.to_string());
+        // Stamped before it is compared with the store and opened: what changes from here on shows.
+        let further = self.folders.borrow_mut().further(&path).map_err(broken)?;
+        let read = ReadRecord { row: record.row(), stamp: stamp(&path, &further)?, further };
         let facts = FileStamp::of(&path)?;
         if facts.size != record.file_size() || facts.modified_ns != record.modified_ns() {
             return Err(Error::Changed { path, in_use: false });
@@ -130,9 +133,6 @@ impl<'a> Pool<'a> {
                 return Err(Error::raster(&path, problem));
             }
         }
-        // Looked at before it is opened: what changes from here on shows.
-        let further = self.folders.borrow_mut().further(&path).map_err(broken)?;
-        let read = ReadRecord { row: record.row(), stamp: stamp(&path, &further)?, further };
         let mut by = self.adjustments.get(&record.source_index()).cloned().unwrap_or_default();
         by.band = if record.band() == 0 { by.band } else { record.band() };
         by.unit = if record.unit() == 0.0 { by.unit } else { record.unit() };
