@@ -3,8 +3,9 @@
 mod common;
 
 use common::Random;
+use hypso::container::{Boxes, Container};
 use hypso::query::Order;
-use hypso::store::{Boxes, Container, RecordRef, Records, Store};
+use hypso::store::{RecordRef, Records, Store};
 use hypso::tile::{Bounds, TileCoord};
 
 const fn shareable<T: Send + Sync + Clone>() {}
