@@ -9,6 +9,7 @@
 
 pub mod atomic;
 pub mod column;
+pub mod container;
 pub mod error;
 pub mod format;
 pub mod index;
@@ -45,6 +46,7 @@ pub mod worker;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+pub use container::{Container, Handle};
 pub use error::{Error, Result};
 pub use store::Store;
 

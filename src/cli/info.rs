@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
-use crate::store::{self, Store};
+use crate::container;
+use crate::store::Store;
 use crate::tile::{MAX_ZOOM, web_mercator};
 
 /// Tell what a store holds: sources, zooms, extent, sections.
@@ -58,7 +59,7 @@ fn facts(store: &Store) -> anyhow::Result<Value> {
         "path": store.path(), "bytes": store.bytes().len(), "version": format!("{}.{}", header.version().0, header.version().1),
         "producer": header.producer(), "fingerprint": format!("{:016x}", store.fingerprint()), "tile_size": store.tile_size(),
         "records": store.len(), "bounds": bounds.map(|b| b.to_lon_lat()), "sources": sources, "zooms": zooms,
-        "sections": store::report(store),
+        "sections": container::report(store.container()),
     }))
 }
 
@@ -101,7 +102,7 @@ fn table(store: &Store, facts: &Value, sections: bool) -> anyhow::Result<String>
     text += &format!("\n{}", output::table(&rows, &[0, 1, 2, 3]));
     if sections {
         let mut rows = vec![["section", "type", "count", "bytes", "offset"].map(String::from).to_vec()];
-        for s in store::report(store) {
+        for s in container::report(store.container()) {
             rows.push(vec![s.name, s.element, output::count(s.count), output::count(s.bytes), s.offset.to_string()]);
         }
         text += &format!("\n{}", output::table(&rows, &[2, 3, 4]));

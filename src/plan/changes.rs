@@ -1,8 +1,8 @@
 //! Which tiles can have changed between two states of a store.
 
 use super::Extent;
+use crate::container::{Container, write_container};
 use crate::error::Result;
-use crate::store::{Container, write_container};
 use crate::tile::{Bounds, TileCoord, web_mercator};
 use std::path::Path;
 

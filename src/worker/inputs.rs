@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::container::{Container, write_container};
 use crate::error::{Error, Result};
 use crate::format::checksum::Checksum;
 use crate::plan::{Coverage, Plan};
 use crate::render::RenderOptions;
-use crate::store::{Container, RecordRef, Store, write_container};
+use crate::store::{RecordRef, Store};
 use crate::tile::Bounds;
 
 const SCHEMA: &str = "hypso-inputs";
