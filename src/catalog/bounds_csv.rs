@@ -210,6 +210,7 @@ pub fn each(
                 band,
                 unit,
                 scale,
+                ..RecordInput::default()
             }))?;
         }
     }

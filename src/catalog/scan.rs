@@ -205,6 +205,7 @@ fn open_one(
         Ok(placed) => placed,
         Err(problem) => return Ok(Err((Reason::OutsideWebMercator, problem))),
     };
+    let (block, cells) = (raster.block(), data_type(info));
     let record = |(part, &bounds): (usize, &Bounds)| RecordInput {
         source: files.source,
         path: part_path(name, part),
@@ -214,13 +215,16 @@ fn open_one(
         height: info.height,
         crs: info.crs.clone(),
         nodata: info.nodata,
-        data_type: data_type(info),
+        data_type: cells,
         file_size,
         modified_ns,
         parts,
         band: files.by.band,
         unit: files.by.unit,
         scale: files.by.scale,
+        block_width: block.width,
+        block_height: block.height,
+        block_cell: if u64::from(block.cell) == cells.bytes() { 0 } else { block.cell },
     };
     let records = footprint.parts.iter().enumerate().map(record).collect();
     Ok(Ok(Taken { records, unit: raster.unit().to_string() }))

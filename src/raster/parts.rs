@@ -264,6 +264,14 @@ pub fn sources_of(path: &Path, most: usize) -> Sources {
     out
 }
 
+/// What GDAL opens for a VRT, in the order of its text: names of files, or names of GDAL's for what lies in an archive; nothing
+/// for any other file.
+#[must_use]
+pub fn opened_by(path: &Path) -> Vec<PathBuf> {
+    let text = if vrt::is_one(path) { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    vrt::references(&text, path.parent().unwrap_or(Path::new(""))).opened
+}
+
 /// What a raster would fetch from the network, in words: a description of a service, or what a VRT names, itself or through others;
 /// `None` for all other files. Reads the first kilobyte of the file, and all of a VRT.
 #[must_use]

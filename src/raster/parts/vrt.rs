@@ -12,6 +12,8 @@ pub(super) struct References {
     pub(super) files: Vec<PathBuf>,
     /// Those of them whose values come through as they are.
     pub(super) unchanged: Vec<PathBuf>,
+    /// What GDAL is asked to open: the files, and what lies in archives or is named with a driver, as GDAL names it.
+    pub(super) opened: Vec<PathBuf>,
     /// What does not lie on a disk of this machine, or in no way that we know.
     pub(super) elsewhere: Vec<String>,
     /// True where sources are read at another resolution than their own.
@@ -69,12 +71,14 @@ fn add(out: &mut References, node: Node<'_, '_>, folder: &Path) {
         let inner = references(text, folder);
         inner.files.into_iter().for_each(|f| push(&mut out.files, f));
         inner.unchanged.into_iter().for_each(|f| push(&mut out.unchanged, f));
+        inner.opened.into_iter().for_each(|f| push(&mut out.opened, f));
         out.elsewhere.extend(inner.elsewhere);
         out.resampled |= inner.resampled;
         return;
     }
     let flag = node.attributes().find(|a| a.name().eq_ignore_ascii_case("relativeToVRT"));
     let base = if flag.is_some_and(|a| a.value() == "1") { folder } else { Path::new("") };
+    push(&mut out.opened, base.join(text));
     match file_of(text, base) {
         Some(file) => {
             if unchanged(node) {
