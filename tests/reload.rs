@@ -78,7 +78,7 @@ fn versions_are_prepared_before_they_are_used() {
     let handle = StoreHandle::open_with(&path, |store| {
         store.advise(Advice::Preload)?;
         match verify_checksums(store).first() {
-            Some(p) => Err(Error::Other(format!("{}: {}", p.section, p.problem))),
+            Some(p) => Err(Error::invalid(&p.section, &p.problem, "keep the old version")),
             None => Ok(()),
         }
     })

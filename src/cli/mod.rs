@@ -10,8 +10,6 @@ mod area;
 mod build;
 mod completions;
 mod convert;
-#[cfg(feature = "gdal")]
-mod datum;
 mod diff;
 mod export;
 mod extract;
@@ -30,10 +28,10 @@ mod progress;
 mod provenance;
 mod query;
 #[cfg(feature = "gdal")]
-mod report;
-#[cfg(feature = "gdal")]
 mod sample;
 mod store_file;
+#[cfg(feature = "gdal")]
+mod summary;
 #[cfg(feature = "gdal")]
 mod tiles;
 mod values;
@@ -41,6 +39,7 @@ mod verify;
 #[cfg(feature = "gdal")]
 mod verify_against;
 mod verify_store;
+mod words;
 #[cfg(feature = "gdal")]
 mod worker;
 
@@ -193,7 +192,7 @@ fn run(command: Command) -> Outcome {
 
 /// A line for the user, on stderr.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", output::printable(text));
+    let _ = writeln!(std::io::stderr(), "{}", output::printable(&words::of(text)));
 }
 
 /// A wrong command line.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use super::exit;
+use super::{exit, words};
 use crate::error::Error;
 
 /// How a command writes its result.
@@ -27,10 +27,11 @@ pub fn report_error(error: &anyhow::Error) -> ExitCode {
             return ExitCode::from(exit::OK);
         }
     }
-    let (label, plain) = if color() { ("\x1b[1;31merror:\x1b[0m", false) } else { ("error:", true) };
-    let _ = plain;
-    let _ = writeln!(std::io::stderr(), "{label} {}", printable(&error.to_string()));
-    let code = match error.downcast_ref::<Error>() {
+    let label = if color() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+    let ours = error.downcast_ref::<Error>();
+    let text = ours.map_or_else(|| format!("{error:#}"), words::error);
+    let _ = writeln!(std::io::stderr(), "{label} {}", printable(&text));
+    let code = match ours {
         Some(Error::Interrupted) => exit::INTERRUPTED,
         Some(Error::Argument { .. }) => exit::USAGE,
         _ => exit::FAILURE,

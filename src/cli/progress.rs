@@ -250,7 +250,8 @@ impl Progress for Terminal {
     }
 
     fn note(&self, message: &str) {
-        let message = super::output::printable(message);
+        let message = super::words::of(message);
+        let message = super::output::printable(&message);
         if talk().json_logs {
             tracing::warn!("{message}");
             return;

@@ -108,7 +108,7 @@ impl Store {
         let schema = container.schema();
         if schema != names::SCHEMA {
             let problem = format!("holds {schema:?}, {:?} was expected", names::SCHEMA);
-            return Err(Error::invalid("header", problem, "give a store made by `hypso build`"));
+            return Err(Error::other_kind(problem, "give a store that `store::Builder` made"));
         }
         let layout = Layout::find(container.sections(), container.bytes())?;
         let store = Self { inner: Arc::new(Inner { container, layout }) };

@@ -66,7 +66,7 @@ impl PlanFile {
     ///
     /// # Errors
     /// Where the store has no file.
-    pub fn new(job: &Job<'_>) -> Result<Self> {
+    pub(super) fn new(job: &Job<'_>) -> Result<Self> {
         let run = Identity::new(job)?;
         Self::of(job, run.message(job, None)?, run.text)
     }
@@ -83,7 +83,7 @@ impl PlanFile {
             }));
             finer = Finer::packs(step.zooms, step.block_zoom);
         }
-        let output = std::path::absolute(job.output).map_err(Error::io("find", job.output))?;
+        let output = std::path::absolute(job.output()).map_err(Error::io("find", job.output()))?;
         Ok(Self { format: FORMAT.into(), identity, output, job: message, units })
     }
 
@@ -98,7 +98,7 @@ impl PlanFile {
     /// # Errors
     /// Where a path is not UTF-8.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self).map_err(|e| Error::Other(format!("the plan can't be written: {e}")))
+        serde_json::to_string_pretty(self).map_err(|e| Error::internal(format!("the plan can't be written: {e}")))
     }
 
     /// Reads a plan file.
@@ -107,7 +107,7 @@ impl PlanFile {
     /// Where it can't be read or is none.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let remedy = "write it again with `hypso plan --export`";
+        let remedy = "write it again (`worker::PlanFile`)";
         let plan: Self = serde_json::from_str(&text)
             .map_err(|e| Error::invalid("plan", format!("can't be read: {e}"), remedy).with_path(path))?;
         if plan.format == FORMAT {
@@ -137,7 +137,7 @@ impl PlanFile {
         by_number.or_else(|| self.units.iter().find(|u| u.id == name)).ok_or_else(|| {
             let last = self.units.len().saturating_sub(1);
             Error::argument(
-                "--unit",
+                "units",
                 format!("there is no unit {name:?}; give a number from 0 to {last}, or a name of the plan"),
             )
         })
@@ -158,7 +158,7 @@ impl PlanFile {
         let store = Store::open(&self.job.store)?;
         if store.fingerprint() != self.job.store_fingerprint {
             let problem = "is not the one that the plan was made for";
-            return Err(Error::invalid("store", problem, "write the plan again with `hypso plan --export`")
+            return Err(Error::invalid("store", problem, "write the plan again (`worker::PlanFile`)")
                 .with_path(&self.job.store));
         }
         let claim = Claim { run: self.job.run, identity: &self.identity, output: &self.output };
@@ -193,7 +193,7 @@ impl PlanFile {
             if below && !Pack::open(&Pack::path_of(&self.job.work, &other_unit), self.job.run).is_ok_and(made) {
                 let problem =
                     format!("unit {} is made from {}, which is not there; make that one first", unit.id(), other.id);
-                return Err(Error::Other(problem));
+                return Err(Error::not_found(problem));
             }
         }
         Ok(())

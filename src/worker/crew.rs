@@ -210,7 +210,7 @@ impl<'a> Crew<'a> {
                     Ok(hand) => hands.push(hand),
                     Err(error) if hands.is_empty() => return Err(error),
                     Err(error) => {
-                        progress.note(&format!("{} instead of {} workers: {error}", hands.len(), self.seats.len()));
+                        progress.note(&format!("{} instead of {} workers: {error:#}", hands.len(), self.seats.len()));
                         break;
                     }
                 }
@@ -386,7 +386,7 @@ impl<'a> Crew<'a> {
         }
         state.schedule.back(node);
         if others == 0 {
-            state.ended.get_or_insert(Some(Error::Other(reason)));
+            state.ended.get_or_insert(Some(Error::limit(reason)));
             state.schedule.drop_waiting();
             return true;
         }
@@ -415,10 +415,10 @@ impl<'a> Crew<'a> {
     /// One try. A worker that died is replaced on the next one.
     fn attempt(&self, seat: &Seat, worker: &mut Option<Worker>, request: &Request) -> Result<UnitReport, Failure> {
         let plain = |reason: String| Failure { reason, ..Failure::default() };
-        let request = encode(request).map_err(|e| plain(e.to_string()))?;
+        let request = encode(request).map_err(|e| plain(format!("{e:#}")))?;
         let no_room = |reason: String| Failure { reason, no_room: true, ..Failure::default() };
         if worker.is_none() {
-            let hired = Worker::start(self.launcher, &self.job).map_err(|e| no_room(e.to_string()))?;
+            let hired = Worker::start(self.launcher, &self.job).map_err(|e| no_room(format!("{e:#}")))?;
             let child = hired.child();
             let process = lock(&child).id();
             *lock(&seat.holder) = Some(Holder { child, process, since: None, verdict: None });
