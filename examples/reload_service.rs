@@ -76,7 +76,7 @@ fn main() -> hypso::Result<()> {
         "{READERS} readers: {:.0} queries/s, published={published} reloads={reloads} errors={errors}",
         queries as f64 / elapsed
     );
-    if errors == 0 { Ok(()) } else { Err(hypso::Error::Other("a reader saw an error or two versions at once".into())) }
+    if errors == 0 { Ok(()) } else { Err(hypso::Error::not_found("one version: a reader saw an error or two at once")) }
 }
 
 /// A request: which records share area with a box. True where all of them are of one version.

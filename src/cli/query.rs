@@ -84,7 +84,7 @@ fn search<'a>(args: &Args, store: &'a Store) -> anyhow::Result<Vec<RecordRef<'a>
         .map_err(|_| Error::argument("--id", format!("{text:?} is not a number of up to 16 hexadecimal digits")))?;
     let record = store
         .by_id(id)
-        .ok_or_else(|| Error::Other(format!("no record has the id {text}; `hypso query --point` shows ids")))?;
+        .ok_or_else(|| Error::not_found(format!("no record has the id {text}; `hypso query --point` shows ids")))?;
     Ok(vec![record])
 }
 

@@ -77,7 +77,7 @@ fn versions_are_prepared_before_they_are_used() {
     let handle = Handle::<Store>::open_with(&path, |store| {
         store.advise(Advice::Preload)?;
         match store.container().verify_checksums().first() {
-            Some(p) => Err(Error::Other(format!("{}: {}", p.section, p.problem))),
+            Some(p) => Err(Error::invalid(&p.section, &p.problem, "keep the old version")),
             None => Ok(()),
         }
     })
