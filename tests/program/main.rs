@@ -9,6 +9,7 @@ mod program;
 mod surface;
 
 mod areas;
+mod attacks;
 mod datums;
 mod export;
 mod limits;
