@@ -19,6 +19,8 @@ pub mod progress;
 pub mod query;
 pub mod store;
 #[cfg(feature = "engine")]
+mod text;
+#[cfg(feature = "engine")]
 mod threads;
 pub mod tile;
 

@@ -119,6 +119,10 @@ fn facts(r: &RecordRef<'_>) -> anyhow::Result<Map<String, Value>> {
     facts.insert("row".into(), r.row().into());
     facts.insert("bounds_3857".into(), json!([b.min_x, b.min_y, b.max_x, b.max_y]));
     facts.insert("bounds".into(), json!(b.to_lon_lat()));
+    if r.block_bytes() > 0 {
+        let block = json!({"width": r.block_width(), "height": r.block_height(), "bytes": r.block_bytes()});
+        facts.insert("block".into(), block);
+    }
     Ok(facts)
 }
 

@@ -75,7 +75,7 @@ impl Container {
     /// As [`open`](Self::open).
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = crate::local::read(path, u64::MAX - 1)?;
         Self::new(Backing::buffer(bytes), Some(path.to_path_buf())).map_err(|e| e.with_path(path))
     }
 
@@ -258,7 +258,19 @@ impl Container {
         self.checksums(&Silent).unwrap_or_default()
     }
 
-    /// The same, telling how it goes.
+    /// Refuses a file of which a section has another checksum, for those that are read whole anyway.
+    ///
+    /// # Errors
+    /// Naming the first such section.
+    #[cfg(feature = "engine")]
+    pub(crate) fn expect_whole(&self, remedy: &'static str) -> Result<()> {
+        match self.verify_checksums().into_iter().next() {
+            Some(problem) => Err(Error::invalid(format!("section {:?}", problem.section), problem.problem, remedy)),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`verify_checksums`](Self::verify_checksums), telling how it goes.
     ///
     /// # Errors
     /// Only where the user interrupts.

@@ -112,6 +112,15 @@ impl<'a> Check<'a> {
                 });
             }
         }
+        let column = |name| store.column::<u32>(name).unwrap_or(&[]);
+        let known = |name, row: usize| column(name).get(row).is_some_and(|&v| v > 0);
+        for (name, other) in [(names::BLOCK_WIDTH, names::BLOCK_HEIGHT), (names::BLOCK_HEIGHT, names::BLOCK_WIDTH)] {
+            if store.sections().find(name, Kind::Column).is_some() {
+                self.every::<u32>(name, &format!("0 exactly where {other} is 0"), |row, v| {
+                    (v > 0) == known(other, row)
+                });
+            }
+        }
         let mut counts = vec![0u64; sources];
         source.iter().for_each(|&s| counts.get_mut(usize::from(s)).into_iter().for_each(|count| *count += 1));
         self.every::<u64>(names::SOURCE_RECORDS, "the number of its records", |row, v| counts[row] == v);

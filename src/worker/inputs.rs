@@ -162,6 +162,8 @@ impl Inputs {
         }
         let file = Container::open(&path)?;
         file.expect_schema(SCHEMA)?;
+        // What is read here decides which tiles stay as they are.
+        file.expect_whole(remedy).map_err(|error| error.with_path(&path))?;
         let about = serde_json::from_str(file.json("about")?).map_err(|e| bad(format!("can't be read: {e}")))?;
         Ok(Self { file, about })
     }

@@ -126,7 +126,7 @@ fn today_writes_the_same_rows_and_indices() {
     }
 }
 
-/// The catalogue with what came with version 1.3: further files, bands, units and scales of some records.
+/// The catalogue with what came with version 1.3: further files, bands, units, scales and blocks of some records.
 fn catalogue_1_3() -> (Vec<SourceInput>, Vec<RecordInput>) {
     let (sources, mut records) = catalogue();
     for (i, record) in (0u32..).zip(&mut records) {
@@ -134,6 +134,8 @@ fn catalogue_1_3() -> (Vec<SourceInput>, Vec<RecordInput>) {
         record.band = i % 2;
         record.unit = if i % 5 == 0 { 0.3048 } else { 0.0 };
         record.scale = if i % 7 == 0 { -0.1 } else { 0.0 };
+        (record.block_width, record.block_height) = if i % 4 == 0 { (0, 0) } else { (256, 1 + i) };
+        record.block_cell = if i % 6 == 1 { 5 } else { 0 };
     }
     (sources, records)
 }
@@ -149,6 +151,10 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
             (r.parts(), r.band(), r.unit(), r.scale()),
             (Some(input.parts), input.band, input.unit, input.scale)
         );
+        let block = (input.block_width, input.block_height, input.block_cell);
+        assert_eq!((r.block_width(), r.block_height(), r.block_cell()), block);
+        let cell = if block.2 == 0 { input.data_type.bytes() } else { 5 };
+        assert_eq!(r.block_bytes(), u64::from(block.0) * u64::from(block.1) * cell);
     }
     let mut read = Vec::new();
     store
@@ -162,6 +168,7 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
     // Before, nothing was said of further files; without the columns, there are none.
     let before = Store::open(fixture("v1.1.hypso")).unwrap();
     assert!(before.records().iter().all(|r| (r.parts(), r.band(), r.unit(), r.scale()) == (None, 0, 0.0, 0.0)));
+    assert!(before.records().iter().all(|r| (r.block_width(), r.block_height(), r.block_bytes()) == (0, 0, 0)));
     let (sources, records) = catalogue();
     let plain = Store::from_bytes(common::store_bytes(&sources, &records)).unwrap();
     assert!(plain.records().iter().all(|r| r.parts() == Some(0)));
