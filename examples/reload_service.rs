@@ -82,7 +82,7 @@ fn main() -> hypso::Result<()> {
 /// A request: which records share area with a box. True where all of them are of one version.
 fn answer(store: &Guard<Store>, place: u64, rows: &mut Vec<store::RowId>) -> bool {
     let (x, y) = ((place % u64::from(SIDE)) as f64 * METRES, (place / 1000 % u64::from(SIDE)) as f64 * METRES);
-    store.rows_in_bounds(&Bounds::new(x - 10.0, y - 10.0, x + 10.0, y + 10.0), Order::Candidate, rows);
+    store.rows_overlapping(Bounds::new(x - 10.0, y - 10.0, x + 10.0, y + 10.0), Order::Candidate, rows);
     let mut versions = rows.iter().filter_map(|&row| store.record(row)).map(|record| record.file_size());
     let first = versions.next();
     first.is_some() && versions.all(|version| Some(version) == first)

@@ -8,6 +8,7 @@
 //! use std::time::Duration;
 //! use hypso::Store;
 //! use hypso::container::{Handle, ReloadEvent};
+//! use hypso::tile::LonLat;
 //!
 //! let handle: Handle<Store> = Handle::open("japan.hypso")?;
 //! let watcher = handle.watch(Duration::from_secs(1), |event| match event {
@@ -16,7 +17,7 @@
 //! })?;
 //! // In as many threads as there are, for each request:
 //! let store = handle.load();
-//! let best = store.at_lon_lat(138.7275, 35.3607).next();
+//! let best = store.first_overlapping(LonLat::new(138.7275, 35.3607)?);
 //! # drop(watcher);
 //! # Ok::<(), hypso::Error>(())
 //! ```

@@ -144,7 +144,7 @@ fn readers_under_load_never_fail_and_never_mix_versions() {
                     last = now;
                     let bounds = store.record((answers.load(Ordering::Relaxed) % 500) as u32).unwrap().bounds();
                     let mut found = 0;
-                    for record in store.in_bounds(&bounds) {
+                    for record in store.overlapping(bounds) {
                         assert_eq!((record.file_size(), record.width()), (now, 7 + now as u32));
                         assert!(!record.path().unwrap().is_empty());
                         found += 1;
