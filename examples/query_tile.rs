@@ -15,9 +15,9 @@ fn main() -> hypso::Result<()> {
     let store = Store::open(path)?;
     let tile: TileCoord = tile.parse()?;
 
-    println!("{tile}: {} records share area with it", store.in_tile(tile).count());
+    println!("{tile}: {} records share area with it", store.count_overlapping(tile));
     // The tile index knows only tiles that are no finer than their records, and lists what is sampled at their zoom.
-    match store.tiles().rows(tile) {
+    match store.tiles().sampled_for(tile) {
         Some(rows) => {
             println!("it exists, {} records are sampled straight for it", rows.len());
             for record in rows.iter().filter_map(|&row| store.record(row)) {

@@ -17,7 +17,7 @@ pub use file::AtomicFile;
 #[cfg(feature = "engine")]
 pub(crate) use folder::AtomicFolder;
 #[cfg(feature = "engine")]
-pub use output::{check_output, refuse_inputs, write_whole};
+pub use output::{check_output, holds, refuse_inputs, write_whole};
 #[cfg(feature = "engine")]
 pub(crate) use place::refuse_journals;
 pub use place::{check_target, refuse_existing, sync_folder};

@@ -27,6 +27,8 @@ mod progress;
 mod provenance;
 mod query;
 #[cfg(feature = "gdal")]
+mod rejected;
+#[cfg(feature = "gdal")]
 mod sample;
 mod store_file;
 #[cfg(feature = "gdal")]
@@ -189,9 +191,15 @@ fn run(command: Command) -> Outcome {
     }
 }
 
-/// A line for the user, on stderr.
+/// A message for the user, on stderr.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", output::printable(&words::of(text)));
+    let _ = writeln!(std::io::stderr(), "{}", crate::text::message(&words::of(text)));
+}
+
+/// A table for the user, on stderr.
+#[cfg(feature = "gdal")]
+fn say_table(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", crate::text::printable(text.trim_end()));
 }
 
 /// A wrong command line.

@@ -69,15 +69,15 @@ pub fn run(args: &Args) -> Outcome {
 fn search<'a>(args: &Args, store: &'a Store) -> anyhow::Result<Vec<RecordRef<'a>>> {
     if let Some(point) = &args.point {
         if let Some(count) = args.nearest {
-            return Ok(store.nearest_lon_lat(point.lon(), point.lat(), count).into_iter().map(|n| n.record).collect());
+            return Ok(store.by_distance(*point).take(count).map(|n| n.record).collect());
         }
-        return Ok(store.at_lon_lat(point.lon(), point.lat()).collect());
+        return Ok(store.overlapping(*point).collect());
     }
     if let Some(bbox) = &args.bbox {
-        return Ok(store.in_lon_lat_box(bbox).collect());
+        return Ok(store.overlapping(*bbox).collect());
     }
     if let Some(tile) = &args.tile {
-        return Ok(store.in_tile(tile.parse::<TileCoord>()?).collect());
+        return Ok(store.overlapping(tile.parse::<TileCoord>()?).collect());
     }
     let text = args.id.as_deref().unwrap_or_default();
     let id = u64::from_str_radix(text, 16)
@@ -119,6 +119,10 @@ fn facts(r: &RecordRef<'_>) -> anyhow::Result<Map<String, Value>> {
     facts.insert("row".into(), r.row().into());
     facts.insert("bounds_3857".into(), json!([b.min_x, b.min_y, b.max_x, b.max_y]));
     facts.insert("bounds".into(), json!(b.to_lon_lat()));
+    if r.block_bytes() > 0 {
+        let block = json!({"width": r.block_width(), "height": r.block_height(), "bytes": r.block_bytes()});
+        facts.insert("block".into(), block);
+    }
     Ok(facts)
 }
 

@@ -126,7 +126,7 @@ pub fn print(summary: &Summary, store: &Store) {
         format!(", {rate:.1} tiles/s")
     };
     row("time", format!("{}{rate}", output::duration(summary.took)));
-    super::say(output::list(&rows).trim_end());
+    super::say_table(&output::list(&rows));
     if archive.tiles == 0 {
         super::say(&format!(
             "warning: {} holds no tile: no record has a value in the wanted part; look at nodata with gdalinfo, and at the box with hypso info",

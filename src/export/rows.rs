@@ -48,7 +48,7 @@ impl<'a> Rows<'a> {
         let wanted = sources.iter().map(|s| names.is_empty() || names.contains(&s.name)).collect();
         let inside = bbox.map(|bbox| {
             let mut rows = Vec::new();
-            store.rows_in_lon_lat_box(bbox, Order::Row, &mut rows);
+            store.rows_overlapping(*bbox, Order::Row, &mut rows);
             rows.sort_unstable();
             rows
         });

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Cells, GeoTransform};
+use super::{Block, Cells, GeoTransform};
 use crate::error::Result;
 
 /// The header of a raster.
@@ -121,6 +121,11 @@ pub trait Raster {
     /// # Errors
     /// Where the file can't be read or decoded.
     fn read_into(&mut self, cells: &mut Cells) -> Result<()>;
+
+    /// The largest block that may have to be decoded to read one cell; [`Block::default`] where that is not known.
+    fn block(&self) -> Block {
+        Block::default()
+    }
 }
 
 /// A map between EPSG:3857 points and the coordinates of another CRS.

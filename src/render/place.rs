@@ -21,7 +21,7 @@ pub fn check_place(source: &dyn TileSource, store: &Store, report: &mut Report) 
     let step = (tiles.len() as u64).div_ceil(PLACED).max(1) as usize;
     let (mut looked, mut covered, mut flipped, mut first) = (0u64, 0u64, 0u64, None);
     for &tile in tiles.iter().step_by(step) {
-        let holds = |tile: TileCoord| store.in_tile(tile).next().is_some();
+        let holds = |tile: TileCoord| store.any_overlapping(tile);
         let mirror = TileCoord::new(tile.z(), tile.x(), ((1u64 << tile.z()) - 1 - u64::from(tile.y())) as u32);
         looked += 1;
         if holds(tile) {

@@ -26,6 +26,7 @@ use crate::plan::{Changes, Estimate, Group, Plan};
 use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions, UnitReport};
 use crate::store::Store;
+use crate::text::one_line;
 
 /// A run: what is wanted, of which store, by which plan.
 #[derive(Debug)]
@@ -405,7 +406,7 @@ impl Summary {
         let units = |n: u64| format!("{n} unit{}", if n == 1 { "" } else { "s" });
         let mut text = format!("{} could not be made:", units(self.set_aside.len() as u64));
         for aside in self.set_aside.iter().take(20) {
-            text += &format!("\n  {} ({} tiles): {}", aside.unit.id(), aside.unit.tiles, aside.reason);
+            text += &format!("\n  {} ({} tiles): {}", aside.unit.id(), aside.unit.tiles, one_line(&aside.reason, 300));
         }
         if self.set_aside.len() > 20 {
             text += &format!("\n  and {} more", self.set_aside.len() - 20);

@@ -5,8 +5,9 @@ use std::io::Cursor;
 
 use crate::common::{Random, catalogue, store_bytes};
 use hypso::column::Batch;
+use hypso::container::{Advice, Container, ContainerBuilder, Packing, write_container};
 use hypso::format::{checksum::checksum, layout, rows};
-use hypso::store::{Advice, Container, ContainerBuilder, Packing, Store, write_container};
+use hypso::store::Store;
 use hypso::tile::Bounds;
 use proptest::prelude::*;
 
@@ -311,7 +312,7 @@ fn a_store_is_a_container() {
     let mut found = Vec::new();
     let inside = store.record(3).unwrap().bounds().buffered(5000.0);
     boxes.search(&inside, |row| found.push(row));
-    assert!(store.in_bounds(&inside).all(|record| found.contains(&record.row())));
+    assert!(store.overlapping(inside).all(|record| found.contains(&record.row())));
 }
 
 proptest! {

@@ -3,10 +3,12 @@
 use crate::common;
 use std::path::{Path, PathBuf};
 
-use hypso::format::{Codec, Kind, SectionEntry};
+use hypso::container::Container;
 #[cfg(feature = "engine")]
-use hypso::store::Packing;
-use hypso::store::{self, Container, DataType, Parameters, RecordInput, SourceInput, Store, verify};
+use hypso::container::Packing;
+use hypso::format::{Codec, Kind, SectionEntry};
+use hypso::query::Place;
+use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store, verify};
 use hypso::tile::{Bounds, MAX_ZOOM, TileCoord};
 
 fn fixture(name: &str) -> PathBuf {
@@ -62,7 +64,9 @@ fn opens_with_known_answers(store: &Store, version: (u16, u16), fingerprint: u64
     assert_eq!(store.sections().header().version(), version);
     assert_eq!((store.len(), store.tile_size(), store.sources().len()), (41, 512, 3));
     assert_eq!(verify(store), []);
-    let at = |x: f64, y: f64| -> Vec<String> { store.at_point(x, y).map(|r| r.path().unwrap().into_owned()).collect() };
+    let at = |x: f64, y: f64| -> Vec<String> {
+        store.overlapping(Place::Point { x, y }).map(|r| r.path().unwrap().into_owned()).collect()
+    };
     assert_eq!(at(15_401_000.0, 4_201_000.0), ["five/000.tif", "thirty/000.tif", "富士/000.tif"]);
     assert_eq!(at(15_430_100.0, 4_201_000.0), ["富士/000.tif"]);
     assert_eq!(at(15_405_002.0, 4_201_000.0), ["five/000.tif", "five/001.tif", "thirty/000.tif", "富士/000.tif"]);
@@ -75,8 +79,8 @@ fn opens_with_known_answers(store: &Store, version: (u16, u16), fingerprint: u64
     assert_eq!(counts, COUNTS);
     let tile: TileCoord = "9/452/202".parse().unwrap();
     // Its eastern edge, x = 15 419 488.84 m, leaves two columns of fine cells to its neighbour.
-    assert_eq!(store.in_tile(tile).count(), 24 + 4 + 1);
-    assert_eq!(store.tiles().rows(tile).unwrap(), [WORLD_ROW]);
+    assert_eq!(store.overlapping(tile).count(), 24 + 4 + 1);
+    assert_eq!(store.tiles().sampled_for(tile).unwrap(), [WORLD_ROW]);
     assert_eq!(store.fingerprint(), fingerprint);
 }
 
@@ -125,7 +129,7 @@ fn today_writes_the_same_rows_and_indices() {
     }
 }
 
-/// The catalogue with what came with version 1.3: further files, bands, units and scales of some records.
+/// The catalogue with what came with version 1.3: further files, bands, units, scales and blocks of some records.
 fn catalogue_1_3() -> (Vec<SourceInput>, Vec<RecordInput>) {
     let (sources, mut records) = catalogue();
     for (i, record) in (0u32..).zip(&mut records) {
@@ -133,6 +137,8 @@ fn catalogue_1_3() -> (Vec<SourceInput>, Vec<RecordInput>) {
         record.band = i % 2;
         record.unit = if i % 5 == 0 { 0.3048 } else { 0.0 };
         record.scale = if i % 7 == 0 { -0.1 } else { 0.0 };
+        (record.block_width, record.block_height) = if i % 4 == 0 { (0, 0) } else { (256, 1 + i) };
+        record.block_cell = if i % 6 == 1 { 5 } else { 0 };
     }
     (sources, records)
 }
@@ -148,6 +154,10 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
             (r.parts(), r.band(), r.unit(), r.scale()),
             (Some(input.parts), input.band, input.unit, input.scale)
         );
+        let block = (input.block_width, input.block_height, input.block_cell);
+        assert_eq!((r.block_width(), r.block_height(), r.block_cell()), block);
+        let cell = if block.2 == 0 { input.data_type.bytes() } else { 5 };
+        assert_eq!(r.block_bytes(), u64::from(block.0) * u64::from(block.1) * cell);
     }
     let mut read = Vec::new();
     store
@@ -161,6 +171,7 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
     // Before, nothing was said of further files; without the columns, there are none.
     let before = Store::open(fixture("v1.1.hypso")).unwrap();
     assert!(before.records().iter().all(|r| (r.parts(), r.band(), r.unit(), r.scale()) == (None, 0, 0.0, 0.0)));
+    assert!(before.records().iter().all(|r| (r.block_width(), r.block_height(), r.block_bytes()) == (0, 0, 0)));
     let (sources, records) = catalogue();
     let plain = Store::from_bytes(common::store_bytes(&sources, &records)).unwrap();
     assert!(plain.records().iter().all(|r| r.parts() == Some(0)));
@@ -214,7 +225,7 @@ fn parts_of_version_1_2_open_with_known_answers() {
 fn make_the_parts() {
     let rows = rows();
     let trained = hypso::format::rows::train(&rows, 1024).unwrap();
-    store::write_container(fixture("v1.2-parts.hypso"), "parts", |out| {
+    hypso::container::write_container(fixture("v1.2-parts.hypso"), "parts", |out| {
         for (name, dictionary) in [("plain", &[][..]), ("trained", &trained)] {
             let mut part = out.begin_ragged(name, rows.len() as u64, Packing::Rows { level: 9, dictionary })?;
             rows.iter().try_for_each(|row| part.push(out, row))?;
@@ -237,7 +248,7 @@ fn make_the_file() {
     let world = store.records().iter().find(|r| r.source_index() == 2).unwrap();
     println!("{:#x} {} {} {}", world.id(), world.row(), world.native_zoom(), world.rank());
     println!("{:#x} {:?}", store.fingerprint(), (0..=MAX_ZOOM).map(|z| store.tiles().count(z)).collect::<Vec<_>>());
-    for record in store.at_point(15_405_002.0, 4_201_000.0) {
+    for record in store.overlapping(Place::Point { x: 15_405_002.0, y: 4_201_000.0 }) {
         println!("{} {:?}", record.path().unwrap(), record.bounds());
     }
     println!(

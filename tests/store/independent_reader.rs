@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::{Random, catalogue};
+use hypso::container::Packing;
 use hypso::query::Order;
-use hypso::store::{self, Packing, Parameters, Store};
+use hypso::store::{self, Parameters, Store};
 use hypso::tile::{Bounds, TileCoord};
 use serde_json::Value;
 
@@ -103,7 +104,7 @@ fn numpy_reads_every_section() {
         assert_eq!(seen["records"], source.record_count());
     }
     let mut rows = Vec::new();
-    store.rows_in_bounds(&query, Order::Row, &mut rows);
+    store.rows_overlapping(query, Order::Row, &mut rows);
     assert!(rows.len() > 3);
     assert_eq!(seen["box"], serde_json::json!(rows));
     tiles(&store, &seen);
@@ -118,7 +119,7 @@ fn tiles(store: &Store, seen: &Value) {
         counts[z as usize] += length;
         let some = hypso::tile::TileId(start + random.next() % length).coord().unwrap();
         assert_eq!(u64::from(some.z()), z);
-        assert_eq!(run[3], serde_json::json!(store.tiles().rows(some).unwrap()), "{some}");
+        assert_eq!(run[3], serde_json::json!(store.tiles().sampled_for(some).unwrap()), "{some}");
     }
     assert_eq!(seen["tiles"], serde_json::json!(counts));
     let world = TileCoord::new(0, 0, 0).unwrap();
@@ -158,7 +159,7 @@ fn zstandard_and_numpy_read_compressed_rows() {
     };
     let rows: Vec<Vec<u8>> = (0..700).map(row).collect();
     let trained = hypso::format::rows::train(&rows, 4096).unwrap();
-    store::write_container(&path, "rows", |out| {
+    hypso::container::write_container(&path, "rows", |out| {
         for (name, dictionary) in [("plain", &[][..]), ("trained", &trained)] {
             let mut part = out.begin_ragged(name, rows.len() as u64, Packing::Rows { level: 5, dictionary })?;
             rows.iter().try_for_each(|row| part.push(out, row))?;

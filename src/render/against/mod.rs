@@ -22,6 +22,7 @@ mod reference;
 
 use serde_json::Value;
 
+use super::provenance::has_finer;
 use crate::archive::{Problem, Report, Severity, TileEncoding, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -170,7 +171,7 @@ pub fn compare(
                 store.tile_size()
             )));
         }
-        let means = tile.z() >= last && store.in_tile(tile).any(|r| r.native_zoom() > tile.z());
+        let means = tile.z() >= last && has_finer(store, tile);
         let allowed = reference.tile(tile, means)?;
         let compared = quadrants(store, tile, last);
         let zoom = &mut by_zoom[usize::from(tile.z())];
