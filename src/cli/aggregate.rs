@@ -20,7 +20,7 @@ use crate::render::{RenderOptions, check_gaps};
 use crate::store::{Builder, Parameters, Store};
 use crate::terrain::webp::Level;
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
-use crate::worker::{Budget, BudgetOptions, Job, Launcher, Summary, aggregate, check_output};
+use crate::worker::{Budget, BudgetOptions, Job, Launcher, Needs, aggregate, check_output};
 
 /// Make terrain tiles from a store: each zoom group by worker processes, then one archive of all.
 ///
@@ -191,8 +191,8 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// Workers, memory and time.
-    pub fn budget(&self, store: &Store) -> Result<Budget> {
+    /// Workers, memory and time for a plan.
+    pub fn budget(&self, store: &Store, plan: &Plan) -> Result<Budget> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let options = BudgetOptions {
             jobs: self.jobs.unwrap_or(processors).clamp(1, 256),
@@ -201,7 +201,7 @@ impl RunArgs {
             watchdog_memory: self.watchdog_memory,
             watchdog_time: self.watchdog_time,
         };
-        Budget::new(&options, Summary::tiles_in_work(store))
+        Budget::new(&options, &Needs::of(store, plan)?)
     }
 
     /// The job that these options, a plan and an output make.
@@ -293,7 +293,7 @@ pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &
     let planned = prepare(store, &zooms, tiles)?;
     check_finer(zooms.finer.as_ref(), &planned.0, &planned.1)?;
     let progress = Terminal::default();
-    let budget = run.budget(store)?;
+    let budget = run.budget(store, &planned.0)?;
     announce(store, &planned.0, output, &budget);
     let mut launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
     if crate::raster::gdal::remote_allowed() {

@@ -11,7 +11,7 @@ use super::{Outcome, exit, places};
 use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, Step};
 use crate::store::Store;
-use crate::worker::{self, Made, PlanFile, Summary};
+use crate::worker::{self, Made, PlanFile};
 
 /// Show what a run would make and take, without making it.
 ///
@@ -73,9 +73,9 @@ pub fn run(args: &Args) -> Outcome {
     }
     let planned = prepare(&store, &zooms, &args.tiles)?;
     let plan = &planned.0;
-    let budget = args.run.budget(&store)?;
+    let budget = args.run.budget(&store, plan)?;
     let estimate = Estimate::new(plan, &store, budget.jobs);
-    let memory = budget.expected(Summary::tiles_in_work(&store));
+    let memory = budget.expected();
     match args.print {
         Format::Json => output::line(as_json(&store, plan, &estimate, memory))?,
         Format::Table => table(&store, plan, &estimate, memory)?,

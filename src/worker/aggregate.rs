@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::assemble::{Kept, Target, metadata, run_of, write_archive};
-use super::budget::{Budget, tiles_in_work};
+use super::budget::Budget;
 use super::by_hand::PlanFile;
 use super::crew::{Crew, Launcher, Outcome, SetAside};
 use super::disk::Volumes;
@@ -439,11 +439,5 @@ impl Summary {
             units(self.units_made + self.units_found)
         );
         Some(Error::Other(text))
-    }
-
-    /// What the tiles in work take in a worker of a run, bytes.
-    #[must_use]
-    pub fn tiles_in_work(store: &Store) -> u64 {
-        tiles_in_work(store.tile_size(), 4)
     }
 }

@@ -18,7 +18,7 @@ use super::protocol::{Finer, JobMessage, Request};
 use super::stale::{Packs, is_current};
 use crate::error::{Error, Result};
 use crate::plan::Unit;
-use crate::render::{RasterOpener, UnitReport};
+use crate::render::{Bounded, RasterOpener, UnitReport};
 use crate::store::Store;
 
 /// True where a text is a plan file of some version.
@@ -165,7 +165,8 @@ impl PlanFile {
         Journal::prepare(&self.job.work, &claim)?;
         let options = self.job.options()?;
         let before = self.job.update.as_ref().map(Before::open).transpose()?;
-        let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), opener)?;
+        let opener = Bounded { opener, most_block: self.job.most_block };
+        let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), &opener)?;
         let units = self.units.iter().map(|planned| planned.request.unit()).collect::<Result<Vec<_>>>()?;
         let packs = Packs { work: &self.job.work, run: self.job.run, store: &store, units };
         for planned in wanted {
