@@ -5,8 +5,9 @@
 //! cargo run --no-default-features --example own_schema -- /tmp/stations.hypso
 //! ```
 
+use hypso::container::{Container, write_container};
 use hypso::index::grid;
-use hypso::store::{Container, RowId, write_container};
+use hypso::store::RowId;
 use hypso::tile::{Bounds, web_mercator};
 
 /// What the sections of this file mean; up to 16 bytes.

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use hypso::column::Batch;
-use hypso::store::{Advice, Container};
+use hypso::container::{Advice, Container};
 use records::{Coding, Collector, RecordSet, View, record, shuffled};
 
 fn main() -> hypso::Result<()> {

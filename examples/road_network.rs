@@ -12,7 +12,7 @@ mod roads;
 
 use std::time::Instant;
 
-use hypso::store::Container;
+use hypso::container::Container;
 use roads::{Country, Matcher, Network, Random, drive, write};
 
 fn main() -> hypso::Result<()> {

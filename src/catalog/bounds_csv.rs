@@ -16,7 +16,7 @@ use super::{Reason, Rejected, part_path};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Silent};
-use crate::raster::parts::{Broken, Folders};
+use crate::raster::parts::Folders;
 use crate::raster::{on_the_lattice, unit, world_parts};
 use crate::store::{DataType, RecordInput};
 use crate::tile::{Bounds, web_mercator};
@@ -174,7 +174,7 @@ pub fn each(
         let parts = match folders.digest(&folder.join(&name)) {
             Ok(parts) => parts,
             Err(why) => {
-                let reason = if matches!(why, Broken::Itself(_)) { Reason::Circle } else { Reason::MissingSource };
+                let reason = Reason::of(&why);
                 keep(Err(Rejected { source, path: name, reason, detail: why.to_string() }))?;
                 continue;
             }

@@ -12,7 +12,7 @@ use super::{KnownSource, Reason, part_path};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::gdal::{GdalProjector, GdalRaster, footprint_by};
-use crate::raster::parts::{Broken, Folders};
+use crate::raster::parts::Folders;
 use crate::raster::{Adjustment, Raster, RasterInfo, Unusable};
 use crate::store::{DataType, RecordInput};
 use crate::threads::spawn;
@@ -167,8 +167,7 @@ fn scan_one(
     let parts = match folders.digest(&path) {
         Ok(parts) => parts,
         Err(why) => {
-            let reason = if matches!(why, Broken::Itself(_)) { Reason::Circle } else { Reason::MissingSource };
-            return Ok((Err((reason, why.to_string())), false));
+            return Ok((Err((Reason::of(&why), why.to_string())), false));
         }
     };
     if let Some(records) = files.known.and_then(|known| known.records(files.source, name, fingerprint, parts)) {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
-use crate::store::{self, RecordRef, Store};
+use crate::container;
+use crate::store::{RecordRef, Store};
 use crate::tile::{MAX_ZOOM, web_mercator};
 
 /// Tell what a store holds: sources, zooms, extent, sections.
@@ -61,7 +62,7 @@ fn facts(store: &Store) -> anyhow::Result<Value> {
         "largest_block": largest_block(store).map(|r| json!({
             "width": r.block_width(), "height": r.block_height(), "bytes": r.block_bytes(), "id": format!("{:016x}", r.id()),
         })),
-        "sections": store::report(store),
+        "sections": container::report(store.container()),
     }))
 }
 
@@ -113,7 +114,7 @@ fn table(store: &Store, facts: &Value, sections: bool) -> anyhow::Result<String>
     text += &format!("\n{}", output::table(&rows, &[0, 1, 2, 3]));
     if sections {
         let mut rows = vec![["section", "type", "count", "bytes", "offset"].map(String::from).to_vec()];
-        for s in store::report(store) {
+        for s in container::report(store.container()) {
             rows.push(vec![s.name, s.element, output::count(s.count), output::count(s.bytes), s.offset.to_string()]);
         }
         text += &format!("\n{}", output::table(&rows, &[2, 3, 4]));

@@ -30,6 +30,8 @@ mod progress;
 mod provenance;
 mod query;
 #[cfg(feature = "gdal")]
+mod rejected;
+#[cfg(feature = "gdal")]
 mod report;
 #[cfg(feature = "gdal")]
 mod sample;
@@ -191,9 +193,15 @@ fn run(command: Command) -> Outcome {
     }
 }
 
-/// A line for the user, on stderr.
+/// A message for the user, on stderr.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", output::printable(text));
+    let _ = writeln!(std::io::stderr(), "{}", crate::text::message(text));
+}
+
+/// A table for the user, on stderr.
+#[cfg(feature = "gdal")]
+fn say_table(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", crate::text::printable(text.trim_end()));
 }
 
 /// A wrong command line.

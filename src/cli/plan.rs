@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Outcome {
     let mut renews = args.run.overwrite;
     if let Some(path) = &args.export {
         // A plan of before is renewed; nothing else is.
-        renews |= std::fs::read(path).is_ok_and(|text| worker::is_plan(&text));
+        renews |= worker::is_plan(path);
         places::check(path, renews)?;
         places::refuse_inputs(path, [&args.store])?;
     }

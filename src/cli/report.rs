@@ -47,12 +47,16 @@ pub fn place(job: &Job<'_>) -> Result<PathBuf> {
     })
 }
 
+/// A larger file is no report, bytes.
+const LARGEST: u64 = 256 << 20;
+
 /// True where nothing stands, or a report of the same output.
 fn is_free(path: &Path, output: &str) -> bool {
     if path.symlink_metadata().is_err() {
         return true;
     }
-    let found: Option<Value> = std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let found: Option<Value> =
+        crate::local::read(path, LARGEST).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let Some(found) = found.filter(|f| f["format"].as_str().is_some_and(|f| f.starts_with("hypso report"))) else {
         return false;
     };
@@ -252,7 +256,7 @@ pub fn print(summary: &Summary, store: &Store, report: &std::path::Path) {
         format!(", {rate:.1} tiles/s")
     };
     row("time", format!("{}{rate}", output::duration(summary.took)));
-    super::say(output::list(&rows).trim_end());
+    super::say_table(&output::list(&rows));
     if archive.tiles == 0 {
         super::say(&format!(
             "warning: {} holds no tile: no record has a value in the wanted part; look at nodata with gdalinfo, and at the box with hypso info",

@@ -177,7 +177,7 @@ impl<'a> Ragged<'a> {
     }
 
     /// The bytes that have to be in memory before the row can be read, for
-    /// [`advise_bytes`](crate::store::Container::advise_bytes): the row, its frame, or the frames of its blocks.
+    /// [`advise_bytes`](crate::container::Container::advise_bytes): the row, its frame, or the frames of its blocks.
     ///
     /// # Errors
     /// As [`get`](Self::get).

@@ -72,6 +72,18 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// The tiles of these zooms below a block.
+    ///
+    /// # Errors
+    /// Where the block is finer than the coarsest zoom, or more zooms lie below it than a step has.
+    pub fn new(block: TileCoord, zooms: ZoomRange, tiles: u64) -> Result<Self> {
+        if block.z() <= zooms.min && zooms.max - block.z() < STEP_ZOOMS {
+            return Ok(Self { block, zooms, tiles });
+        }
+        let problem = format!("zooms {zooms} below {block} are no part of a plan");
+        Err(Error::invalid("unit", problem, "make the plan again"))
+    }
+
     /// A name that is the same in every plan of the same store and options, such as `z11-14_11_1814_808`.
     #[must_use]
     pub fn id(&self) -> String {

@@ -14,6 +14,7 @@ use ::gdal::{Dataset, GdalOpenFlags};
 
 use super::{Adjustment, Block, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
 use crate::error::{Error, Result};
+use crate::text::one_line;
 
 mod around;
 mod block;
@@ -39,6 +40,9 @@ thread_local! {
     /// What GDAL said on this thread since the last call of [`said`].
     static MESSAGES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Characters of what GDAL said that go into an error.
+const LONGEST: usize = 400;
 
 /// Sets GDAL up: its messages are kept for our errors. Every entry of this file calls it.
 pub(crate) fn prepare() {
@@ -87,7 +91,7 @@ pub fn version() -> String {
 fn said() -> String {
     let mut all = MESSAGES.with(|all| std::mem::take(&mut *all.borrow_mut()));
     all.dedup();
-    all.join("; ").replace(char::is_control, " ")
+    one_line(&all.join("; "), LONGEST)
 }
 
 /// An error of the crate as one of ours, with GDAL's own words where it had any.
@@ -119,9 +123,9 @@ pub fn check_crs(definition: &str) -> Result<()> {
     spatial_ref(definition).map(drop)
 }
 
-/// The first 60 characters, for messages: WKT is long.
+/// A definition on a line, for messages: WKT is long.
 fn shorten(text: &str) -> String {
-    text.chars().take(60).collect()
+    one_line(text, 60)
 }
 
 /// A raster opened by GDAL; one of its bands holds the elevation. Not to be shared between threads, but may move.

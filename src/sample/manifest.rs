@@ -10,8 +10,11 @@ use super::Survey;
 use super::write::TEXTS;
 use crate::atomic::is_temporary;
 use crate::error::{Error, Result};
+use crate::local;
 
 const NAME: &str = "sample.json";
+/// No text of a sample is longer, bytes.
+const LARGEST: u64 = 16 << 20;
 const FORMAT: &str = "hypso sample 1";
 
 #[derive(Serialize, Deserialize)]
@@ -55,12 +58,12 @@ pub(super) fn check(folder: &Path) -> Result<()> {
         )
     };
     let manifest =
-        std::fs::read(folder.join(NAME)).ok().and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+        local::read(&folder.join(NAME), LARGEST).ok().and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
     let Some(manifest) = manifest.filter(|m| m.format == FORMAT) else {
         return Err(refused(format!("it has no {NAME} that lists its files")));
     };
     for (name, text) in TEXTS {
-        if std::fs::read(folder.join(name)).ok().as_deref() != Some(text.as_bytes()) {
+        if local::read(&folder.join(name), LARGEST).ok().as_deref() != Some(text.as_bytes()) {
             return Err(refused(format!("{name} is not as it was")));
         }
     }

@@ -5,12 +5,8 @@ use std::path::PathBuf;
 
 use super::{DataType, RecordInput, SourceInput, SourceRef, Store};
 use crate::error::{Error, Result};
+use crate::index::RowId;
 use crate::tile::Bounds;
-
-/// The position of a record in its store: rows lie in Hilbert order of their footprints' centres.
-///
-/// Rows change when records are added; [`RecordRef::id`] does not.
-pub type RowId = u32;
 
 /// The columns of all records. Indexing with a [`RowId`] below the number of records never fails.
 #[derive(Debug, Clone, Copy)]

@@ -25,6 +25,7 @@ use crate::plan::{Changes, Estimate, Group, Plan};
 use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions, UnitReport};
 use crate::store::Store;
+use crate::text::one_line;
 
 /// A run.
 #[derive(Debug)]
@@ -419,7 +420,7 @@ impl Summary {
         let units = |n: u64| format!("{n} unit{}", if n == 1 { "" } else { "s" });
         let mut text = format!("{} could not be made:", units(self.set_aside.len() as u64));
         for aside in self.set_aside.iter().take(20) {
-            text += &format!("\n  {} ({} tiles): {}", aside.unit.id(), aside.unit.tiles, aside.reason);
+            text += &format!("\n  {} ({} tiles): {}", aside.unit.id(), aside.unit.tiles, one_line(&aside.reason, 300));
         }
         if self.set_aside.len() > 20 {
             text += &format!("\n  and {} more", self.set_aside.len() - 20);

@@ -17,19 +17,29 @@ use super::pack::Pack;
 use super::protocol::{Finer, JobMessage, Request};
 use super::stale::{Packs, is_current};
 use crate::error::{Error, Result};
+use crate::format::checksum::checksum;
+use crate::local;
 use crate::plan::Unit;
 use crate::render::{Bounded, RasterOpener, UnitReport};
 use crate::store::Store;
+use crate::text::one_line;
 
-/// True where a text is a plan file of some version.
+/// True where a file is a plan of some version.
 #[must_use]
-pub fn is_plan(text: &[u8]) -> bool {
-    let plan: Option<serde_json::Value> = serde_json::from_slice(text).ok();
-    plan.is_some_and(|plan| plan["format"].as_str().is_some_and(|format| format.starts_with("hypso plan ")))
+pub fn is_plan(path: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Start {
+        format: String,
+    }
+    let text = local::read(path, LARGEST).unwrap_or_default();
+    serde_json::from_slice(&text).is_ok_and(|plan: Start| plan.format.starts_with("hypso plan "))
 }
 
 /// What the first member of a plan file says.
-const FORMAT: &str = "hypso plan 2";
+const FORMAT: &str = "hypso plan 3";
+
+/// A larger file is no plan, bytes: one of the most units that a run may have takes less.
+const LARGEST: u64 = 4 << 30;
 
 /// A plan as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +50,8 @@ pub struct PlanFile {
     output: PathBuf,
     job: JobMessage,
     units: Vec<PlannedUnit>,
+    /// XXH3 of the rest, 16 hexadecimal digits: units that were made by a plan which somebody altered would be taken for those of the run.
+    checksum: String,
 }
 
 /// A unit of a plan file.
@@ -84,13 +96,25 @@ impl PlanFile {
             finer = Finer::packs(step.zooms, step.block_zoom);
         }
         let output = std::path::absolute(job.output).map_err(Error::io("find", job.output))?;
-        Ok(Self { format: FORMAT.into(), identity, output, job: message, units })
+        Ok(Self { format: FORMAT.into(), identity, output, job: message, units, checksum: String::new() }.sealed())
     }
 
     /// The same plan with some of its units only.
     pub(super) fn only(mut self, wanted: &HashSet<String>) -> Self {
         self.units.retain(|unit| wanted.contains(&unit.id));
+        self.sealed()
+    }
+
+    fn sealed(mut self) -> Self {
+        self.checksum = self.sum();
         self
+    }
+
+    /// What the checksum has to be.
+    fn sum(&self) -> String {
+        let Self { format, identity, output, job, units, checksum: _ } = self;
+        let text = serde_json::to_vec(&(format, identity, output, job, units)).unwrap_or_default();
+        format!("{:016x}", checksum(&text))
     }
 
     /// The file's text, JSON.
@@ -106,14 +130,18 @@ impl PlanFile {
     /// # Errors
     /// Where it can't be read or is none.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let remedy = "write it again with `hypso plan --export`";
-        let plan: Self = serde_json::from_str(&text)
-            .map_err(|e| Error::invalid("plan", format!("can't be read: {e}"), remedy).with_path(path))?;
-        if plan.format == FORMAT {
-            return Ok(plan);
+        let text = local::read(path, LARGEST)?;
+        let bad = |problem: String| {
+            Error::invalid("plan", problem, "write it again with `hypso plan --export`").with_path(path)
+        };
+        let plan: Self = serde_json::from_slice(&text).map_err(|e| bad(format!("can't be read: {e}")))?;
+        if plan.format != FORMAT {
+            return Err(bad(format!("says {:?}, {FORMAT:?} was expected", one_line(&plan.format, 40))));
         }
-        Err(Error::invalid("plan", format!("says {:?}, {FORMAT:?} was expected", plan.format), remedy).with_path(path))
+        if plan.checksum != plan.sum() {
+            return Err(bad("was altered or damaged since it was written".into()));
+        }
+        Ok(plan)
     }
 
     /// All units, finer ones first.
@@ -164,6 +192,7 @@ impl PlanFile {
         let claim = Claim { run: self.job.run, identity: &self.identity, output: &self.output };
         Journal::prepare(&self.job.work, &claim)?;
         let options = self.job.options()?;
+        options.check(&store)?;
         let before = self.job.update.as_ref().map(Before::open).transpose()?;
         let opener = Bounded { opener, most_block: self.job.most_block };
         let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), &opener)?;

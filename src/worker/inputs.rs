@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::container::{Container, write_container};
 use crate::error::{Error, Result};
 use crate::format::checksum::Checksum;
 use crate::plan::{Coverage, Plan};
 use crate::render::RenderOptions;
-use crate::store::{Container, RecordRef, Store, write_container};
+use crate::store::{RecordRef, Store};
 use crate::tile::Bounds;
 
 const SCHEMA: &str = "hypso-inputs";
@@ -161,6 +162,8 @@ impl Inputs {
         }
         let file = Container::open(&path)?;
         file.expect_schema(SCHEMA)?;
+        // What is read here decides which tiles stay as they are.
+        file.expect_whole(remedy).map_err(|error| error.with_path(&path))?;
         let about = serde_json::from_str(file.json("about")?).map_err(|e| bad(format!("can't be read: {e}")))?;
         Ok(Self { file, about })
     }

@@ -13,12 +13,16 @@ use crate::atomic::{AtomicFile, Swept, is_temporary, remove_dead, remove_entries
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::format::layout::MAGIC;
+use crate::local;
 use crate::plan::Unit;
 use crate::progress::Progress;
 use crate::render::UnitReport;
 
 /// What a run puts into its folder, beside packs.
 const FILES: [&str; 4] = ["aside.json", "changes.hypso", "run.json", "lock"];
+
+/// A longer note is none of ours, bytes: it holds the options, with the outline of an area.
+const NOTE: u64 = 2 << 30;
 
 /// What tells a run from others, and the output that it is for.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +61,10 @@ impl Note {
     /// Where it can't be read, or is something else.
     fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join("run.json");
-        let text = match std::fs::read(&path) {
+        let text = match local::read(&path, NOTE) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", &path)(error)),
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
         };
         serde_json::from_slice(&text).map(Some).map_err(|_| not_ours(&path))
     }
@@ -96,8 +100,8 @@ fn without_store(mut options: Value) -> Value {
 }
 
 /// Refuses a file under a name that a run would write to, and remove in the end, unless a run wrote it.
-fn refuse_foreign(path: &Path, ours: impl FnOnce(&[u8]) -> bool) -> Result<()> {
-    if path.symlink_metadata().is_err() || std::fs::read(path).is_ok_and(|text| ours(&text)) {
+fn refuse_foreign(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<()> {
+    if path.symlink_metadata().is_err() || ours(path) {
         return Ok(());
     }
     Err(not_ours(path))
@@ -146,7 +150,7 @@ impl Journal {
     pub(super) fn open(folder: PathBuf, claim: &Claim<'_>, discard: bool, progress: &dyn Progress) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
         refuse_foreign(&folder.join("aside.json"), is_plan)?;
-        refuse_foreign(&folder.join("changes.hypso"), |bytes| bytes.starts_with(&MAGIC))?;
+        refuse_foreign(&folder.join("changes.hypso"), |path| local::start(path, 8) == MAGIC)?;
         let path = folder.join("lock");
         if path.is_symlink() {
             return Err(not_ours(&path));

@@ -196,7 +196,8 @@ impl Request {
     }
 
     pub(super) fn unit(&self) -> Result<Unit> {
-        Ok(Unit { block: self.block.parse()?, zooms: ZoomRange::new(self.min, self.max)?, tiles: self.tiles })
+        let (block, zooms) = (self.block.parse()?, ZoomRange::new(self.min, self.max)?);
+        Unit::new(block, zooms, self.tiles)
     }
 }
 

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use crate::common::{catalogue, store_bytes, two_records};
+use hypso::container::{Container, ContainerBuilder, Packing};
 use hypso::format::{Codec, ElementType, Kind, Sections, checksum::checksum, layout};
 use hypso::index::{rtree, sorted};
-use hypso::store::{Container, ContainerBuilder, DataType, Packing, SCHEMA, Store};
+use hypso::store::{DataType, SCHEMA, Store};
 use hypso::tile::Bounds;
 
 const DOCUMENT: &str = include_str!("../../store-format.md");

@@ -3,10 +3,11 @@
 use crate::common;
 use std::path::{Path, PathBuf};
 
-use hypso::format::{Codec, Kind, SectionEntry};
+use hypso::container::Container;
 #[cfg(feature = "engine")]
-use hypso::store::Packing;
-use hypso::store::{self, Container, DataType, Parameters, RecordInput, SourceInput, Store, verify};
+use hypso::container::Packing;
+use hypso::format::{Codec, Kind, SectionEntry};
+use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store, verify};
 use hypso::tile::{Bounds, MAX_ZOOM, TileCoord};
 
 fn fixture(name: &str) -> PathBuf {
@@ -221,7 +222,7 @@ fn parts_of_version_1_2_open_with_known_answers() {
 fn make_the_parts() {
     let rows = rows();
     let trained = hypso::format::rows::train(&rows, 1024).unwrap();
-    store::write_container(fixture("v1.2-parts.hypso"), "parts", |out| {
+    hypso::container::write_container(fixture("v1.2-parts.hypso"), "parts", |out| {
         for (name, dictionary) in [("plain", &[][..]), ("trained", &trained)] {
             let mut part = out.begin_ragged(name, rows.len() as u64, Packing::Rows { level: 9, dictionary })?;
             rows.iter().try_for_each(|row| part.push(out, row))?;

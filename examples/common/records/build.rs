@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use hypso::container::{Packing, Spool, write_container};
 use hypso::format::rows::{self, DICTIONARY};
-use hypso::store::{Packing, Spool, write_container};
 use hypso::{Error, Result};
 
 use super::palette::{Census, Encoder};

@@ -1,9 +1,10 @@
 //! Reading records.
 
 use hypso::column::{Dictionary, List, Ragged};
+use hypso::container::Container;
 use hypso::format::Kind;
 use hypso::index::dense::Bitmap;
-use hypso::store::{Container, RowId};
+use hypso::store::RowId;
 use hypso::{Error, Result};
 
 use super::{EDGE_FEATURES, NODE_FEATURES, Random, Reader};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hypso::store::write_container;
+use hypso::container::write_container;
 use hypso::tile::Bounds;
 use hypso::{Error, Result};
 

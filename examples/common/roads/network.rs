@@ -1,8 +1,9 @@
 //! Asking a road network.
 
 use hypso::column::List;
+use hypso::container::{Boxes, Container};
 use hypso::index::dense::{Bitmap, Signed};
-use hypso::store::{Boxes, Container, RowId};
+use hypso::store::RowId;
 use hypso::tile::Bounds;
 use hypso::{Error, Result};
 

@@ -1,4 +1,4 @@
-//! A store's file, mapped, with what tells it from another file of its name.
+//! A file, mapped, with what tells it from another file of its name.
 
 use std::ops::Range;
 use std::path::Path;
