@@ -161,7 +161,7 @@ fn too_little(total: u64, by_user: bool, least: u64, needs: &Needs) -> Error {
         _ => {
             let needed = (COORDINATOR + least).div_ceil(1 << 20);
             Error::argument(
-                "--memory",
+                "memory",
                 format!("{} MB is too little for one worker; give at least {needed}M", total >> 20),
             )
         }
