@@ -231,14 +231,9 @@ fn read_values([unit, scale, band]: [&str; 3]) -> Result<(f64, f64, u32), (&'sta
 }
 
 /// Asks PROJ whether it knows a CRS; without GDAL nobody can be asked.
-#[cfg(feature = "gdal")]
 fn check_crs(text: &str) -> Result<(), String> {
-    crate::raster::gdal::check_crs(text).map_err(|e| format!("expected EPSG:n, WKT, or nothing; {e}"))
-}
-
-#[cfg(not(feature = "gdal"))]
-fn check_crs(_: &str) -> Result<(), String> {
-    Ok(())
+    let Ok(reader) = crate::raster::reader() else { return Ok(()) };
+    reader.check_crs(text).map_err(|e| format!("expected EPSG:n, WKT, or nothing; {e}"))
 }
 
 /// True where a box shares area with the square world.

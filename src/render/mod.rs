@@ -5,12 +5,11 @@
 //! holds a few tiles at a time, whatever its size. The result depends on the store and the options alone, never on how
 //! the work was split.
 
-#[cfg(feature = "gdal")]
 pub mod against;
+mod bounded;
 mod finer;
 mod mosaic;
 mod odd;
-mod opener;
 mod place;
 mod pool;
 mod provenance;
@@ -22,12 +21,12 @@ mod unit;
 mod vertical;
 
 #[cfg(feature = "gdal")]
+pub use crate::raster::gdal::GdalOpener;
+pub use crate::raster::{RasterOpener, SMALL_BLOCK};
 pub use against::{Comparison, Differences, compare as compare_with_sources};
+pub(crate) use bounded::Bounded;
 pub use finer::{FinerTiles, Layer, NoFinerTiles};
 pub use odd::Odd;
-#[cfg(feature = "gdal")]
-pub use opener::GdalOpener;
-pub use opener::RasterOpener;
 pub use place::check_place;
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
