@@ -267,7 +267,7 @@ pub fn write<R: Borrow<RecordInput>>(path: impl AsRef<Path>, records: impl IntoI
 /// Where a value can't be written as CSV.
 pub fn text<R: Borrow<RecordInput>>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>> {
     let mut text = csv::Writer::from_writer(Vec::new());
-    let broken = |e: csv::Error| Error::Other(format!("can't write CSV: {e}"));
+    let broken = |e: csv::Error| Error::internal(format!("can't write CSV: {e}"));
     let records: Vec<R> = records.into_iter().collect();
     let adjusted = records.iter().map(Borrow::borrow).any(|r| r.band > 0 || r.unit != 0.0 || r.scale != 0.0);
     let more: &[&str] = if adjusted { &["unit", "scale", "band"] } else { &[] };
@@ -294,7 +294,7 @@ pub fn text<R: Borrow<RecordInput>>(records: impl IntoIterator<Item = R>) -> Res
         let fields = [&record.path, left, bottom, right, top, &width, &height, &record.crs];
         text.write_record(fields.into_iter().chain(values)).map_err(broken)?;
     }
-    text.into_inner().map_err(|e| Error::Other(format!("can't write CSV: {e}")))
+    text.into_inner().map_err(|e| Error::internal(format!("can't write CSV: {e}")))
 }
 
 #[cfg(test)]

@@ -204,7 +204,7 @@ pub fn text(path: &Path, specs: &[SourceSpec]) -> Result<String> {
         }
     };
     let document = Document { sources: specs.iter().map(entry).collect() };
-    toml::to_string(&document).map_err(|e| Error::Other(format!("can't write TOML: {e}")))
+    toml::to_string(&document).map_err(|e| Error::internal(format!("can't write TOML: {e}")))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::rows::{self, Decoder};
 use crate::format::{Codec, ContainerWriter, ElementType, Kind, Sections, codec, layout};
 
-const REBUILD: &str = "run `hypso verify` on the file, and build it again from its sources";
+const REBUILD: &str = "verify the file (`store::verify`), and build it again from its sources";
 
 /// Where a ragged column lies; made once when a file is opened.
 #[derive(Debug, Clone)]

@@ -110,7 +110,10 @@ impl<'a> Boxes<'a> {
         y: f64,
         mut distance: D,
     ) -> impl Iterator<Item = (RowId, f64)> + use<'a, D> {
-        self.tree.nearest(x, y, move |row| (distance(row), row))
+        let point = Bounds::new(x, y, x, y);
+        let found = self.tree.nearest(move |b: &Bounds| point.distance(b), move |row| (distance(row), row));
+        // From nowhere, nothing has a distance.
+        found.take_while(move |_| x.is_finite() && y.is_finite())
     }
 
     /// The tree, for searches of one's own.

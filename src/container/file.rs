@@ -107,8 +107,7 @@ impl Container {
         if found == schema {
             return Ok(());
         }
-        let error =
-            Error::invalid("header", format!("holds {found:?}, {schema:?} was expected"), "give a file of that schema");
+        let error = Error::other_kind(format!("holds {found:?}, {schema:?} was expected"), "give another file");
         Err(self.named(error))
     }
 

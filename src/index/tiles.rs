@@ -78,9 +78,11 @@ impl<'a> Tiles<'a> {
         self.run_of(tile).is_some()
     }
 
-    /// The rows to sample for a tile, in candidate order; `None` where the tile does not exist.
+    /// The rows that a run samples for a tile, in candidate order: records of native zoom <= the tile's that share area with it.
+    /// `None` where the tile does not exist; empty where it is made of finer tiles alone. All records there, of any
+    /// pixel size, are given by [`Store::overlapping`](crate::Store::overlapping).
     #[must_use]
-    pub fn rows(&self, tile: TileCoord) -> Option<&'a [u32]> {
+    pub fn sampled_for(&self, tile: TileCoord) -> Option<&'a [u32]> {
         let list = self.run_list[self.run_of(tile)?] as usize;
         let (from, to) = (*self.list_offsets.get(list)?, *self.list_offsets.get(list + 1)?);
         self.list_rows.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?)

@@ -49,7 +49,7 @@ impl Extent {
         }
         self.coverage == Coverage::Full && self.zooms.contains(tile.z()) && {
             let mut rows = Vec::new();
-            store.rows_in_bounds(&tile.bounds(), Order::Row, &mut rows);
+            store.rows_overlapping(tile.bounds(), Order::Row, &mut rows);
             !rows.is_empty()
         }
     }
@@ -136,7 +136,7 @@ impl Extent {
     fn full(&self, store: &Store, tile: TileCoord, z: u8, each: Each<'_>) -> ControlFlow<()> {
         let bounds = tile.bounds();
         let mut rows = Vec::new();
-        store.rows_in_bounds(&bounds, Order::Row, &mut rows);
+        store.rows_overlapping(bounds, Order::Row, &mut rows);
         if rows.is_empty() {
             return Continue(());
         }

@@ -147,9 +147,9 @@ impl Plan {
         ZoomRange::new(min, max)?;
         if options.coverage == Coverage::Native && min > native_max {
             let problem = format!(
-                "{min} is finer than the finest record (native zoom {native_max}); lower it, or say --coverage full"
+                "{min} is finer than the finest record (native zoom {native_max}); lower it, or say `coverage = full`"
             );
-            return Err(Error::argument("--min-zoom", problem));
+            return Err(Error::argument("min_zoom", problem));
         }
         let top = if options.coverage == Coverage::Native { max.min(native_max) } else { max };
         let extent =
@@ -169,8 +169,8 @@ impl Plan {
         let plan = Self { extent, groups };
         if plan.tiles() == 0 {
             return Err(Error::argument(
-                "--bbox or --clip",
-                "no record lies in the area at these zooms; `hypso info` shows what the store covers",
+                "area",
+                "no record lies in the area at these zooms; `store::report` shows what the store covers",
             ));
         }
         Ok(plan)

@@ -120,13 +120,13 @@ impl Sampler<'_> {
     /// The records around a box that may reach beyond the world, in candidate order.
     pub(super) fn rows_around(&self, near: &Bounds) -> Vec<RowId> {
         let mut rows = Vec::new();
-        self.store.rows_in_bounds(near, NEIGHBOURS, &mut rows);
+        self.store.rows_overlapping(*near, NEIGHBOURS, &mut rows);
         let half = web_mercator::HALF_WORLD;
         for (beyond, turn) in [(near.max_x > half, -web_mercator::WORLD), (near.min_x < -half, web_mercator::WORLD)] {
             if beyond {
                 let moved = Bounds::new(near.min_x + turn, near.min_y, near.max_x + turn, near.max_y);
                 let mut more = Vec::new();
-                self.store.rows_in_bounds(&moved, NEIGHBOURS, &mut more);
+                self.store.rows_overlapping(moved, NEIGHBOURS, &mut more);
                 rows.extend(more);
                 let records = self.store.records();
                 rows.sort_unstable_by_key(|&row| records.rank.get(row as usize).copied());

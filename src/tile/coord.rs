@@ -1,6 +1,6 @@
 //! A tile's `z/x/y`.
 
-use super::{Bounds, MAX_ZOOM, web_mercator};
+use super::{Bounds, LonLat, MAX_ZOOM, web_mercator};
 use crate::error::{Error, Result};
 
 /// The address of a tile in the XYZ scheme: zoom, column (eastwards), row (southwards).
@@ -82,6 +82,13 @@ impl TileCoord {
         let n = f64::from(z).exp2();
         let cell = |v: f64| ((v / web_mercator::WORLD + 0.5) * n).floor().clamp(0.0, n - 1.0) as u32;
         Self { z, x: cell(x), y: cell(-y) }
+    }
+
+    /// The tile at zoom `z` that holds a point in degrees. Latitudes beyond 85.0511 degrees lie in the tiles of the rim.
+    #[must_use]
+    pub fn at_lon_lat(point: LonLat, z: u8) -> Self {
+        let (x, y) = point.metres();
+        Self::at(x, y, z)
     }
 }
 

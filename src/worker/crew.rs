@@ -252,7 +252,7 @@ impl<'a> Crew<'a> {
                 Ok(seat) => started.push(seat),
                 Err(error) if started.is_empty() => return Err(error),
                 Err(error) => {
-                    progress.note(&format!("{} instead of {} workers: {error}", started.len(), self.seats.len()));
+                    progress.note(&format!("{} instead of {} workers: {error:#}", started.len(), self.seats.len()));
                     break;
                 }
             }
@@ -398,7 +398,7 @@ impl<'a> Crew<'a> {
         }
         state.schedule.back(node);
         if state.seats == 1 {
-            state.ended.get_or_insert(Some(Error::Other(reason)));
+            state.ended.get_or_insert(Some(Error::limit(reason)));
             state.schedule.drop_waiting();
             return true;
         }
@@ -428,10 +428,10 @@ impl<'a> Crew<'a> {
     /// One try. A worker that died is replaced on the next one.
     fn attempt(&self, seat: &Seat, worker: &mut Option<Worker>, request: &Request) -> Result<UnitReport, Failure> {
         let plain = |reason: String| Failure { reason, ..Failure::default() };
-        let request = encode(request).map_err(|e| plain(e.to_string()))?;
+        let request = encode(request).map_err(|e| plain(format!("{e:#}")))?;
         let no_room = |reason: String| Failure { reason, no_room: true, ..Failure::default() };
         if worker.is_none() {
-            let hired = Worker::start(self.launcher, &self.job).map_err(|e| no_room(e.to_string()))?;
+            let hired = Worker::start(self.launcher, &self.job).map_err(|e| no_room(format!("{e:#}")))?;
             let child = hired.child();
             let process = lock(&child).id();
             *lock(&seat.holder) = Some(Holder { child, process, since: None, verdict: None });

@@ -71,7 +71,7 @@ impl Note {
 
     fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join("run.json");
-        let text = serde_json::to_string(self).map_err(|e| Error::Other(format!("run.json: {e}")))?;
+        let text = serde_json::to_string(self).map_err(|e| Error::internal(format!("run.json: {e}")))?;
         let mut file = AtomicFile::create(&path)?;
         writeln!(file.file(), "{text}").map_err(Error::io("write", &path))?;
         file.commit()
@@ -108,7 +108,7 @@ fn refuse_foreign(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<()> {
 }
 
 fn not_ours(path: &Path) -> Error {
-    let remedy = "it was left as it is: move it away, or choose another folder with --tmpdir";
+    let remedy = "it was left as it is: move it away, or choose another folder with `tmpdir`";
     Error::invalid("work folder", "holds a file of this name that hypso did not write", remedy).with_path(path)
 }
 
@@ -168,7 +168,7 @@ impl Journal {
             Err(TryLockError::WouldBlock) => {
                 let problem =
                     format!("another hypso (process {}) is making this output; wait for it or end it", holder.trim());
-                return Err(Error::Other(format!("{}: {problem}", claim.output.display())));
+                return Err(Error::busy(claim.output, problem));
             }
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
         }
@@ -292,14 +292,14 @@ impl Journal {
 /// A work folder that another run is not finished with.
 fn taken(folder: &Path, found: &Note, claim: &Claim<'_>) -> Error {
     let other = if found.output.is_empty() || Path::new(&found.output) == full(claim.output) {
-        "this output, but of another store, other options or another version; finish that one, or say --overwrite to drop it".into()
+        "this output, but of another store, other options or another version; finish that one, or say `overwrite` to drop it".into()
     } else {
         format!(
-            "{} (run {}), or of what stood there once; finish that one, or choose another place with --tmpdir; --overwrite drops what it has made",
+            "{} (run {}), or of what stood there once; finish that one, or choose another place with `tmpdir`; `overwrite` drops what it has made",
             found.output, found.run
         )
     };
-    Error::Other(format!("{}: holds an unfinished run of {other}", folder.display()))
+    Error::busy(folder, format!("holds an unfinished run of {other}"))
 }
 
 #[cfg(test)]
@@ -372,6 +372,6 @@ mod tests {
         assert!(open(&old).is_err());
         let elsewhere = temporary.path().join("y.pmtiles");
         let error = open(&Claim { output: &elsewhere, ..old }).unwrap_err().to_string();
-        assert!(error.contains("x.pmtiles") && error.contains("--tmpdir"), "{error}");
+        assert!(error.contains("x.pmtiles") && error.contains("`tmpdir`"), "{error}");
     }
 }

@@ -96,7 +96,7 @@ impl PackWriter {
     /// Where the file can't be written, or the tile has 4 GB.
     pub fn put(&mut self, made: &Made) -> Result<()> {
         let length = u32::try_from(made.bytes.len())
-            .map_err(|_| Error::Other(format!("tile {} has {} bytes", made.tile, made.bytes.len())))?;
+            .map_err(|_| Error::limit(format!("tile {} has {} bytes, 4 GB at most", made.tile, made.bytes.len())))?;
         self.file.file().write_all(&made.bytes).map_err(Error::io("write", &self.path))?;
         self.entries.push(Entry {
             id: TileId::from(made.tile).0.into(),
@@ -120,7 +120,7 @@ impl PackWriter {
     pub fn finish(mut self, report: &mut UnitReport, writing: Duration) -> Result<()> {
         report.writing += writing.as_secs_f64();
         let mine = &*report;
-        let report_bytes = serde_json::to_vec(mine).map_err(|e| Error::Other(format!("unit report: {e}")))?;
+        let report_bytes = serde_json::to_vec(mine).map_err(|e| Error::internal(format!("unit report: {e}")))?;
         self.entries.sort_unstable_by_key(Entry::key);
         let end = [self.entries.as_bytes(), &report_bytes].concat();
         let head = Head {

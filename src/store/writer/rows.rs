@@ -164,7 +164,7 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
             |(before, other): &(u64, Vec<u8>)| *before == key && entry::by_source_and_path(other, entry).is_eq();
         if last.as_ref().is_some_and(again) {
             let path = String::from_utf8_lossy(path);
-            return Err(Error::Other(format!("{name}/{path}: is there twice; name each file once")));
+            return Err(Error::argument(format!("{name}/{path}"), "is there twice; name each file once"));
         }
         let buffer = last.get_or_insert_default();
         buffer.0 = key;
@@ -283,7 +283,7 @@ fn write_ids<W: Write + Seek>(
                 Ok(())
             })?;
             let names = found.join(" and ");
-            return Err(Error::Other(format!("{names}: are the same record or share an id; name each file once")));
+            return Err(Error::argument(names, "are the same record or share an id; name each file once"));
         }
     };
     write_column(o, names::ID_KEYS, &table.keys)?;
