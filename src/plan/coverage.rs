@@ -21,7 +21,7 @@ pub enum Coverage {
     /// zoom.
     #[default]
     Native,
-    /// A tile exists where any record shares area with it: coarse areas are blown up to the last zoom.
+    /// A tile exists where any record shares area with it: coarse areas are upsampled to the last zoom.
     Full,
 }
 
