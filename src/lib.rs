@@ -14,6 +14,8 @@ pub mod error;
 pub mod format;
 pub mod index;
 mod local;
+#[cfg(feature = "engine")]
+mod memory;
 mod mmap;
 pub mod progress;
 pub mod query;

@@ -16,6 +16,7 @@ mod writer;
 
 pub use header::Header;
 pub use section::{Codec, ElementType, Kind, SectionEntry};
+pub(crate) use sections::Origin;
 pub use sections::Sections;
 pub(crate) use sections::byte_range;
 pub use writer::{BytesSection, ContainerWriter, RawSection};

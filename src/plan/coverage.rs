@@ -61,7 +61,7 @@ impl Extent {
     }
 
     /// True where a box shares area with the wanted area.
-    pub(super) fn meets(&self, tile: &Bounds) -> bool {
+    pub(crate) fn meets(&self, tile: &Bounds) -> bool {
         self.area.as_ref().is_none_or(|area| area.overlaps(tile))
     }
 

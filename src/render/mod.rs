@@ -24,9 +24,10 @@ mod vertical;
 pub use against::{Comparison, Differences, compare as compare_with_sources};
 pub use finer::{FinerTiles, Layer, NoFinerTiles};
 pub use odd::Odd;
+pub(crate) use opener::Bounded;
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
-pub use opener::RasterOpener;
+pub use opener::{RasterOpener, SMALL_BLOCK};
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
 pub use report::{ODD_ROWS, ReadRecord, SourceReport, UnitReport};

@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::Path;
 use std::rc::Rc;
 
-use super::{RasterOpener, ReadRecord};
+use super::{RasterOpener, ReadRecord, SMALL_BLOCK};
 use crate::error::{Error, Result};
 use crate::query::Order;
 use crate::raster::parts::{Broken, Folders};
-use crate::raster::{Adjustment, FileStamp, Projector, Raster, RasterInfo, footprint, stamp};
+use crate::raster::{Adjustment, Block, FileStamp, Projector, Raster, RasterInfo, footprint, stamp};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::Bounds;
 
@@ -137,6 +138,8 @@ impl<'a> Pool<'a> {
         by.band = if record.band() == 0 { by.band } else { record.band() };
         by.unit = if record.unit() == 0.0 { by.unit } else { record.unit() };
         by.scale = if record.scale() == 0.0 { by.scale } else { record.scale() };
+        let known = Block { width: record.block_width(), height: record.block_height(), cell: 0 };
+        self.check_block(&path, known, record.block_bytes())?;
         let crs = record.crs()?;
         let crs = Some(&*crs).filter(|c| !c.is_empty());
         let mut raster = self.opener.open(&path, crs, &by)?;
@@ -152,6 +155,11 @@ impl<'a> Pool<'a> {
             return Err(Error::raster(&path, problem));
         }
         let info = info.clone();
+        if record.block_bytes() == 0 {
+            // Nobody has looked before: the record comes from a list, an index, or an earlier version.
+            let block = raster.block();
+            self.check_block(&path, block, block.bytes())?;
+        }
         self.check_place(record, &info)?;
         // Two cells of the overview a pixel at least.
         let most = self.overviews.map_or(0.0, |pixel| pixel / record.pixel_size() / 2.0);
@@ -159,6 +167,16 @@ impl<'a> Pool<'a> {
             raster = self.opener.open_means(&path, crs, &by, most)?.unwrap_or(raster);
         }
         Ok((raster, read))
+    }
+
+    /// Refuses a raster whose blocks don't fit into the memory that there is.
+    fn check_block(&self, path: &Path, block: Block, bytes: u64) -> Result<()> {
+        let limit = if bytes > SMALL_BLOCK { self.opener.most_block() } else { u64::MAX };
+        if bytes <= limit {
+            return Ok(());
+        }
+        let block = (block.width, block.height);
+        Err(Error::BlockTooLarge { path: path.to_path_buf(), block, bytes, limit, enough: None })
     }
 
     /// Compares the place that the store has for a record with the raster's own, once: a line of a list or a feature of an index may

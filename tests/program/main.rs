@@ -9,6 +9,8 @@ mod program;
 mod surface;
 
 mod areas;
+mod blocks;
+mod damage;
 mod datums;
 mod export;
 mod limits;

@@ -5,6 +5,7 @@ mod common;
 
 mod advice;
 mod container;
+mod damage;
 mod document;
 mod experiments;
 mod golden;
