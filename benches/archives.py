@@ -10,7 +10,7 @@ mean, one in five a tile of the sea that repeats), with Python's own sqlite3 in 
 - MBTiles -> PMTiles: `hypso convert`, PyPI `pmtiles-convert`, and copying the bytes with `cp` and `sync`;
 - four MBTiles into one: `hypso merge` (every overlap checked) and SQL `ATTACH` + `INSERT SELECT` + index (nothing checked);
 - `versatiles` (both) and `mbtiles copy` (merging, without and with its hash over all tiles), where they are on the path: see
-  tests/interop_archives.rs for how to build them.
+  tests/archives/interop.rs for how to build them.
 
 Wall and CPU seconds and the largest resident memory of each process, the best of the rounds. hypso syncs what it writes; so a
 `sync` of the output is part of every measurement.

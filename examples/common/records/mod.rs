@@ -9,7 +9,7 @@ pub mod palette;
 mod reader;
 mod set;
 
-pub use crate::random::Random;
+pub use super::random::Random;
 pub use build::{Coding, Collector, Split};
 pub use generate::{CLASSES, EDGE_FEATURES, NODE_FEATURES, Record, SPECTRUM, record};
 pub use reader::Reader;

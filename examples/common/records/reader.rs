@@ -9,7 +9,7 @@ use super::palette::Decoder;
 #[derive(Debug)]
 pub enum Reader<'a> {
     /// What the store reads by itself: raw rows, and those that Zstandard compressed.
-    Stored(RowReader<'a>),
+    Stored(Box<RowReader<'a>>),
     /// Rows that this schema codes, which are raw to the store.
     Coded { rows: Ragged<'a>, decoder: Box<Decoder<'a>>, one: Batch },
 }
@@ -18,7 +18,7 @@ impl<'a> Reader<'a> {
     /// A reader of these rows, which were coded with the palette where there is one.
     pub fn new(rows: Ragged<'a>, palette: Option<&'a [u32]>) -> Result<Self> {
         Ok(match palette {
-            None => Self::Stored(rows.reader()?),
+            None => Self::Stored(Box::new(rows.reader()?)),
             Some(palette) => Self::Coded { rows, decoder: Box::new(Decoder::new(palette)), one: Batch::new() },
         })
     }

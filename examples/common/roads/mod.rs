@@ -8,7 +8,7 @@ mod matcher;
 mod network;
 mod trace;
 
-pub use crate::random::Random;
+pub use super::random::Random;
 pub use build::{Roads, write};
 pub use generate::{CLASSES, Country, Road};
 pub use matcher::{Match, Matcher};

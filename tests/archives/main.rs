@@ -1,0 +1,17 @@
+//! MBTiles, PMTiles and folders of tiles: read, written, merged, cut, compared and checked.
+#![cfg(feature = "engine")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod changes;
+mod commands;
+mod interop;
+mod mbtiles;
+mod memory;
+mod merge_parents;
+mod odd;
+mod roundtrip;
+mod safety;
+mod samples;
+mod verify;

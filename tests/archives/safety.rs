@@ -1,0 +1,183 @@
+//! Killed or out of space at any moment, a command leaves no half archive under a final name and its inputs as they were; and
+//! a mapped archive gives many threads the same tiles.
+#![cfg(feature = "cli")]
+
+use crate::common;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use hypso::archive::pmtiles::{PmtilesReader, TileReader};
+use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileEncoding, TileFormat, TileSource};
+use hypso::tile::{TileCoord, TileId};
+
+const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");
+
+/// Enough tiles for leaf directories and for a moment of work.
+fn make(path: &Path) {
+    let metadata = ArchiveMetadata { name: "big".into(), ..ArchiveMetadata::default() };
+    let mut sink = archive::create_with(path, &metadata, CreateOptions { overwrite: true, dedup: false }).unwrap();
+    let mut random = common::Random(7);
+    for id in TileId::first(8).0..TileId::first(8).0 + 30_000 {
+        let noise: Vec<u8> = (0..20 + random.next() % 150).flat_map(|_| random.next().to_le_bytes()).collect();
+        sink.put(TileId(id).coord().unwrap(), &noise).unwrap();
+    }
+    sink.finish().unwrap();
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+const COMMANDS: [(&str, &[&str], &str); 4] = [
+    ("in.mbtiles", &["convert", "in.mbtiles", "-o", "out.pmtiles"], "out.pmtiles"),
+    ("in.pmtiles", &["convert", "in.pmtiles", "-o", "out.mbtiles", "--dedup"], "out.mbtiles"),
+    ("in.pmtiles", &["extract", "in.pmtiles", "-o", "out.pmtiles", "--min-zoom", "3"], "out.pmtiles"),
+    ("in.mbtiles", &["merge", "in.mbtiles", "-o", "out.mbtiles"], "out.mbtiles"),
+];
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk_leaves_nothing_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for (input, arguments, output) in COMMANDS {
+        make(&folder.path().join(input));
+        let before = std::fs::read(folder.path().join(input)).unwrap();
+        // Files may grow to 2 MB; beyond that, writes fail as on a full volume.
+        let script = format!("trap '' XFSZ; ulimit -f 4000; exec \"$0\" {}", arguments.join(" "));
+        let done = Command::new("sh").args(["-c", &script, HYPSO]).current_dir(folder.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains(output) && said.contains("can't"), "{arguments:?}: {said}");
+        assert_eq!(names(folder.path()), [input], "{arguments:?}");
+        assert!(std::fs::read(folder.path().join(input)).unwrap() == before);
+        std::fs::remove_file(folder.path().join(input)).unwrap();
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_leaves_a_whole_archive_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    for (input, arguments, output) in COMMANDS {
+        make(&folder.path().join(input));
+        let before = std::fs::read(folder.path().join(input)).unwrap();
+        let target = folder.path().join(output);
+        let mut killed = 0;
+        for moment in [1, 5, 20, 60, 120, 250] {
+            let mut child = Command::new(HYPSO)
+                .args(arguments)
+                .current_dir(folder.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(moment));
+            child.kill().unwrap();
+            killed += u32::from(!child.wait().unwrap().success());
+            if target.exists() {
+                assert_eq!(
+                    archive::open(&target).unwrap().tile_count().unwrap(),
+                    30_000,
+                    "{arguments:?} after {moment} ms"
+                );
+                std::fs::remove_file(&target).unwrap();
+            }
+        }
+        assert!(killed > 0, "{arguments:?} was never killed");
+        assert!(std::fs::read(folder.path().join(input)).unwrap() == before);
+        // What a kill left behind has a hidden name and is in nobody's way.
+        let left: Vec<String> = names(folder.path()).into_iter().filter(|name| !name.starts_with('.')).collect();
+        assert_eq!(left, [input]);
+        let again = Command::new(HYPSO).args(arguments).current_dir(folder.path()).output().unwrap();
+        assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+        std::fs::read_dir(folder.path()).unwrap().for_each(|e| std::fs::remove_file(e.unwrap().path()).unwrap());
+    }
+}
+
+#[test]
+fn mapped_tiles_are_those_that_are_read_whatever_the_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.pmtiles");
+    make(&path);
+    let mut archives: Vec<PathBuf> = vec![path];
+    if let Some(shared) = common::shared("archives/pmtiles") {
+        let all = std::fs::read_dir(shared).unwrap().map(|entry| entry.unwrap().path());
+        archives.extend(all.filter(|path| PmtilesReader::open(path).is_ok()));
+    }
+    for path in archives {
+        let reader = PmtilesReader::open(&path).unwrap();
+        let mapped = TileReader::open(&path).unwrap();
+        assert_eq!(mapped.metadata(), reader.metadata());
+        let tiles: Vec<TileCoord> = reader.ids().unwrap().map(|id| id.unwrap().coord().unwrap()).collect();
+        assert!(!tiles.is_empty(), "{}", path.display());
+        std::thread::scope(|scope| {
+            for start in 0..8 {
+                let (mapped, reader, tiles) = (&mapped, &reader, &tiles);
+                scope.spawn(move || {
+                    for tile in tiles.iter().skip(start * 3).step_by(41) {
+                        let bytes = mapped.tile(*tile).unwrap();
+                        assert_eq!(bytes, reader.tile(*tile).unwrap().as_deref(), "{tile}");
+                        assert!(bytes.is_some());
+                    }
+                });
+            }
+        });
+        let beyond = TileCoord::new(20, 5, 5).unwrap();
+        assert_eq!(mapped.tile(beyond).unwrap(), None);
+    }
+    for (name, words) in
+        [("empty", "is empty"), ("text", "expected the magic"), (".", "is a folder"), ("gone", "check the path")]
+    {
+        std::fs::write(folder.path().join("empty"), "").unwrap();
+        std::fs::write(folder.path().join("text"), "no tiles").unwrap();
+        let error = TileReader::open(folder.path().join(name)).unwrap_err().to_string();
+        assert!(error.contains(words), "{name}: {error}");
+    }
+}
+
+#[test]
+fn verify_finds_tiles_upside_down_against_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sources, records) = common::catalogue(300, 5);
+    std::fs::write(folder.path().join("s.hypso"), common::store_bytes(&sources, &records)).unwrap();
+    let store = hypso::Store::open(folder.path().join("s.hypso")).unwrap();
+    let image = hypso::terrain::encode_lineage(16, &[0; 256], hypso::terrain::ImageFormat::Png).unwrap();
+    let metadata = ArchiveMetadata {
+        name: "a".into(),
+        format: TileFormat::Png,
+        encoding: Some(TileEncoding::Terrarium),
+        tile_size: Some(16),
+        ..ArchiveMetadata::default()
+    };
+    let write = |name: &str, flip: bool| {
+        let mut ids: Vec<TileId> = Vec::new();
+        for record in store.records().iter() {
+            let (x, y) = record.bounds().center();
+            let tile = TileCoord::at(x, y, 11);
+            let row = if flip { 2047 - tile.y() } else { tile.y() };
+            ids.push(TileCoord::new(11, tile.x(), row).unwrap().into());
+        }
+        ids.sort();
+        ids.dedup();
+        let mut sink = archive::create(&folder.path().join(name), &metadata, false).unwrap();
+        ids.iter().for_each(|id| sink.put(id.coord().unwrap(), &image).unwrap());
+        sink.finish().unwrap();
+    };
+    write("good.pmtiles", false);
+    write("flipped.pmtiles", true);
+    let run = |name: &str| {
+        let done = Command::new(HYPSO)
+            .args(["verify", name, "--store", "s.hypso"])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned())
+    };
+    let (code, out) = run("good.pmtiles");
+    assert!(code == Some(0) && !out.contains("store"), "{out}");
+    let (code, out) = run("flipped.pmtiles");
+    assert!(code == Some(3) && out.contains("is upside down: 0 of") && out.contains("TMS rows for XYZ"), "{out}");
+}

@@ -1,0 +1,19 @@
+//! The program as a user runs it: whole runs, workers, limits, signals, options, exports.
+#![cfg(all(feature = "cli", feature = "gdal"))]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/program.rs"]
+mod program;
+#[path = "../common/surface.rs"]
+mod surface;
+
+mod areas;
+mod datums;
+mod export;
+mod limits;
+mod nothing_lost;
+mod refused;
+mod runs;
+mod tile_index;
+mod workers;

@@ -1,0 +1,15 @@
+//! Stores and containers: queries, columns, files of every version, advice, reloading. Most of it needs no feature.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod advice;
+mod container;
+mod document;
+mod experiments;
+mod golden;
+mod independent_reader;
+mod queries;
+mod records;
+mod reload;
+mod send_sync;
