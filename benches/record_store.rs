@@ -20,7 +20,7 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use hypso::column::Batch;
-use hypso::store::{Advice, Container};
+use hypso::container::{Advice, Container};
 use processes::{Failure, Figures, Stopwatch, answer, forget, most, number, run, sum};
 use records::{Coding, Collector, Random, RecordSet, record, shuffled};
 use rusqlite::{Connection, OpenFlags, params_from_iter};

@@ -17,7 +17,7 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use hypso::store::{Advice, Container};
+use hypso::container::{Advice, Container};
 use petgraph::graph::{DiGraph, NodeIndex};
 use processes::{Failure, Figures, Stopwatch, answer, forget, median, memory, most, number, run, sum};
 use roads::{Country, Matcher, Network, Random, drive, write};

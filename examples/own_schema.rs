@@ -5,8 +5,9 @@
 //! cargo run --no-default-features --example own_schema -- /tmp/stations.hypso
 //! ```
 
+use hypso::container::{Container, write_container};
 use hypso::index::grid;
-use hypso::store::{Container, RowId, write_container};
+use hypso::store::RowId;
 use hypso::tile::{Bounds, web_mercator};
 
 /// What the sections of this file mean; up to 16 bytes.
@@ -24,7 +25,7 @@ struct Station {
 
 fn main() -> hypso::Result<()> {
     let Some(path) = std::env::args().nth(1) else {
-        return Err(hypso::Error::Other("usage: own_schema FILE".into()));
+        return Err(hypso::Error::argument("usage", "own_schema FILE"));
     };
     write(&path, stations())?;
 

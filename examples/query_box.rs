@@ -8,7 +8,7 @@ use hypso::store::Store;
 use hypso::tile::{LonLat, LonLatBox};
 
 fn main() -> hypso::Result<()> {
-    let usage = || hypso::Error::Other("usage: query_box STORE WEST SOUTH EAST NORTH (degrees)".into());
+    let usage = || hypso::Error::argument("usage", "query_box STORE WEST SOUTH EAST NORTH (degrees)");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [path, edges @ ..] = arguments.as_slice() else { return Err(usage()) };
     let edges: Vec<f64> = edges.iter().filter_map(|e| e.parse().ok()).collect();

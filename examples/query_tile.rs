@@ -10,7 +10,7 @@ use hypso::tile::TileCoord;
 fn main() -> hypso::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [path, tile] = arguments.as_slice() else {
-        return Err(hypso::Error::Other("usage: query_tile STORE Z/X/Y".into()));
+        return Err(hypso::Error::argument("usage", "query_tile STORE Z/X/Y"));
     };
     let store = Store::open(path)?;
     let tile: TileCoord = tile.parse()?;

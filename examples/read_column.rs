@@ -4,14 +4,15 @@
 //! cargo run --no-default-features --example read_column -- /tmp/islands.hypso
 //! ```
 
-use hypso::store::{Store, report};
+use hypso::container::report;
+use hypso::store::Store;
 
 fn main() -> hypso::Result<()> {
     let Some(path) = std::env::args().nth(1) else {
-        return Err(hypso::Error::Other("usage: read_column STORE".into()));
+        return Err(hypso::Error::argument("usage", "read_column STORE"));
     };
     let store = Store::open(path)?;
-    for section in report(&store) {
+    for section in report(store.container()) {
         println!("{:>12} bytes  {:>10} x {:<4} {}", section.bytes, section.count, section.element, section.name);
     }
 

@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use hypso::container::{Advice, Guard, Handle, ReloadEvent};
 use hypso::query::Order;
-use hypso::store::{
-    self, Advice, DataType, Parameters, RecordInput, ReloadEvent, SourceInput, StoreGuard, StoreHandle,
-};
+use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
 use hypso::tile::Bounds;
 
 const SIDE: u32 = 100;
@@ -27,7 +26,7 @@ fn main() -> hypso::Result<()> {
     publish(&path, 0)?;
 
     // Each version is in memory before a reader gets it.
-    let handle = StoreHandle::open_with(&path, |store| store.advise(Advice::Preload))?;
+    let handle = Handle::<Store>::open_with(&path, |store| store.advise(Advice::Preload))?;
     let (reloads, errors) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let watcher = {
         let (reloads, errors) = (Arc::clone(&reloads), Arc::clone(&errors));
@@ -77,11 +76,11 @@ fn main() -> hypso::Result<()> {
         "{READERS} readers: {:.0} queries/s, published={published} reloads={reloads} errors={errors}",
         queries as f64 / elapsed
     );
-    if errors == 0 { Ok(()) } else { Err(hypso::Error::Other("a reader saw an error or two versions at once".into())) }
+    if errors == 0 { Ok(()) } else { Err(hypso::Error::not_found("one version: a reader saw an error or two at once")) }
 }
 
 /// A request: which records share area with a box. True where all of them are of one version.
-fn answer(store: &StoreGuard, place: u64, rows: &mut Vec<store::RowId>) -> bool {
+fn answer(store: &Guard<Store>, place: u64, rows: &mut Vec<store::RowId>) -> bool {
     let (x, y) = ((place % u64::from(SIDE)) as f64 * METRES, (place / 1000 % u64::from(SIDE)) as f64 * METRES);
     store.rows_overlapping(Bounds::new(x - 10.0, y - 10.0, x + 10.0, y + 10.0), Order::Candidate, rows);
     let mut versions = rows.iter().filter_map(|&row| store.record(row)).map(|record| record.file_size());

@@ -9,6 +9,7 @@
 
 pub mod atomic;
 pub mod column;
+pub mod container;
 pub mod error;
 pub mod format;
 pub mod index;
@@ -17,6 +18,8 @@ mod mmap;
 pub mod progress;
 pub mod query;
 pub mod store;
+#[cfg(feature = "engine")]
+mod text;
 #[cfg(feature = "engine")]
 mod threads;
 pub mod tile;
@@ -45,6 +48,7 @@ pub mod worker;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+pub use container::{Container, Handle};
 pub use error::{Error, Result};
 pub use store::Store;
 

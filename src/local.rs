@@ -1,6 +1,7 @@
 //! What a path of an input or an output may be: a local file or folder. Streams and what lies on other machines are told by name.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -31,6 +32,49 @@ pub(crate) fn input(path: &Path) -> Result<Metadata> {
     let facts = std::fs::metadata(path).map_err(Error::io("open", path))?;
     regular(path, &facts)?;
     Ok(facts)
+}
+
+/// All of a file that is read into memory: a list, a description, an outline.
+///
+/// # Errors
+/// Where it can't be read, is a pipe or a device, or has more than `largest` bytes.
+pub(crate) fn read(path: &Path, largest: u64) -> Result<Vec<u8>> {
+    let facts = input(path)?;
+    let mut bytes = Vec::new();
+    if facts.len() <= largest {
+        // A file that grows meanwhile is not read for ever.
+        File::open(path)
+            .and_then(|file| file.take(largest + 1).read_to_end(&mut bytes))
+            .map_err(Error::io("read", path))?;
+    }
+    let found = facts.len().max(bytes.len() as u64);
+    if found > largest {
+        let problem = format!("has {found} bytes, more than the {largest} that such a file may have");
+        return Err(Error::invalid("file", problem, "check that this is the file that was meant").with_path(path));
+    }
+    Ok(bytes)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// As [`read`], and where it is not UTF-8.
+#[cfg(feature = "engine")]
+pub(crate) fn text(path: &Path, largest: u64) -> Result<String> {
+    String::from_utf8(read(path, largest)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::invalid("text", format!("is not UTF-8 from byte {at} on"), "save the file as UTF-8").with_path(path)
+    })
+}
+
+/// The first bytes of a file, `most` of them; none where it can't be read, or is a pipe or a device.
+#[cfg(feature = "engine")]
+pub(crate) fn start(path: &Path, most: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if input(path).is_ok() {
+        let _ = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    }
+    bytes
 }
 
 /// Refuses what can only be read from the beginning to the end.
@@ -74,6 +118,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "12345").unwrap();
+        assert_eq!(read(&path, 5).unwrap(), b"12345");
+        let error = read(&path, 4).unwrap_err().to_string();
+        assert!(error.contains("/a: file: has 5 bytes, more than the 4"), "{error}");
+        // All of it would take the machine's memory.
+        File::options().write(true).open(&path).unwrap().set_len(1 << 45).unwrap();
+        assert!(read(&path, 1 << 30).unwrap_err().to_string().contains("has 35184372088832 bytes"));
+        #[cfg(feature = "engine")]
+        {
+            std::fs::write(&path, b"ab\xff").unwrap();
+            assert!(text(&path, 5).unwrap_err().to_string().contains("not UTF-8 from byte 2 on"));
+            assert_eq!(start(&path, 2), b"ab");
+        }
+    }
+
+    #[test]
     fn urls_are_known_and_paths_are_none() {
         for url in
             ["https://example.org/a.pmtiles", "s3://bucket/a", "pmtiles://https://x/y", "file:///a", "gs:/bucket/a"]
@@ -88,6 +151,7 @@ mod tests {
         assert!(input(Path::new("-")).unwrap_err().to_string().contains("standard input"));
         #[cfg(unix)]
         {
+            assert!(read(Path::new("/dev/zero"), 10).unwrap_err().to_string().contains("a pipe or a device"));
             assert!(input(Path::new("/dev/null")).unwrap_err().to_string().contains("a pipe or a device"));
             assert!(output(Path::new("/dev/null")).unwrap_err().to_string().contains("would be replaced"));
         }

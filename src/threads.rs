@@ -29,7 +29,7 @@ pub(crate) fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 }
 
 fn refused(error: std::io::Error) -> Error {
-    Error::Other(format!(
+    Error::limit(format!(
         "the system refuses a thread ({error}); raise its limit (ulimit -u, TasksMax, pids.max), or ask for fewer jobs"
     ))
 }

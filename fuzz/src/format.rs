@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use hypso::column::{Batch, RaggedLayout};
 use hypso::format::{ElementType, Kind, Sections, checksum::checksum, layout};
 use hypso::query::{Answers, Order, Place};
-use hypso::store::{self, Container, DataType, Parameters, RecordInput, SourceInput, Store};
+use hypso::container::{self, Container};
+use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
 use hypso::tile::{Bounds, TileCoord, TileId};
 use random::Random;
 
@@ -300,8 +301,7 @@ fn use_store(store: &Store, random: &mut Random) {
         let _ = file.ragged(name).map(|texts| texts.text(row).is_ok());
     }
     let _ = file.verify_checksums();
-    let _ = (store.metadata(), store.fingerprint(), store.sections().header().producer(), store::report(store));
-    let _ = store::verify_checksums(store);
+    let _ = (store.metadata(), store.fingerprint(), store.sections().header().producer(), container::report(store.container()));
     for problem in store::verify(store) {
         let _ = problem.problem.len();
     }

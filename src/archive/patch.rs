@@ -196,7 +196,7 @@ struct About {
 fn about(patch: &dyn TileSource) -> Result<About> {
     let invalid = |problem: &str, remedy| Error::invalid("metadata", problem, remedy).with_path(patch.path());
     let Some(value) = patch.metadata().other.get(KEY) else {
-        return Err(invalid("have no hypso_patch", "this is no patch: make one with `hypso diff OLD NEW -o PATCH`"));
+        return Err(invalid("have no hypso_patch", "this is no patch: make one (`archive::write_patch`)"));
     };
     let version = value.get("version").and_then(Value::as_u64);
     if version.is_some_and(|v| v > 1) {
@@ -285,7 +285,7 @@ fn wrong_base(base: &Path, patch: &Path, how: &str) -> Error {
     Error::invalid(
         "archive",
         format!("is not the one that {} was made from: {how}", patch.display()),
-        "patch the archive that was the first argument of `hypso diff`",
+        "patch the archive that was the first argument of `archive::write_patch`",
     )
     .with_path(base)
 }

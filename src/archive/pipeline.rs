@@ -55,7 +55,7 @@ pub(crate) fn in_order<J: Send, R: Send>(
             return jobs.try_for_each(|job| take(work(job?)?));
         }
         let (mut given, mut taken) = (0usize, 0usize);
-        let lost = || Error::Other("a thread ended before its work was done".to_owned());
+        let lost = || Error::internal("a thread ended before its work was done");
         let mut next = |taken: &mut usize| -> Result<()> {
             let result = lanes[*taken % threads].1.recv().map_err(|_| lost())?;
             *taken += 1;

@@ -136,7 +136,7 @@ impl Seen {
             (Some((picture, a)), Some((other, b))) => Err(Error::invalid(
                 format!("tile {b}"),
                 format!("is {}, but tile {a} is {}: one archive can't be both", other.name(), picture.name()),
-                "take the tiles of one kind, for instance by zooms with `hypso extract`, or remove the others",
+                "take the tiles of one kind, for instance by zooms (`archive::Selection`), or remove the others",
             )),
             _ => Ok(()),
         }
@@ -183,7 +183,7 @@ impl Seen {
         let counts = counts.join(" and ");
         let declared = metadata.format.name();
         if asked {
-            return Err(Error::argument("--set format", format!("{declared} is not what the tiles are: {counts}")));
+            return Err(Error::argument("set.format", format!("{declared} is not what the tiles are: {counts}")));
         }
         if metadata.format != TileFormat::Unknown {
             notes.push(format!("its tiles are not all {declared}, but {counts}; declared as {}", found.name()));
@@ -209,7 +209,7 @@ impl Seen {
         }
         if asked {
             let problem = format!("{} is not what the tiles have: {}", declared.name(), found.name());
-            return Err(Error::argument("--set compression", problem));
+            return Err(Error::argument("set.compression", problem));
         }
         notes.push(format!("declares the tile compression {}, but it is {}; put right", declared.name(), found.name()));
         metadata.tile_compression = Some(found);
@@ -225,7 +225,7 @@ impl Seen {
         let touches = (0..2).all(|n| bounds[n] < extent[n + 2] && extent[n] < bounds[n + 2]);
         let (bounds, extent) = (degrees(bounds), degrees(extent));
         if asked && !touches {
-            return Err(Error::argument("--set bounds", format!("{bounds} touch no tile; the tiles lie in {extent}")));
+            return Err(Error::argument("set.bounds", format!("{bounds} touch no tile; the tiles lie in {extent}")));
         }
         let what = if touches {
             format!("leave {} of {} tiles out{first}", self.outside, self.tiles)
@@ -253,7 +253,7 @@ impl Seen {
         if !inside {
             let bounds = degrees([west, south, east, north]);
             if asked {
-                return Err(Error::argument("--set center", format!("{place} lies outside of the bounds {bounds}")));
+                return Err(Error::argument("set.center", format!("{place} lies outside of the bounds {bounds}")));
             }
             notes.push(format!("its centre {place} lies outside of the bounds {bounds}; taken from these"));
             metadata.center = None;
@@ -262,7 +262,7 @@ impl Seen {
         {
             if asked {
                 let problem = format!("{place} has a zoom without tiles; they reach from {min} to {max}");
-                return Err(Error::argument("--set center", problem));
+                return Err(Error::argument("set.center", problem));
             }
             notes.push(format!("its centre {place} has a zoom without tiles; moved to zooms {min} to {max}"));
         }

@@ -24,7 +24,7 @@ impl Selection {
     pub(crate) fn filter(&self) -> Result<Filter<'_>> {
         let (min, max) = (self.min_zoom.unwrap_or(0), self.max_zoom.unwrap_or(MAX_ZOOM));
         if min > max {
-            return Err(Error::argument("--min-zoom", format!("{min} is above --max-zoom {max}; swap them")));
+            return Err(Error::argument("min_zoom", format!("{min} is above `max_zoom = {max}`; swap them")));
         }
         Ok(Filter { zooms: (min, max), area: self.area.as_ref() })
     }

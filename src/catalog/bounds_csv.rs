@@ -16,7 +16,7 @@ use super::{Reason, Rejected, part_path};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Silent};
-use crate::raster::parts::{Broken, Folders};
+use crate::raster::parts::Folders;
 use crate::raster::{on_the_lattice, unit, world_parts};
 use crate::store::{DataType, RecordInput};
 use crate::tile::{Bounds, web_mercator};
@@ -174,7 +174,7 @@ pub fn each(
         let parts = match folders.digest(&folder.join(&name)) {
             Ok(parts) => parts,
             Err(why) => {
-                let reason = if matches!(why, Broken::Itself(_)) { Reason::Circle } else { Reason::MissingSource };
+                let reason = Reason::of(&why);
                 keep(Err(Rejected { source, path: name, reason, detail: why.to_string() }))?;
                 continue;
             }
@@ -210,6 +210,7 @@ pub fn each(
                 band,
                 unit,
                 scale,
+                ..RecordInput::default()
             }))?;
         }
     }
@@ -266,7 +267,7 @@ pub fn write<R: Borrow<RecordInput>>(path: impl AsRef<Path>, records: impl IntoI
 /// Where a value can't be written as CSV.
 pub fn text<R: Borrow<RecordInput>>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>> {
     let mut text = csv::Writer::from_writer(Vec::new());
-    let broken = |e: csv::Error| Error::Other(format!("can't write CSV: {e}"));
+    let broken = |e: csv::Error| Error::internal(format!("can't write CSV: {e}"));
     let records: Vec<R> = records.into_iter().collect();
     let adjusted = records.iter().map(Borrow::borrow).any(|r| r.band > 0 || r.unit != 0.0 || r.scale != 0.0);
     let more: &[&str] = if adjusted { &["unit", "scale", "band"] } else { &[] };
@@ -293,7 +294,7 @@ pub fn text<R: Borrow<RecordInput>>(records: impl IntoIterator<Item = R>) -> Res
         let fields = [&record.path, left, bottom, right, top, &width, &height, &record.crs];
         text.write_record(fields.into_iter().chain(values)).map_err(broken)?;
     }
-    text.into_inner().map_err(|e| Error::Other(format!("can't write CSV: {e}")))
+    text.into_inner().map_err(|e| Error::internal(format!("can't write CSV: {e}")))
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::raster::unit;
 
+/// A larger file is none that lists sources, bytes.
+const LARGEST: u64 = 64 << 20;
+
 /// The name that the file has by convention.
 pub const FILE_NAME: &str = "hypso.toml";
 
@@ -107,7 +110,7 @@ fn is_zero(value: &f64) -> bool {
 /// name, or a path leads nowhere.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
     let path = path.as_ref();
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let text = crate::local::text(path, LARGEST)?;
     let wrong = |part: String, problem: String| {
         Error::invalid(part, problem, "correct the file and run the same command again").with_path(path)
     };
@@ -201,7 +204,7 @@ pub fn text(path: &Path, specs: &[SourceSpec]) -> Result<String> {
         }
     };
     let document = Document { sources: specs.iter().map(entry).collect() };
-    toml::to_string(&document).map_err(|e| Error::Other(format!("can't write TOML: {e}")))
+    toml::to_string(&document).map_err(|e| Error::internal(format!("can't write TOML: {e}")))
 }
 
 #[cfg(test)]

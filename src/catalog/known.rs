@@ -68,7 +68,7 @@ impl Known {
 
 impl KnownSource<'_> {
     /// The records of a file that has not changed: same path, size, modification time and further files (`parts`). Records that came from a
-    /// `bounds.csv` do not count; nobody has looked into their files.
+    /// `bounds.csv` do not count, nor those without a block size: nobody has looked into their files, or an earlier version has.
     #[must_use]
     pub fn records(&self, source: usize, path: &str, file: (u64, i64), parts: u64) -> Option<Vec<RecordInput>> {
         let mut records = vec![self.record(source, path, file, parts)?];
@@ -87,7 +87,7 @@ impl KnownSource<'_> {
         // Stores of earlier versions do not say of which files a raster consists.
         let same = (record.file_size(), record.modified_ns()) == (file_size, modified_ns)
             && record.parts().unwrap_or(0) == parts;
-        if !same || record.data_type() == DataType::Unknown {
+        if !same || record.data_type() == DataType::Unknown || record.block_width() == 0 {
             return None;
         }
         Some(RecordInput {
@@ -106,6 +106,9 @@ impl KnownSource<'_> {
             band: self.by.band,
             unit: self.by.unit,
             scale: self.by.scale,
+            block_width: record.block_width(),
+            block_height: record.block_height(),
+            block_cell: record.block_cell(),
         })
     }
 }

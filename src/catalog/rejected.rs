@@ -1,5 +1,8 @@
 //! Files that can't be used, and why.
 
+use crate::raster::parts::Broken;
+use crate::text::one_line;
+
 /// Why a file can't become a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -30,6 +33,8 @@ pub enum Reason {
     MissingSource,
     /// A VRT that refers to itself.
     Circle,
+    /// A pipe or a device where one of its files belongs.
+    Pipe,
     /// A part of it can't be read.
     Damaged,
     /// Its values are no heights, or it is not clear which of them are.
@@ -45,6 +50,15 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Why a file can't be used whose further files can't be told.
+    pub(super) const fn of(broken: &Broken) -> Self {
+        match broken {
+            Broken::Missing { .. } => Self::MissingSource,
+            Broken::Itself(_) => Self::Circle,
+            Broken::NoFile(_) => Self::Pipe,
+        }
+    }
+
     /// The reason in two or three words, for tables and counts.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -62,6 +76,7 @@ impl Reason {
             Self::BadName => "bad name",
             Self::MissingSource => "missing source",
             Self::Circle => "refers to itself",
+            Self::Pipe => "pipe or device",
             Self::Damaged => "damaged",
             Self::NoElevation => "no elevation",
             Self::Unit => "no length",
@@ -84,18 +99,19 @@ impl Reason {
                 "make a VRT of the part that holds heights: gdal_translate -of VRT 'NAME OF THE PART' dem.vrt"
             }
             Self::NoGeoreference => "add a world file, or run gdal_translate -a_ullr; with control points, gdalwarp",
-            Self::NoCrs => "give the source a CRS with --assume-crs EPSG:n, or run gdal_edit.py -a_srs EPSG:n",
+            Self::NoCrs => "give the source a CRS with `assume_crs = EPSG:n`, or run gdal_edit.py -a_srs EPSG:n",
             Self::OutsideWebMercator => "check its CRS and its corners with gdalinfo",
             Self::BadName => "rename it",
             Self::MissingSource => "put the file back, or make the VRT again",
             Self::Circle => "make the VRT again from rasters",
+            Self::Pipe => "write what comes out of it to a file, and put that in its place",
             Self::Damaged => "fetch the file again, or remove the damaged part",
             Self::NoElevation => {
                 "move it out of the folder; or say which band holds heights with `band = N` for its source in hypso.toml"
             }
             Self::Unit => "say `unit = \"m\"` (or ft, ftUS, cm, ...) for its source in hypso.toml",
             Self::SignedBytes => "give the source itself, or use GDAL 3.7 or later",
-            Self::Remote => "fetch the data first; or say --allow-remote to let requests be sent there",
+            Self::Remote => "fetch the data first; or say `allow_remote` to let requests be sent there",
             Self::Mask => {
                 "leave it out with a pattern; or say `band = 1` for its source in hypso.toml if its bytes are heights"
             }
@@ -120,12 +136,10 @@ impl Rejected {
     /// The reason with what GDAL or the system said, on one line of bounded length.
     #[must_use]
     pub fn words(&self) -> String {
-        let clean: String = self.detail.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-        match clean.char_indices().nth(LONGEST) {
-            _ if clean.is_empty() => self.reason.name().to_string(),
-            None => format!("{} ({clean})", self.reason.name()),
-            Some((end, _)) => format!("{} ({}…)", self.reason.name(), &clean[..end]),
+        let name = self.reason.name();
+        match one_line(&self.detail, LONGEST) {
+            detail if detail.is_empty() => name.to_string(),
+            detail => format!("{name} ({detail})"),
         }
     }
 }

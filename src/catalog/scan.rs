@@ -12,7 +12,7 @@ use super::{KnownSource, Reason, part_path};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::gdal::{GdalProjector, GdalRaster, footprint_by};
-use crate::raster::parts::{Broken, Folders};
+use crate::raster::parts::Folders;
 use crate::raster::{Adjustment, Raster, RasterInfo, Unusable};
 use crate::store::{DataType, RecordInput};
 use crate::threads::spawn;
@@ -167,8 +167,7 @@ fn scan_one(
     let parts = match folders.digest(&path) {
         Ok(parts) => parts,
         Err(why) => {
-            let reason = if matches!(why, Broken::Itself(_)) { Reason::Circle } else { Reason::MissingSource };
-            return Ok((Err((reason, why.to_string())), false));
+            return Ok((Err((Reason::of(&why), why.to_string())), false));
         }
     };
     if let Some(records) = files.known.and_then(|known| known.records(files.source, name, fingerprint, parts)) {
@@ -205,6 +204,7 @@ fn open_one(
         Ok(placed) => placed,
         Err(problem) => return Ok(Err((Reason::OutsideWebMercator, problem))),
     };
+    let (block, cells) = (raster.block(), data_type(info));
     let record = |(part, &bounds): (usize, &Bounds)| RecordInput {
         source: files.source,
         path: part_path(name, part),
@@ -214,13 +214,16 @@ fn open_one(
         height: info.height,
         crs: info.crs.clone(),
         nodata: info.nodata,
-        data_type: data_type(info),
+        data_type: cells,
         file_size,
         modified_ns,
         parts,
         band: files.by.band,
         unit: files.by.unit,
         scale: files.by.scale,
+        block_width: block.width,
+        block_height: block.height,
+        block_cell: if u64::from(block.cell) == cells.bytes() { 0 } else { block.cell },
     };
     let records = footprint.parts.iter().enumerate().map(record).collect();
     Ok(Ok(Taken { records, unit: raster.unit().to_string() }))

@@ -1,7 +1,6 @@
 //! Files of a folder that may be rasters and are not read, because a folder is searched by extension.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::Path;
 
 /// Extensions of raster formats, grids of points and point clouds that are not looked for in folders, in lower case.
@@ -119,8 +118,7 @@ fn look(path: &Path, extension: &str, known: bool) -> Option<Kind> {
     if PICTURES.contains(&extension) {
         return opened(path).filter(|kind| matches!(kind, Kind::Readable)).filter(|_| placed(path));
     }
-    let mut start = Vec::new();
-    let _ = std::fs::File::open(path).and_then(|f| f.take(2048).read_to_end(&mut start));
+    let start = crate::local::start(path, 2048);
     let text = !start.iter().any(|&b| b == 0 || (b < 32 && !b.is_ascii_whitespace()));
     if text {
         // GDAL would read a table to its end to tell what it is.

@@ -6,8 +6,8 @@ use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::values::{self, one_of};
-use super::{Outcome, exit, places};
-use crate::catalog::{self, Known, Location, OnError, Options, Rejected, SourceSpec, Survey};
+use super::{Outcome, exit, places, rejected};
+use crate::catalog::{self, Known, Location, OnError, Options, SourceSpec, Survey};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{Builder, Parameters, SourceInput, Store};
@@ -57,7 +57,7 @@ pub struct CatalogArgs {
     /// A TOML file that lists sources with attribution, licence and vertical datum.
     #[arg(long, value_name = "FILE", conflicts_with = "sources")]
     config: Option<PathBuf>,
-    /// What to do with files that can't be used: fail, or skip them (they are listed either way).
+    /// What to do with files that can't be used: fail, or skip them (the first 20 are listed either way).
     #[arg(long, default_value = "fail", value_name = "RULE", value_parser = one_of::<OnError>())]
     on_error: OnError,
     /// With --on-error skip: end with exit code 4 where more than this part of the files was skipped.
@@ -115,7 +115,7 @@ fn check_written(args: &Args) -> Result<()> {
     let mut taken = vec![args.output.as_path()];
     if let Some(path) = &args.write_config {
         let same = catalog::config::text(path, &specs(&args.catalog)?)?;
-        let same = std::fs::read(path).is_ok_and(|found| found == same.as_bytes());
+        let same = places::holds(path, same.as_bytes());
         written_apart(path, &taken)?;
         places::check(path, args.overwrite || same)?;
         if !same {
@@ -154,7 +154,8 @@ fn inputs(args: &CatalogArgs) -> Result<Vec<PathBuf>> {
 }
 
 fn is_bounds_csv(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|text| text.starts_with(b"filename,left,bottom,right,top,width,height"))
+    let head = b"filename,left,bottom,right,top,width,height";
+    crate::local::start(path, head.len() as u64) == head
 }
 
 /// A store that was built.
@@ -204,14 +205,14 @@ pub fn build(
     progress.end();
     let scanned = scanned?;
     if !scanned.rejected.is_empty() {
-        super::say(rejected(&scanned.rejected, &sources).trim_end());
+        rejected::say(&scanned.rejected, &sources);
         if matches!(on_error, OnError::Fail) {
             let problem = format!(
                 "{} of {} can't be used (see above); mend or move what can't, or say --on-error skip",
                 scanned.rejected.len(),
                 output::counted(scanned.rejected.len() as u64 + scanned.records, "file")
             );
-            return Err(Error::Other(problem));
+            return Err(Error::Incomplete { problem });
         }
     }
     for ((source, unit), files) in &scanned.units {
@@ -222,7 +223,7 @@ pub fn build(
         ));
     }
     if scanned.records == 0 {
-        return Err(Error::Other("no file can be used; nothing is written".into()));
+        return Err(Error::not_found("no file can be used; nothing is written"));
     }
     builder.finish_file(output)?;
     progress.end();
@@ -245,7 +246,7 @@ pub fn build(
             zooms,
         ]);
     }
-    super::say(output::table(&rows, &[0, 2]).trim_end());
+    super::say_table(&output::table(&rows, &[0, 2]));
     let mut notes = String::new();
     if known.is_some() {
         let read = scanned.records - scanned.reused;
@@ -315,13 +316,4 @@ fn complete(spec: &mut SourceSpec) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn rejected(files: &[Rejected], sources: &[SourceInput]) -> String {
-    let mut rows = vec![["source", "file", "reason", "what to do"].map(String::from).to_vec()];
-    for r in files {
-        let name = sources.get(r.source).map_or(String::new(), |s| s.name.clone());
-        rows.push(vec![name, r.path.clone(), r.words(), r.reason.remedy().into()]);
-    }
-    output::table(&rows, &[])
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
-use crate::store::{self, Store};
+use crate::container;
+use crate::store::{RecordRef, Store};
 use crate::tile::{MAX_NATIVE_ZOOM, web_mercator};
 
 /// Tell what a store holds: sources, zooms, extent, sections.
@@ -58,8 +59,16 @@ fn facts(store: &Store) -> anyhow::Result<Value> {
         "path": store.path(), "bytes": store.bytes().len(), "version": format!("{}.{}", header.version().0, header.version().1),
         "producer": header.producer(), "fingerprint": format!("{:016x}", store.fingerprint()), "tile_size": store.tile_size(),
         "records": store.len(), "bounds": bounds.map(|b| b.to_lon_lat()), "sources": sources, "zooms": zooms,
-        "sections": store::report(store),
+        "largest_block": largest_block(store).map(|r| json!({
+            "width": r.block_width(), "height": r.block_height(), "bytes": r.block_bytes(), "id": format!("{:016x}", r.id()),
+        })),
+        "sections": container::report(store.container()),
     }))
+}
+
+/// The record whose blocks take most memory; `None` where no block is known.
+fn largest_block(store: &Store) -> Option<RecordRef<'_>> {
+    store.records().iter().filter(|r| r.block_bytes() > 0).max_by_key(RecordRef::block_bytes)
 }
 
 fn table(store: &Store, facts: &Value, sections: bool) -> anyhow::Result<String> {
@@ -78,6 +87,10 @@ fn table(store: &Store, facts: &Value, sections: bool) -> anyhow::Result<String>
     if let Some(b) = store.records().iter().map(|r| r.bounds()).reduce(|a, b| a.union(&b)) {
         let [w, s, e, n] = b.to_lon_lat();
         text += &format!("extent: {w:.5} {s:.5} {e:.5} {n:.5} (west south east north, degrees)\n");
+    }
+    if let Some(r) = largest_block(store) {
+        let (width, height, bytes) = (r.block_width(), r.block_height(), output::bytes(r.block_bytes()));
+        text += &format!("largest block: {width} x {height} cells, {bytes} ({})\n", r.full_path()?.display());
     }
     let mut rows =
         vec![["priority", "source", "records", "vertical datum", "licence", "attribution"].map(String::from).to_vec()];
@@ -101,7 +114,7 @@ fn table(store: &Store, facts: &Value, sections: bool) -> anyhow::Result<String>
     text += &format!("\n{}", output::table(&rows, &[0, 1, 2, 3]));
     if sections {
         let mut rows = vec![["section", "type", "count", "bytes", "offset"].map(String::from).to_vec()];
-        for s in store::report(store) {
+        for s in container::report(store.container()) {
             rows.push(vec![s.name, s.element, output::count(s.count), output::count(s.bytes), s.offset.to_string()]);
         }
         text += &format!("\n{}", output::table(&rows, &[2, 3, 4]));

@@ -9,6 +9,7 @@ use super::progress::Terminal;
 use super::{Outcome, exit, output};
 use crate::archive::{self, ArchiveOverview, TileFormat, TileSource};
 use crate::pixels::{self, Statistics};
+use crate::text::one_line;
 
 /// Tell what an archive holds: header, metadata, tiles by zoom, the largest tiles, TileJSON.
 ///
@@ -158,9 +159,8 @@ fn section(title: &str, lines: &[(String, String)]) -> String {
 
 /// A value on one line of limited width.
 pub fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
-    };
-    if text.chars().count() <= 100 { text } else { text.chars().take(99).chain(['…']).collect() }
+    match value {
+        Value::String(text) => one_line(text, 100),
+        other => one_line(&other.to_string(), 100),
+    }
 }

@@ -10,8 +10,6 @@ mod area;
 mod build;
 mod completions;
 mod convert;
-#[cfg(feature = "gdal")]
-mod datum;
 mod diff;
 mod export;
 mod extract;
@@ -30,10 +28,12 @@ mod progress;
 mod provenance;
 mod query;
 #[cfg(feature = "gdal")]
-mod report;
+mod rejected;
 #[cfg(feature = "gdal")]
 mod sample;
 mod store_file;
+#[cfg(feature = "gdal")]
+mod summary;
 #[cfg(feature = "gdal")]
 mod tiles;
 mod values;
@@ -41,6 +41,7 @@ mod verify;
 #[cfg(feature = "gdal")]
 mod verify_against;
 mod verify_store;
+mod words;
 #[cfg(feature = "gdal")]
 mod worker;
 
@@ -191,9 +192,15 @@ fn run(command: Command) -> Outcome {
     }
 }
 
-/// A line for the user, on stderr.
+/// A message for the user, on stderr.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", output::printable(text));
+    let _ = writeln!(std::io::stderr(), "{}", crate::text::message(&words::of(text)));
+}
+
+/// A table for the user, on stderr.
+#[cfg(feature = "gdal")]
+fn say_table(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", crate::text::printable(text.trim_end()));
 }
 
 /// A wrong command line.

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use super::exit;
+use super::{exit, words};
 use crate::error::Error;
+use crate::text::{message, printable};
 
 /// How a command writes its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -27,10 +28,11 @@ pub fn report_error(error: &anyhow::Error) -> ExitCode {
             return ExitCode::from(exit::OK);
         }
     }
-    let (label, plain) = if color() { ("\x1b[1;31merror:\x1b[0m", false) } else { ("error:", true) };
-    let _ = plain;
-    let _ = writeln!(std::io::stderr(), "{label} {}", printable(&error.to_string()));
-    let code = match error.downcast_ref::<Error>() {
+    let label = if color() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+    let ours = error.downcast_ref::<Error>();
+    let text = ours.map_or_else(|| format!("{error:#}"), words::error);
+    let _ = writeln!(std::io::stderr(), "{label} {}", message(&text));
+    let code = match ours {
         Some(Error::Interrupted) => exit::INTERRUPTED,
         Some(Error::Argument { .. }) => exit::USAGE,
         _ => exit::FAILURE,
@@ -46,17 +48,6 @@ pub fn color() -> bool {
 /// Writes `text` and a newline to stdout; a closed pipe is an error that ends the program quietly.
 pub fn line(text: impl std::fmt::Display) -> std::io::Result<()> {
     writeln!(std::io::stdout().lock(), "{}", printable(&text.to_string()))
-}
-
-/// A text whose control characters can do nothing to a terminal: names and metadata come out of files of others.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
-    if !text.chars().any(harmful) {
-        return Cow::Borrowed(text);
-    }
-    // As JSON writes them, so that a document stays one.
-    let escaped = |c: char| if harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
-    Cow::Owned(text.chars().map(escaped).collect())
 }
 
 /// Bytes for people: `1.5 MB` (powers of 1000).
@@ -105,6 +96,7 @@ pub fn duration(d: std::time::Duration) -> String {
 
 /// Lays rows out in columns, the first row as the header; columns named in `right` are aligned to the right.
 pub fn table(rows: &[Vec<String>], right: &[usize]) -> String {
+    let rows: Vec<Vec<Cow<'_, str>>> = rows.iter().map(|row| row.iter().map(|value| cell(value)).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|v| v.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -115,7 +107,7 @@ pub fn table(rows: &[Vec<String>], right: &[usize]) -> String {
             let pad = " ".repeat(widths[c] - value.chars().count());
             let gap = if c == 0 { "" } else { "  " };
             text += gap;
-            text += &if right.contains(&c) { pad + value } else { value.clone() + &pad };
+            text += &if right.contains(&c) { pad + value } else { format!("{value}{pad}") };
         }
         out += text.trim_end();
         out.push('\n');
@@ -127,11 +119,16 @@ pub fn table(rows: &[Vec<String>], right: &[usize]) -> String {
     out
 }
 
+/// A value of a table: printable, and on one line.
+fn cell(value: &str) -> Cow<'_, str> {
+    if value.contains('\n') { printable(value).replace('\n', "\\n").into() } else { printable(value) }
+}
+
 /// Lays out names and values below one another, without a header.
 #[cfg(feature = "gdal")]
 pub fn list(rows: &[Vec<String>]) -> String {
     let width = rows.iter().filter_map(|r| r.first()).map(|n| n.chars().count()).max().unwrap_or(0);
-    rows.iter().filter_map(|r| Some(format!("  {:width$}  {}\n", r.first()?, r.get(1)?))).collect()
+    rows.iter().filter_map(|r| Some(format!("  {:width$}  {}\n", cell(r.first()?), cell(r.get(1)?)))).collect()
 }
 
 /// A size such as `2G`, `800M`, `64k` or `1048576`: powers of 1024.
@@ -149,15 +146,6 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         number.trim().parse().map_err(|_| "a size is a number with k, M, G or T, such as 800M".to_owned())?;
     let bytes = number * f64::from(shift).exp2();
     if (0.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err("a size is from 0 to 1e18 bytes".into()) }
-}
-
-#[cfg(test)]
-mod printable_tests {
-    #[test]
-    fn control_characters_are_written_out() {
-        assert_eq!(super::printable("a\tb\nü"), "a\tb\nü");
-        assert_eq!(super::printable("a\u{1b}[31mb\r\u{9b}"), "a\\u001b[31mb\\u000d\\u009b");
-    }
 }
 
 #[cfg(all(test, feature = "gdal"))]

@@ -35,12 +35,17 @@ pub fn refuse_inputs<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<It
     Ok(())
 }
 
+/// True where a file holds these bytes already.
+pub fn holds(path: &Path, bytes: &[u8]) -> bool {
+    crate::local::read(path, bytes.len() as u64).is_ok_and(|found| found == bytes)
+}
+
 /// Writes a file whole, unless it says the same already.
 ///
 /// # Errors
 /// [`Error::Exists`] where another one stands there and `overwrite` is not said.
 pub fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
-    if std::fs::read(path).is_ok_and(|found| found == bytes) {
+    if holds(path, bytes) {
         return Ok(());
     }
     refuse_existing(path, overwrite)?;

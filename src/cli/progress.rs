@@ -10,6 +10,7 @@ use serde_json::json;
 use super::output;
 use crate::atomic::Swept;
 use crate::progress::{Progress, Status};
+use crate::text::{message, one_line};
 
 /// How progress is told, and logs are written; for all commands.
 #[derive(Debug, Clone, clap::Args)]
@@ -95,10 +96,17 @@ pub fn swept(swept: &Swept) {
         swept.count,
         output::bytes(swept.bytes)
     );
-    if talk().json_logs {
-        tracing::warn!("{text}");
-    } else {
-        let _ = writeln!(std::io::stderr(), "{text}");
+    notify(&text, None);
+}
+
+/// Tells the user something, above the bar where there is one.
+fn notify(text: &str, bar: Option<&ProgressBar>) {
+    let text = message(text);
+    let write = || drop(writeln!(std::io::stderr(), "{text}"));
+    match bar {
+        _ if talk().json_logs => tracing::warn!("{text}"),
+        Some(bar) => bar.suspend(write),
+        None => write(),
     }
 }
 
@@ -189,7 +197,7 @@ impl Stage {
         let text = match talk().style {
             Style::None => return,
             Style::Json => self.json(),
-            _ => self.line(),
+            _ => message(&self.line()),
         };
         let _ = writeln!(std::io::stderr(), "{text}");
     }
@@ -208,7 +216,7 @@ impl Progress for Terminal {
             if let Ok(style) = ProgressStyle::with_template(&template) {
                 bar.set_style(style.progress_chars("=> "));
             }
-            bar.set_message(what.to_owned());
+            bar.set_message(one_line(what, 100));
             bar
         });
         let now = Instant::now();
@@ -249,17 +257,10 @@ impl Progress for Terminal {
         }
     }
 
-    fn note(&self, message: &str) {
-        let message = super::output::printable(message);
-        if talk().json_logs {
-            tracing::warn!("{message}");
-            return;
-        }
+    fn note(&self, text: &str) {
+        let text = &super::words::of(text);
         let guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match guard.as_ref().and_then(|s| s.bar.as_ref()) {
-            Some(bar) => bar.suspend(|| drop(writeln!(std::io::stderr(), "{message}"))),
-            None => drop(writeln!(std::io::stderr(), "{message}")),
-        }
+        notify(text, guard.as_ref().and_then(|s| s.bar.as_ref()));
     }
 
     fn interrupted(&self) -> bool {

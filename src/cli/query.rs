@@ -84,7 +84,7 @@ fn search<'a>(args: &Args, store: &'a Store) -> anyhow::Result<Vec<RecordRef<'a>
         .map_err(|_| Error::argument("--id", format!("{text:?} is not a number of up to 16 hexadecimal digits")))?;
     let record = store
         .by_id(id)
-        .ok_or_else(|| Error::Other(format!("no record has the id {text}; `hypso query --point` shows ids")))?;
+        .ok_or_else(|| Error::not_found(format!("no record has the id {text}; `hypso query --point` shows ids")))?;
     Ok(vec![record])
 }
 
@@ -119,6 +119,10 @@ fn facts(r: &RecordRef<'_>) -> anyhow::Result<Map<String, Value>> {
     facts.insert("row".into(), r.row().into());
     facts.insert("bounds_3857".into(), json!([b.min_x, b.min_y, b.max_x, b.max_y]));
     facts.insert("bounds".into(), json!(b.to_lon_lat()));
+    if r.block_bytes() > 0 {
+        let block = json!({"width": r.block_width(), "height": r.block_height(), "bytes": r.block_bytes()});
+        facts.insert("block".into(), block);
+    }
     Ok(facts)
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use crate::container::Advice;
 use crate::error::{Error, Result};
-use crate::store::{self, Advice, Store};
+use crate::store::Store;
 
 /// Stores up to this size have their checksums checked by every command; it takes some hundredths of a second.
 const ALWAYS_CHECKED: usize = 256 << 20;
@@ -31,7 +32,7 @@ pub fn open(path: &Path, care: Care) -> Result<Store> {
     // Commands read whole columns, and checksums read everything; opening expects single queries.
     store.advise(Advice::Normal)?;
     let checked = care == Care::Thorough || store.bytes().len() <= ALWAYS_CHECKED;
-    let problems = if checked { store::verify_checksums(&store) } else { Vec::new() };
+    let problems = if checked { store.container().verify_checksums() } else { Vec::new() };
     if let Some(problem) = problems.into_iter().next() {
         let part = format!("section {:?}", problem.section);
         return Err(Error::invalid(part, problem.problem, "build the store again with `hypso build`").with_path(path));

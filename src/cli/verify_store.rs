@@ -10,9 +10,10 @@ use super::inspect::Format;
 use super::progress::Terminal;
 use super::{Outcome, exit, output};
 use crate::archive::ArchiveKind;
+use crate::container::{self, Findings, Problem};
 use crate::error::Error;
 use crate::format::layout;
-use crate::store::{self, Findings, Problem};
+use crate::store;
 
 /// What to do with a file that is damaged.
 const REMEDY: &str = "copy it again from where it is whole, or build it again from its sources";
@@ -31,7 +32,7 @@ pub fn is_one(path: &Path) -> bool {
 /// Verifies the file and prints what was found.
 pub fn run(path: &Path, strict: bool, format: Format) -> Outcome {
     let progress = Terminal::default();
-    let found = store::verify_file(path, &progress)?;
+    let found = container::verify_file(path, &[store::CHECKS], &progress)?;
     let failed = !found.problems.is_empty() || (strict && !found.warnings.is_empty());
     match format {
         Format::Json => output::line(serde_json::to_string_pretty(&document(path, &found, failed))?)?,
@@ -66,7 +67,7 @@ fn document(path: &Path, found: &Findings, failed: bool) -> Value {
     json!({
         "ok": !failed, "path": path, "kind": kind(found), "schema": found.schema,
         "version": found.version.map(|(major, minor)| format!("{major}.{minor}")), "bytes": found.bytes,
-        "records": found.records, "checked": found.sections, "errors": found.problems.len(), "warnings": found.warnings.len(),
+        "records": found.rows, "checked": found.sections, "errors": found.problems.len(), "warnings": found.warnings.len(),
         "every_invariant": found.known_schema, "problems": all(found).map(problem).collect::<Vec<_>>(),
     })
 }
@@ -84,7 +85,7 @@ fn table(path: &Path, found: &Findings) -> String {
         (Some(schema), Some((major, minor))) => format!("{} (schema {schema}, version {major}.{minor})", kind(found)),
         _ => "of the store format, but its header can't be used".to_owned(),
     };
-    let records = found.records.map_or_else(String::new, |n| format!(", {}", output::counted(u64::from(n), "record")));
+    let records = found.rows.map_or_else(String::new, |n| format!(", {}", output::counted(u64::from(n), "record")));
     let depth = match (found.sections, found.known_schema) {
         (0, _) => String::new(),
         (n, true) => format!(", {n} sections: checksums, values, order and indices"),

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::rows::{self, Decoder};
 use crate::format::{Codec, ContainerWriter, ElementType, Kind, Sections, codec, layout};
 
-const REBUILD: &str = "run `hypso verify` on the file, and build it again from its sources";
+const REBUILD: &str = "verify the file (`store::verify`), and build it again from its sources";
 
 /// Where a ragged column lies; made once when a file is opened.
 #[derive(Debug, Clone)]
@@ -177,7 +177,7 @@ impl<'a> Ragged<'a> {
     }
 
     /// The bytes that have to be in memory before the row can be read, for
-    /// [`advise_bytes`](crate::store::Container::advise_bytes): the row, its frame, or the frames of its blocks.
+    /// [`advise_bytes`](crate::container::Container::advise_bytes): the row, its frame, or the frames of its blocks.
     ///
     /// # Errors
     /// As [`get`](Self::get).

@@ -3,7 +3,7 @@
 //! `store-format.md` is the normative text; the constants of [`layout`] are its only other copy, and a test compares
 //! the two. A file is a header, a table of named sections, and the sections. What the sections of a terrain store
 //! mean is the business of [`store`](crate::store); anyone can store another schema in the same container, see
-//! [`Container`](crate::store::Container).
+//! [`Container`](crate::container::Container).
 
 pub mod checksum;
 pub mod codec;

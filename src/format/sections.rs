@@ -25,7 +25,7 @@ impl Sections {
     /// Where the bytes are no store, of a newer major version, cut off, altered or contradictory.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         if cfg!(target_endian = "big") {
-            return Err(Error::Other("hypso stores can only be mapped on little-endian machines".into()));
+            return Err(Error::limit("hypso stores can only be mapped on little-endian machines"));
         }
         let header = Header::parse(bytes)?;
         let bad = |problem: String| Error::invalid("section table", problem, REBUILD);

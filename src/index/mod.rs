@@ -9,3 +9,7 @@ pub mod id;
 pub mod rtree;
 pub mod sorted;
 pub mod tiles;
+
+/// The position of a row in its file, from 0 on. In a [`Store`](crate::Store), rows lie in Hilbert order of their footprints'
+/// centres; they change when records are added, [ids](crate::store::RecordRef::id) do not.
+pub type RowId = u32;

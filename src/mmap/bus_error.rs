@@ -53,7 +53,7 @@ const RULE: &str = "was cut or written into while it was in use. A file in use i
                     by copying onto it; make it again and run the same command again\n";
 
 fn message(path: &Path) -> String {
-    format!("error: {}: {RULE}", path.display())
+    format!("error: {}: {RULE}", crate::text::one_line(&path.display().to_string(), 300))
 }
 
 /// From now on a `SIGBUS` ends the process with this exit code, after a message that names the file and the rule.

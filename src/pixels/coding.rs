@@ -85,7 +85,7 @@ impl Coding {
                 return Err(Error::invalid(
                     "encoding",
                     "is not said by the metadata",
-                    "write it into a copy with `hypso convert IN -o OUT --set encoding=terrarium` (or mapbox)",
+                    "write it into a copy (`archive::convert` with `set.encoding = terrarium`, or mapbox)",
                 ));
             }
         };

@@ -1,8 +1,8 @@
 //! Which tiles can have changed between two states of a store.
 
 use super::Extent;
+use crate::container::{Container, write_container};
 use crate::error::Result;
-use crate::store::{Container, write_container};
 use crate::tile::{Bounds, TileCoord, web_mercator};
 use std::path::Path;
 
@@ -44,6 +44,8 @@ impl Changes {
     pub fn open(path: &Path) -> Result<Self> {
         let file = Container::open(path)?;
         file.expect_schema(SCHEMA)?;
+        // What is read here decides which tiles stay as they are.
+        file.expect_whole("run the update again").map_err(|error| error.with_path(path))?;
         let reach = file.column::<f64>("reach")?.to_vec();
         let everything = file.column::<u32>("flags")?.first().is_some_and(|&f| f != 0);
         file.boxes("changed")?;

@@ -130,7 +130,7 @@ fn by_count(zooms: ZoomRange, limit: u64, tiles: &dyn Fn(u8) -> u64) -> Vec<Zoom
 }
 
 fn check_contiguous(ranges: &[ZoomRange], zooms: ZoomRange) -> Result<()> {
-    let bad = |problem: String| Err(Error::argument("--groups", problem));
+    let bad = |problem: String| Err(Error::argument("pattern", problem));
     for pair in ranges.windows(2) {
         if pair[1].min <= pair[0].max {
             return bad(format!("{} and {} both hold zoom {}", pair[0], pair[1], pair[1].min));

@@ -72,6 +72,18 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// The tiles of these zooms below a block.
+    ///
+    /// # Errors
+    /// Where the block is finer than the coarsest zoom, or more zooms lie below it than a step has.
+    pub fn new(block: TileCoord, zooms: ZoomRange, tiles: u64) -> Result<Self> {
+        if block.z() <= zooms.min && zooms.max - block.z() < STEP_ZOOMS {
+            return Ok(Self { block, zooms, tiles });
+        }
+        let problem = format!("zooms {zooms} below {block} are no part of a plan");
+        Err(Error::invalid("unit", problem, "make the plan again"))
+    }
+
     /// A name that is the same in every plan of the same store and options, such as `z11-14_11_1814_808`.
     #[must_use]
     pub fn id(&self) -> String {
@@ -133,9 +145,9 @@ impl Plan {
         ZoomRange::new(min, max)?;
         if options.coverage == Coverage::Native && min > native_max {
             let problem = format!(
-                "{min} is finer than the finest record (native zoom {native_max}); lower it, or say --coverage full"
+                "{min} is finer than the finest record (native zoom {native_max}); lower it, or say `coverage = full`"
             );
-            return Err(Error::argument("--min-zoom", problem));
+            return Err(Error::argument("min_zoom", problem));
         }
         let top = if options.coverage == Coverage::Native { max.min(native_max) } else { max };
         let extent =
@@ -155,8 +167,8 @@ impl Plan {
         let plan = Self { extent, groups };
         if plan.tiles() == 0 {
             return Err(Error::argument(
-                "--bbox or --clip",
-                "no record lies in the area at these zooms; `hypso info` shows what the store covers",
+                "area",
+                "no record lies in the area at these zooms; `store::report` shows what the store covers",
             ));
         }
         Ok(plan)

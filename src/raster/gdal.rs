@@ -3,7 +3,7 @@
 //! This module is the only one of the library that knows GDAL's types. GDAL's messages go into our errors and never to
 //! stderr.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::Path;
 use std::sync::Once;
 
@@ -12,10 +12,12 @@ use ::gdal::raster::Buffer;
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 use ::gdal::{Dataset, GdalOpenFlags};
 
-use super::{Adjustment, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
+use super::{Adjustment, Block, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
 use crate::error::{Error, Result};
+use crate::text::one_line;
 
 mod around;
+mod block;
 mod crs;
 mod degrees;
 mod end;
@@ -25,6 +27,7 @@ mod local;
 mod overviews;
 mod vertical;
 
+use block::Stored;
 use heights::{Heights, Mask};
 
 pub use degrees::GdalDegrees;
@@ -37,6 +40,9 @@ thread_local! {
     /// What GDAL said on this thread since the last call of [`said`].
     static MESSAGES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Characters of what GDAL said that go into an error.
+const LONGEST: usize = 400;
 
 /// Sets GDAL up: its messages are kept for our errors. Every entry of this file calls it.
 pub(crate) fn prepare() {
@@ -72,7 +78,7 @@ pub fn configure(cache_bytes: u64) -> Result<()> {
     // GDAL takes a number below 100000 as megabytes.
     let bytes = cache_bytes.max(1 << 20);
     ::gdal::config::set_config_option("GDAL_CACHEMAX", &bytes.to_string())
-        .map_err(|e| Error::Other(format!("GDAL refuses a cache of {bytes} bytes: {e}")))
+        .map_err(|e| Error::limit(format!("GDAL refuses a cache of {bytes} bytes: {e}")))
 }
 
 /// GDAL's version, such as `3.6.2`.
@@ -85,7 +91,7 @@ pub fn version() -> String {
 fn said() -> String {
     let mut all = MESSAGES.with(|all| std::mem::take(&mut *all.borrow_mut()));
     all.dedup();
-    all.join("; ").replace(char::is_control, " ")
+    one_line(&all.join("; "), LONGEST)
 }
 
 /// An error of the crate as one of ours, with GDAL's own words where it had any.
@@ -117,9 +123,9 @@ pub fn check_crs(definition: &str) -> Result<()> {
     spatial_ref(definition).map(drop)
 }
 
-/// The first 60 characters, for messages: WKT is long.
+/// A definition on a line, for messages: WKT is long.
 fn shorten(text: &str) -> String {
-    text.chars().take(60).collect()
+    one_line(text, 60)
 }
 
 /// A raster opened by GDAL; one of its bands holds the elevation. Not to be shared between threads, but may move.
@@ -130,6 +136,8 @@ pub struct GdalRaster {
     band: usize,
     mask: Mask,
     unit: String,
+    /// How the cells are stored, once somebody asks.
+    stored: OnceCell<Stored>,
 }
 
 impl GdalRaster {
@@ -227,7 +235,8 @@ impl GdalRaster {
             limits: crs.around.and_then(|a| a.limits),
         };
         said();
-        Ok(Ok(Self { dataset, info, band: heights.band, mask: heights.mask, unit: heights.unit }))
+        let stored = OnceCell::new();
+        Ok(Ok(Self { dataset, info, band: heights.band, mask: heights.mask, unit: heights.unit, stored }))
     }
 
     /// The unit that heights are converted from; empty for metres.
@@ -255,6 +264,11 @@ fn subdatasets(dataset: &Dataset) -> String {
 impl Raster for GdalRaster {
     fn info(&self) -> &RasterInfo {
         &self.info
+    }
+
+    /// The first call costs some microseconds; of a VRT the opening of each of its sources, some tenths of a millisecond.
+    fn block(&self) -> Block {
+        self.stored().largest
     }
 
     fn read_into(&mut self, cells: &mut Cells) -> Result<()> {
@@ -332,7 +346,7 @@ impl GdalProjector {
             CoordTransform::new(from, to).map_err(|e| {
                 let words = said();
                 let words = if words.is_empty() { e.to_string() } else { words };
-                Error::Other(format!("no transformation between EPSG:3857 and {}: {words}", shorten(crs)))
+                Error::argument(shorten(crs), format!("has no transformation to EPSG:3857: {words}"))
             })
         };
         Ok(Self { forward: make(&mercator, &other)?, back: make(&other, &mercator)?, name: shorten(crs) })

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Cells, GeoTransform};
+use super::{Block, Cells, GeoTransform};
 use crate::error::Result;
 
 /// The header of a raster.
@@ -94,7 +94,7 @@ impl std::fmt::Display for Unusable {
             Self::SignedBytes(words) => write!(f, "{words}; give the source itself, or use GDAL 3.7 or later"),
             Self::Damaged(words) => f.write_str(words),
             Self::Remote(words) => {
-                write!(f, "{words}; fetch it first, or say --allow-remote to let requests be sent there")
+                write!(f, "{words}; fetch it first, or say `allow_remote` to let requests be sent there")
             }
             Self::NoBand(_) => f.write_str(
                 "no band: the file holds no raster, or only subdatasets; convert the one you need to GeoTIFF",
@@ -103,7 +103,7 @@ impl std::fmt::Display for Unusable {
                 "no georeference: the file does not say where it lies; add a world file, or run gdal_translate -a_ullr",
             ),
             Self::NoCrs(_) => f.write_str(
-                "no CRS: the file does not say which coordinates it uses; give one with --assume-crs EPSG:n",
+                "no CRS: the file does not say which coordinates it uses; give one with `assume_crs = EPSG:n`",
             ),
         }
     }
@@ -121,6 +121,11 @@ pub trait Raster {
     /// # Errors
     /// Where the file can't be read or decoded.
     fn read_into(&mut self, cells: &mut Cells) -> Result<()>;
+
+    /// The largest block that may have to be decoded to read one cell; [`Block::default`] where that is not known.
+    fn block(&self) -> Block {
+        Block::default()
+    }
 }
 
 /// A map between EPSG:3857 points and the coordinates of another CRS.

@@ -13,6 +13,7 @@
 //! Cells have a mask beside their values: nodata never enters a mean. GDAL stands behind the [`Raster`] and
 //! [`Projector`] traits, in one file, behind the feature `gdal`.
 
+mod block;
 mod cells;
 mod footprint;
 mod geotransform;
@@ -31,6 +32,7 @@ pub mod warp;
 #[cfg(feature = "gdal")]
 pub mod gdal;
 
+pub use block::Block;
 pub use cells::{Cells, State, Window};
 pub use footprint::{Footprint, ToMercator, footprint, on_the_lattice, world_parts};
 pub use geotransform::GeoTransform;

@@ -19,6 +19,8 @@ use std::rc::Rc;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
+use crate::local;
+
 /// Why the files of a raster can't be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Broken {
@@ -31,6 +33,8 @@ pub enum Broken {
     },
     /// A VRT that refers to itself, maybe through others.
     Itself(PathBuf),
+    /// A pipe or a device where a file belongs: who reads it may wait for ever.
+    NoFile(PathBuf),
 }
 
 impl std::fmt::Display for Broken {
@@ -40,6 +44,7 @@ impl std::fmt::Display for Broken {
                 write!(f, "{} refers to {}, which is not there", by.display(), file.display())
             }
             Self::Itself(file) => write!(f, "{} refers to itself", file.display()),
+            Self::NoFile(file) => write!(f, "{} belongs to it, and is a pipe or a device", file.display()),
         }
     }
 }
@@ -72,7 +77,7 @@ impl Folders {
     /// Costs a look (size and time) at each of them, the reading of `.aux.xml` files and VRTs, and a listing of their folders.
     ///
     /// # Errors
-    /// Where a VRT refers to a file that is not there, or to itself.
+    /// Where a VRT refers to a file that is not there, or to itself; where a pipe or a device is among the files.
     pub fn digest(&mut self, path: &Path) -> Result<u64, Broken> {
         let mut found = Found::new();
         self.collect(path, path.parent().unwrap_or(Path::new("")), false, &mut Vec::new(), &mut found)?;
@@ -113,7 +118,7 @@ impl Folders {
         found: &mut Found,
     ) -> Result<(), Broken> {
         for side in self.sidecars(path, resampled) {
-            if let Some(fact) = fact_of(&side) {
+            if let Some(fact) = fact_of(&side)? {
                 found.insert(name_in(base, &side), fact);
             }
         }
@@ -125,7 +130,7 @@ impl Folders {
             return Err(Broken::Itself(path.to_path_buf()));
         }
         above.push(place);
-        let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
+        let Some(text) = vrt::text_of(path) else { return Ok(()) };
         let references = vrt::references(&text, path.parent().unwrap_or(Path::new("")));
         for file in references.files {
             let name = name_in(base, &file);
@@ -135,7 +140,7 @@ impl Folders {
                 }
                 continue;
             }
-            let Some(fact) = fact_of(&file) else {
+            let Some(fact) = fact_of(&file)? else {
                 return Err(Broken::Missing { file, by: path.to_path_buf() });
             };
             found.insert(name, fact);
@@ -223,17 +228,23 @@ fn is_overview(other: &str, name: &str) -> bool {
 }
 
 /// What of a file counts; `None` where it is not there, or holds nothing that does.
-fn fact_of(path: &Path) -> Option<Fact> {
-    let facts = std::fs::metadata(path).ok()?;
+///
+/// # Errors
+/// Where it is a pipe or a device.
+fn fact_of(path: &Path) -> Result<Option<Fact>, Broken> {
+    let Ok(facts) = std::fs::metadata(path) else { return Ok(None) };
+    if local::regular(path, &facts).is_err() {
+        return Err(Broken::NoFile(path.to_path_buf()));
+    }
     let is_aux = path.to_str().is_some_and(|p| p.to_lowercase().ends_with(".aux.xml"));
     if is_aux && facts.len() <= aux::LONGEST {
-        return match std::fs::read_to_string(path).ok().as_deref().and_then(aux::digest) {
+        return Ok(match local::text(path, aux::LONGEST).ok().as_deref().and_then(aux::digest) {
             Some(0) => None,
             Some(digest) => Some(Fact::Content(digest)),
             None => Some(facts_of(&facts)),
-        };
+        });
     }
-    Some(facts_of(&facts))
+    Ok(Some(facts_of(&facts)))
 }
 
 fn facts_of(facts: &std::fs::Metadata) -> Fact {
@@ -257,11 +268,19 @@ pub struct Sources {
 /// What a VRT is made from, with the first `most` of its files; nothing for any other file.
 #[must_use]
 pub fn sources_of(path: &Path, most: usize) -> Sources {
-    let text = if vrt::is_one(path) { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    let text = if vrt::is_one(path) { vrt::text_of(path).unwrap_or_default() } else { String::new() };
     let found = vrt::references(&text, path.parent().unwrap_or(Path::new("")));
     let mut out = Sources { files: found.unchanged, resampled: found.resampled };
     out.files.truncate(most);
     out
+}
+
+/// What GDAL opens for a VRT, in the order of its text: names of files, or names of GDAL's for what lies in an archive; nothing
+/// for any other file.
+#[must_use]
+pub fn opened_by(path: &Path) -> Vec<PathBuf> {
+    let text = if vrt::is_one(path) { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    vrt::references(&text, path.parent().unwrap_or(Path::new(""))).opened
 }
 
 /// What a raster would fetch from the network, in words: a description of a service, or what a VRT names, itself or through others;

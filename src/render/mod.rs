@@ -30,5 +30,5 @@ pub use opener::RasterOpener;
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
 pub use report::{ODD_ROWS, ReadRecord, SourceReport, UnitReport};
-pub use surroundings::check_gaps;
+pub use surroundings::{check_blend, check_gaps};
 pub use unit::{Made, RenderOptions, Renderer, Update};

@@ -39,6 +39,12 @@ pub trait RasterOpener {
     /// # Errors
     /// Where a datum is not known, or there is no way between them.
     fn vertical(&self, from: &str, to: &str) -> Result<Box<dyn VerticalShift>>;
+
+    /// Asks whether a vertical datum is known: `EPSG:n` of a vertical CRS, or `ellipsoid`.
+    ///
+    /// # Errors
+    /// Where it is not.
+    fn check_datum(&self, datum: &str) -> Result<()>;
 }
 
 /// Opens through GDAL.
@@ -69,5 +75,9 @@ impl RasterOpener for GdalOpener {
 
     fn vertical(&self, from: &str, to: &str) -> Result<Box<dyn VerticalShift>> {
         Ok(Box::new(crate::raster::gdal::GdalVertical::new(from, to)?))
+    }
+
+    fn check_datum(&self, datum: &str) -> Result<()> {
+        crate::raster::gdal::check_vertical_datum(datum)
     }
 }

@@ -80,7 +80,7 @@ impl<'a> Pool<'a> {
             self.opened += 1;
         }
         let open = self.rasters.get_mut(&record.row());
-        let open = open.ok_or_else(|| Error::Other("the raster pool lost an entry".into()))?;
+        let open = open.ok_or_else(|| Error::internal("the raster pool lost an entry"))?;
         open.used = self.clock;
         match self.read.get(&record.row()) {
             Some(before) if before.stamp != open.read.stamp => {
@@ -143,7 +143,7 @@ impl<'a> Pool<'a> {
         let info = raster.info();
         if (info.width, info.height) != (record.width(), record.height()) {
             let problem = format!(
-                "has {} x {} pixels, the store says {} x {}; run `hypso build` again (or correct bounds.csv)",
+                "has {} x {} pixels, the store says {} x {}; build the store again (`store::Builder`; or correct bounds.csv)",
                 info.width,
                 info.height,
                 record.width(),

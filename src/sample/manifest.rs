@@ -10,8 +10,11 @@ use super::Survey;
 use super::write::TEXTS;
 use crate::atomic::is_temporary;
 use crate::error::{Error, Result};
+use crate::local;
 
 const NAME: &str = "sample.json";
+/// No text of a sample is longer, bytes.
+const LARGEST: u64 = 16 << 20;
 const FORMAT: &str = "hypso sample 1";
 
 #[derive(Serialize, Deserialize)]
@@ -25,7 +28,7 @@ struct Manifest {
 pub(super) fn write(folder: &Path, files: BTreeMap<String, u64>) -> Result<()> {
     let path = folder.join(NAME);
     let manifest = Manifest { format: FORMAT.into(), files };
-    let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::Other(format!("sample: {e}")))?;
+    let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::internal(format!("sample: {e}")))?;
     std::fs::write(&path, text).map_err(Error::io("write", &path))
 }
 
@@ -51,16 +54,16 @@ pub(super) fn check(folder: &Path) -> Result<()> {
     let refused = |what: String| {
         Error::argument(
             folder.display().to_string(),
-            format!("was not made by `hypso sample`, or was changed since: {what}; choose another folder"),
+            format!("was not made by `sample::write`, or was changed since: {what}; choose another folder"),
         )
     };
     let manifest =
-        std::fs::read(folder.join(NAME)).ok().and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+        local::read(&folder.join(NAME), LARGEST).ok().and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
     let Some(manifest) = manifest.filter(|m| m.format == FORMAT) else {
         return Err(refused(format!("it has no {NAME} that lists its files")));
     };
     for (name, text) in TEXTS {
-        if std::fs::read(folder.join(name)).ok().as_deref() != Some(text.as_bytes()) {
+        if local::read(&folder.join(name), LARGEST).ok().as_deref() != Some(text.as_bytes()) {
             return Err(refused(format!("{name} is not as it was")));
         }
     }

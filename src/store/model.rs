@@ -57,6 +57,17 @@ impl DataType {
         Self::ALL.get(usize::from(number)).copied().unwrap_or(Self::Unknown)
     }
 
+    /// Bytes of one cell; 8 where the type is not known, so that what is reckoned with it is not too little.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::U32 | Self::I32 | Self::F32 => 4,
+            Self::U64 | Self::I64 | Self::F64 | Self::Unknown => 8,
+        }
+    }
+
     /// The name that people know: `int16`, `float32`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -82,7 +93,7 @@ pub struct SourceInput {
 
 /// One raster file of a source.
 ///
-/// The last four attributes are those that most records leave at zero: `..RecordInput::default()`.
+/// The last seven attributes may be left at zero: `..RecordInput::default()`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecordInput {
     /// The position of its source in the list of sources.
@@ -115,14 +126,22 @@ pub struct RecordInput {
     pub unit: f64,
     /// What cells are multiplied by; 0 where the file says.
     pub scale: f64,
+    /// Columns of the blocks that the file is stored in; 0 where the file was not opened. Of a VRT, those of its source with
+    /// the largest blocks.
+    pub block_width: u32,
+    /// Rows of the blocks; 0 exactly where `block_width` is.
+    pub block_height: u32,
+    /// Bytes that one cell of a decoded block takes, where these are not the bytes of one cell of `data_type`: bands that are
+    /// stored together count together, and a mask counts. Else 0.
+    pub block_cell: u32,
 }
 
 impl RecordInput {
     /// Checks that the record can be stored.
     ///
     /// # Errors
-    /// Where the footprint has no area, the size is zero, the pixel size is not positive, the path is empty, or unit or scale
-    /// is no number that heights can be multiplied by.
+    /// Where the footprint has no area, the size is zero, the pixel size is not positive, the path is empty, unit or scale
+    /// is no number that heights can be multiplied by, or one side of its blocks is zero and the other is not.
     pub fn check(&self) -> Result<()> {
         let problem = if self.path.is_empty() {
             "has no path"
@@ -134,6 +153,8 @@ impl RecordInput {
             "has a pixel size that is not a positive number"
         } else if !self.unit.is_finite() || self.unit < 0.0 || !self.scale.is_finite() {
             "has a unit that is not a positive number of metres, or a scale that is no number"
+        } else if (self.block_width == 0) != (self.block_height == 0) {
+            "has blocks of a width without a height, or the other way around"
         } else {
             return Ok(());
         };

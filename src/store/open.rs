@@ -4,11 +4,12 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Container, RecordRef, Records, RowId, SourceRef, Sources, names};
+use super::{RecordRef, Records, SourceRef, Sources, names};
 use crate::column::{Element, RaggedLayout, view};
+use crate::container::{Container, Schema};
 use crate::error::{Error, Result};
 use crate::format::{ElementType, Kind, Sections};
-use crate::index::{id::Ids, rtree, rtree::RTree, sorted, sorted::Sorted, tiles::Tiles};
+use crate::index::{RowId, id::Ids, rtree, rtree::RTree, sorted, sorted::Sorted, tiles::Tiles};
 
 /// An open store. Cheap to clone, `Send + Sync`, without locks; all clones share one map.
 #[derive(Clone)]
@@ -45,6 +46,9 @@ pub(super) struct Layout {
     pub(super) band: Range<usize>,
     pub(super) unit: Range<usize>,
     pub(super) scale: Range<usize>,
+    pub(super) block_width: Range<usize>,
+    pub(super) block_height: Range<usize>,
+    pub(super) block_cell: Range<usize>,
     pub(super) path: RaggedLayout,
     pub(super) crs_name: RaggedLayout,
     pub(super) source_texts: [RaggedLayout; 5],
@@ -57,29 +61,35 @@ pub(super) struct Layout {
     tree_shape: rtree::Shape,
 }
 
+impl Schema for Store {
+    fn from_container(container: Container) -> Result<Self> {
+        container.expect_schema(names::SCHEMA)?;
+        let layout = Layout::find(container.sections(), container.bytes()).map_err(|e| container.named(e))?;
+        let store = Self { inner: Arc::new(Inner { container, layout }) };
+        // The indices check how their lengths fit; that reads no page of theirs.
+        let fit = store.try_tree().and(store.try_ids().map(drop)).and(store.try_tiles().map(drop));
+        fit.map_err(|e| store.container().named(e))?;
+        Ok(store)
+    }
+
+    fn container(&self) -> &Container {
+        &self.inner.container
+    }
+}
+
 impl Store {
     /// Opens a store file by mapping it. Reads the first page or two; memory is shared with every other process that
-    /// maps the file.
-    ///
-    /// The file is opened for queries: the system reads the pages that are touched and no others ([`Advice::Random`]),
-    /// so that the first query on a cold file takes a millisecond or two. Before a scan of a cold file call
-    /// [`advise`](Self::advise) with [`Advice::Normal`]; to have everything in memory first, with [`Advice::Preload`].
-    ///
-    /// [`Advice::Random`]: super::Advice::Random
-    /// [`Advice::Normal`]: super::Advice::Normal
-    /// [`Advice::Preload`]: super::Advice::Preload
+    /// maps the file. See [`Container::open`] for what this expects of a cold file.
     ///
     /// **Replace by rename.** While a store is open its file must not be written into, copied over or cut: the system ends a
     /// process that touches a page which is gone (`SIGBUS`). Write the new version under another name on the same volume
-    /// and rename it over the old one (`mv`, [`std::fs::rename`]), which leaves open stores as they are; hypso itself never
-    /// does anything else. Where others can't be trusted to do so, [`read`](Self::read) the file into memory.
+    /// and rename it over the old one. Where others can't be trusted to do so, [`read`](Self::read) the file into memory.
     ///
     /// # Errors
     /// Where the file can't be opened or mapped, is no store, of a newer major version, cut off or altered in header
     /// or table. Damage elsewhere is found by [`verify`](super::verify).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        Self::of(Container::open(path)?).map_err(|e| e.with_path(path))
+        Self::from_container(Container::open(path)?)
     }
 
     /// Opens a store by reading the whole file into memory, which costs its size in every process. What happens to the file
@@ -88,8 +98,7 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        Self::of(Container::read(path)?).map_err(|e| e.with_path(path))
+        Self::from_container(Container::read(path)?)
     }
 
     /// Opens a store that lies in memory. Bytes that do not start at a multiple of eight are copied once.
@@ -97,26 +106,7 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
-        Self::of(Container::from_bytes(bytes)?)
-    }
-
-    /// The store in a file that is open.
-    ///
-    /// # Errors
-    /// Where it is no store, or a part is missing or of another length than the others.
-    pub(super) fn of(container: Container) -> Result<Self> {
-        let schema = container.schema();
-        if schema != names::SCHEMA {
-            let problem = format!("holds {schema:?}, {:?} was expected", names::SCHEMA);
-            return Err(Error::invalid("header", problem, "give a store made by `hypso build`"));
-        }
-        let layout = Layout::find(container.sections(), container.bytes())?;
-        let store = Self { inner: Arc::new(Inner { container, layout }) };
-        // The indices check how their lengths fit; that reads no page of theirs.
-        store.try_tree()?;
-        store.try_ids()?;
-        store.try_tiles()?;
-        Ok(store)
+        Self::from_container(Container::from_bytes(bytes)?)
     }
 
     /// How many records the store holds.
@@ -318,6 +308,9 @@ impl Layout {
             band: optional(names::BAND, U32)?,
             unit: optional(names::UNIT, F64)?,
             scale: optional(names::SCALE, F64)?,
+            block_width: optional(names::BLOCK_WIDTH, U32)?,
+            block_height: optional(names::BLOCK_HEIGHT, U32)?,
+            block_cell: optional(names::BLOCK_CELL, U32)?,
             path: RaggedLayout::find(s, names::PATH, rows)?,
             crs_name: RaggedLayout::find(s, names::CRS_NAME, crs_count)?,
             source_texts: [

@@ -5,12 +5,8 @@ use std::path::PathBuf;
 
 use super::{DataType, RecordInput, SourceInput, SourceRef, Store};
 use crate::error::{Error, Result};
+use crate::index::RowId;
 use crate::tile::Bounds;
-
-/// The position of a record in its store: rows lie in Hilbert order of their footprints' centres.
-///
-/// Rows change when records are added; [`RecordRef::id`] does not.
-pub type RowId = u32;
 
 /// The columns of all records. Indexing with a [`RowId`] below the number of records never fails.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +114,9 @@ impl Store {
                 band: r.band(),
                 unit: r.unit(),
                 scale: r.scale(),
+                block_width: r.block_width(),
+                block_height: r.block_height(),
+                block_cell: r.block_cell(),
             })
         })
     }
@@ -220,6 +219,29 @@ impl<'a> RecordRef<'a> {
         /// What cells are multiplied by; 0 where the file says.
         scale: f64 = scale
     );
+    attribute!(
+        /// Columns of the blocks that the file is stored in; 0 where nobody has opened it, or in stores before version 1.3.
+        block_width: u32 = block_width
+    );
+    attribute!(
+        /// Rows of the blocks; 0 where [`block_width`](Self::block_width) is.
+        block_height: u32 = block_height
+    );
+    attribute!(
+        /// Bytes that one cell of a decoded block takes; 0 where these are the bytes of [`data_type`](Self::data_type).
+        block_cell: u32 = block_cell
+    );
+
+    /// Bytes that one decoded block of the file takes in memory: what must be decoded to read a single cell. 0 where it is
+    /// not known.
+    #[must_use]
+    pub fn block_bytes(&self) -> u64 {
+        let cell = match self.block_cell() {
+            0 => self.data_type().bytes(),
+            cell => u64::from(cell),
+        };
+        (u64::from(self.block_width()) * u64::from(self.block_height())).saturating_mul(cell)
+    }
 
     /// What told the raster's further files from others when the store was built: 0 where it had none; `None` in stores before
     /// version 1.3, which do not say.

@@ -68,7 +68,7 @@ impl Budget {
         if jobs == 0 {
             let needed = (COORDINATOR + least).div_ceil(1 << 20);
             let problem = format!("{} MB is too little for one worker; give at least {needed}M", total >> 20);
-            return Err(Error::argument("--memory", problem));
+            return Err(Error::argument("memory", problem));
         }
         let share = for_workers / jobs as u64;
         let block_cache = options.block_cache.unwrap_or((share - fixed).clamp(LEAST_CACHE, MOST_CACHE));

@@ -17,19 +17,29 @@ use super::pack::Pack;
 use super::protocol::{Finer, JobMessage, Request};
 use super::stale::{Packs, is_current};
 use crate::error::{Error, Result};
+use crate::format::checksum::checksum;
+use crate::local;
 use crate::plan::Unit;
 use crate::render::{RasterOpener, UnitReport};
 use crate::store::Store;
+use crate::text::one_line;
 
-/// True where a text is a plan file of some version.
+/// True where a file is a plan of some version.
 #[must_use]
-pub fn is_plan(text: &[u8]) -> bool {
-    let plan: Option<serde_json::Value> = serde_json::from_slice(text).ok();
-    plan.is_some_and(|plan| plan["format"].as_str().is_some_and(|format| format.starts_with("hypso plan ")))
+pub fn is_plan(path: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Start {
+        format: String,
+    }
+    let text = local::read(path, LARGEST).unwrap_or_default();
+    serde_json::from_slice(&text).is_ok_and(|plan: Start| plan.format.starts_with("hypso plan "))
 }
 
 /// What the first member of a plan file says.
-const FORMAT: &str = "hypso plan 2";
+const FORMAT: &str = "hypso plan 3";
+
+/// A larger file is no plan, bytes: one of the most units that a run may have takes less.
+const LARGEST: u64 = 4 << 30;
 
 /// A plan as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +50,8 @@ pub struct PlanFile {
     output: PathBuf,
     job: JobMessage,
     units: Vec<PlannedUnit>,
+    /// XXH3 of the rest, 16 hexadecimal digits: units that were made by a plan which somebody altered would be taken for those of the run.
+    checksum: String,
 }
 
 /// A unit of a plan file.
@@ -66,7 +78,7 @@ impl PlanFile {
     ///
     /// # Errors
     /// Where the store has no file.
-    pub fn new(job: &Job<'_>) -> Result<Self> {
+    pub(super) fn new(job: &Job<'_>) -> Result<Self> {
         let run = Identity::new(job)?;
         Self::of(job, run.message(job, None)?, run.text)
     }
@@ -83,14 +95,26 @@ impl PlanFile {
             }));
             finer = Finer::packs(step.zooms, step.block_zoom);
         }
-        let output = std::path::absolute(job.output).map_err(Error::io("find", job.output))?;
-        Ok(Self { format: FORMAT.into(), identity, output, job: message, units })
+        let output = std::path::absolute(job.output()).map_err(Error::io("find", job.output()))?;
+        Ok(Self { format: FORMAT.into(), identity, output, job: message, units, checksum: String::new() }.sealed())
     }
 
     /// The same plan with some of its units only.
     pub(super) fn only(mut self, wanted: &HashSet<String>) -> Self {
         self.units.retain(|unit| wanted.contains(&unit.id));
+        self.sealed()
+    }
+
+    fn sealed(mut self) -> Self {
+        self.checksum = self.sum();
         self
+    }
+
+    /// What the checksum has to be.
+    fn sum(&self) -> String {
+        let Self { format, identity, output, job, units, checksum: _ } = self;
+        let text = serde_json::to_vec(&(format, identity, output, job, units)).unwrap_or_default();
+        format!("{:016x}", checksum(&text))
     }
 
     /// The file's text, JSON.
@@ -98,7 +122,7 @@ impl PlanFile {
     /// # Errors
     /// Where a path is not UTF-8.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self).map_err(|e| Error::Other(format!("the plan can't be written: {e}")))
+        serde_json::to_string_pretty(self).map_err(|e| Error::internal(format!("the plan can't be written: {e}")))
     }
 
     /// Reads a plan file.
@@ -106,14 +130,17 @@ impl PlanFile {
     /// # Errors
     /// Where it can't be read or is none.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let remedy = "write it again with `hypso plan --export`";
-        let plan: Self = serde_json::from_str(&text)
-            .map_err(|e| Error::invalid("plan", format!("can't be read: {e}"), remedy).with_path(path))?;
-        if plan.format == FORMAT {
-            return Ok(plan);
+        let text = local::read(path, LARGEST)?;
+        let bad =
+            |problem: String| Error::invalid("plan", problem, "write it again (`worker::PlanFile`)").with_path(path);
+        let plan: Self = serde_json::from_slice(&text).map_err(|e| bad(format!("can't be read: {e}")))?;
+        if plan.format != FORMAT {
+            return Err(bad(format!("says {:?}, {FORMAT:?} was expected", one_line(&plan.format, 40))));
         }
-        Err(Error::invalid("plan", format!("says {:?}, {FORMAT:?} was expected", plan.format), remedy).with_path(path))
+        if plan.checksum != plan.sum() {
+            return Err(bad("was altered or damaged since it was written".into()));
+        }
+        Ok(plan)
     }
 
     /// All units, finer ones first.
@@ -137,7 +164,7 @@ impl PlanFile {
         by_number.or_else(|| self.units.iter().find(|u| u.id == name)).ok_or_else(|| {
             let last = self.units.len().saturating_sub(1);
             Error::argument(
-                "--unit",
+                "units",
                 format!("there is no unit {name:?}; give a number from 0 to {last}, or a name of the plan"),
             )
         })
@@ -158,12 +185,13 @@ impl PlanFile {
         let store = Store::open(&self.job.store)?;
         if store.fingerprint() != self.job.store_fingerprint {
             let problem = "is not the one that the plan was made for";
-            return Err(Error::invalid("store", problem, "write the plan again with `hypso plan --export`")
+            return Err(Error::invalid("store", problem, "write the plan again (`worker::PlanFile`)")
                 .with_path(&self.job.store));
         }
         let claim = Claim { run: self.job.run, identity: &self.identity, output: &self.output };
         Journal::prepare(&self.job.work, &claim)?;
         let options = self.job.options()?;
+        options.check(&store)?;
         let before = self.job.update.as_ref().map(Before::open).transpose()?;
         let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), opener)?;
         let units = self.units.iter().map(|planned| planned.request.unit()).collect::<Result<Vec<_>>>()?;
@@ -193,7 +221,7 @@ impl PlanFile {
             if below && !Pack::open(&Pack::path_of(&self.job.work, &other_unit), self.job.run).is_ok_and(made) {
                 let problem =
                     format!("unit {} is made from {}, which is not there; make that one first", unit.id(), other.id);
-                return Err(Error::Other(problem));
+                return Err(Error::not_found(problem));
             }
         }
         Ok(())

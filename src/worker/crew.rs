@@ -26,6 +26,8 @@ const ATTEMPTS: u32 = 3;
 const ATTEMPTS_OVER_LIMIT: u32 = 2;
 /// The pause before the second try; it doubles.
 const BACKOFF: Duration = Duration::from_millis(200);
+/// How often the last seat tries to get a worker, with the same pauses: processes of others may end meanwhile.
+const HIRES: u32 = 5;
 /// Units in a row that are set aside before the run is given up: the cause is then not in the units.
 const HOPELESS: u32 = 10;
 
@@ -93,8 +95,8 @@ pub(super) struct State {
     used: UsedRecords,
     /// What the processes take now, bytes.
     pub(super) memory_now: u64,
-    /// Seats that left, since the system had no room for their workers.
-    left: u32,
+    /// Seats that take units. One leaves where the system has no room for its worker; the last one stays.
+    seats: usize,
     /// Nothing more is begun: why, where that is an error.
     ended: Option<Option<Error>>,
     over: bool,
@@ -170,7 +172,7 @@ impl<'a> Crew<'a> {
             memory: MemoryPeak::default(),
             used: UsedRecords::default(),
             memory_now: 0,
-            left: 0,
+            seats: 0,
             ended: None,
             over: false,
         };
@@ -204,17 +206,7 @@ impl<'a> Crew<'a> {
             let _over = Over(&self);
             let _unwinding = Unwinding(&self);
             spawn(scope, || watch::run(&self, progress))?;
-            let mut hands = Vec::new();
-            for seat in &self.seats {
-                match spawn(scope, || self.work(seat, progress)) {
-                    Ok(hand) => hands.push(hand),
-                    Err(error) if hands.is_empty() => return Err(error),
-                    Err(error) => {
-                        progress.note(&format!("{} instead of {} workers: {error}", hands.len(), self.seats.len()));
-                        break;
-                    }
-                }
-            }
+            let hands = self.start_seats(|seat| spawn(scope, || self.work(seat, progress)), progress)?;
             let mut result = Ok(());
             loop {
                 let mut state = lock(&self.state);
@@ -246,6 +238,27 @@ impl<'a> Crew<'a> {
         let mut outcome = state.outcome;
         outcome.set_aside.sort_by_key(|s| (s.unit.zooms, crate::tile::TileId::from(s.unit.block)));
         Ok((outcome, state.schedule, state.memory, state.used))
+    }
+
+    /// Starts all seats, or as many as there can be; none takes a unit before it is known how many there are.
+    ///
+    /// # Errors
+    /// Where there can be none.
+    fn start_seats<'c, T>(&'c self, start: impl Fn(&'c Seat) -> Result<T>, progress: &dyn Progress) -> Result<Vec<T>> {
+        let mut state = lock(&self.state);
+        let mut started = Vec::new();
+        for seat in &self.seats {
+            match start(seat) {
+                Ok(seat) => started.push(seat),
+                Err(error) if started.is_empty() => return Err(error),
+                Err(error) => {
+                    progress.note(&format!("{} instead of {} workers: {error:#}", started.len(), self.seats.len()));
+                    break;
+                }
+            }
+        }
+        state.seats = started.len();
+        Ok(started)
     }
 
     /// Waits for the bell, or so long.
@@ -311,7 +324,7 @@ impl<'a> Crew<'a> {
         let started = Instant::now();
         let tiles = tiles_in_work(self.tile_size, unit.zooms.max - unit.zooms.min + 1);
         let mut in_parts = !self.budget.fits(tiles) && unit.parts().is_some();
-        let mut attempt = 1;
+        let (mut attempt, mut hires) = (1, 0);
         loop {
             tracing::debug!(unit = unit.id(), tiles = unit.tiles, attempt, in_parts, "unit begins");
             let result = match unit.parts().filter(|_| in_parts) {
@@ -341,10 +354,11 @@ impl<'a> Crew<'a> {
                 return true;
             }
             if failure.no_room {
-                if self.leave(seat, node, failure.reason, progress) {
+                hires += 1;
+                if self.leave(seat, node, hires, failure.reason, progress) {
                     return false;
                 }
-                std::thread::sleep(BACKOFF);
+                std::thread::sleep(BACKOFF * 2u32.pow(hires - 1));
                 continue;
             }
             let limit = if failure.over_limit { ATTEMPTS_OVER_LIMIT } else { ATTEMPTS };
@@ -374,25 +388,24 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Gives a unit back that this seat can't make, since it can have no worker; false where it is to try once more, in the room
-    /// that others left. Where no other seat has a worker, and none left, the run ends.
-    fn leave(&self, seat: &Seat, node: Node, reason: String, progress: &dyn Progress) -> bool {
+    /// Gives a unit back that this seat can't make, since the system has no room for its worker: others have more room then, and may be idle. False for the
+    /// last seat, which is to try again; in the end it gives the run up.
+    fn leave(&self, seat: &Seat, node: Node, hires: u32, reason: String, progress: &dyn Progress) -> bool {
         let mut state = lock(&self.state);
         *lock(&seat.holder) = None;
-        let others = self.seats.iter().filter(|seat| lock(&seat.holder).is_some()).count();
-        if others == 0 && state.left > 0 {
-            state.left -= 1;
+        if state.seats == 1 && hires < HIRES {
             return false;
         }
         state.schedule.back(node);
-        if others == 0 {
-            state.ended.get_or_insert(Some(Error::Other(reason)));
+        if state.seats == 1 {
+            state.ended.get_or_insert(Some(Error::limit(reason)));
             state.schedule.drop_waiting();
             return true;
         }
-        state.left += 1;
+        state.seats -= 1;
+        let left = state.seats;
         drop(state);
-        progress.note(&format!("a worker less, {others} go on: {reason}"));
+        progress.note(&format!("a worker less, {left} may go on: {reason}"));
         true
     }
 
@@ -415,10 +428,10 @@ impl<'a> Crew<'a> {
     /// One try. A worker that died is replaced on the next one.
     fn attempt(&self, seat: &Seat, worker: &mut Option<Worker>, request: &Request) -> Result<UnitReport, Failure> {
         let plain = |reason: String| Failure { reason, ..Failure::default() };
-        let request = encode(request).map_err(|e| plain(e.to_string()))?;
+        let request = encode(request).map_err(|e| plain(format!("{e:#}")))?;
         let no_room = |reason: String| Failure { reason, no_room: true, ..Failure::default() };
         if worker.is_none() {
-            let hired = Worker::start(self.launcher, &self.job).map_err(|e| no_room(e.to_string()))?;
+            let hired = Worker::start(self.launcher, &self.job).map_err(|e| no_room(format!("{e:#}")))?;
             let child = hired.child();
             let process = lock(&child).id();
             *lock(&seat.holder) = Some(Holder { child, process, since: None, verdict: None });

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::container::{Container, write_container};
 use crate::error::{Error, Result};
 use crate::format::checksum::Checksum;
 use crate::plan::{Coverage, Plan};
 use crate::render::RenderOptions;
-use crate::store::{Container, RecordRef, Store, write_container};
+use crate::store::{RecordRef, Store};
 use crate::tile::Bounds;
 
 const SCHEMA: &str = "hypso-inputs";
@@ -54,7 +55,7 @@ pub(super) fn write(output: &Path, store: &Store, about: &About) -> Result<()> {
     let records = store.records();
     let names = names(store)?;
     let states = States::new(store)?;
-    let about = serde_json::to_string(about).map_err(|e| Error::Other(format!("inputs: {e}")))?;
+    let about = serde_json::to_string(about).map_err(|e| Error::internal(format!("inputs: {e}")))?;
     write_container(path_of(output), SCHEMA, |out| {
         out.json("about", &about)?;
         out.ragged("source.name", &names, false)?;
@@ -154,13 +155,15 @@ impl Inputs {
     /// Opens the file that belongs to an output.
     pub(super) fn open(output: &Path) -> Result<Self> {
         let path = path_of(output);
-        let remedy = "without it nothing can be updated; make all tiles once, with --overwrite instead of --update";
+        let remedy = "without it nothing can be updated; make all tiles once, with `overwrite` instead of `update`";
         let bad = |problem: String| Error::invalid("inputs", problem, remedy).with_path(&path);
         if !path.exists() {
             return Err(bad("is missing".into()));
         }
         let file = Container::open(&path)?;
         file.expect_schema(SCHEMA)?;
+        // What is read here decides which tiles stay as they are.
+        file.expect_whole(remedy).map_err(|error| error.with_path(&path))?;
         let about = serde_json::from_str(file.json("about")?).map_err(|e| bad(format!("can't be read: {e}")))?;
         Ok(Self { file, about })
     }
@@ -193,8 +196,8 @@ impl Inputs {
         }
         if theirs != mine {
             return Err(Error::argument(
-                "--update",
-                "needs the options that the output was made with; give the same ones, or make all tiles with --overwrite",
+                "update",
+                "needs the options that the output was made with; give the same ones, or make all tiles with `overwrite`",
             ));
         }
         let old = self.file.ragged("source.name")?;

@@ -13,12 +13,16 @@ use crate::atomic::{AtomicFile, Swept, is_temporary, remove_dead, remove_entries
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::format::layout::MAGIC;
+use crate::local;
 use crate::plan::Unit;
 use crate::progress::Progress;
 use crate::render::UnitReport;
 
 /// What a run puts into its folder, beside packs.
 const FILES: [&str; 4] = ["aside.json", "changes.hypso", "run.json", "lock"];
+
+/// A longer note is none of ours, bytes: it holds the options, with the outline of an area.
+const NOTE: u64 = 2 << 30;
 
 /// What tells a run from others, and the output that it is for.
 #[derive(Debug, Clone, Copy)]
@@ -57,17 +61,17 @@ impl Note {
     /// Where it can't be read, or is something else.
     fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join("run.json");
-        let text = match std::fs::read(&path) {
+        let text = match local::read(&path, NOTE) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", &path)(error)),
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
         };
         serde_json::from_slice(&text).map(Some).map_err(|_| not_ours(&path))
     }
 
     fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join("run.json");
-        let text = serde_json::to_string(self).map_err(|e| Error::Other(format!("run.json: {e}")))?;
+        let text = serde_json::to_string(self).map_err(|e| Error::internal(format!("run.json: {e}")))?;
         let mut file = AtomicFile::create(&path)?;
         writeln!(file.file(), "{text}").map_err(Error::io("write", &path))?;
         file.commit()
@@ -96,15 +100,15 @@ fn without_store(mut options: Value) -> Value {
 }
 
 /// Refuses a file under a name that a run would write to, and remove in the end, unless a run wrote it.
-fn refuse_foreign(path: &Path, ours: impl FnOnce(&[u8]) -> bool) -> Result<()> {
-    if path.symlink_metadata().is_err() || std::fs::read(path).is_ok_and(|text| ours(&text)) {
+fn refuse_foreign(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<()> {
+    if path.symlink_metadata().is_err() || ours(path) {
         return Ok(());
     }
     Err(not_ours(path))
 }
 
 fn not_ours(path: &Path) -> Error {
-    let remedy = "it was left as it is: move it away, or choose another folder with --tmpdir";
+    let remedy = "it was left as it is: move it away, or choose another folder with `tmpdir`";
     Error::invalid("work folder", "holds a file of this name that hypso did not write", remedy).with_path(path)
 }
 
@@ -146,7 +150,7 @@ impl Journal {
     pub(super) fn open(folder: PathBuf, claim: &Claim<'_>, discard: bool, progress: &dyn Progress) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
         refuse_foreign(&folder.join("aside.json"), is_plan)?;
-        refuse_foreign(&folder.join("changes.hypso"), |bytes| bytes.starts_with(&MAGIC))?;
+        refuse_foreign(&folder.join("changes.hypso"), |path| local::start(path, 8) == MAGIC)?;
         let path = folder.join("lock");
         if path.is_symlink() {
             return Err(not_ours(&path));
@@ -164,7 +168,7 @@ impl Journal {
             Err(TryLockError::WouldBlock) => {
                 let problem =
                     format!("another hypso (process {}) is making this output; wait for it or end it", holder.trim());
-                return Err(Error::Other(format!("{}: {problem}", claim.output.display())));
+                return Err(Error::busy(claim.output, problem));
             }
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
         }
@@ -288,14 +292,14 @@ impl Journal {
 /// A work folder that another run is not finished with.
 fn taken(folder: &Path, found: &Note, claim: &Claim<'_>) -> Error {
     let other = if found.output.is_empty() || Path::new(&found.output) == full(claim.output) {
-        "this output, but of another store, other options or another version; finish that one, or say --overwrite to drop it".into()
+        "this output, but of another store, other options or another version; finish that one, or say `overwrite` to drop it".into()
     } else {
         format!(
-            "{} (run {}), or of what stood there once; finish that one, or choose another place with --tmpdir; --overwrite drops what it has made",
+            "{} (run {}), or of what stood there once; finish that one, or choose another place with `tmpdir`; `overwrite` drops what it has made",
             found.output, found.run
         )
     };
-    Error::Other(format!("{}: holds an unfinished run of {other}", folder.display()))
+    Error::busy(folder, format!("holds an unfinished run of {other}"))
 }
 
 #[cfg(test)]
@@ -368,6 +372,6 @@ mod tests {
         assert!(open(&old).is_err());
         let elsewhere = temporary.path().join("y.pmtiles");
         let error = open(&Claim { output: &elsewhere, ..old }).unwrap_err().to_string();
-        assert!(error.contains("x.pmtiles") && error.contains("--tmpdir"), "{error}");
+        assert!(error.contains("x.pmtiles") && error.contains("`tmpdir`"), "{error}");
     }
 }

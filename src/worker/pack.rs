@@ -17,19 +17,20 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::atomic::{AtomicFile, is_at};
 use crate::error::{Error, Result};
-use crate::format::checksum::checksum;
+use crate::format::checksum::{Checksum, checksum};
+use crate::local;
 use crate::plan::{Unit, ZoomRange};
 use crate::render::{FinerTiles, Layer, Made, UnitReport};
 use crate::tile::{TileCoord, TileId};
 
-const MAGIC: [u8; 8] = *b"HYPSOPK3";
+const MAGIC: [u8; 8] = *b"HYPSOPK4";
 const AGAIN: &str = "run the same command again; this unit is made anew";
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Head {
     magic: [u8; 8],
-    run: U64,
+    mark: U64,
     tiles: U32,
     report_length: U32,
     index_at: U64,
@@ -46,6 +47,18 @@ struct Entry {
     length: U32,
     offset: U64,
     checksum: U64,
+}
+
+/// What tells the pack of a unit of a run: the fingerprint of the run with the place of the pack in the work folder, which says the unit.
+fn mark(run: u64, path: &Path) -> u64 {
+    let mut sum = Checksum::default();
+    sum.update(&run.to_le_bytes());
+    let parts: Vec<_> = path.iter().rev().take(3).collect();
+    for part in parts {
+        sum.update(part.as_encoded_bytes());
+        sum.update(b"/");
+    }
+    sum.digest()
 }
 
 impl Entry {
@@ -83,7 +96,7 @@ impl PackWriter {
     /// Where the file can't be written, or the tile has 4 GB.
     pub fn put(&mut self, made: &Made) -> Result<()> {
         let length = u32::try_from(made.bytes.len())
-            .map_err(|_| Error::Other(format!("tile {} has {} bytes", made.tile, made.bytes.len())))?;
+            .map_err(|_| Error::limit(format!("tile {} has {} bytes, 4 GB at most", made.tile, made.bytes.len())))?;
         self.file.file().write_all(&made.bytes).map_err(Error::io("write", &self.path))?;
         self.entries.push(Entry {
             id: TileId::from(made.tile).0.into(),
@@ -107,12 +120,12 @@ impl PackWriter {
     pub fn finish(mut self, report: &mut UnitReport, writing: Duration) -> Result<()> {
         report.writing += writing.as_secs_f64();
         let mine = &*report;
-        let report_bytes = serde_json::to_vec(mine).map_err(|e| Error::Other(format!("unit report: {e}")))?;
+        let report_bytes = serde_json::to_vec(mine).map_err(|e| Error::internal(format!("unit report: {e}")))?;
         self.entries.sort_unstable_by_key(Entry::key);
         let end = [self.entries.as_bytes(), &report_bytes].concat();
         let head = Head {
             magic: MAGIC,
-            run: self.run.into(),
+            mark: mark(self.run, &self.path).into(),
             tiles: (self.entries.len() as u32).into(),
             report_length: (report_bytes.len() as u32).into(),
             index_at: self.end.into(),
@@ -197,13 +210,13 @@ impl Pack {
     /// Where it is missing, damaged, or of another run.
     pub fn open(path: &Path, run: u64) -> Result<Self> {
         let bad = |problem: &str| Error::invalid("pack", problem, AGAIN).with_path(path);
+        let length = local::input(path)?.len();
         let mut file = File::open(path).map_err(Error::io("open", path))?;
-        let length = file.metadata().map_err(Error::io("look at", path))?.len();
         let mut head = [0; size_of::<Head>()];
         file.read_exact(&mut head).map_err(Error::io("read", path))?;
         let head = Head::read_from_bytes(&head).map_err(|_| bad("has no head"))?;
-        if head.magic != MAGIC || head.run.get() != run {
-            return Err(bad("belongs to another run"));
+        if head.magic != MAGIC || head.mark.get() != mark(run, path) {
+            return Err(bad("belongs to another run or unit"));
         }
         let index_length = u64::from(head.tiles.get()) * size_of::<Entry>() as u64;
         let end_length = index_length + u64::from(head.report_length.get());

@@ -38,11 +38,11 @@ impl Worker {
         let program = &launcher.program;
         let mut command = Command::new(program);
         command.args(&launcher.arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| Error::Other(refused(program, &error)))?;
+        let mut child = command.spawn().map_err(|error| Error::limit(refused(program, &error)))?;
         tracing::debug!(process = child.id(), "worker starts");
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let child = Arc::new(Mutex::new(child));
-        let Some(output) = output else { return Err(Error::Other("a worker has no pipes".into())) };
+        let Some(output) = output else { return Err(Error::internal("a worker has no pipes")) };
         let mut worker = Self { child, input, output: BufReader::new(output) };
         // One that ended at once is noticed when it is asked.
         let _ = worker.tell(job);
@@ -70,7 +70,7 @@ impl Worker {
         let told = self.tell(request);
         let mut line = String::new();
         let problem = match self.output.read_line(&mut line) {
-            Ok(0) => told.err().map_or_else(|| "it said nothing more".into(), |error| error.to_string()),
+            Ok(0) => told.err().map_or_else(|| "it said nothing more".into(), |error| format!("{error:#}")),
             Err(error) => error.to_string(),
             Ok(_) => match serde_json::from_str(&line) {
                 Ok(Reply::NoRoom(reason)) => return Err(Silence::NoRoom(reason)),
@@ -113,7 +113,7 @@ impl Drop for Worker {
 fn refused(program: &Path, error: &std::io::Error) -> String {
     format!(
         "{}: can't be started as a worker ({error}); raise the limit of processes and memory (ulimit -u, TasksMax, pids.max), or ask for \
-         fewer workers with --jobs",
+         fewer workers with `jobs`",
         program.display()
     )
 }

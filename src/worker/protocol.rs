@@ -115,7 +115,7 @@ impl JobMessage {
         let mut same = self.clone();
         (same.store, same.work, same.run, same.block_cache) = (PathBuf::new(), PathBuf::new(), 0, 0);
         same.update = None;
-        serde_json::to_value(&same).map_err(|e| Error::Other(format!("options: {e}")))
+        serde_json::to_value(&same).map_err(|e| Error::internal(format!("options: {e}")))
     }
 }
 
@@ -192,7 +192,8 @@ impl Request {
     }
 
     pub(super) fn unit(&self) -> Result<Unit> {
-        Ok(Unit { block: self.block.parse()?, zooms: ZoomRange::new(self.min, self.max)?, tiles: self.tiles })
+        let (block, zooms) = (self.block.parse()?, ZoomRange::new(self.min, self.max)?);
+        Unit::new(block, zooms, self.tiles)
     }
 }
 
@@ -210,5 +211,5 @@ pub(super) enum Reply {
 }
 
 pub(super) fn encode(message: &impl Serialize) -> Result<String> {
-    serde_json::to_string(message).map_err(|e| Error::Other(format!("message to a worker: {e}")))
+    serde_json::to_string(message).map_err(|e| Error::internal(format!("message to a worker: {e}")))
 }

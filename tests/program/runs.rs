@@ -365,7 +365,7 @@ fn verify_finds_what_is_wrong_with_a_store_and_where() {
     );
 
     // A byte in every section, in the header, in the table, and between the sections.
-    let file = hypso::store::Container::from_bytes(bytes.clone()).unwrap();
+    let file = hypso::container::Container::from_bytes(bytes.clone()).unwrap();
     let flipped = |at: usize| {
         let mut bytes = bytes.clone();
         bytes[at] ^= 0x41;
@@ -415,7 +415,7 @@ fn verify_looks_behind_checksums_that_hold() {
     let (_folder, path) = scratch();
     let at = path("own.hypso");
     let write = |bad: &str| {
-        hypso::store::write_container(Path::new(&at), "own", |out| {
+        hypso::container::write_container(Path::new(&at), "own", |out| {
             let boxes = [hypso::tile::Bounds::new(0.0, 0.0, 1.0, 1.0), hypso::tile::Bounds::new(5.0, 5.0, 6.0, 6.0)];
             out.boxes("a", &boxes)?;
             out.dictionary("kind", &["x", "y", "x"])?;

@@ -1,7 +1,8 @@
 //! Advice changes how a file is read, never what it answers.
 
 use crate::common::{catalogue, store_bytes};
-use hypso::store::{Advice, Container, Part, Store, verify, write_file};
+use hypso::container::{Advice, Container};
+use hypso::store::{Part, Store, verify, write_file};
 use hypso::tile::Bounds;
 
 const ALL: [Advice; 5] = [Advice::Normal, Advice::Random, Advice::Sequential, Advice::WillNeed, Advice::Preload];
@@ -82,8 +83,8 @@ fn preloading_leaves_no_page_to_wait_for() {
 #[cfg(all(target_os = "linux", feature = "engine"))]
 #[test]
 fn a_cold_dictionary_is_asked_for_at_once() {
+    use hypso::container::{Packing, write_container};
     use hypso::format::rows::{DICTIONARY, train};
-    use hypso::store::{Packing, write_container};
 
     let mut state = 1u64;
     let mut word = || {

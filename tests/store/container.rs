@@ -5,8 +5,9 @@ use std::io::Cursor;
 
 use crate::common::{Random, catalogue, store_bytes};
 use hypso::column::Batch;
+use hypso::container::{Advice, Container, ContainerBuilder, Packing, write_container};
 use hypso::format::{checksum::checksum, layout, rows};
-use hypso::store::{Advice, Container, ContainerBuilder, Packing, Store, write_container};
+use hypso::store::Store;
 use hypso::tile::Bounds;
 use proptest::prelude::*;
 

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use crate::common::{catalogue, store_bytes, two_records};
+use hypso::container::{Container, ContainerBuilder, Packing};
 use hypso::format::{Codec, ElementType, Kind, Sections, checksum::checksum, layout};
 use hypso::index::{rtree, sorted};
-use hypso::store::{Container, ContainerBuilder, DataType, Packing, SCHEMA, Store};
+use hypso::store::{DataType, SCHEMA, Store};
 use hypso::tile::Bounds;
 
 const DOCUMENT: &str = include_str!("../../store-format.md");
@@ -288,6 +289,7 @@ fn optional_sections(document: &str) -> Check {
     let plain = Store::from_bytes(store_bytes(&sources, &records)).map_err(|e| e.to_string())?;
     let mut full = records.clone();
     (full[1].parts, full[1].band, full[1].unit, full[1].scale) = (7, 2, 0.3048, 0.1);
+    (full[1].block_width, full[1].block_height, full[1].block_cell) = (256, 128, 5);
     let full = Store::from_bytes(store_bytes(&sources, &full)).map_err(|e| e.to_string())?;
     let mut listed = Vec::new();
     for row in table(document, &["optional section", "kind", "type", "codec", "count"])? {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::common::random;
 use hypso::column::Batch;
-use hypso::store::Container;
+use hypso::container::Container;
 use records::palette::{Census, Decoder, Encoder};
 use records::{Coding, Collector, PALETTE, Record, RecordSet, View, record, shuffled};
 use roads::{Country, Matcher, Network, Random, Road, drive, write};
@@ -385,7 +385,7 @@ fn damaged_codes_are_errors() {
     (0..2).for_each(|_| census.add(&row));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("set.hypso");
-    hypso::store::write_container(&path, records::SCHEMA, |out| {
+    hypso::container::write_container(&path, records::SCHEMA, |out| {
         out.bitmap_ids("record.id", &[1])?;
         out.column("record.mass", &[1.0f32])?;
         out.dictionary("record.class", &["lipid"])?;

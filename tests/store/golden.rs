@@ -3,11 +3,12 @@
 use crate::common;
 use std::path::{Path, PathBuf};
 
+use hypso::container::Container;
+#[cfg(feature = "engine")]
+use hypso::container::Packing;
 use hypso::format::{Codec, Kind, SectionEntry};
 use hypso::query::Place;
-#[cfg(feature = "engine")]
-use hypso::store::Packing;
-use hypso::store::{self, Container, DataType, Parameters, RecordInput, SourceInput, Store, verify};
+use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store, verify};
 use hypso::tile::{Bounds, MAX_NATIVE_ZOOM, TileCoord};
 
 fn fixture(name: &str) -> PathBuf {
@@ -128,7 +129,7 @@ fn today_writes_the_same_rows_and_indices() {
     }
 }
 
-/// The catalogue with what came with version 1.3: further files, bands, units and scales of some records.
+/// The catalogue with what came with version 1.3: further files, bands, units, scales and blocks of some records.
 fn catalogue_1_3() -> (Vec<SourceInput>, Vec<RecordInput>) {
     let (sources, mut records) = catalogue();
     for (i, record) in (0u32..).zip(&mut records) {
@@ -136,6 +137,8 @@ fn catalogue_1_3() -> (Vec<SourceInput>, Vec<RecordInput>) {
         record.band = i % 2;
         record.unit = if i % 5 == 0 { 0.3048 } else { 0.0 };
         record.scale = if i % 7 == 0 { -0.1 } else { 0.0 };
+        (record.block_width, record.block_height) = if i % 4 == 0 { (0, 0) } else { (256, 1 + i) };
+        record.block_cell = if i % 6 == 1 { 5 } else { 0 };
     }
     (sources, records)
 }
@@ -151,6 +154,10 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
             (r.parts(), r.band(), r.unit(), r.scale()),
             (Some(input.parts), input.band, input.unit, input.scale)
         );
+        let block = (input.block_width, input.block_height, input.block_cell);
+        assert_eq!((r.block_width(), r.block_height(), r.block_cell()), block);
+        let cell = if block.2 == 0 { input.data_type.bytes() } else { 5 };
+        assert_eq!(r.block_bytes(), u64::from(block.0) * u64::from(block.1) * cell);
     }
     let mut read = Vec::new();
     store
@@ -164,6 +171,7 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
     // Before, nothing was said of further files; without the columns, there are none.
     let before = Store::open(fixture("v1.1.hypso")).unwrap();
     assert!(before.records().iter().all(|r| (r.parts(), r.band(), r.unit(), r.scale()) == (None, 0, 0.0, 0.0)));
+    assert!(before.records().iter().all(|r| (r.block_width(), r.block_height(), r.block_bytes()) == (0, 0, 0)));
     let (sources, records) = catalogue();
     let plain = Store::from_bytes(common::store_bytes(&sources, &records)).unwrap();
     assert!(plain.records().iter().all(|r| r.parts() == Some(0)));
@@ -217,7 +225,7 @@ fn parts_of_version_1_2_open_with_known_answers() {
 fn make_the_parts() {
     let rows = rows();
     let trained = hypso::format::rows::train(&rows, 1024).unwrap();
-    store::write_container(fixture("v1.2-parts.hypso"), "parts", |out| {
+    hypso::container::write_container(fixture("v1.2-parts.hypso"), "parts", |out| {
         for (name, dictionary) in [("plain", &[][..]), ("trained", &trained)] {
             let mut part = out.begin_ragged(name, rows.len() as u64, Packing::Rows { level: 9, dictionary })?;
             rows.iter().try_for_each(|row| part.push(out, row))?;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::{Random, catalogue};
+use hypso::container::Packing;
 use hypso::query::Order;
-use hypso::store::{self, Packing, Parameters, Store};
+use hypso::store::{self, Parameters, Store};
 use hypso::tile::{Bounds, TileCoord};
 use serde_json::Value;
 
@@ -158,7 +159,7 @@ fn zstandard_and_numpy_read_compressed_rows() {
     };
     let rows: Vec<Vec<u8>> = (0..700).map(row).collect();
     let trained = hypso::format::rows::train(&rows, 4096).unwrap();
-    store::write_container(&path, "rows", |out| {
+    hypso::container::write_container(&path, "rows", |out| {
         for (name, dictionary) in [("plain", &[][..]), ("trained", &trained)] {
             let mut part = out.begin_ragged(name, rows.len() as u64, Packing::Rows { level: 5, dictionary })?;
             rows.iter().try_for_each(|row| part.push(out, row))?;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::common::catalogue;
 use hypso::Error;
-use hypso::store::{Advice, ReloadEvent, Store, StoreHandle, Watcher, verify_checksums, write_file};
+use hypso::container::{Advice, Container, Handle, ReloadEvent, Schema, Watcher, write_container};
+use hypso::store::{Store, write_file};
 
 const SOON: Duration = Duration::from_millis(5);
 const LATE: Duration = Duration::from_secs(20);
@@ -24,7 +25,7 @@ fn version(store: &Store) -> u64 {
 }
 
 const fn shareable<T: Send + Sync + Clone>() {}
-const _: () = shareable::<StoreHandle>();
+const _: () = shareable::<Handle<Store>>();
 const fn movable<T: Send>() {}
 const _: () = movable::<Watcher>();
 
@@ -33,8 +34,8 @@ fn reload_says_whether_the_content_changed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.hypso");
     publish(&path, 1);
-    let handle = StoreHandle::open(&path).unwrap();
-    let (kept, guard) = (handle.store(), handle.load());
+    let handle = Handle::<Store>::open(&path).unwrap();
+    let (kept, guard) = (handle.current(), handle.load());
     assert!(!handle.reload().unwrap(), "the same file");
     publish(&path, 1);
     assert!(!handle.reload().unwrap(), "another file with the same content");
@@ -51,9 +52,9 @@ fn reload_says_whether_the_content_changed() {
 fn what_can_not_be_opened_leaves_the_old_version() {
     let folder = tempfile::tempdir().unwrap();
     let (path, other) = (folder.path().join("a.hypso"), folder.path().join("b"));
-    assert!(StoreHandle::open(&path).is_err());
+    assert!(Handle::<Store>::open(&path).is_err());
     publish(&path, 1);
-    let handle = StoreHandle::open(&path).unwrap();
+    let handle = Handle::<Store>::open(&path).unwrap();
     std::fs::write(&other, b"no store at all").unwrap();
     std::fs::rename(&other, &path).unwrap();
     for _ in 0..2 {
@@ -73,10 +74,10 @@ fn versions_are_prepared_before_they_are_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.hypso");
     publish(&path, 1);
-    let handle = StoreHandle::open_with(&path, |store| {
+    let handle = Handle::<Store>::open_with(&path, |store| {
         store.advise(Advice::Preload)?;
-        match verify_checksums(store).first() {
-            Some(p) => Err(Error::Other(format!("{}: {}", p.section, p.problem))),
+        match store.container().verify_checksums().first() {
+            Some(p) => Err(Error::invalid(&p.section, &p.problem, "keep the old version")),
             None => Ok(()),
         }
     })
@@ -97,7 +98,7 @@ fn a_watcher_reports_versions_and_each_error_once() {
     let folder = tempfile::tempdir().unwrap();
     let (path, other) = (folder.path().join("a.hypso"), folder.path().join("b"));
     publish(&path, 1);
-    let handle = StoreHandle::open(&path).unwrap();
+    let handle = Handle::<Store>::open(&path).unwrap();
     let (send, events) = channel();
     let watcher = handle.watch(SOON, move |event| send.send(event).unwrap()).unwrap();
     let next = || events.recv_timeout(LATE).unwrap();
@@ -128,7 +129,7 @@ fn readers_under_load_never_fail_and_never_mix_versions() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.hypso");
     publish(&path, 0);
-    let handle = StoreHandle::open(&path).unwrap();
+    let handle = Handle::<Store>::open(&path).unwrap();
     let (reloads, answers, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let (send, events) = channel();
     let watcher = handle.watch(SOON, move |event| send.send(event).unwrap()).unwrap();
@@ -166,4 +167,37 @@ fn readers_under_load_never_fail_and_never_mix_versions() {
     drop(watcher);
     assert_eq!((reloads.into_inner(), version(&handle.load())), (15, 15));
     assert!(answers.into_inner() > 100);
+}
+
+struct Numbers(Container);
+
+impl Schema for Numbers {
+    fn from_container(container: Container) -> hypso::Result<Self> {
+        container.expect_schema("numbers")?;
+        container.column::<u32>("number")?;
+        Ok(Self(container))
+    }
+
+    fn container(&self) -> &Container {
+        &self.0
+    }
+}
+
+#[test]
+fn a_handle_follows_a_file_of_any_schema_and_refuses_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("numbers");
+    let write = |schema: &str, number: u32| write_container(&path, schema, |out| out.column("number", &[number]));
+    write("numbers", 1).unwrap();
+    let (numbers, any) = (Handle::<Numbers>::open(&path).unwrap(), Handle::<Container>::open(&path).unwrap());
+    write("numbers", 2).unwrap();
+    let kept = numbers.current();
+    assert!(numbers.reload().unwrap() && any.reload().unwrap());
+    let number = |file: &Container| file.column::<u32>("number").unwrap()[0];
+    assert_eq!((number(&kept.0), number(&numbers.load().0), number(&any.load())), (1, 2, 2));
+    write("letters", 3).unwrap();
+    let message = numbers.reload().unwrap_err().to_string();
+    assert!(message.contains("numbers: header: holds \"letters\", \"numbers\" was expected"), "{message}");
+    assert!(any.reload().unwrap());
+    assert_eq!((number(&numbers.load().0), number(&any.load())), (2, 3));
 }

@@ -1,8 +1,9 @@
 //! A store is shared between threads without locks, and they all get the same answers.
 
 use crate::common::{self, Random};
+use hypso::container::{Boxes, Container};
 use hypso::query::Order;
-use hypso::store::{Boxes, Container, RecordRef, Records, Store};
+use hypso::store::{RecordRef, Records, Store};
 use hypso::tile::{Bounds, TileCoord};
 
 const fn shareable<T: Send + Sync + Clone>() {}

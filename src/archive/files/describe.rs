@@ -1,15 +1,15 @@
 //! What a folder says about its tiles: `metadata.json` or a TileJSON, and the file by which tiles of gdal2tiles are known.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::METADATA;
+use super::{METADATA, METADATA_LARGEST};
 use crate::archive::mbtiles::rows;
 use crate::archive::{ArchiveMetadata, Scheme};
 use crate::error::{Error, Result};
+use crate::local;
 
 /// Files of metadata, the first one that is there counts.
 const NAMES: [&str; 5] = [METADATA, "tilejson.json", "tiles.json", "tile.json", "tileset.json"];
@@ -34,10 +34,10 @@ pub(super) fn describe(folder: &Path) -> Result<Description> {
     let mut found = false;
     for name in NAMES {
         let file = folder.join(name);
-        let text = match fs::read(&file) {
+        let text = match local::read(&file, METADATA_LARGEST) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::io("read", file)(error)),
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
         };
         let rows = rows_of(&text).map_err(|error| error.with_path(&file))?;
         out.metadata = rows::parse(&rows);
@@ -60,7 +60,7 @@ pub(super) fn describe(folder: &Path) -> Result<Description> {
     if !found {
         out.warnings.push(format!("there is no {METADATA}; taken from the tiles where they tell"));
     }
-    if let Ok(text) = fs::read_to_string(folder.join(TILE_MAP)) {
+    if let Ok(text) = local::text(&folder.join(TILE_MAP), METADATA_LARGEST) {
         if let Some(profile) = ["geodetic", "raster"].into_iter().find(|p| text.contains(&format!("profile=\"{p}\""))) {
             let problem = format!("{TILE_MAP} says the profile {profile}: these are no Web Mercator tiles");
             return Err(Error::invalid("tiles", problem, "make them again with `gdal2tiles.py --profile mercator`")

@@ -20,3 +20,5 @@ pub use writer::FilesWriter;
 
 /// The file of the metadata.
 const METADATA: &str = "metadata.json";
+/// A larger file does not describe tiles, bytes.
+const METADATA_LARGEST: u64 = 256 << 20;

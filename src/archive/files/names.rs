@@ -1,12 +1,11 @@
 //! What the name of a file says.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use crate::archive::TileFormat;
 use crate::archive::form::Look;
+use crate::local;
 
 /// Endings of tiles whose bytes say nothing: other formats, and names that say nothing either.
 const OPAQUE: [&str; 16] = [
@@ -67,9 +66,7 @@ impl Ending {
 
 /// The format that a file's first bytes show.
 pub(super) fn format_of(file: &Path) -> Option<TileFormat> {
-    let mut head = Vec::new();
-    File::open(file).and_then(|file| file.take(HEAD).read_to_end(&mut head)).ok()?;
-    Look::at(&head, None).format
+    Look::at(&local::start(file, HEAD), None).format
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::METADATA;
 use super::names::{Ending, number, split};
+use super::{METADATA, METADATA_LARGEST};
 use crate::archive::TileFormat;
 use crate::error::{Error, Result};
+use crate::local;
 use crate::tile::{MAX_ZOOM, TileCoord};
 
 /// True for what belongs to a folder of tiles: a file `{z}/{x}/{y}.{extension}`, the metadata, and (with `is_folder`) a folder of a
@@ -51,7 +52,7 @@ pub(super) fn check(folder: &Path) -> Result<()> {
     }
     let metadata = folder.join(METADATA);
     if metadata.exists() {
-        let text = fs::read(&metadata).map_err(Error::io("read", &metadata))?;
+        let text = local::read(&metadata, METADATA_LARGEST)?;
         let rows: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&text).ok();
         if !rows.is_some_and(|rows| tiles || rows.contains_key("format")) {
             return Err(refused(folder, &format!("holds a {METADATA} that says nothing of tiles")));

@@ -141,7 +141,7 @@ impl Scan {
             return Err(Error::invalid(
                 "tiles",
                 format!("one tile stands there twice, with different contents: {}", names.join(", ")),
-                "say which one is taken with --on-duplicate first or --on-duplicate last, or remove one",
+                "say which one is taken with `on_duplicate = first` or `on_duplicate = last`, or remove one",
             )
             .with_path(folder));
         }

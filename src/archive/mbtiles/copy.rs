@@ -127,7 +127,9 @@ impl MbtilesWriter {
             let copying = spawn(scope, || {
                 let _wake = Wake(waiting);
                 this.copy_each(sources, &given_up)
-            })?;
+            });
+            // Where the system refuses threads, tiles are copied one by one.
+            let Ok(copying) = copying else { return None };
             let checked = {
                 let _stop = StopOnPanic(&given_up, &stop);
                 check()
@@ -146,11 +148,11 @@ impl MbtilesWriter {
                 seen = now;
                 thread::park_timeout(ASKED);
             }
-            let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
-            Ok::<_, Error>((copying.join().unwrap_or_else(lost), checked))
+            let lost = |_| Err(Error::internal("a thread ended before its work was done"));
+            Some((copying.join().unwrap_or_else(lost), checked))
         });
         progress.end();
-        let (rows, checked) = ended?;
+        let Some((rows, checked)) = ended else { return Ok(false) };
         let Some(checked) = checked? else { return self.restart().map(|()| false) };
         let (rows, expected) = (rows?, checked.rows);
         if rows != expected {

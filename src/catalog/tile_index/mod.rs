@@ -218,6 +218,7 @@ impl Header {
             band: self.values.band,
             unit: self.values.unit,
             scale: self.values.scale,
+            ..RecordInput::default()
         }
     }
 }

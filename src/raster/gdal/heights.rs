@@ -8,6 +8,7 @@ use ::gdal::{Dataset, GdalOpenFlags, Metadata};
 use super::{failed, local, said};
 use crate::error::Result;
 use crate::raster::{Adjustment, Unusable, parts, unit};
+use crate::text::one_line;
 
 /// Sources of a VRT that are asked for what the VRT itself does not say.
 const ASKED: usize = 16;
@@ -173,7 +174,7 @@ impl std::fmt::Display for Kind {
 
 fn kind_of(band: &RasterBand<'_>) -> Kind {
     use ColorInterpretation as C;
-    let name: String = band.description().unwrap_or_default().chars().filter(|c| !c.is_control()).take(40).collect();
+    let name = one_line(&band.description().unwrap_or_default(), 40);
     match band.color_interpretation() {
         C::AlphaBand => Kind::Mask,
         C::RedBand => Kind::Colour("red"),
@@ -281,7 +282,7 @@ fn unit_of(declared: &Declared, given: f64) -> std::result::Result<(String, f64)
         }
         (None, _) => return Ok((String::new(), 1.0)),
     };
-    let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+    let name = one_line(&name, 40);
     Ok((if metres == 1.0 { String::new() } else { name }, metres))
 }
 

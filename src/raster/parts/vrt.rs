@@ -1,9 +1,11 @@
 //! What a VRT refers to.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use roxmltree::{Document, Node};
+
+use crate::local;
+use crate::text::one_line;
 
 /// What a VRT names.
 #[derive(Debug, Default, PartialEq)]
@@ -12,6 +14,8 @@ pub(super) struct References {
     pub(super) files: Vec<PathBuf>,
     /// Those of them whose values come through as they are.
     pub(super) unchanged: Vec<PathBuf>,
+    /// What GDAL is asked to open: the files, and what lies in archives or is named with a driver, as GDAL names it.
+    pub(super) opened: Vec<PathBuf>,
     /// What does not lie on a disk of this machine, or in no way that we know.
     pub(super) elsewhere: Vec<String>,
     /// True where sources are read at another resolution than their own.
@@ -23,16 +27,19 @@ pub(super) fn is_one(path: &Path) -> bool {
     match path.extension().map(|e| e.to_string_lossy().to_lowercase()).as_deref() {
         Some("vrt") => true,
         Some("xml") | None => {
-            let mut start = Vec::new();
-            let read = std::fs::File::open(path).and_then(|f| f.take(256).read_to_end(&mut start));
-            read.is_ok()
-                && String::from_utf8_lossy(&start)
-                    .trim_start_matches('\u{feff}')
-                    .trim_start()
-                    .starts_with("<VRTDataset")
+            let start = local::start(path, 256);
+            String::from_utf8_lossy(&start).trim_start_matches('\u{feff}').trim_start().starts_with("<VRTDataset")
         }
         Some(_) => false,
     }
+}
+
+/// A longer VRT is not read, bytes; GDAL says what it thinks of it.
+const LONGEST: u64 = 1 << 30;
+
+/// The text of a VRT, where it can be read.
+pub(super) fn text_of(path: &Path) -> Option<String> {
+    local::read(path, LONGEST).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What the text of a VRT in `folder` refers to; nothing where it is no XML, which GDAL then says.
@@ -69,12 +76,14 @@ fn add(out: &mut References, node: Node<'_, '_>, folder: &Path) {
         let inner = references(text, folder);
         inner.files.into_iter().for_each(|f| push(&mut out.files, f));
         inner.unchanged.into_iter().for_each(|f| push(&mut out.unchanged, f));
+        inner.opened.into_iter().for_each(|f| push(&mut out.opened, f));
         out.elsewhere.extend(inner.elsewhere);
         out.resampled |= inner.resampled;
         return;
     }
     let flag = node.attributes().find(|a| a.name().eq_ignore_ascii_case("relativeToVRT"));
     let base = if flag.is_some_and(|a| a.value() == "1") { folder } else { Path::new("") };
+    push(&mut out.opened, base.join(text));
     match file_of(text, base) {
         Some(file) => {
             if unchanged(node) {
@@ -153,18 +162,15 @@ const SERVICES: [&str; 9] = [
 
 /// What a file would fetch from a network, in words. `above` are the VRTs that led here.
 pub(super) fn remote_of(path: &Path, above: &mut Vec<PathBuf>) -> Option<String> {
-    let mut start = Vec::new();
-    std::fs::File::open(path).ok()?.take(START).read_to_end(&mut start).ok()?;
+    let start = local::start(path, START);
     let start = String::from_utf8_lossy(&start);
     if !start.contains("<VRTDataset") {
         let service = SERVICES.iter().find(|service| start.contains(**service))?;
         return Some(format!("describes a service on the network ({})", service.trim_matches(['<', '"'])));
     }
-    let text = std::fs::read(path).ok()?;
-    let text = String::from_utf8_lossy(&text);
+    let text = text_of(path)?;
     if let Some(name) = remote_name(&text) {
-        let short: String = name.chars().take(120).collect();
-        return Some(format!("refers to the network ({short})"));
+        return Some(format!("refers to the network ({})", one_line(&name, 120)));
     }
     if above.len() > super::DEEPEST || above.iter().any(|other| other == path) {
         return None;

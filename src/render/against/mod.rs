@@ -111,7 +111,7 @@ impl Comparison {
 
 /// What is said about an archive that can't be compared.
 fn refused(problem: String) -> Error {
-    Error::argument("--against", problem)
+    Error::argument("against", problem)
 }
 
 /// Compares an archive with the sources of a store by the rules of this module, at about `sample` tiles, spread evenly, or all.
@@ -146,10 +146,11 @@ pub fn compare(
             return Err(Error::Interrupted);
         }
         let Some(bytes) = archive.tile(tile)? else { continue };
-        let found = made.codec.decode(&bytes).map_err(|e| Error::Other(format!("tile {tile}: {e}")))?;
+        let found =
+            made.codec.decode(&bytes).map_err(|e| e.of_part(format_args!("tile {tile}"), Some(archive.path())))?;
         if found.size != store.tile_size() {
             return Err(refused(format!(
-                "tile {tile} has {} pixels a side, but the store is made for {}; build one with --tile-size {0}",
+                "tile {tile} has {} pixels a side, but the store is made for {}; build one with `tile_size = {0}`",
                 found.size,
                 store.tile_size()
             )));

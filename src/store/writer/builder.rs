@@ -231,7 +231,7 @@ impl<'a> Builder<'a> {
             if last.as_ref().is_some_and(|(source, before)| *source == numbers.source && before == path) {
                 let source = &self.sources[usize::from(numbers.source)].name;
                 let path = String::from_utf8_lossy(path);
-                return Err(Error::Other(format!("{source}/{path}: is there twice; name each file once")));
+                return Err(Error::argument(format!("{source}/{path}"), "is there twice; name each file once"));
             }
             position[numbers.arrival as usize] = arrival.len() as u32;
             arrival.push(numbers.arrival);

@@ -28,6 +28,10 @@ pub(super) struct Numbers {
     pub(super) nodata_set: u8,
     pub(super) data_type: u8,
     pub(super) band: u32,
+    pub(super) block_width: u32,
+    pub(super) block_height: u32,
+    pub(super) block_cell: u32,
+    pub(super) padding: u32,
 }
 
 const LENGTH: usize = size_of::<Numbers>();
@@ -52,6 +56,10 @@ impl Numbers {
             band: record.band,
             unit: record.unit,
             scale: record.scale,
+            block_width: record.block_width,
+            block_height: record.block_height,
+            block_cell: record.block_cell,
+            padding: 0,
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Filled {
     band: bool,
     unit: bool,
     scale: bool,
+    block: bool,
+    block_cell: bool,
 }
 
 impl Filled {
@@ -47,6 +49,8 @@ impl Filled {
         self.band |= record.band != 0;
         self.unit |= record.unit != 0.0;
         self.scale |= record.scale != 0.0;
+        self.block |= record.block_width != 0;
+        self.block_cell |= record.block_cell != 0;
     }
 }
 
@@ -140,6 +144,9 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
     let mut band = Column::optional::<u32, W>(o, names::BAND, n, filled.band)?;
     let mut unit = Column::optional::<f64, W>(o, names::UNIT, n, filled.unit)?;
     let mut scale = Column::optional::<f64, W>(o, names::SCALE, n, filled.scale)?;
+    let mut block_width = Column::optional::<u32, W>(o, names::BLOCK_WIDTH, n, filled.block)?;
+    let mut block_height = Column::optional::<u32, W>(o, names::BLOCK_HEIGHT, n, filled.block)?;
+    let mut block_cell = Column::optional::<u32, W>(o, names::BLOCK_CELL, n, filled.block_cell)?;
     let mut path_offsets = o.begin_raw(names::PATH, Kind::Offsets, ElementType::U64, 0, n as u64 + 1)?;
     let mut paths = o.begin_bytes(names::PATH, true)?;
     let mut kept = Kept { source_records: vec![0; sources.len()], ..Kept::default() };
@@ -157,7 +164,7 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
             |(before, other): &(u64, Vec<u8>)| *before == key && entry::by_source_and_path(other, entry).is_eq();
         if last.as_ref().is_some_and(again) {
             let path = String::from_utf8_lossy(path);
-            return Err(Error::Other(format!("{name}/{path}: is there twice; name each file once")));
+            return Err(Error::argument(format!("{name}/{path}"), "is there twice; name each file once"));
         }
         let buffer = last.get_or_insert_default();
         buffer.0 = key;
@@ -185,6 +192,9 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
         band.iter_mut().try_for_each(|column| column.push(o, r.band))?;
         unit.iter_mut().try_for_each(|column| column.push(o, r.unit))?;
         scale.iter_mut().try_for_each(|column| column.push(o, r.scale))?;
+        block_width.iter_mut().try_for_each(|column| column.push(o, r.block_width))?;
+        block_height.iter_mut().try_for_each(|column| column.push(o, r.block_height))?;
+        block_cell.iter_mut().try_for_each(|column| column.push(o, r.block_cell))?;
         path_end += path.len() as u64;
         o.append(&mut path_offsets, &path_end.to_le_bytes())?;
         o.append_bytes(&mut paths, path)?;
@@ -205,7 +215,7 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
     for column in edges {
         o.end_raw(column.0)?;
     }
-    let optional = [parts, band, unit, scale].into_iter().flatten();
+    let optional = [parts, band, unit, scale, block_width, block_height, block_cell].into_iter().flatten();
     let rest = [rank, native, id, pixel_size, width, height, source, priority, crs_number];
     for column in rest.into_iter().chain([nodata, nodata_set, data_type, file_size, modified]).chain(optional) {
         o.end_raw(column.0)?;
@@ -273,7 +283,7 @@ fn write_ids<W: Write + Seek>(
                 Ok(())
             })?;
             let names = found.join(" and ");
-            return Err(Error::Other(format!("{names}: are the same record or share an id; name each file once")));
+            return Err(Error::argument(names, "are the same record or share an id; name each file once"));
         }
     };
     write_column(o, names::ID_KEYS, &table.keys)?;

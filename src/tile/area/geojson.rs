@@ -1,6 +1,5 @@
 //! Polygons out of GeoJSON (RFC 7946), whatever it is wrapped in.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -18,17 +17,7 @@ impl Polygons {
     /// # Errors
     /// Where the file can't be read, is no GeoJSON, or holds anything but polygons.
     pub fn read(path: &Path) -> Result<Self> {
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)
-            .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-            .map_err(Error::io("read", path))?;
-        if bytes.len() as u64 > LARGEST {
-            let problem = format!("has more than {} MB", LARGEST >> 20);
-            return Err(
-                Error::invalid("GeoJSON", problem, "simplify the outlines: tiles need no finer ones").with_path(path)
-            );
-        }
-        Self::from_geojson(&bytes).map_err(|error| error.with_path(path))
+        Self::from_geojson(crate::local::read(path, LARGEST)?).map_err(|error| error.with_path(path))
     }
 
     /// The polygons of a GeoJSON document: a Polygon or MultiPolygon, a Feature, or a collection of them. Features without

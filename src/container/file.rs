@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::backing::{Backing, PRELOAD, pieces};
 use super::identity::FileIdentity;
-use super::mmap::Map;
-use super::{Advice, Boxes, Problem};
+use super::map::Map;
+use super::{Advice, Boxes, Problem, Schema};
 use crate::column::{Dictionary, Element, List, Ragged, view};
 use crate::error::{Error, Result};
 use crate::format::checksum::Checksum;
@@ -23,7 +23,7 @@ use crate::progress::{Progress, Silent};
 ///
 /// ```
 /// # use std::io::Cursor;
-/// use hypso::store::{Container, ContainerBuilder};
+/// use hypso::container::{Container, ContainerBuilder};
 ///
 /// let mut out = ContainerBuilder::new(Cursor::new(Vec::new()), "weather-stations")?;
 /// out.column("station.height", &[12.5f64, 640.0])?;
@@ -39,7 +39,7 @@ use crate::progress::{Progress, Silent};
 /// ```
 ///
 /// Sections that belong together have one name and several kinds, or one prefix: `boxes("station")` uses `station.tree`,
-/// `station.min_x` and so on. `store-format.md` lists them under *General parts*. A [`Store`](super::Store) is a container
+/// `station.min_x` and so on. `store-format.md` lists them under *General parts*. A [`Store`](crate::Store) is a container
 /// of the schema `terrain-records`, and what this type reads of other schemas it reads of that one too.
 pub struct Container {
     backing: Backing,
@@ -49,7 +49,16 @@ pub struct Container {
 
 impl Container {
     /// Opens a file by mapping it. Reads the first page or two; memory is shared with every other process that maps
-    /// the file. While it is open the file must not be written into or cut; see [`Store::open`](super::Store::open).
+    /// the file.
+    ///
+    /// The file is opened for queries: the system reads the pages that are touched and no others ([`Advice::Random`]), so
+    /// that the first query on a cold file takes a millisecond or two. Before a scan of a cold file call
+    /// [`advise`](Self::advise) with [`Advice::Normal`]; to have everything in memory first, with [`Advice::Preload`].
+    ///
+    /// **Replace by rename.** While a file is open it must not be written into, copied over or cut: the system ends a
+    /// process that touches a page which is gone (`SIGBUS`). Write the new version under another name on the same volume
+    /// and rename it over the old one (`mv`, [`std::fs::rename`]), which leaves open files as they are; hypso itself never
+    /// does anything else. Where others can't be trusted to do so, [`read`](Self::read) the file into memory.
     ///
     /// # Errors
     /// Where the file can't be opened or mapped, is not of this format, of a newer major version, cut off or altered
@@ -66,7 +75,7 @@ impl Container {
     /// As [`open`](Self::open).
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = crate::local::read(path, u64::MAX - 1)?;
         Self::new(Backing::buffer(bytes), Some(path.to_path_buf())).map_err(|e| e.with_path(path))
     }
 
@@ -83,7 +92,7 @@ impl Container {
         Ok(Self { backing, sections, path })
     }
 
-    /// What the sections mean, from the header: `terrain-records` for a [`Store`](super::Store).
+    /// What the sections mean, from the header: `terrain-records` for a [`Store`](crate::Store).
     #[must_use]
     pub fn schema(&self) -> String {
         self.sections.header().schema()
@@ -98,12 +107,12 @@ impl Container {
         if found == schema {
             return Ok(());
         }
-        let error = Error::invalid("header", format!("holds {found:?}, {schema:?} was expected"), "give another file");
+        let error = Error::other_kind(format!("holds {found:?}, {schema:?} was expected"), "give another file");
         Err(self.named(error))
     }
 
     /// An error with the path of the file.
-    pub(super) fn named(&self, error: Error) -> Error {
+    pub(crate) fn named(&self, error: Error) -> Error {
         match &self.path {
             Some(path) => error.with_path(path),
             None => error,
@@ -248,11 +257,23 @@ impl Container {
         self.checksums(&Silent).unwrap_or_default()
     }
 
-    /// The same, telling how it goes.
+    /// Refuses a file of which a section has another checksum, for those that are read whole anyway.
+    ///
+    /// # Errors
+    /// Naming the first such section.
+    #[cfg(feature = "engine")]
+    pub(crate) fn expect_whole(&self, remedy: &'static str) -> Result<()> {
+        match self.verify_checksums().into_iter().next() {
+            Some(problem) => Err(Error::invalid(format!("section {:?}", problem.section), problem.problem, remedy)),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`verify_checksums`](Self::verify_checksums), telling how it goes.
     ///
     /// # Errors
     /// Only where the user interrupts.
-    pub(super) fn checksums(&self, progress: &dyn Progress) -> Result<Vec<Problem>> {
+    pub(crate) fn checksums(&self, progress: &dyn Progress) -> Result<Vec<Problem>> {
         let mut problems = Vec::new();
         progress.begin("checking sections", Some(self.sections.entries().len() as u64), "sections");
         for entry in self.sections.entries() {
@@ -288,6 +309,16 @@ impl Container {
         std::str::from_utf8(view(self.bytes(), &range)).map_err(|_| {
             Error::invalid(format!("section {name:?}"), "is not UTF-8", "build the file again from its sources")
         })
+    }
+}
+
+impl Schema for Container {
+    fn from_container(container: Container) -> Result<Self> {
+        Ok(container)
+    }
+
+    fn container(&self) -> &Container {
+        self
     }
 }
 

@@ -1,20 +1,47 @@
-//! What `store-format.md` says of the schema `terrain-records`: values, texts, the order of rows, and every index.
+//! The full check of a store: what holds of every file, and what `store-format.md` says of the schema `terrain-records`:
+//! values, texts, the order of rows, and every index.
 
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use super::super::order::Classes;
-use super::super::{Store, names, record_id, tile_lists};
-use super::Problem;
+use super::order::Classes;
+use super::{Store, names, record_id, tile_lists};
 use crate::column::{Element, RaggedLayout};
+use crate::container::{Container, Findings, Problem, Schema, SchemaChecks, verify_general};
 use crate::error::{Error, Result};
 use crate::format::{Kind, layout};
 use crate::index::{grid, id};
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::tile::{Bounds, web_mercator};
 
+/// How [`verify_file`](crate::container::verify_file) checks stores.
+pub const CHECKS: SchemaChecks = SchemaChecks { schema: names::SCHEMA, check };
+
+/// Checks every checksum, every value that `store-format.md` limits, and that every index is exactly the one that the
+/// records give. Reads the whole file; takes memory for the paths and the indices.
+#[must_use]
+pub fn verify(store: &Store) -> Vec<Problem> {
+    let Ok(problems) = store.container().checksums(&Silent) else { return Vec::new() };
+    if !problems.is_empty() {
+        return problems;
+    }
+    let problems = verify_general(store.container());
+    if problems.is_empty() { verify_records(store, &Silent).unwrap_or_default() } else { problems }
+}
+
+fn check(container: Container, progress: &dyn Progress, found: &mut Findings) -> Result<()> {
+    match Store::from_container(container) {
+        Ok(store) => {
+            found.rows = Some(store.len());
+            found.problems.extend(verify_records(&store, progress)?);
+        }
+        Err(error) => found.problems.push(Problem::of("sections", &error)),
+    }
+    Ok(())
+}
+
 /// Checks everything but the checksums, which must hold.
-pub(super) fn verify(store: &Store, progress: &dyn Progress) -> Result<Vec<Problem>> {
+fn verify_records(store: &Store, progress: &dyn Progress) -> Result<Vec<Problem>> {
     let mut check = Check { store, problems: Vec::new() };
     let steps = [Check::values, Check::texts, Check::rows, Check::indices];
     progress.begin("checking records", Some(steps.len() as u64), "steps");
@@ -85,6 +112,15 @@ impl<'a> Check<'a> {
                 });
             }
         }
+        let column = |name| store.column::<u32>(name).unwrap_or(&[]);
+        let known = |name, row: usize| column(name).get(row).is_some_and(|&v| v > 0);
+        for (name, other) in [(names::BLOCK_WIDTH, names::BLOCK_HEIGHT), (names::BLOCK_HEIGHT, names::BLOCK_WIDTH)] {
+            if store.sections().find(name, Kind::Column).is_some() {
+                self.every::<u32>(name, &format!("0 exactly where {other} is 0"), |row, v| {
+                    (v > 0) == known(other, row)
+                });
+            }
+        }
         let mut counts = vec![0u64; sources];
         source.iter().for_each(|&s| counts.get_mut(usize::from(s)).into_iter().for_each(|count| *count += 1));
         self.every::<u64>(names::SOURCE_RECORDS, "the number of its records", |row, v| counts[row] == v);
@@ -119,7 +155,8 @@ impl<'a> Check<'a> {
                 if std::str::from_utf8(bytes).is_ok_and(&mut legal) {
                     return Ok(());
                 }
-                Err(Error::Other(format!("row {row} is not UTF-8, or empty or used twice where it must not be")))
+                let problem = "is not UTF-8, or empty or used twice where it must not be";
+                Err(Error::invalid(format!("section \"{name}\", row {row}"), problem, "build the store again"))
             })
         });
         if let Err(e) = checked {

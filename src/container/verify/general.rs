@@ -1,13 +1,13 @@
 //! What holds of the parts of a file whatever its schema: see *General parts* in `store-format.md`.
 
-use super::super::Container;
 use super::Problem;
 use crate::column::view;
+use crate::container::Container;
 use crate::error::Result;
 use crate::format::{ElementType, Kind, SectionEntry, byte_range, layout};
 
 /// Checks columns of texts and lists, dictionaries, documents, boxes and tables of ids.
-pub(super) fn verify(container: &Container) -> Vec<Problem> {
+pub(crate) fn verify(container: &Container) -> Vec<Problem> {
     let mut problems = Vec::new();
     for entry in container.sections().entries() {
         let name = entry.name();

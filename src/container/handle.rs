@@ -1,18 +1,19 @@
-//! A store that is replaced while a service answers from it.
+//! A file that is replaced while a service answers from it.
 //!
-//! A new version is published by **renaming it over the file**, which is what [`write_file`](super::write_file) does. Never
-//! write into the file or copy over it: processes that map it end by `SIGBUS` where a page is gone. Readers that hold the
+//! A new version is published by **renaming it over the file**, which is what [`write_container`](super::write_container)
+//! and [`store::write_file`](crate::store::write_file) do. Never write into the file or copy over it: processes that map it end by `SIGBUS` where a page is gone. Readers that hold the
 //! old version keep it; whoever asks the handle afterwards gets the new one. Every answer comes from one version.
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use hypso::store::{ReloadEvent, StoreHandle};
+//! use hypso::Store;
+//! use hypso::container::{Handle, ReloadEvent};
 //! use hypso::tile::LonLat;
 //!
-//! let handle = StoreHandle::open("japan.hypso")?;
+//! let handle: Handle<Store> = Handle::open("japan.hypso")?;
 //! let watcher = handle.watch(Duration::from_secs(1), |event| match event {
 //!     ReloadEvent::Reloaded(store) => println!("{} records", store.len()),
-//!     ReloadEvent::Failed(error) => println!("the old version stays: {error}"),
+//!     ReloadEvent::Failed(error) => println!("the old version stays: {error:#}"),
 //! })?;
 //! // In as many threads as there are, for each request:
 //! let store = handle.load();
@@ -29,72 +30,75 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::Store;
 use super::identity::FileIdentity;
+use super::{Container, Schema};
 use crate::error::{Error, Result};
 
-/// A store file by name, with the version that was opened last. Cheap to clone; all clones share the version.
-#[derive(Clone)]
-pub struct StoreHandle {
-    shared: Arc<Shared>,
+/// A file by name, with the version that was opened last: a [`Store`](crate::Store), a [`Container`], or another type that
+/// implements [`Schema`]. Cheap to clone; all clones share the version.
+pub struct Handle<T> {
+    shared: Arc<Shared<T>>,
 }
 
-struct Shared {
+struct Shared<T> {
     path: PathBuf,
-    current: ArcSwap<Store>,
+    current: ArcSwap<T>,
     /// Held while a new version is looked for; never by readers.
-    reloading: Mutex<Reloading>,
+    reloading: Mutex<Reloading<T>>,
 }
 
-type Prepare = Box<dyn FnMut(&Store) -> Result<()> + Send>;
+type Prepare<T> = Box<dyn FnMut(&T) -> Result<()> + Send>;
 
-struct Reloading {
-    prepare: Prepare,
+struct Reloading<T> {
+    prepare: Prepare<T>,
     /// The file that was found bad last. It stays bad, so watching does not open it again.
     refused: Option<FileIdentity>,
     /// What went wrong last.
     error: Option<String>,
 }
 
-impl StoreHandle {
-    /// Opens a store file.
+fn open<T: Schema>(path: &Path) -> Result<T> {
+    T::from_container(Container::open(path)?).map_err(|e| e.with_path(path))
+}
+
+impl<T: Schema> Handle<T> {
+    /// Opens a file by mapping it.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// As [`Container::open`] and [`Schema::from_container`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, |_| Ok(()))
     }
 
-    /// Opens a store file, and calls `prepare` with each version (also the first) before readers get it: to check it
-    /// with [`verify_checksums`](super::verify_checksums), or to load it with [`Advice::Preload`](super::Advice::Preload)
-    /// so that no reader waits for the disk. Where `prepare` fails, the version is not used.
+    /// Opens a file, and calls `prepare` with each version (also the first) before readers get it: to check it
+    /// with [`Container::verify_checksums`], or to load it with [`Advice::Preload`](super::Advice::Preload) so that no reader waits for the disk. Where `prepare` fails, the version is not used.
     ///
     /// # Errors
-    /// As [`Store::open`], and what `prepare` returns.
+    /// As [`open`](Self::open), and what `prepare` returns.
     pub fn open_with(
         path: impl AsRef<Path>,
-        mut prepare: impl FnMut(&Store) -> Result<()> + Send + 'static,
+        mut prepare: impl FnMut(&T) -> Result<()> + Send + 'static,
     ) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let store = Store::open(&path)?;
-        prepare(&store)?;
+        let opened = open(&path)?;
+        prepare(&opened)?;
         let reloading = Reloading { prepare: Box::new(prepare), refused: None, error: None };
-        let current = ArcSwap::from_pointee(store);
+        let current = ArcSwap::from_pointee(opened);
         Ok(Self { shared: Arc::new(Shared { path, current, reloading: Mutex::new(reloading) }) })
     }
 
     /// The current version, for one request: takes no lock and touches no shared counter, whatever else goes on. All
     /// that is asked of one guard is answered by one version. Keep it for a request, not for ever; what is to be kept
-    /// is [`store`](Self::store).
+    /// is [`current`](Self::current).
     #[must_use]
-    pub fn load(&self) -> StoreGuard {
-        StoreGuard(self.shared.current.load())
+    pub fn load(&self) -> Guard<T> {
+        Guard(self.shared.current.load())
     }
 
     /// The current version, to be kept as long as one likes.
     #[must_use]
-    pub fn store(&self) -> Store {
-        Store::clone(&self.shared.current.load())
+    pub fn current(&self) -> Arc<T> {
+        self.shared.current.load_full()
     }
 
     /// The file's name.
@@ -104,11 +108,11 @@ impl StoreHandle {
     }
 
     /// Looks whether the name leads to another file now, and takes that one. `true` where its content is another, by
-    /// [`Store::fingerprint`]; a file with the same content takes the place of the old one without more ado. Costs a
+    /// [`Container::fingerprint`]; a file with the same content takes the place of the old one without more ado. Costs a
     /// look at the file's attributes where it is the same file. Readers never wait for it.
     ///
     /// # Errors
-    /// As [`Store::open`], and what `prepare` returned. The old version stays then.
+    /// As [`open`](Self::open), and what `prepare` returned. The old version stays then.
     pub fn reload(&self) -> Result<bool> {
         self.shared.look(true).map(|new| new.is_some())
     }
@@ -127,7 +131,7 @@ impl StoreHandle {
     ///
     /// # Errors
     /// Where no thread can be started.
-    pub fn watch(&self, interval: Duration, mut each: impl FnMut(ReloadEvent) + Send + 'static) -> Result<Watcher> {
+    pub fn watch(&self, interval: Duration, mut each: impl FnMut(ReloadEvent<T>) + Send + 'static) -> Result<Watcher> {
         let (stop, stopped) = channel::<()>();
         let shared = Arc::clone(&self.shared);
         let interval = interval.max(Duration::from_millis(1));
@@ -137,10 +141,10 @@ impl StoreHandle {
                 match shared.look(false) {
                     Ok(new) => {
                         reported = None;
-                        new.into_iter().for_each(|store| each(ReloadEvent::Reloaded(store)));
+                        new.into_iter().for_each(|new| each(ReloadEvent::Reloaded(new)));
                     }
                     Err(error) => {
-                        let message = Some(error.to_string());
+                        let message = Some(format!("{error:#}"));
                         if message != reported {
                             reported = message;
                             each(ReloadEvent::Failed(error));
@@ -155,23 +159,23 @@ impl StoreHandle {
     }
 }
 
-impl Shared {
+impl<T: Schema> Shared<T> {
     /// A panic in `prepare` leaves nothing half done, so a poisoned lock is as good as any.
-    fn lock(&self) -> MutexGuard<'_, Reloading> {
+    fn lock(&self) -> MutexGuard<'_, Reloading<T>> {
         self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks once, and gives the store where its content is new. `again`: tries a file again that was found bad before.
-    fn look(&self, again: bool) -> Result<Option<Store>> {
+    /// Looks once, and gives the version where its content is new. `again`: tries a file again that was found bad before.
+    fn look(&self, again: bool) -> Result<Option<Arc<T>>> {
         let mut reloading = self.lock();
         let outcome = self.replace(&mut reloading, again);
         if let Err(error) = &outcome {
-            reloading.error = Some(error.to_string());
+            reloading.error = Some(format!("{error:#}"));
         }
         outcome
     }
 
-    fn replace(&self, reloading: &mut Reloading, again: bool) -> Result<Option<Store>> {
+    fn replace(&self, reloading: &mut Reloading<T>, again: bool) -> Result<Option<Arc<T>>> {
         let found = FileIdentity::at(&self.path)?;
         let current = self.current.load();
         if current.container().identity() == Some(found) {
@@ -181,43 +185,51 @@ impl Shared {
         if reloading.refused == Some(found) && !again {
             return Ok(None);
         }
-        let opened = Store::open(&self.path).and_then(|store| {
-            (reloading.prepare)(&store)?;
-            Ok(store)
+        let opened = open::<T>(&self.path).and_then(|opened| {
+            (reloading.prepare)(&opened)?;
+            Ok(Arc::new(opened))
         });
-        let store = opened.inspect_err(|error| {
+        let opened = opened.inspect_err(|error| {
             // The system may change its mind, the content will not.
             reloading.refused = (!matches!(error, Error::Io { .. })).then_some(found);
         })?;
         (reloading.refused, reloading.error) = (None, None);
-        let new = store.fingerprint() != current.fingerprint();
-        self.current.store(Arc::new(store.clone()));
-        Ok(new.then_some(store))
+        let new = opened.container().fingerprint() != current.container().fingerprint();
+        self.current.store(Arc::clone(&opened));
+        Ok(new.then_some(opened))
     }
 }
 
-/// One version of a store, held for as long as a request takes.
-pub struct StoreGuard(arc_swap::Guard<Arc<Store>>);
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
 
-impl std::ops::Deref for StoreGuard {
-    type Target = Store;
+/// One version of a file, held for as long as a request takes.
+pub struct Guard<T>(arc_swap::Guard<Arc<T>>);
 
-    fn deref(&self) -> &Store {
+impl<T> std::ops::Deref for Guard<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
         &self.0
     }
 }
 
 /// What a watcher found.
 #[derive(Debug)]
-pub enum ReloadEvent {
+#[non_exhaustive]
+pub enum ReloadEvent<T> {
     /// This version is in use from now on.
-    Reloaded(Store),
+    Reloaded(Arc<T>),
     /// The file could not be used; the version before stays in use.
     Failed(Error),
 }
 
 /// A thread that looks for new versions. Dropping it ends the thread, and waits for a look that is under way.
 #[derive(Debug)]
+#[must_use = "the watching ends when this is dropped"]
 pub struct Watcher {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -233,14 +245,14 @@ impl Drop for Watcher {
     }
 }
 
-impl std::fmt::Debug for StoreHandle {
+impl<T> std::fmt::Debug for Handle<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoreHandle").field("path", &self.shared.path).finish_non_exhaustive()
+        f.debug_struct("Handle").field("path", &self.shared.path).finish_non_exhaustive()
     }
 }
 
-impl std::fmt::Debug for StoreGuard {
+impl<T: std::fmt::Debug> std::fmt::Debug for Guard<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Store::fmt(self, f)
+        T::fmt(self, f)
     }
 }

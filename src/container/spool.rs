@@ -24,7 +24,7 @@ const BUFFER: usize = 1 << 20;
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
-/// use hypso::store::Spool;
+/// use hypso::container::Spool;
 ///
 /// let path = folder.path().join("records.spool");
 /// for run in 0..2 {

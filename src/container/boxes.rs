@@ -1,8 +1,9 @@
 //! A box for each row and a tree over them, in a container of any schema.
 
-use super::{Container, RowId};
+use super::Container;
 use crate::error::{Error, Result};
 use crate::format::{ElementType, Kind};
+use crate::index::RowId;
 use crate::index::rtree::{self, RTree};
 use crate::tile::Bounds;
 

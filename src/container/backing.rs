@@ -1,12 +1,12 @@
-//! What holds the bytes of a store: a map, or a buffer of the caller.
+//! What holds the bytes of a file: a map, or a buffer of the caller.
 
 use std::ops::Range;
 
 use super::advice::Advice;
 use super::identity::FileIdentity;
-use super::mmap::Map;
+use super::map::Map;
 
-/// The bytes behind a store.
+/// The bytes behind a file.
 pub(super) enum Backing {
     Map(Map),
     Buffer(Box<dyn AsRef<[u8]> + Send + Sync>),
@@ -74,7 +74,7 @@ pub(super) fn pieces(range: &Range<usize>, length: usize) -> impl Iterator<Item 
     range.clone().step_by(length).map(move |from| from..end.min(from.saturating_add(length)))
 }
 
-/// A copy of bytes that starts at a multiple of eight, as stores have to.
+/// A copy of bytes that starts at a multiple of eight, as files of the format have to.
 ///
 /// Buffers from an allocator are nearly always aligned like that; slices out of the middle of something may not be.
 #[derive(Debug, Clone)]

@@ -177,7 +177,7 @@ impl<W: Write + Seek> ContainerBuilder<W> {
 /// open keeps it.
 ///
 /// ```no_run
-/// hypso::store::write_container("stations.hypso", "weather-stations", |out| {
+/// hypso::container::write_container("stations.hypso", "weather-stations", |out| {
 ///     out.column("station.height", &[12.5, 640.0])?;
 ///     out.ragged("station.name", ["Misaki", "Takayama"], false)
 /// })?;

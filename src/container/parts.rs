@@ -70,7 +70,7 @@ pub struct BoxesPart {
 ///
 /// ```
 /// # use std::io::Cursor;
-/// use hypso::store::{Container, ContainerBuilder};
+/// use hypso::container::{Container, ContainerBuilder};
 ///
 /// let mut out = ContainerBuilder::new(Cursor::new(Vec::new()), "rivers")?;
 /// let (mut length, mut line) = (out.begin_column::<f32>("river.length", 1000)?, out.begin_list("river.line", 1000, 3000)?);

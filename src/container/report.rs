@@ -1,6 +1,6 @@
-//! What lies where in a store file, for people.
+//! What lies where in a file, for people.
 
-use super::Store;
+use super::Container;
 
 /// One section of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct SectionReport {
 
 /// All sections in file order. Reads the table alone.
 #[must_use]
-pub fn report(store: &Store) -> Vec<SectionReport> {
-    let entries = store.sections().entries().iter();
+pub fn report(container: &Container) -> Vec<SectionReport> {
+    let entries = container.sections().entries().iter();
     entries
         .map(|e| SectionReport {
             name: e.name(),
