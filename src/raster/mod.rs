@@ -40,6 +40,7 @@ pub use footprint::{Footprint, ToMercator, footprint, footprint_by, on_the_latti
 pub use geotransform::GeoTransform;
 pub use info::{
     Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_around, read_neighbour,
+    shares_lattice,
 };
 pub use opener::{Degrees, RasterOpener, RasterReader, SMALL_BLOCK, reader};
 pub use resampling::Resampling;

@@ -19,6 +19,7 @@ mod sampler;
 mod surroundings;
 mod unit;
 mod vertical;
+mod voids;
 
 #[cfg(feature = "gdal")]
 pub use crate::raster::gdal::GdalOpener;
