@@ -18,5 +18,6 @@ mod limits;
 mod nothing_lost;
 mod refused;
 mod runs;
+mod service;
 mod tile_index;
 mod workers;
