@@ -51,9 +51,7 @@ pub use form::TileForm;
 pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
 pub use merge::{OnOverlap, merge, merged_metadata, uneven_zooms};
 pub use metadata::{ArchiveMetadata, Center, TileEncoding, TileFormat};
-pub use open::{
-    ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with, same_file,
-};
+pub use open::{ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with};
 pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
 pub use scheme::Scheme;
 pub use scratch::ScratchFile;

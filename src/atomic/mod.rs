@@ -8,12 +8,16 @@
 mod file;
 #[cfg(feature = "engine")]
 mod folder;
+#[cfg(feature = "engine")]
+mod output;
 mod place;
 mod temporary;
 
 pub use file::AtomicFile;
 #[cfg(feature = "engine")]
 pub(crate) use folder::AtomicFolder;
+#[cfg(feature = "engine")]
+pub use output::{check_output, holds, refuse_inputs, write_whole};
 #[cfg(feature = "engine")]
 pub(crate) use place::refuse_journals;
 pub use place::{check_target, refuse_existing, sync_folder};

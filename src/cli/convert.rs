@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report};
-use super::places::refuse_inputs;
 use super::progress::Terminal;
 use super::values::one_of;
 use super::{Outcome, exit};
 use crate::archive;
+use crate::atomic::refuse_inputs;
 use crate::error::{Error, Result};
 use crate::pixels::{self, RecodeOptions};
 use crate::terrain::{Encoding, ImageFormat, VerticalResolution};

@@ -11,6 +11,7 @@ mod finer;
 mod mosaic;
 mod odd;
 mod opener;
+mod place;
 mod pool;
 mod provenance;
 mod reach;
@@ -29,6 +30,7 @@ pub(crate) use opener::Bounded;
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
 pub use opener::{RasterOpener, SMALL_BLOCK};
+pub use place::check_place;
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
 pub use report::{ODD_ROWS, ReadRecord, SourceReport, UnitReport};

@@ -67,11 +67,11 @@ pub(super) fn check_places(job: &Job<'_>) -> Result<()> {
 /// Refuses an output that is the store, an archive that tiles are read from, or a raster.
 fn refuse_input(job: &Job<'_>, output: &Path) -> Result<()> {
     let finer = job.how.finer.iter().flat_map(|(path, lineage)| [Some(path.as_path()), lineage.as_deref()]).flatten();
-    let mut input = job.store.path().into_iter().chain(finer).any(|input| archive::same_file(input, output));
+    let mut input = job.store.path().into_iter().chain(finer).any(|input| crate::local::same_file(input, output));
     // An archive that a run made is no raster.
     if !input && output.exists() && run_of(output).is_none() {
         for record in job.store.records().iter() {
-            input = input || archive::same_file(&record.full_path()?, output);
+            input = input || crate::local::same_file(&record.full_path()?, output);
         }
     }
     if input {

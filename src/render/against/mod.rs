@@ -23,7 +23,7 @@ mod reference;
 use serde_json::Value;
 
 use super::provenance::has_finer;
-use crate::archive::{TileEncoding, TileSource};
+use crate::archive::{Problem, Report, Severity, TileEncoding, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::Resampling;
@@ -107,6 +107,22 @@ pub struct Comparison {
 impl Comparison {
     /// Findings that are kept.
     pub const KEPT: usize = 100;
+
+    /// Puts what is wrong into the report of an archive's verification.
+    pub fn add_to(&self, report: &mut Report) {
+        let remedy = "make the tile again; where sources changed since, bring the store and the archive up to date \
+                      (`catalog::Known`, then `update`)";
+        for Finding { tile, pixels: (wrong, all), worst } in &self.findings {
+            report.push(Problem {
+                severity: Severity::Error,
+                tile: Some(*tile),
+                message: format!("{wrong} of {all} pixels are not what the sources hold: {worst}"),
+                remedy: remedy.to_owned(),
+            });
+        }
+        report.errors += self.more;
+        report.more_problems += self.more;
+    }
 }
 
 /// What is said about an archive that can't be compared.
