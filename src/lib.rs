@@ -16,6 +16,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(test, feature = "engine"))]
+mod altered;
 pub mod atomic;
 pub mod column;
 pub mod container;
@@ -23,6 +25,8 @@ pub mod error;
 pub mod format;
 pub mod index;
 mod local;
+#[cfg(feature = "engine")]
+mod memory;
 mod mmap;
 pub mod progress;
 pub mod query;
