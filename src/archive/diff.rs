@@ -24,7 +24,7 @@ pub enum Change {
     Added,
     /// Other bytes, the same pixels.
     Recoded,
-    /// Other pixels; `None` where nobody could decode them.
+    /// Other pixels; `None` where they could not be decoded.
     Changed(Option<PixelDifference>),
 }
 

@@ -73,7 +73,7 @@ fn judge(looks: &[Look], metadata: &mut ArchiveMetadata, warnings: &mut Vec<Stri
     let pictures = formats.iter().filter(|format| is_picture(format)).count();
     let found = match formats[..] {
         [] if is_picture(&metadata.format) => return TileForm::Picture { brotli: false },
-        // What nobody knows, or what can't be one archive: the copy says so where it meets it.
+        // An unknown format, or formats that can't be in one archive: the copy reports it when it meets such a tile.
         [] => return TileForm::Stored,
         _ if pictures > 0 && pictures < formats.len() => return TileForm::Stored,
         [only] if metadata.format.name() != HYBRID || !is_picture(only) => only.clone(),

@@ -185,7 +185,7 @@ pub fn merge(
     seen.finish(sink, &[], first.path(), progress)
 }
 
-/// Inputs of more bytes are compared for overlaps while they are copied, so that nobody waits for the end to hear of one.
+/// Inputs of more bytes are compared for overlaps while they are copied, so that the user hears of one early.
 const LARGE: u64 = 4 << 30;
 
 /// Copies plain MBTiles that share no tile into plain MBTiles. False, and nothing done, where that is not what they are.

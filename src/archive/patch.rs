@@ -224,7 +224,7 @@ fn about(patch: &dyn TileSource) -> Result<About> {
 /// The metadata of what [`apply_patch`] will write: those of the new archive.
 ///
 /// # Errors
-/// Where `patch` is none.
+/// Where `patch` is no patch.
 pub fn patched_metadata(patch: &dyn TileSource) -> Result<ArchiveMetadata> {
     let about = about(patch)?;
     let mut metadata = patch.metadata().clone();
@@ -239,7 +239,7 @@ pub fn patched_metadata(patch: &dyn TileSource) -> Result<ArchiveMetadata> {
 /// result is the one that it should lead to.
 ///
 /// # Errors
-/// Where `patch` is none, or was made from another archive than `base`; where an archive can't be read, the sink can't be
+/// Where `patch` is no patch, or was made from another archive than `base`; where an archive can't be read, the sink can't be
 /// written, or the user interrupts.
 pub fn apply_patch(
     base: &dyn TileSource,

@@ -1,4 +1,4 @@
-//! What a copy saw of the tiles that passed, and what it makes of the metadata: they are to say what the tiles are and where.
+//! What a copy saw of the tiles that passed, and how it corrects the metadata by them.
 
 use std::path::Path;
 

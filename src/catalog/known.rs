@@ -68,7 +68,7 @@ impl Known {
 
 impl KnownSource<'_> {
     /// The records of a file that has not changed: same path, size, modification time and further files (`parts`). Records that came from a
-    /// `bounds.csv` do not count, nor those without a block size: nobody has looked into their files, or an earlier version has.
+    /// `bounds.csv` do not count, nor those without a block size: their files were not opened, or by an earlier version.
     #[must_use]
     pub fn records(&self, source: usize, path: &str, file: (u64, i64), parts: u64) -> Option<Vec<RecordInput>> {
         let mut records = vec![self.record(source, path, file, parts)?];

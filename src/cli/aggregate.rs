@@ -106,7 +106,7 @@ pub struct TileArgs {
     /// How much time the images are worth. Changes bytes, and no pixel.
     #[arg(long, help_heading = "Images", default_value = "default", value_name = "LEVEL", value_parser = one_of::<Level>())]
     encoder_level: Level,
-    /// Who writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, and no pixel.
+    /// Which encoder writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, but no pixel.
     #[arg(long, help_heading = "Images", default_value = "hypso", value_name = "ENCODER", value_parser = one_of::<WebpEncoder>(), hide_short_help = true)]
     encoder: WebpEncoder,
     /// by-zoom: heights are rounded to 2^(19-z)/256 m; full: to 1/256 m at every zoom.
@@ -118,8 +118,8 @@ pub struct TileArgs {
     /// The elevation, in metres, that pixels without data are written as.
     #[arg(long, help_heading = "Heights", default_value_t = 0.0, allow_negative_numbers = true, value_name = "METRES", value_parser = values::number, hide_short_help = true)]
     nodata_elevation: f64,
-    /// Let the values of a source go over into those of the next one over this distance inside of its border, in Web
-    /// Mercator metres. Holes that are narrower have no border.
+    /// Let the values of a source change gradually into those of the next one, over this distance inside its border, in Web
+    /// Mercator metres. Narrower holes have no border.
     #[arg(long, help_heading = "Heights", default_value_t = 0.0, value_name = "METRES", value_parser = values::distance)]
     blend: f64,
     /// Fill voids of up to this many pixels across by interpolation; lineage tiles show them as interpolated.

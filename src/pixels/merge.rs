@@ -26,7 +26,7 @@ pub struct PixelMerge {
     pub rule: Rule,
     /// A height that means nodata, metres, besides masks and transparent pixels, in tiles that several inputs hold.
     pub nodata: Option<f64>,
-    /// Who writes WebP.
+    /// Which encoder writes WebP.
     pub encoder: WebpEncoder,
     /// How much time the images are worth.
     pub level: Level,

@@ -1,6 +1,6 @@
 //! Archives merged zoom by zoom, the finest first, because a coarser tile can be the mean of what became of finer ones.
 //!
-//! Tile ids run the other way. So what is encoded anew waits in a file on the output's volume, and a record of each tile in
+//! Tile ids run the other way. So what is re-encoded waits in a file on the output's volume, and a record of each tile in
 //! another one; at the end both are read in the order of tile ids, and what stayed as it was is copied from the inputs.
 
 use std::iter::Peekable;
@@ -194,7 +194,7 @@ fn below(tile: TileCoord, records: &mut Peekable<Records<'_>>) -> Result<[Child;
 
 /// Merges all tiles of the inputs into the sinks of the planes, and finishes them.
 ///
-/// Beside the output it takes the space of what is encoded anew, and 36 bytes a tile.
+/// Beside the output it takes the space of what is re-encoded, and 36 bytes a tile.
 pub(super) fn merge(
     inputs: &[&dyn TileSource],
     merger: &impl Merger,

@@ -10,7 +10,7 @@ use crate::tile::TileCoord;
 
 /// Tiles in one piece of work.
 const BATCH: usize = 8;
-/// The lowest and the highest height that a histogram tells apart, metres; the Earth lies between them.
+/// The lowest and the highest height that a histogram distinguishes, metres; the Earth lies between them.
 const RANGE: (i32, i32) = (-12_000, 10_000);
 /// The width of its finest class, metres.
 const CLASS: i32 = 10;

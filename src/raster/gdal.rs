@@ -164,7 +164,7 @@ impl GdalRaster {
     /// [`GdalRaster::open`] with the usual reasons apart, for reports.
     ///
     /// # Errors
-    /// Only for what is not a matter of the file's content, such as an assumed CRS that nobody knows.
+    /// Only for what does not depend on the file's content, such as an unknown assumed CRS.
     pub fn open_or_why(
         path: impl AsRef<Path>,
         assume_crs: Option<&str>,

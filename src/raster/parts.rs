@@ -1,4 +1,4 @@
-//! The files that a raster consists of besides its own: sources of a VRT, masks, world files, headers, what GDAL keeps aside.
+//! The files that a raster consists of besides its own: sources of a VRT, masks, world files, headers, GDAL's sidecars.
 //!
 //! A change of any of them changes pixels or their place, so a record keeps a digest of them. It is made from names, sizes and
 //! times alone, by rules that depend on no version of GDAL, and opens no raster:
@@ -33,7 +33,7 @@ pub enum Broken {
     },
     /// A VRT that refers to itself, maybe through others.
     Itself(PathBuf),
-    /// A pipe or a device where a file belongs: who reads it may wait for ever.
+    /// A pipe or a device where a file belongs: reading it may wait for ever.
     NoFile(PathBuf),
 }
 

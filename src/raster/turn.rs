@@ -37,7 +37,7 @@ const STRAIGHT: f64 = 1e-10;
 /// As `project`.
 pub fn around(project: &FromDegrees) -> Result<Option<Around>> {
     let meridians = (360.0 / STEP) as usize;
-    // Half a degree beside round numbers: nobody cuts the world there.
+    // Half a degree beside round numbers: no data set is cut there.
     let lon = |i: usize| -179.5 + i as f64 * STEP;
     let mut xs: Vec<f64> = PARALLELS.iter().flat_map(|_| (0..meridians).map(lon)).collect();
     let mut ys: Vec<f64> = PARALLELS.iter().flat_map(|&lat| std::iter::repeat_n(lat, meridians)).collect();

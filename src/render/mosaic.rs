@@ -94,7 +94,7 @@ impl Sampler<'_> {
         if others.is_empty() || cells.is_full() {
             return Ok(());
         }
-        // Whether a cell lies between two files is told by those around it.
+        // The cells around a cell tell whether it lies between two files.
         let mut wide = cells.grown(1);
         self.pool.raster(record)?.raster.read_into(&mut wide)?;
         if info.turn.is_some() && wide.has_outside() {

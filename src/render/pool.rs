@@ -108,7 +108,7 @@ impl<'a> Pool<'a> {
     /// What was read since this was asked last, in the order of rows.
     ///
     /// # Errors
-    /// Where a file is not any more what it was when it was opened; it is opened anew then, where it is asked for again.
+    /// Where a file has changed since it was opened. It is opened again when it is asked for again.
     pub(super) fn take_read(&mut self, store: &Store) -> Result<Vec<ReadRecord>> {
         self.voids.forget();
         let mut read: Vec<ReadRecord> = std::mem::take(&mut self.read).into_values().map(|(read, _)| read).collect();

@@ -83,7 +83,7 @@ impl PlanFile {
         Self::of(job, run.message(job, None)?, run.text)
     }
 
-    /// The plan of a run that is told apart by `identity`.
+    /// The plan of the run that `identity` names.
     pub(super) fn of(job: &Job<'_>, message: JobMessage, identity: String) -> Result<Self> {
         let mut finer = first_finer(job)?;
         let mut units = Vec::new();
@@ -128,7 +128,7 @@ impl PlanFile {
     /// Reads a plan file.
     ///
     /// # Errors
-    /// Where it can't be read or is none.
+    /// Where it can't be read or is no plan.
     pub fn read(path: &Path) -> Result<Self> {
         let text = local::read(path, LARGEST)?;
         let bad =

@@ -26,7 +26,7 @@ const ATTEMPTS: u32 = 3;
 const ATTEMPTS_OVER_LIMIT: u32 = 2;
 /// The pause before the second try; it doubles.
 const BACKOFF: Duration = Duration::from_millis(200);
-/// How often the last seat tries to get a worker, with the same pauses: processes of others may end meanwhile.
+/// How often the last seat tries to get a worker, with the same pauses: other processes may end meanwhile.
 const HIRES: u32 = 5;
 /// Units in a row that are set aside before the run is given up: the cause is then not in the units.
 const HOPELESS: u32 = 10;
@@ -85,7 +85,7 @@ pub(super) struct Crew<'a> {
 pub(super) struct State {
     pub(super) schedule: Schedule,
     pub(super) outcome: Outcome,
-    /// Groups whose last unit was made and that nobody has looked at yet.
+    /// Groups whose last unit was made, and that were not looked at yet.
     finished: Vec<usize>,
     /// Units set aside since the last one that was made.
     failed_in_a_row: u32,

@@ -140,7 +140,7 @@ pub(super) struct Difference {
     pub(super) added: u64,
     pub(super) removed: u64,
     pub(super) changed: u64,
-    /// Why everything is to be made anew, whatever the boxes.
+    /// Why everything is to be made again, whatever the boxes.
     pub(super) everything: Option<&'static str>,
 }
 

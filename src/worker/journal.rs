@@ -21,7 +21,7 @@ use crate::render::UnitReport;
 /// What a run puts into its folder, beside packs.
 const FILES: [&str; 4] = ["aside.json", "changes.hypso", "run.json", "lock"];
 
-/// A longer note is none of ours, bytes: it holds the options, with the outline of an area.
+/// A longer note is not ours, bytes: a note holds the options, with the outline of an area.
 const NOTE: u64 = 2 << 30;
 
 /// What tells a run from others, and the output that it is for.
@@ -208,7 +208,7 @@ impl Journal {
                 journal.clear_packs();
                 Note::of(claim).write(&journal.folder)?;
             }
-            // Without the note, packs of whatever run are told apart by the fingerprint they carry.
+            // Without the note, packs of other runs are recognised by their fingerprint.
             None => Note::of(claim).write(&journal.folder)?,
         }
         Ok(journal)
@@ -272,7 +272,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes all packs, whatever their run; gives the first thing in their folder that is none, and stays.
+    /// Removes all packs of all runs. Gives the first thing in their folder that is no pack; it stays.
     fn clear_packs(&self) -> Option<PathBuf> {
         let packs = self.folder.join("packs");
         if packs.is_symlink() {

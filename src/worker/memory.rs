@@ -18,7 +18,7 @@ impl MemoryPeak {
     }
 }
 
-/// Bytes of a process that it shares with nobody, and its proportional set size. `None` where the system does not
+/// Bytes of a process that it shares with no other, and its proportional set size. `None` where the system does not
 /// tell; only Linux does.
 #[must_use]
 pub fn private_and_proportional(process: u32) -> Option<(u64, u64)> {

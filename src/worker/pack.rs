@@ -253,7 +253,7 @@ impl Pack {
     ///
     /// # Errors
     /// Where the file can't be read, or the bytes are not those that were written; the pack is then removed, so that the
-    /// next start makes it anew.
+    /// next start makes it again.
     pub fn read(&self, tile: TileCoord, layer: Layer) -> Result<Option<Vec<u8>>> {
         let key = (TileId::from(tile).0, layer as u8);
         let Ok(at) = self.entries.binary_search_by_key(&key, Entry::key) else { return Ok(None) };

@@ -10,7 +10,7 @@ use super::crew::{Launcher, lock};
 use super::protocol::Reply;
 use crate::error::{Error, Result};
 
-/// How long a worker may take to end by itself, once nobody talks to it any more.
+/// How long a worker may take to end by itself after its pipe was closed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A worker that runs. Ends with this value.
@@ -81,7 +81,7 @@ impl Worker {
         Err(Silence::Broken(problem))
     }
 
-    /// Ends the process and says how it ended. One that is still alive gets no more to do, has a moment to end by itself, and is killed
+    /// Ends the process and says how it ended. A process that is still alive gets no more work, has a moment to end by itself, and is then killed
     /// then.
     pub(super) fn end(mut self) -> Option<ExitStatus> {
         self.input = None;
@@ -138,7 +138,7 @@ mod tests {
             ("read job; read unit; echo nonsense; exec sleep 1000", "its answer can't be read"),
             ("read job; read unit; exec sleep 1000 >&-", "it said nothing more"),
             ("read job; printf '\\377\\n'; exec sleep 1000", "UTF-8"),
-            // It never asks for what it is told, and does not end when nobody talks to it.
+            // It reads no messages, and does not end when its pipe is closed.
             ("exec <&-; trap '' TERM; echo; exec sleep 1000", "its answer can't be read"),
         ] {
             let mut worker = worker(script);

@@ -2,7 +2,7 @@
 //!
 //! This is what `mb-util`, `gdal2tiles` and many web servers keep. It costs a file a tile; use it to look at tiles or to hand them on.
 //!
-//! - The format is told by extensions of any spelling, and by the bytes where these tell nothing (`.bin`, no extension).
+//! - The format is told by extensions of any spelling, and by the bytes where extensions say nothing (`.bin`, no extension).
 //! - Rows count from the north, unless `metadata.json` or the option says otherwise, or declared bounds fit another [`Scheme`] alone.
 //! - What is no tile is left out, counted and named.
 //!

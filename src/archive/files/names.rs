@@ -35,7 +35,7 @@ pub(super) enum Ending {
     Format(TileFormat),
     /// Tiles of a format that has no name here, or none that the ending tells.
     Opaque,
-    /// Nothing: a file beside the tiles, or a tile of a kind that nobody knows.
+    /// Nothing: a file beside the tiles, or a tile of an unknown kind.
     Unknown,
 }
 

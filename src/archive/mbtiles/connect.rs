@@ -51,7 +51,7 @@ impl Pool {
         Ok(Self { idle: Mutex::new(vec![first]), path: path.to_path_buf(), wal, size, scans: AtomicUsize::new(0) })
     }
 
-    /// A connection that nobody else uses until it is dropped.
+    /// A connection that nothing else uses until it is dropped.
     pub(super) fn get(&self) -> Result<Lease<'_>> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {

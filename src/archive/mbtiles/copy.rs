@@ -51,7 +51,7 @@ const HEAD: usize = 16;
 impl Plain {
     fn takes(&self, tile: Option<TileCoord>, head: &[u8]) -> bool {
         let inside = tile.is_some_and(|tile| self.fence.as_ref().is_none_or(|fence| fence.holds(tile)));
-        // Vector tiles are told by what they are packed with; what shows nothing is what it is said to be.
+        // Vector tiles are recognised by their compression. Tiles that show nothing are taken for what the metadata say.
         let format = plain(head, false).is_none_or(|found| found == self.format);
         inside && format && self.form.keeps(head)
     }
@@ -208,7 +208,7 @@ impl Drop for Wake {
     }
 }
 
-/// Where this thread unwinds, nobody waits for the copy to be whole.
+/// Where this thread unwinds, the others do not wait for the copy to be whole.
 struct StopOnPanic<'a>(&'a AtomicBool, &'a InterruptHandle);
 
 impl Drop for StopOnPanic<'_> {

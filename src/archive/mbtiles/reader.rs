@@ -171,7 +171,7 @@ impl MbtilesReader {
         .with_path(&self.path)
     }
 
-    /// Appends the content of an address; false where there is none. Rows that repeat are told apart by their contents.
+    /// Appends the content of an address; false where there is none. Rows that repeat are distinguished by their contents.
     pub(super) fn read_address(&self, tile: TileCoord, into: &mut Vec<u8>) -> Result<bool> {
         let connection = self.connection()?;
         let error = || sql("read a tile", &self.path);

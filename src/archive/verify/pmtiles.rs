@@ -72,7 +72,7 @@ struct Survey {
     outside: u64,
 }
 
-/// How many contents are told apart in an archive that isn't clustered: about 150 MB.
+/// How many contents are distinguished in an archive that isn't clustered: about 150 MB.
 const CONTENTS_CAP: usize = 8_000_000;
 
 /// Walks every directory. `None` where one of them is damaged; the report says which.
@@ -119,7 +119,7 @@ fn walk(reader: &PmtilesReader, report: &mut Report, progress: &dyn Progress) ->
     Ok(Some(survey))
 }
 
-/// Runs of more tiles are looked at by their ends alone: nobody knows how long a hostile one is.
+/// Runs of more tiles are checked only at their ends: a hostile run may have any length.
 const LONG_RUN: u32 = 1 << 16;
 
 /// The tiles outside of the declared bounds.

@@ -267,7 +267,7 @@ fn declared(
     Ok(out)
 }
 
-/// Name and metres of the unit: what is given goes before the band's, that before the vertical axis of the CRS; metres where nobody
+/// Name and metres of the unit: the given one, else the band's, else that of the vertical axis of the CRS; metres where none of them
 /// says. The name is empty for metres.
 fn unit_of(declared: &Declared, given: f64) -> std::result::Result<(String, f64), Unusable> {
     if let Some(problem) = declared.mixed.as_ref().filter(|_| given == 0.0) {

@@ -153,7 +153,7 @@ pub(super) fn fence() {
     let options = [
         // The file systems of objects and pages open no name but this one.
         ("CPL_VSIL_CURL_ALLOWED_FILENAME", "none"),
-        // Those that stream look at no such list: they are sent to the port where nobody listens.
+        // Those that stream look at no such list: they are sent to a port where nothing listens.
         ("GDAL_HTTP_PROXY", "127.0.0.1:9"),
         ("GDAL_HTTPS_PROXY", "127.0.0.1:9"),
         ("GDAL_HTTP_MAX_RETRY", "0"),

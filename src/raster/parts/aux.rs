@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Longer files are told by size and time.
+/// Longer files are identified by size and time.
 pub(super) const LONGEST: u64 = 16 << 20;
 
 /// A number for all that can change pixels or their place; 0 where there is nothing of the kind; `None` where the text is no XML.

@@ -25,7 +25,7 @@ const REACH: f64 = 24.0;
 #[derive(Debug, Clone, Default)]
 pub(super) struct How {
     pub(super) resampling: Resampling,
-    /// True where sources go over into one another.
+    /// True where sources are blended.
     pub(super) blended: bool,
     pub(super) vertical_datum: Option<String>,
 }
