@@ -2,7 +2,7 @@
 //!
 //! From the finest zoom to the coarsest. A tile that one input holds alone, with all that lies below it, is copied byte by byte.
 //! Every other one is decoded: its pixels are means of the finer tiles of the output where these have values, and else combined
-//! by the [`Rule`]. It is encoded again, unless that is what an input has. So the output is a pyramid where the inputs are.
+//! by the [`Rule`]. It is re-encoded, unless that is what an input has. So the output is a pyramid where the inputs are pyramids.
 
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Tiles re-encoded: another encoding of heights, another image format, another tile size.
 //!
 //! - Heights keep their values, as far as the new encoding can hold them: Terrain-RGB has steps of 0.1 m, terrarium of
-//!   1/256 m. The metadata say the coarsest step that the values went through, never a finer one than that.
+//!   1/256 m. The metadata give the coarsest step that the values went through, never a finer one.
 //! - A tile of 512 pixels at zoom z is four tiles of 256 pixels at zoom z + 1, pixel by pixel. So zooms move by one. The one
 //!   tile of 256 pixels at zoom 0 is the mean of the 512 pixels at zoom 0; on the way back it is left out.
 //! - The step by zoom belongs to a pixel's ground size. After a change of tile size it is the step of the zoom that the tile

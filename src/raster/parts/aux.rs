@@ -1,4 +1,4 @@
-//! What counts of an `.aux.xml` file: what GDAL keeps aside of a raster, without statistics.
+//! What counts of an `.aux.xml` file, GDAL's sidecar of a raster: all but statistics.
 
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -19,7 +19,7 @@ pub(super) fn digest(text: &str) -> Option<u64> {
     Some(if some { sum.digest().max(1) } else { 0 })
 }
 
-/// Says every text with the elements around it, but those of statistics, histograms and tables for display.
+/// Gives every text with the elements around it, except those of statistics, histograms and tables for display.
 fn walk<'a>(node: roxmltree::Node<'a, 'a>, path: &mut Vec<String>, say: &mut impl FnMut(&str)) {
     if path.len() > 64 {
         return;
