@@ -1,4 +1,4 @@
-//! What an archive holds, told by its directories and addresses; no tile is read.
+//! What an archive holds, from its directories and addresses; no tile is read.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};

@@ -1,4 +1,4 @@
-//! An archive whose tiles are given out as they should have been stored, and whose metadata say what the tiles are.
+//! An archive whose tiles are given out in the form that they should have, and whose metadata agree with them.
 //!
 //! Some programs pack pictures with gzip, write a compression into a header that the tiles don't have, or call vector tiles PNG. A few
 //! tiles are looked at when the archive is opened; then the first bytes of every tile as it passes.
@@ -17,7 +17,7 @@ use crate::tile::{TileCoord, TileId};
 
 /// Tiles that are looked at to find out what all of them are.
 const LOOKED_AT: usize = 16;
-/// What MapTiler calls an archive of pictures of several formats.
+/// What MapTiler calls an archive of images of several formats.
 pub(super) const HYBRID: &str = "hybrid";
 
 /// See the module.
@@ -61,7 +61,7 @@ impl Mended {
     }
 }
 
-/// What the tiles are, by some of them. Metadata that say something else are corrected, with a word about it.
+/// What the tiles are, by some of them. Metadata that say something else are corrected; a message says so.
 fn judge(looks: &[Look], metadata: &mut ArchiveMetadata, warnings: &mut Vec<String>) -> TileForm {
     let mut formats: Vec<&TileFormat> = Vec::new();
     for format in looks.iter().filter_map(|look| look.format.as_ref()) {

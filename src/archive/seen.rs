@@ -142,7 +142,7 @@ impl Seen {
         }
     }
 
-    /// Says what was put right, and finishes the archive. The keys in `set` were given by the user: they are kept, and refused where
+    /// Says what was corrected, and finishes the archive. The keys in `set` were given by the user: they are kept, and refused where
     /// the tiles can't be so.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared};
 
 /// Make terrain tiles from a store: each zoom group by worker processes, then one archive of all.
 ///
-/// Run the same command again after an interruption: it goes on where it stopped and gives the same bytes.
+/// Run the same command again after an interruption: it continues where it stopped and gives the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5,35.2,139.0,35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --memory 2G --keep-intermediates\n  hypso build --update -o japan.hypso dem1a/ dem5a/ && hypso aggregate japan.hypso -o japan.pmtiles --update"

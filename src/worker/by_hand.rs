@@ -24,7 +24,7 @@ use crate::render::{Bounded, RasterOpener, UnitReport};
 use crate::store::Store;
 use crate::text::one_line;
 
-/// True where a file is a plan of some version.
+/// True where a file is a plan of any version.
 #[must_use]
 pub fn is_plan(path: &Path) -> bool {
     #[derive(Deserialize)]
@@ -35,7 +35,7 @@ pub fn is_plan(path: &Path) -> bool {
     serde_json::from_slice(&text).is_ok_and(|plan: Start| plan.format.starts_with("hypso plan "))
 }
 
-/// What the first member of a plan file says.
+/// The value of the first member of a plan file.
 const FORMAT: &str = "hypso plan 3";
 
 /// A larger file is no plan, bytes: one of the most units that a run may have takes less.
@@ -50,7 +50,7 @@ pub struct PlanFile {
     output: PathBuf,
     job: JobMessage,
     units: Vec<PlannedUnit>,
-    /// XXH3 of the rest, 16 hexadecimal digits: units that were made by a plan which somebody altered would be taken for those of the run.
+    /// XXH3 of the rest, 16 hexadecimal digits: so that units of an altered plan are not taken for those of the run.
     checksum: String,
 }
 

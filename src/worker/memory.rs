@@ -11,7 +11,7 @@ pub struct MemoryPeak {
 }
 
 impl MemoryPeak {
-    /// Takes in one look at all processes.
+    /// Adds one measurement of all processes.
     pub(super) fn take(&mut self, sizes: &[u64]) {
         self.total = self.total.max(sizes.iter().sum());
         self.process = self.process.max(sizes.iter().copied().max().unwrap_or(0));

@@ -49,7 +49,7 @@ struct Entry {
     checksum: U64,
 }
 
-/// What tells the pack of a unit of a run: the fingerprint of the run with the place of the pack in the work folder, which says the unit.
+/// What identifies the pack of a unit: the fingerprint of the run, and the place of the pack in the work folder, which names the unit.
 fn mark(run: u64, path: &Path) -> u64 {
     let mut sum = Checksum::default();
     sum.update(&run.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Whole tables from one database into another, inside SQLite: rows go from page to page, nothing is taken apart.
+//! Whole tables from one database into another, inside SQLite: records are copied whole, without decoding them.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +21,10 @@ use crate::progress::Progress;
 use crate::threads::spawn;
 use crate::tile::TileCoord;
 
-/// How often the copy is asked how far it is and whether to stop.
+/// How often the progress of the copy and an interruption are checked.
 const ASKED: Duration = Duration::from_millis(100);
 
-/// What was found out about the rows of all sources.
+/// What was found about the rows of all sources.
 #[derive(Debug, Default)]
 pub(in crate::archive) struct Checked {
     /// The tiles, each once; `None` where the output's index has to show that none comes twice.

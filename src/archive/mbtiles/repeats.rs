@@ -1,4 +1,4 @@
-//! Rows that stand for one tile: the same content is no harm, another one is a question that only the user can answer.
+//! Several rows of one tile. Equal contents do no harm. Which of different contents is right, only the user can say.
 
 use super::reader::MbtilesReader;
 use super::{sql, stored_row};

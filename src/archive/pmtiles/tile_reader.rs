@@ -42,9 +42,9 @@ pub struct TileReader {
     kept: AtomicUsize,
 }
 
-/// A decoded directory, and the leaves below it as far as somebody looked.
+/// A decoded directory, and the leaves below it as far as it was read.
 ///
-/// What a look costs is lines of memory. So entries are found by a table over their identifiers, cut into as many equal pieces as there
+/// The cost of a look-up is the number of cache lines. So entries are found by a table over their identifiers, cut into as many equal pieces as there
 /// are entries or more: one line of the table and one or two of the entries, where a binary search reads one for each step.
 #[derive(Debug)]
 struct Node {
