@@ -7,6 +7,8 @@
 //!
 //! ARCHITECTURE.md says where everything lives, `store-format.md` specifies the file.
 
+#[cfg(all(test, feature = "engine"))]
+mod altered;
 pub mod atomic;
 pub mod column;
 pub mod container;

@@ -8,6 +8,7 @@
 pub mod checksum;
 pub mod codec;
 mod header;
+pub(crate) mod json;
 pub mod layout;
 pub mod rows;
 mod section;

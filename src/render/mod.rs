@@ -19,6 +19,7 @@ mod sampler;
 mod surroundings;
 mod unit;
 mod vertical;
+mod voids;
 
 #[cfg(feature = "gdal")]
 pub use against::{Comparison, Differences, compare as compare_with_sources};

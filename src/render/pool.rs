@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use super::voids::Voids;
 use super::{RasterOpener, ReadRecord, SMALL_BLOCK};
 use crate::error::{Error, Result};
 use crate::query::Order;
@@ -43,8 +44,10 @@ pub(super) struct Pool<'a> {
     /// A bit a record: its place was compared with that of its raster.
     placed: Vec<u64>,
     clock: u64,
-    /// What was read since [`take_read`](Self::take_read).
-    read: HashMap<RowId, ReadRecord>,
+    /// What was read since [`take_read`](Self::take_read), and the headers.
+    read: HashMap<RowId, (ReadRecord, Rc<RasterInfo>)>,
+    /// What is known of the files read since then.
+    pub(super) voids: Voids,
     /// Metres a pixel, where overviews may stand for rasters that are much finer: in what is told about tiles, never in tiles.
     pub(super) overviews: Option<f64>,
     pub(super) opened: u64,
@@ -62,6 +65,7 @@ impl<'a> Pool<'a> {
             placed: Vec::new(),
             clock: 0,
             read: HashMap::new(),
+            voids: Voids::default(),
             overviews: None,
             opened: 0,
         })
@@ -84,13 +88,21 @@ impl<'a> Pool<'a> {
         let open = open.ok_or_else(|| Error::internal("the raster pool lost an entry"))?;
         open.used = self.clock;
         match self.read.get(&record.row()) {
-            Some(before) if before.stamp != open.read.stamp => {
+            Some((before, _)) if before.stamp != open.read.stamp => {
                 return Err(Error::Changed { path: open.info.path.clone(), in_use: true });
             }
             Some(_) => {}
-            None => drop(self.read.insert(record.row(), open.read.clone())),
+            None => drop(self.read.insert(record.row(), (open.read.clone(), Rc::clone(&open.info)))),
         }
         Ok(open)
+    }
+
+    /// The header of a record's raster; one that was read for this unit is not opened for it again.
+    pub(super) fn info(&mut self, record: &RecordRef<'_>) -> Result<Rc<RasterInfo>> {
+        if let Some((_, info)) = self.read.get(&record.row()) {
+            return Ok(Rc::clone(info));
+        }
+        Ok(Rc::clone(&self.raster(record)?.info))
     }
 
     /// What was read since this was asked last, in the order of rows.
@@ -98,7 +110,8 @@ impl<'a> Pool<'a> {
     /// # Errors
     /// Where a file is not any more what it was when it was opened; it is opened anew then, where it is asked for again.
     pub(super) fn take_read(&mut self, store: &Store) -> Result<Vec<ReadRecord>> {
-        let mut read: Vec<ReadRecord> = std::mem::take(&mut self.read).into_values().collect();
+        self.voids.forget();
+        let mut read: Vec<ReadRecord> = std::mem::take(&mut self.read).into_values().map(|(read, _)| read).collect();
         read.sort_unstable_by_key(|r| r.row);
         let mut outcome = Ok(());
         for record in &read {
@@ -113,6 +126,7 @@ impl<'a> Pool<'a> {
     /// Forgets what was read for a unit that failed.
     pub(super) fn forget_read(&mut self) {
         self.read.clear();
+        self.voids.forget();
     }
 
     fn open(&mut self, record: &RecordRef<'_>) -> Result<(Box<dyn Raster>, ReadRecord)> {

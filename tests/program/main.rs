@@ -9,6 +9,7 @@ mod program;
 mod surface;
 
 mod areas;
+mod attacks;
 mod blocks;
 mod damage;
 mod datums;

@@ -10,6 +10,7 @@ mod document;
 mod experiments;
 mod golden;
 mod independent_reader;
+mod queries;
 mod records;
 mod reload;
 mod send_sync;
