@@ -32,10 +32,10 @@ impl Known {
     /// Takes a store as what is known.
     ///
     /// # Errors
-    /// Where the texts of its coordinate systems are damaged.
+    /// Where the texts of its coordinate systems or its metadata are damaged.
     pub fn new(store: Store) -> Result<Self> {
         let crs = store.crs_names()?;
-        let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
+        let metadata = store.notes()?;
         let of = |key| metadata.get(key).and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
         let (assumed, adjusted) = (of(ASSUMED), of(ADJUSTED));
         Ok(Self { store, crs, assumed, adjusted })

@@ -78,7 +78,8 @@ pub struct ZoomOptions {
     /// The coarsest zoom.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     min_zoom: Option<u8>,
-    /// The finest zoom [default: the finest native zoom of the records].
+    /// The finest zoom [default: the finest native zoom of the records]. Coarser tiles are means of finer ones, so these are
+    /// made all the same, and not kept.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     max_zoom: Option<u8>,
     /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.

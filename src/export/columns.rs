@@ -148,12 +148,13 @@ impl SourceTexts {
 
 /// What the store's metadata say is done to the values of a source.
 fn adjustment(source: &SourceRef) -> Result<Adjustment> {
-    let metadata: serde_json::Value = serde_json::from_str(source.store().metadata()).unwrap_or_default();
+    let metadata = source.store().notes()?;
     let name = source.name()?;
     let Some(found) = metadata.get("adjust").and_then(|all| all.get(&*name)) else { return Ok(Adjustment::default()) };
     serde_json::from_value(found.clone()).map_err(|e| {
         let problem = format!("says for source {name:?} what this version does not know: {e}");
-        Error::invalid("store metadata", problem, "build the store again with this version")
+        let error = Error::invalid("store metadata", problem, "build the store again with this version");
+        source.store().container().named(error)
     })
 }
 

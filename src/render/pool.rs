@@ -160,11 +160,12 @@ impl<'a> Pool<'a> {
         let info = raster.info();
         if (info.width, info.height) != (record.width(), record.height()) {
             let problem = format!(
-                "has {} x {} pixels, the store says {} x {}; build the store again (`store::Builder`; or correct bounds.csv)",
+                "has {} x {} pixels, the store says {} x {}{}",
                 info.width,
                 info.height,
                 record.width(),
-                record.height()
+                record.height(),
+                correct(record)
             );
             return Err(Error::raster(&path, problem));
         }
@@ -222,12 +223,12 @@ impl<'a> Pool<'a> {
         let text = |b: &Bounds| format!("{:.1} {:.1} {:.1} {:.1}", b.min_x, b.min_y, b.max_x, b.max_y);
         let parts: Vec<String> = own.parts.iter().map(text).collect();
         let problem = format!(
-            "lies at {} (left, bottom, right, top in EPSG:3857 metres; cells of {:.3e} m), the store says {} ({:.3e} m); correct its \
-             line in bounds.csv or its feature in the index, and run `hypso build` again",
+            "lies at {} (left, bottom, right, top in EPSG:3857 metres; cells of {:.3e} m), the store says {} ({:.3e} m){}",
             parts.join(" and "),
             own.pixel_size,
             text(&stored),
             record.pixel_size(),
+            correct(record),
         );
         Err(Error::raster(&info.path, problem))
     }
@@ -243,16 +244,25 @@ impl<'a> Pool<'a> {
     }
 }
 
+/// Who says so, and what to do about it; behind what the store says of a record.
+fn correct(record: &RecordRef<'_>) -> String {
+    match record.listed() {
+        Some(list) => format!(", from {list}; correct that, and build the store again (`store::Builder`)"),
+        None => "; build the store again (`store::Builder`)".into(),
+    }
+}
+
 /// What the store's metadata say is done to the values of sources.
 fn adjustments(store: &Store) -> Result<HashMap<u16, Adjustment>> {
-    let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
+    let metadata = store.notes()?;
     let mut found = HashMap::new();
     for source in store.sources().iter() {
         let name = source.name()?;
         if let Some(value) = metadata.get("adjust").and_then(|all| all.get(&*name)) {
             let adjustment = serde_json::from_value(value.clone()).map_err(|e| {
                 let problem = format!("says for source {name:?} what this version does not know: {e}");
-                Error::invalid("store metadata", problem, "build the store again with this version")
+                let error = Error::invalid("store metadata", problem, "build the store again with this version");
+                store.container().named(error)
             })?;
             found.insert(source.index(), adjustment);
         }

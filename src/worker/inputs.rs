@@ -88,7 +88,7 @@ struct States {
 
 impl States {
     fn new(store: &Store) -> Result<Self> {
-        let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
+        let metadata = store.notes()?;
         let adjusted = |name: &String| metadata.get("adjust").and_then(|all| all.get(name)).map(ToString::to_string);
         let sources = names(store)?;
         let adjusted = sources.iter().map(|name| adjusted(name).unwrap_or_default()).collect();
