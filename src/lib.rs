@@ -2,10 +2,19 @@
 //!
 //! The library without default features is the store and its queries: open a file with [`Store::open`], ask it what
 //! overlaps a point, a box or a tile with [`Store::overlapping`], and read records. It needs
-//! no GDAL, no C compiler and no lock; where files can't be mapped, as in wasm32, a store is opened
-//! [from bytes](Store::from_bytes). The features `engine`, `gdal` and `cli` add what turns rasters into tiles.
+//! no GDAL, no C compiler and no lock. Where files can't be mapped, as in wasm32, a store is opened
+//! [from bytes](Store::from_bytes).
 //!
-//! ARCHITECTURE.md says where everything lives, `store-format.md` specifies the file.
+//! | feature | what it adds | needs |
+//! |---|---|---|
+//! | | stores, containers, queries, tiles | |
+//! | `engine` | archives, terrain codecs, plans, rendering, workers | a C compiler |
+//! | `gdal` | reading rasters and coordinate systems | GDAL |
+//! | `cli` | the program | |
+//!
+//! ARCHITECTURE.md says where everything lives. `store-format.md` specifies the file.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(all(test, feature = "engine"))]
 mod altered;

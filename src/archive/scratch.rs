@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// A file without a name on the volume of an output; it goes away with this value.
+/// A file without a name on the volume of an output; it is removed with this value.
 #[derive(Debug)]
 pub struct ScratchFile {
     #[cfg(unix)]

@@ -1,9 +1,9 @@
 //! Files and folders that appear whole or not at all, and what killed programs left of them.
 //!
-//! What is being made has a hidden name of chance beside its own, `.<name>.hypso-<16 digits>.tmp`, which is made exclusively and
-//! never through a link. It is locked for as long as its maker lives, in whatever container that runs; so the next one
-//! that makes the same output knows what is dead, removes it, and leaves alone what is not. A name that is a link stands for what
-//! it leads to: the link stays, and what it leads to is replaced.
+//! An output that is being made has a hidden, random name beside its own, `.<name>.hypso-<16 digits>.tmp`. It is created exclusively and
+//! never through a link. It is locked as long as its process lives, also across containers. So the next process that makes the
+//! same output knows which temporary files are dead. It removes these and leaves the others alone. A name that is a link stands
+//! for its target: the link stays, and the target is replaced.
 
 mod file;
 #[cfg(feature = "engine")]

@@ -32,6 +32,8 @@
 mod advice;
 mod model;
 mod names;
+#[cfg(feature = "engine")]
+mod notes;
 mod open;
 mod order;
 mod records;
@@ -44,6 +46,8 @@ pub use crate::index::RowId;
 pub use advice::Part;
 pub use model::{DataType, RecordInput, SourceInput};
 pub use names::SCHEMA;
+#[cfg(feature = "engine")]
+pub(crate) use notes::LISTS;
 pub use open::Store;
 pub use records::{RecordRef, Records};
 pub use sources::{SourceRef, Sources};

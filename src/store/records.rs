@@ -217,7 +217,7 @@ impl<'a> RecordRef<'a> {
         scale: f64 = scale
     );
     attribute!(
-        /// Columns of the blocks that the file is stored in; 0 where nobody has opened it, or in stores before version 1.3.
+        /// Columns of the blocks that the file is stored in; 0 where the file was not opened, or in stores before version 1.3.
         block_width: u32 = block_width
     );
     attribute!(

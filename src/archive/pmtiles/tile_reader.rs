@@ -19,7 +19,7 @@ const KEPT_ENTRIES: usize = 8 << 20;
 /// A PMTiles archive in memory that all processes share, for services that answer single tiles.
 ///
 /// Opening reads header, metadata and root directory. A leaf directory is decoded at the first look into it and then kept, up
-/// to eight million entries (256 MB) in all; beyond that, further leaves are decoded for each tile anew. Readers take no lock: a
+/// to eight million entries (256 MB) in all; beyond that, further leaves are decoded again for each tile. Readers take no lock: a
 /// leaf that is there is found by one atomic load, and only threads that want the same new leaf wait for each other.
 ///
 /// ```no_run
@@ -42,9 +42,9 @@ pub struct TileReader {
     kept: AtomicUsize,
 }
 
-/// A decoded directory, and the leaves below it as far as somebody looked.
+/// A decoded directory, and the leaves below it as far as it was read.
 ///
-/// What a look costs is lines of memory. So entries are found by a table over their identifiers, cut into as many equal pieces as there
+/// The cost of a look-up is the number of cache lines. So entries are found by a table over their identifiers, cut into as many equal pieces as there
 /// are entries or more: one line of the table and one or two of the entries, where a binary search reads one for each step.
 #[derive(Debug)]
 struct Node {
@@ -89,7 +89,7 @@ impl Node {
 }
 
 impl TileReader {
-    /// Maps an archive. As long as it is open, nobody may write into the file or cut it; replacing it by a rename is fine,
+    /// Maps an archive. As long as it is open, no process may write into the file or cut it; replacing it by a rename is fine,
     /// and leaves this reader with the old file.
     ///
     /// # Errors

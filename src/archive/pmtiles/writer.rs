@@ -92,7 +92,7 @@ impl PmtilesWriter {
     fn write_directories(&mut self, leaves_at: u64) -> std::io::Result<(Vec<u8>, u64)> {
         let room = ROOT_LIMIT as usize - HEADER_BYTES;
         let total = self.entries.len();
-        // As in the reference implementation: with more entries than bytes there is no use in trying.
+        // As in the reference implementation: with more entries than bytes it can't fit.
         if total <= ROOT_LIMIT {
             let mut root = compression::gzip(&directory::encode(&[]));
             self.entries.chunks(total.max(1) as usize, |all| {
