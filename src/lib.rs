@@ -10,6 +10,7 @@
 pub mod atomic;
 pub mod column;
 pub mod container;
+mod data_type;
 pub mod error;
 pub mod format;
 pub mod index;

@@ -9,6 +9,7 @@ mod file;
 #[cfg(feature = "engine")]
 mod folder;
 mod place;
+mod scratch;
 mod temporary;
 
 pub use file::AtomicFile;
@@ -17,6 +18,7 @@ pub(crate) use folder::AtomicFolder;
 #[cfg(feature = "engine")]
 pub(crate) use place::refuse_journals;
 pub use place::{check_target, refuse_existing, sync_folder};
+pub use scratch::ScratchFile;
 pub(crate) use temporary::{Live, create_file};
 #[cfg(feature = "engine")]
 pub(crate) use temporary::{Swept, is_at, is_temporary, remove_dead, remove_entries, sweep_files, tell};

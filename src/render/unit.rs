@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::plan::{Changes, Extent, Unit};
 use crate::raster::Resampling;
 use crate::store::Store;
-use crate::terrain::{ElevationTile, NO_SOURCE, TileCodec, decode_lineage, downsample_into, downsample_lineage_into};
+use crate::terrain::{
+    ElevationTile, MOST_SOURCES, NO_SOURCE, TileCodec, decode_lineage, downsample_into, downsample_lineage_into,
+};
 use crate::tile::TileCoord;
 
 /// How tiles are made.
@@ -73,12 +75,12 @@ impl<'a> Renderer<'a> {
     /// A renderer.
     ///
     /// # Errors
-    /// Where lineage is wanted and the store has more than 254 sources, the options ask for more than a worker may hold, or its metadata are not of this version.
+    /// Where lineage is wanted and the store has more than [`MOST_SOURCES`] sources, the options ask for more than a worker may hold, or its metadata are not of this version.
     pub fn new(store: &'a Store, options: &'a RenderOptions, opener: &'a dyn RasterOpener) -> Result<Self> {
-        if options.lineage && store.sources().len() > 254 {
+        if options.lineage && store.sources().len() > MOST_SOURCES {
             return Err(Error::argument(
                 "--lineage",
-                format!("works with at most 254 sources; the store has {}", store.sources().len()),
+                format!("works with at most {MOST_SOURCES} sources; the store has {}", store.sources().len()),
             ));
         }
         options.check(store)?;

@@ -109,7 +109,7 @@ impl States {
         }
         // What most records have not adds nothing, so that their checksums are those of earlier versions.
         for (kind, number) in [
-            (1, record.parts().unwrap_or(0)),
+            (1, record.parts()),
             (2, u64::from(record.band())),
             (3, record.unit().to_bits()),
             (4, record.scale().to_bits()),
