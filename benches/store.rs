@@ -22,7 +22,7 @@ use geo_index::rtree::sort::HilbertSort;
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex};
 use hypso::container::Advice;
 use hypso::index::{grid, rtree};
-use hypso::query::{Answers, Order};
+use hypso::query::{Answers, Order, Place};
 use hypso::store::{self, Builder, Parameters, Store};
 use hypso::tile::{Bounds, TileCoord};
 use rstar::AABB;
@@ -66,6 +66,10 @@ impl Engines {
         let envelope = AABB::from_corners([q.min_x, q.min_y], [q.max_x, q.max_y]);
         rows.extend(self.rstar.locate_in_envelope_intersecting(envelope).map(|e| e.data));
     }
+}
+
+fn corner(q: &Bounds) -> Place {
+    Place::Point { x: q.min_x, y: q.min_y }
 }
 
 /// Boxes in random order where records are.
@@ -112,15 +116,24 @@ fn boxes(c: &mut Criterion, engines: &Engines) {
         let point = name == "point";
         let hypso = |q: &Bounds, order, rows: &mut Vec<u32>| {
             if point {
-                engines.store.rows_at_point(q.min_x, q.min_y, order, rows);
+                engines.store.rows_overlapping(corner(q), order, rows);
             } else {
-                engines.store.rows_in_bounds(q, order, rows);
+                engines.store.rows_overlapping(*q, order, rows);
             }
         };
         compare(name, engines, &queries[..queries.len().min(300)], hypso);
         let mut group = c.benchmark_group(name);
         measure(&mut group, "hypso", &queries, |q, rows| hypso(q, Order::Row, rows));
         measure(&mut group, "hypso, candidate order", &queries, |q, rows| hypso(q, Order::Candidate, rows));
+        group.bench_function("hypso, the first candidate", |b| {
+            let mut at = 0;
+            b.iter(|| {
+                at = (at + 1) % queries.len();
+                let q = &queries[at];
+                let place = if point { corner(q) } else { (*q).into() };
+                black_box(engines.store.first_overlapping(place).map(|r| r.row()))
+            });
+        });
         if count > 300 {
             batches(&mut group, engines, &queries, point);
         }
@@ -144,10 +157,10 @@ fn compare(name: &str, engines: &Engines, queries: &[Bounds], hypso: impl Fn(&Bo
     };
     let mut answers = Answers::new();
     if name == "point" {
-        let points: Vec<(f64, f64)> = queries.iter().map(|q| (q.min_x, q.min_y)).collect();
-        engines.store.rows_at_points_batch(&points, Order::Row, &mut answers);
+        let points: Vec<Place> = queries.iter().map(corner).collect();
+        engines.store.rows_overlapping_batch(&points, Order::Row, &mut answers);
     } else {
-        engines.store.rows_in_bounds_batch(queries, Order::Row, &mut answers);
+        engines.store.rows_overlapping_batch(queries, Order::Row, &mut answers);
     }
     for (q, batch) in queries.iter().zip(answers.iter()) {
         hypso(q, Order::Row, &mut rows);
@@ -165,7 +178,7 @@ fn compare(name: &str, engines: &Engines, queries: &[Bounds], hypso: impl Fn(&Bo
 /// A thousand queries at a time; the figure is the time of one.
 fn batches(group: &mut BenchmarkGroup<'_, WallTime>, engines: &Engines, queries: &[Bounds], point: bool) {
     const BATCH: usize = 1000;
-    let points: Vec<(f64, f64)> = queries.iter().map(|q| (q.min_x, q.min_y)).collect();
+    let points: Vec<Place> = queries.iter().map(corner).collect();
     let (mut answers, mut at) = (Answers::new(), 0);
     group.bench_function("hypso, in batches", |b| {
         b.iter_custom(|iterations| {
@@ -174,9 +187,9 @@ fn batches(group: &mut BenchmarkGroup<'_, WallTime>, engines: &Engines, queries:
                 at = (at + BATCH) % (queries.len() - BATCH);
                 let begin = std::time::Instant::now();
                 if point {
-                    engines.store.rows_at_points_batch(&points[at..at + BATCH], Order::Row, &mut answers);
+                    engines.store.rows_overlapping_batch(&points[at..at + BATCH], Order::Row, &mut answers);
                 } else {
-                    engines.store.rows_in_bounds_batch(&queries[at..at + BATCH], Order::Row, &mut answers);
+                    engines.store.rows_overlapping_batch(&queries[at..at + BATCH], Order::Row, &mut answers);
                 }
                 black_box(answers.len());
                 spent += begin.elapsed();
@@ -237,13 +250,13 @@ fn tile_lists(c: &mut Criterion, engines: &Engines) {
         group.bench_function(format!("z{z}, a hundred tiles again and again"), |b| {
             b.iter(|| {
                 at = (at + 1) % 100;
-                black_box(index.rows(tiles[at]).map(<[u32]>::len))
+                black_box(index.sampled_for(tiles[at]).map(<[u32]>::len))
             });
         });
         group.bench_function(format!("z{z}"), |b| {
             b.iter(|| {
                 at = (at + 1) % tiles.len();
-                black_box(index.rows(tiles[at]).map(<[u32]>::len))
+                black_box(index.sampled_for(tiles[at]).map(<[u32]>::len))
             });
         });
     }
@@ -292,7 +305,7 @@ fn opening(c: &mut Criterion, path: &std::path::Path) {
     let b = first.records().bounds(first.len() / 2);
     group.bench_function("warm", |bench| bench.iter(|| black_box(Store::open(path).expect("the store").len())));
     group.bench_function("warm, and a first query", |bench| {
-        bench.iter(|| black_box(Store::open(path).expect("the store").in_bounds(&b).count()));
+        bench.iter(|| black_box(Store::open(path).expect("the store").overlapping(b).count()));
     });
     group.finish();
 }

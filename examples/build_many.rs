@@ -17,7 +17,7 @@ use hypso::store::{Builder, Parameters, Store};
 fn main() -> hypso::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (Some(path), Some(count)) = (arguments.first(), arguments.get(1).and_then(|n| n.parse().ok())) else {
-        return Err(hypso::Error::Other("usage: build_many STORE COUNT [SORT-BUFFER-MIB]".into()));
+        return Err(hypso::Error::argument("usage", "build_many STORE COUNT [SORT-BUFFER-MIB]"));
     };
     let buffer: usize = arguments.get(2).and_then(|n| n.parse().ok()).unwrap_or(256);
     let begin = Instant::now();

@@ -9,7 +9,7 @@ use hypso::tile::Bounds;
 
 fn main() -> hypso::Result<()> {
     let Some(path) = std::env::args().nth(1) else {
-        return Err(hypso::Error::Other("usage: build_store STORE".into()));
+        return Err(hypso::Error::argument("usage", "build_store STORE"));
     };
     // The first source wins where both have a value.
     let sources = [

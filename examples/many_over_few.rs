@@ -16,7 +16,7 @@ use hypso::store::{Builder, Parameters, RecordInput, Store};
 fn main() -> hypso::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [from, to, count] = arguments.as_slice() else {
-        return Err(hypso::Error::Other("usage: many_over_few STORE NEW-STORE COUNT".into()));
+        return Err(hypso::Error::argument("usage", "many_over_few STORE NEW-STORE COUNT"));
     };
     let count: usize = count.parse().map_err(|_| hypso::Error::argument("COUNT", "is a number of records"))?;
     let store = Store::open(from)?;

@@ -25,7 +25,7 @@ struct Station {
 
 fn main() -> hypso::Result<()> {
     let Some(path) = std::env::args().nth(1) else {
-        return Err(hypso::Error::Other("usage: own_schema FILE".into()));
+        return Err(hypso::Error::argument("usage", "own_schema FILE"));
     };
     write(&path, stations())?;
 

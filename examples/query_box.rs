@@ -5,23 +5,23 @@
 //! ```
 
 use hypso::store::Store;
-use hypso::tile::Bounds;
+use hypso::tile::{LonLat, LonLatBox};
 
 fn main() -> hypso::Result<()> {
-    let usage = || hypso::Error::Other("usage: query_box STORE WEST SOUTH EAST NORTH (degrees)".into());
+    let usage = || hypso::Error::argument("usage", "query_box STORE WEST SOUTH EAST NORTH (degrees)");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [path, edges @ ..] = arguments.as_slice() else { return Err(usage()) };
     let edges: Vec<f64> = edges.iter().filter_map(|e| e.parse().ok()).collect();
     let &[west, south, east, north] = edges.as_slice() else { return Err(usage()) };
 
     let store = Store::open(path)?;
-    for record in store.in_bounds(&Bounds::from_lon_lat(west, south, east, north)) {
+    for record in store.overlapping(LonLatBox::new(west, south, east, north)?) {
         println!("{} m  {}", record.pixel_size(), record.full_path()?.display());
     }
 
-    // Where a buffer is used again, queries allocate nothing: see `rows_in_bounds`.
-    let nearest = store.at_lon_lat((west + east) / 2.0, (south + north) / 2.0).next();
-    match nearest {
+    // Where a buffer is used again, queries allocate nothing: see `rows_overlapping`.
+    let middle = LonLat::new((west + east) / 2.0, (south + north) / 2.0)?;
+    match store.first_overlapping(middle) {
         Some(record) => println!("the middle is covered by {} first", record.path()?),
         None => println!("the middle is not covered"),
     }

@@ -10,14 +10,14 @@ use hypso::tile::TileCoord;
 fn main() -> hypso::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [path, tile] = arguments.as_slice() else {
-        return Err(hypso::Error::Other("usage: query_tile STORE Z/X/Y".into()));
+        return Err(hypso::Error::argument("usage", "query_tile STORE Z/X/Y"));
     };
     let store = Store::open(path)?;
     let tile: TileCoord = tile.parse()?;
 
-    println!("{tile}: {} records share area with it", store.in_tile(tile).count());
+    println!("{tile}: {} records share area with it", store.count_overlapping(tile));
     // The tile index knows only tiles that are no finer than their records, and lists what is sampled at their zoom.
-    match store.tiles().rows(tile) {
+    match store.tiles().sampled_for(tile) {
         Some(rows) => {
             println!("it exists, {} records are sampled straight for it", rows.len());
             for record in rows.iter().filter_map(|&row| store.record(row)) {

@@ -9,7 +9,7 @@ use hypso::store::Store;
 
 fn main() -> hypso::Result<()> {
     let Some(path) = std::env::args().nth(1) else {
-        return Err(hypso::Error::Other("usage: read_column STORE".into()));
+        return Err(hypso::Error::argument("usage", "read_column STORE"));
     };
     let store = Store::open(path)?;
     for section in report(store.container()) {

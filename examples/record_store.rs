@@ -20,7 +20,7 @@ use records::{Coding, Collector, RecordSet, View, record, shuffled};
 fn main() -> hypso::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let Some(folder) = arguments.next() else {
-        return Err(hypso::Error::Other("usage: record_store FOLDER [RECORDS]".into()));
+        return Err(hypso::Error::argument("usage", "record_store FOLDER [RECORDS]"));
     };
     let count: u64 = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(20_000);
     let [spool, raw, packed, coded] =

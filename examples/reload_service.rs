@@ -76,13 +76,13 @@ fn main() -> hypso::Result<()> {
         "{READERS} readers: {:.0} queries/s, published={published} reloads={reloads} errors={errors}",
         queries as f64 / elapsed
     );
-    if errors == 0 { Ok(()) } else { Err(hypso::Error::Other("a reader saw an error or two versions at once".into())) }
+    if errors == 0 { Ok(()) } else { Err(hypso::Error::not_found("one version: a reader saw an error or two at once")) }
 }
 
 /// A request: which records share area with a box. True where all of them are of one version.
 fn answer(store: &Guard<Store>, place: u64, rows: &mut Vec<store::RowId>) -> bool {
     let (x, y) = ((place % u64::from(SIDE)) as f64 * METRES, (place / 1000 % u64::from(SIDE)) as f64 * METRES);
-    store.rows_in_bounds(&Bounds::new(x - 10.0, y - 10.0, x + 10.0, y + 10.0), Order::Candidate, rows);
+    store.rows_overlapping(Bounds::new(x - 10.0, y - 10.0, x + 10.0, y + 10.0), Order::Candidate, rows);
     let mut versions = rows.iter().filter_map(|&row| store.record(row)).map(|record| record.file_size());
     let first = versions.next();
     first.is_some() && versions.all(|version| Some(version) == first)

@@ -18,7 +18,7 @@ use roads::{Country, Matcher, Network, Random, drive, write};
 fn main() -> hypso::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let Some(path) = arguments.next() else {
-        return Err(hypso::Error::Other("usage: road_network FILE [ROADS]".into()));
+        return Err(hypso::Error::argument("usage", "road_network FILE [ROADS]"));
     };
     let count = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(100_000);
     let begin = Instant::now();

@@ -87,7 +87,7 @@ fn child(path: &str, queries: u64) -> Result<(), Failure> {
     let mut rows = Vec::new();
     for _ in 0..queries {
         let (x, y) = store.records().bounds((random() % u64::from(store.len())) as u32).center();
-        store.rows_in_bounds(&TileCoord::at(x, y, 16).bounds(), Order::Row, &mut rows);
+        store.rows_overlapping(TileCoord::at(x, y, 16), Order::Row, &mut rows);
     }
     let per_query = begin.elapsed().as_secs_f64() * 1e6 / queries.max(1) as f64;
     println!("done");

@@ -1,12 +1,14 @@
 //! hypso: a memory-mapped columnar tile store, its queries, and the terrain work on top of it.
 //!
 //! The library without default features is the store and its queries: open a file with [`Store::open`], ask it what
-//! covers a [point](Store::at_lon_lat), a [box](Store::in_bounds) or a [tile](Store::in_tile), and read records. It needs
+//! overlaps a point, a box or a tile with [`Store::overlapping`], and read records. It needs
 //! no GDAL, no C compiler and no lock; where files can't be mapped, as in wasm32, a store is opened
 //! [from bytes](Store::from_bytes). The features `engine`, `gdal` and `cli` add what turns rasters into tiles.
 //!
 //! ARCHITECTURE.md says where everything lives, `store-format.md` specifies the file.
 
+#[cfg(all(test, feature = "engine"))]
+mod altered;
 pub mod atomic;
 pub mod column;
 pub mod container;
@@ -15,6 +17,8 @@ pub mod error;
 pub mod format;
 pub mod index;
 mod local;
+#[cfg(feature = "engine")]
+mod memory;
 mod mmap;
 pub mod progress;
 pub mod query;

@@ -29,7 +29,7 @@ pub(crate) fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 }
 
 fn refused(error: std::io::Error) -> Error {
-    Error::Other(format!(
+    Error::limit(format!(
         "the system refuses a thread ({error}); raise its limit (ulimit -u, TasksMax, pids.max), or ask for fewer jobs"
     ))
 }
@@ -67,5 +67,19 @@ mod tests {
             }
         });
         assert_eq!((done.len(), done.iter().sum::<usize>(), sum.into_inner()), (3, 1000, 499_500));
+    }
+
+    #[test]
+    fn a_panic_in_shared_work_goes_on_after_all_have_ended() {
+        let ended = AtomicUsize::new(0);
+        let first = std::sync::atomic::AtomicBool::new(true);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            super::share(4, || {
+                assert!(!first.swap(false, Ordering::SeqCst), "on purpose");
+                ended.fetch_add(1, Ordering::SeqCst);
+            })
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(ended.into_inner(), 3);
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use hypso::column::{Batch, RaggedLayout};
 use hypso::format::{ElementType, Kind, Sections, checksum::checksum, layout};
-use hypso::query::{Answers, Order};
+use hypso::query::{Answers, Order, Place};
 use hypso::container::{self, Container};
 use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
 use hypso::tile::{Bounds, TileCoord, TileId};
@@ -214,18 +214,18 @@ fn use_store(store: &Store, random: &mut Random) {
     }
     let mut answers = Answers::new();
     for order in [Order::Row, Order::Candidate] {
-        store.rows_in_bounds_batch(&boxes, order, &mut answers);
-        let points: Vec<(f64, f64)> = boxes.iter().map(|b| (b.min_x, b.max_y)).collect();
-        store.rows_at_points_batch(&points, order, &mut answers);
+        store.rows_overlapping_batch(&boxes, order, &mut answers);
+        let points: Vec<Place> = boxes.iter().map(|b| Place::Point { x: b.min_x, y: b.max_y }).collect();
+        store.rows_overlapping_batch(&points, order, &mut answers);
     }
     let mut found = Vec::new();
     store.rows_by_id_batch(&[0, 1, random.next(), u64::MAX], &mut found);
-    store.by_distance(some.min_x, some.min_y).take(50).for_each(drop);
+    store.by_distance(some).take(50).for_each(drop);
     let _ = store.each_input(|_| Ok(()));
     for b in boxes {
         let _ = store.tiles().count_in_bounds(&b, random.below(24) as u8);
-        store.rows_in_bounds(&b, Order::Row, &mut rows);
-        store.rows_in_bounds(&b, Order::Candidate, &mut rows);
+        store.rows_overlapping(b, Order::Row, &mut rows);
+        store.rows_overlapping(b, Order::Candidate, &mut rows);
         for &row in rows.iter().take(20) {
             let Some(record) = store.record(row) else { continue };
             let _ = (record.path(), record.full_path(), record.crs(), record.nodata(), record.data_type());
@@ -235,11 +235,13 @@ fn use_store(store: &Store, random: &mut Random) {
                 let _ = (source.name(), source.root(), source.attribution(), source.licence(), source.vertical_datum());
             }
         }
-        store.at_point(b.min_x, b.max_y).for_each(drop);
+        let point = Place::Point { x: b.min_x, y: b.max_y };
+        store.overlapping(point).for_each(drop);
+        let _ = (store.first_overlapping(b), store.count_overlapping(b), store.any_overlapping(point));
     }
     for count in [1, 5, usize::MAX] {
-        let _ = store.nearest(some.min_x, some.max_y, count);
-        let _ = store.nearest(random.unit() * 1e7, -1e7, count.min(3));
+        let _ = store.nearest(Place::Point { x: some.min_x, y: some.max_y }, count);
+        let _ = store.nearest(Place::Point { x: random.unit() * 1e7, y: -1e7 }, count.min(3));
     }
     for _ in 0..8 {
         let _ = store.by_id(random.next());
@@ -254,7 +256,7 @@ fn use_store(store: &Store, random: &mut Random) {
         let world = TileCoord::new(0, 0, 0).expect("the world");
         let _ = tiles.count_subtree(world, z);
         tiles.iter_subtree(world, z).take(50).for_each(|t| {
-            let _ = (tiles.rows(t), tiles.contains(t));
+            let _ = (tiles.sampled_for(t), tiles.contains(t));
         });
     }
     for _ in 0..20 {
@@ -262,7 +264,7 @@ fn use_store(store: &Store, random: &mut Random) {
         let z = random.below(32) as u8;
         let any = TileCoord::new(z, random.below(1 << z) as u32, random.below(1 << z) as u32);
         for tile in TileId(known).coord().into_iter().chain(any) {
-            let _ = (tiles.contains(tile), tiles.rows(tile), store.in_tile(tile).count());
+            let _ = (tiles.contains(tile), tiles.sampled_for(tile), store.overlapping(tile).count());
             let _ = tiles.count_subtree(tile, random.below(23) as u8);
             tiles.iter_subtree(tile, tile.z().saturating_add(2)).take(50).for_each(drop);
         }

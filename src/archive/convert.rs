@@ -65,6 +65,6 @@ pub(crate) fn tell(inputs: &[&dyn TileSource], progress: &dyn Progress) {
 
 /// A selection that leaves no tile.
 pub(crate) fn nothing_chosen(source: &dyn TileSource) -> Error {
-    Error::invalid("tiles", "none is chosen", "check the zooms and the area against what `hypso inspect` shows")
+    Error::invalid("tiles", "none is chosen", "check the zooms and the area against what `archive::summary` shows")
         .with_path(source.path())
 }

@@ -218,7 +218,7 @@ fn copy_whole(
         let (rows, coverage) = thread::scope(|scope| {
             let rows = spawn(scope, || plain_rows(&readers, &plain));
             let coverage = joint_coverage(inputs, on_overlap, progress);
-            let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
+            let lost = |_| Err(Error::internal("a thread ended before its work was done"));
             // One after the other where the system refuses a thread.
             (rows.map_or_else(|_| plain_rows(&readers, &plain), |rows| rows.join().unwrap_or_else(lost)), coverage)
         });
@@ -268,7 +268,7 @@ fn overlap(id: TileId, a: &dyn TileSource, b: &dyn TileSource) -> Error {
     Error::invalid(
         format!("tile {tile}"),
         format!("is also in {}", a.path().display()),
-        "say which one wins with --on-overlap first or --on-overlap last",
+        "say which one wins with `on_overlap = first` or `on_overlap = last`",
     )
     .with_path(b.path())
 }

@@ -40,12 +40,12 @@ impl ArchiveKind {
     /// Where the path is missing, a folder, empty, or neither an SQLite database nor PMTiles.
     pub fn detect(path: &Path) -> Result<Self> {
         let metadata = local::input(path)?;
-        let invalid = |problem: &str, remedy| Err(Error::invalid("archive", problem, remedy).with_path(path));
         if metadata.is_dir() {
             return Ok(Self::Files);
         }
         if metadata.len() == 0 {
-            return invalid("is empty (0 bytes)", "the program that made it failed: make it again");
+            let remedy = "the program that made it failed: make it again";
+            return Err(Error::invalid("archive", "is empty (0 bytes)", remedy).with_path(path));
         }
         let mut head = Vec::new();
         File::open(path).and_then(|file| file.take(16).read_to_end(&mut head)).map_err(Error::io("read", path))?;
@@ -57,16 +57,16 @@ impl ArchiveKind {
         }
         if head.starts_with(b"PM\x01\x00") || head.starts_with(b"PM\x02\x00") {
             let remedy = "convert it with `pmtiles convert old.pmtiles new.pmtiles`";
-            return invalid(&format!("is PMTiles version {}, expected 3", head[2]), remedy);
+            let problem = format!("is PMTiles version {}, expected 3", head[2]);
+            return Err(Error::other_kind(problem, remedy).with_path(path));
         }
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("pmtiles")) {
             // The reader's own words for a bad magic.
             return Header::from_bytes(&head).map_err(|error| error.with_path(path)).map(|_| Self::Pmtiles);
         }
-        invalid(
-            &format!("begins with {:?}, expected an SQLite database or PMTiles", String::from_utf8_lossy(&head)),
-            "give an MBTiles or PMTiles file",
-        )
+        let problem =
+            format!("begins with {:?}, expected an SQLite database or PMTiles", String::from_utf8_lossy(&head));
+        Err(Error::other_kind(problem, "give an MBTiles or PMTiles file").with_path(path))
     }
 
     /// The format that a name asks for: `.mbtiles`, `.pmtiles`, or a folder where it has no extension.

@@ -23,7 +23,7 @@ use super::pmtiles::Compression;
 use super::{ArchiveKind, ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{TileCoord, TileId};
+use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
 /// The key of the metadata by which a patch is known.
 const KEY: &str = "hypso_patch";
@@ -196,7 +196,7 @@ struct About {
 fn about(patch: &dyn TileSource) -> Result<About> {
     let invalid = |problem: &str, remedy| Error::invalid("metadata", problem, remedy).with_path(patch.path());
     let Some(value) = patch.metadata().other.get(KEY) else {
-        return Err(invalid("have no hypso_patch", "this is no patch: make one with `hypso diff OLD NEW -o PATCH`"));
+        return Err(invalid("have no hypso_patch", "this is no patch: make one (`archive::write_patch`)"));
     };
     let version = value.get("version").and_then(Value::as_u64);
     if version.is_some_and(|v| v > 1) {
@@ -214,7 +214,7 @@ fn about(patch: &dyn TileSource) -> Result<About> {
             center: numbers("center").filter(|v| v.len() == 3).map(|v| Center {
                 lon: v[0],
                 lat: v[1],
-                zoom: v[2].clamp(0.0, 31.0) as u8,
+                zoom: v[2].clamp(0.0, f64::from(MAX_ZOOM)) as u8,
             }),
         }),
         _ => Err(invalid("have a hypso_patch that is damaged", "make the patch again")),
@@ -285,7 +285,7 @@ fn wrong_base(base: &Path, patch: &Path, how: &str) -> Error {
     Error::invalid(
         "archive",
         format!("is not the one that {} was made from: {how}", patch.display()),
-        "patch the archive that was the first argument of `hypso diff`",
+        "patch the archive that was the first argument of `archive::write_patch`",
     )
     .with_path(base)
 }

@@ -10,7 +10,7 @@ use super::pmtiles::Compression;
 use super::{ArchiveMetadata, TileFormat, TileSink};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{Bounds, TileCoord, TileId, TileRange};
+use crate::tile::{Bounds, MAX_ZOOM, TileCoord, TileId, TileRange};
 
 /// Degrees that a header may have rounded away: 10 cm.
 const ROUNDED: f64 = 1e-6;
@@ -75,7 +75,7 @@ pub(crate) struct Fence {
 impl Fence {
     pub(crate) fn of([west, south, east, north]: [f64; 4]) -> Self {
         let area = Bounds::from_lon_lat(west - ROUNDED, south - ROUNDED, east + ROUNDED, north + ROUNDED);
-        Self { ranges: (0..=31).map(|z| TileRange::covering(&area, z)).collect() }
+        Self { ranges: (0..=MAX_ZOOM).map(|z| TileRange::covering(&area, z)).collect() }
     }
 
     pub(crate) fn holds(&self, tile: TileCoord) -> bool {
@@ -137,7 +137,7 @@ impl Seen {
             (Some((picture, a)), Some((other, b))) => Err(Error::invalid(
                 format!("tile {b}"),
                 format!("is {}, but tile {a} is {}: one archive can't be both", other.name(), picture.name()),
-                "take the tiles of one kind, for instance by zooms with `hypso extract`, or remove the others",
+                "take the tiles of one kind, for instance by zooms (`archive::Selection`), or remove the others",
             )),
             _ => Ok(()),
         }
@@ -184,7 +184,7 @@ impl Seen {
         let counts = counts.join(" and ");
         let declared = metadata.format.name();
         if asked {
-            return Err(Error::argument("--set format", format!("{declared} is not what the tiles are: {counts}")));
+            return Err(Error::argument("set.format", format!("{declared} is not what the tiles are: {counts}")));
         }
         if metadata.format != TileFormat::Unknown {
             notes.push(format!("its tiles are not all {declared}, but {counts}; declared as {}", found.name()));
@@ -210,7 +210,7 @@ impl Seen {
         }
         if asked {
             let problem = format!("{} is not what the tiles have: {}", declared.name(), found.name());
-            return Err(Error::argument("--set compression", problem));
+            return Err(Error::argument("set.compression", problem));
         }
         notes.push(format!("declares the tile compression {}, but it is {}; put right", declared.name(), found.name()));
         metadata.tile_compression = Some(found);
@@ -226,7 +226,7 @@ impl Seen {
         let touches = (0..2).all(|n| bounds[n] < extent[n + 2] && extent[n] < bounds[n + 2]);
         let (bounds, extent) = (degrees(bounds), degrees(extent));
         if asked && !touches {
-            return Err(Error::argument("--set bounds", format!("{bounds} touch no tile; the tiles lie in {extent}")));
+            return Err(Error::argument("set.bounds", format!("{bounds} touch no tile; the tiles lie in {extent}")));
         }
         let what = if touches {
             format!("leave {} of {} tiles out{first}", self.outside, self.tiles)
@@ -254,7 +254,7 @@ impl Seen {
         if !inside {
             let bounds = degrees([west, south, east, north]);
             if asked {
-                return Err(Error::argument("--set center", format!("{place} lies outside of the bounds {bounds}")));
+                return Err(Error::argument("set.center", format!("{place} lies outside of the bounds {bounds}")));
             }
             notes.push(format!("its centre {place} lies outside of the bounds {bounds}; taken from these"));
             metadata.center = None;
@@ -263,7 +263,7 @@ impl Seen {
         {
             if asked {
                 let problem = format!("{place} has a zoom without tiles; they reach from {min} to {max}");
-                return Err(Error::argument("--set center", problem));
+                return Err(Error::argument("set.center", problem));
             }
             notes.push(format!("its centre {place} has a zoom without tiles; moved to zooms {min} to {max}"));
         }

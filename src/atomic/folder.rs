@@ -89,9 +89,8 @@ fn remove_tree(old: &Path, target: &Path, owns: Owns<'_>) -> Result<()> {
     name.push(format!(".kept-{:016x}", random()));
     let place = if fs::rename(old, &name).is_ok() { PathBuf::from(name) } else { old.to_path_buf() };
     let first = first.strip_prefix(old).unwrap_or(&first).display().to_string();
-    Err(Error::Other(format!(
-        "{}: is whole, but the folder that it replaced held what could not be removed, such as {first}; look into {}",
-        target.display(),
-        place.display()
-    )))
+    let problem = format!(
+        "is left of the folder that was replaced, with what could not be removed, such as {first}; look into it"
+    );
+    Err(Error::busy(place, problem).after_whole(target))
 }

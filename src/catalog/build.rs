@@ -254,7 +254,7 @@ fn each_line(
     progress.end();
     if (scanned.records, scanned.rejected.len()) == before {
         let problem = "lists no file; write its lines, or give the folder itself";
-        return Err(Error::Other(format!("{}: {problem}", path.display())));
+        return Err(Error::not_found(format!("{}: {problem}", path.display())));
     }
     Ok(())
 }
@@ -386,17 +386,17 @@ fn no_rasters(spec: &SourceSpec, unread: &[Unread]) -> Error {
     match &spec.location {
         Location::Folder(_) if !unread.is_empty() => {
             let list: Vec<String> = unread.iter().map(ToString::to_string).collect();
-            Error::Other(format!("{part}: holds rasters that a folder is not searched for: {}", list.join("; ")))
+            Error::not_found(format!("{part}: holds rasters that a folder is not searched for: {}", list.join("; ")))
         }
         Location::Folder(_) => {
-            Error::Other(format!("{part}: holds no raster ({}); check the folder", super::EXTENSIONS.join(", ")))
+            Error::not_found(format!("{part}: holds no raster ({}); check the folder", super::EXTENSIONS.join(", ")))
         }
-        Location::Glob(_) => Error::Other(format!(
+        Location::Glob(_) => Error::not_found(format!(
             "{part}: matches no file; check the pattern, and quote it so that the shell leaves it alone"
         )),
-        Location::Files(_) => Error::Other(format!("{part}: none of the files is a raster; check the list")),
+        Location::Files(_) => Error::not_found(format!("{part}: none of the files is a raster; check the list")),
         Location::BoundsCsv(_) | Location::Index(_) => {
-            Error::Other(format!("{part}: lists no file; write its lines, or give the folder itself"))
+            Error::not_found(format!("{part}: lists no file; write its lines, or give the folder itself"))
         }
     }
 }

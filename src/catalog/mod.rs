@@ -23,6 +23,7 @@ mod fingerprint;
 mod known;
 mod masks;
 mod notes;
+mod reindex;
 mod rejected;
 #[cfg(feature = "gdal")]
 mod scan;
@@ -35,6 +36,7 @@ pub use build::{Catalog, OnError, Options, Scanned, Survey, build_catalog};
 pub use files::{EXTENSIONS, Found, list};
 pub use known::{ASSUMED, Known, KnownSource};
 pub use notes::{ADJUSTED, notes, notes_of};
+pub use reindex::{Reindexed, reindex};
 pub use rejected::{Reason, Rejected};
 #[cfg(feature = "gdal")]
 pub use scan::{Outcome, Taken, ToScan, scan};

@@ -99,7 +99,7 @@ impl Reason {
                 "make a VRT of the part that holds heights: gdal_translate -of VRT 'NAME OF THE PART' dem.vrt"
             }
             Self::NoGeoreference => "add a world file, or run gdal_translate -a_ullr; with control points, gdalwarp",
-            Self::NoCrs => "give the source a CRS with --assume-crs EPSG:n, or run gdal_edit.py -a_srs EPSG:n",
+            Self::NoCrs => "give the source a CRS with `assume_crs = EPSG:n`, or run gdal_edit.py -a_srs EPSG:n",
             Self::OutsideWebMercator => "check its CRS and its corners with gdalinfo",
             Self::BadName => "rename it",
             Self::MissingSource => "put the file back, or make the VRT again",
@@ -111,7 +111,7 @@ impl Reason {
             }
             Self::Unit => "say `unit = \"m\"` (or ft, ftUS, cm, ...) for its source in hypso.toml",
             Self::SignedBytes => "give the source itself, or use GDAL 3.7 or later",
-            Self::Remote => "fetch the data first; or say --allow-remote to let requests be sent there",
+            Self::Remote => "fetch the data first; or say `allow_remote` to let requests be sent there",
             Self::Mask => {
                 "leave it out with a pattern; or say `band = 1` for its source in hypso.toml if its bytes are heights"
             }

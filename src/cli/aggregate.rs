@@ -1,6 +1,5 @@
 //! `hypso aggregate` and `hypso aggregate-zoom`: from a store to terrain tiles.
 
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,19 +7,18 @@ use std::time::Duration;
 use super::area::AreaArgs;
 use super::output;
 use super::progress::Terminal;
-use super::report;
 use super::store_file::{self, Care};
+use super::summary;
 use super::values::{self, one_of};
 use super::{Outcome, exit};
-use crate::atomic::AtomicFile;
-use crate::error::{Error, Result};
-use crate::plan::{Coverage, Pattern, Plan, PlanOptions, ZoomRange};
+use crate::error::Result;
+use crate::plan::{Coverage, Pattern, PlanOptions};
 use crate::raster::Resampling;
-use crate::render::{RenderOptions, check_gaps};
-use crate::store::{Builder, Parameters, Store};
+use crate::render::GdalOpener;
+use crate::store::Store;
 use crate::terrain::webp::Level;
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
-use crate::worker::{Budget, BudgetOptions, Job, Launcher, Summary, aggregate, check_output};
+use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared};
 
 /// Make terrain tiles from a store: each zoom group by worker processes, then one archive of all.
 ///
@@ -88,19 +86,12 @@ pub struct ZoomOptions {
     split: Pattern,
 }
 
-impl ZoomOptions {
-    /// The zooms of a run that makes all its finer tiles itself.
-    pub fn zooms(&self) -> Zooms {
-        Zooms { min: self.min_zoom, max: self.max_zoom, pattern: self.split.clone(), finer: None }
-    }
-}
-
 /// What decides the pixels.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TileArgs {
     #[command(flatten)]
     pub area: AreaArgs,
-    /// native: coarse areas stop at their own zoom; full: they are blown up to the finest zoom.
+    /// native: coarse areas stop at their own zoom; full: they are upsampled to the finest zoom.
     #[arg(long, help_heading = "Which tiles", default_value = "native", value_name = "RULE", value_parser = one_of::<Coverage>())]
     coverage: Coverage,
     /// Pixels along a tile's side, 256 or 512 [default: the store's, 512].
@@ -190,212 +181,95 @@ pub struct RunArgs {
     alert_unused: Option<f64>,
 }
 
-impl RunArgs {
-    /// Workers, memory and time.
-    pub fn budget(&self, store: &Store) -> Result<Budget> {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let options = BudgetOptions {
-            jobs: self.jobs.unwrap_or(processors).clamp(1, 256),
-            memory: self.memory,
-            block_cache: self.block_cache,
-            watchdog_memory: self.watchdog_memory,
-            watchdog_time: self.watchdog_time,
-        };
-        Budget::new(&options, Summary::tiles_in_work(store))
-    }
-
-    /// The job that these options, a plan and an output make.
-    pub fn job<'a>(
-        &'a self,
-        store: &'a Store,
-        (plan, options): &'a (Plan, RenderOptions),
-        output: &'a Path,
-        budget: &'a Budget,
-        launcher: &'a Launcher,
-    ) -> Job<'a> {
-        Job {
-            store,
-            plan,
-            options,
-            output,
-            tmpdir: self.tmpdir.as_deref(),
-            budget,
-            launcher,
-            overwrite: self.overwrite,
-            update: self.update,
-            keep_intermediates: self.keep_intermediates,
-            resume_from: self.resume_from,
-            disk_reserve: self.disk_reserve,
-            ignore_space: self.ignore_space,
-            finer: None,
-        }
-    }
-}
-
 /// A number of seconds.
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds = text.parse::<f64>().map_err(|e| e.to_string())?;
     Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
 }
 
-impl TileArgs {
-    /// How tiles are encoded.
-    fn codec(&self) -> TileCodec {
-        TileCodec {
-            encoding: self.encoding,
-            format: self.format,
-            vertical: self.vertical_resolution,
-            nodata_elevation: self.nodata_elevation,
-            level: self.encoder_level,
-            encoder: self.encoder,
-        }
-    }
-}
-
-/// Refuses options that can't be right whatever the store holds: before a country is scanned for them.
-pub fn check(output: &Path, zooms: &Zooms, tiles: &TileArgs) -> Result<()> {
-    check_output(output)?;
-    if let (Some(min), Some(max)) = (zooms.min, zooms.max) {
-        ZoomRange::new(min, max)?;
-    }
-    tiles.area.area()?;
-    tiles.codec().check()?;
-    check_gaps(tiles.fill_gaps)?;
-    tiles.vertical_datum.as_deref().map_or(Ok(()), crate::raster::gdal::check_vertical_datum)
+/// What a run is asked for; checked, before anything is opened or scanned.
+pub fn options(output: &Path, zooms: &ZoomOptions, tiles: &TileArgs, run: &RunArgs) -> Result<JobOptions> {
+    let mut options = JobOptions::new(output);
+    options.tiles = PlanOptions {
+        min_zoom: zooms.min_zoom,
+        max_zoom: zooms.max_zoom,
+        area: tiles.area.area()?.map(Arc::new),
+        coverage: tiles.coverage,
+        pattern: zooms.split.clone(),
+        finer_given: false,
+    };
+    options.tile_size = tiles.tile_size;
+    options.codec = TileCodec {
+        encoding: tiles.encoding,
+        format: tiles.format,
+        vertical: tiles.vertical_resolution,
+        nodata_elevation: tiles.nodata_elevation,
+        level: tiles.encoder_level,
+        encoder: tiles.encoder,
+    };
+    (options.lineage, options.resampling) = (tiles.lineage, tiles.resampling);
+    (options.blend, options.fill_gaps) = (tiles.blend, tiles.fill_gaps);
+    options.vertical_datum.clone_from(&tiles.vertical_datum);
+    options.budget = BudgetOptions {
+        jobs: run.jobs.unwrap_or(options.budget.jobs).clamp(1, 256),
+        memory: run.memory,
+        block_cache: run.block_cache,
+        watchdog_memory: run.watchdog_memory,
+        watchdog_time: run.watchdog_time,
+    };
+    options.tmpdir.clone_from(&run.tmpdir);
+    (options.overwrite, options.update) = (run.overwrite, run.update);
+    (options.keep_intermediates, options.resume_from) = (run.keep_intermediates, run.resume_from);
+    (options.disk_reserve, options.ignore_space) = (run.disk_reserve, run.ignore_space);
+    (options.alert_empty, options.alert_unused) = (run.alert_empty, run.alert_unused);
+    options.check_with(&GdalOpener)?;
+    Ok(options)
 }
 
 pub fn run(args: &Args) -> Outcome {
-    check(&args.output, &args.zooms.zooms(), &args.tiles)?;
-    let store = store_file::open(&args.store, Care::Thorough)?;
-    make(&store, &args.output, args.zooms.zooms(), &args.tiles, &args.run)
+    let options = options(&args.output, &args.zooms, &args.tiles, &args.run)?;
+    make(&store_file::open(&args.store, Care::Thorough)?, &options)
 }
 
 pub fn run_zoom(args: &ZoomArgs) -> Outcome {
-    let finer = args.finer.clone().map(|f| (f, args.finer_lineage.clone()));
-    let zooms = Zooms { min: Some(args.min), max: Some(args.max), pattern: Pattern::Single, finer };
-    check(&args.output, &zooms, &args.tiles)?;
-    let store = store_file::open(&args.store, Care::Thorough)?;
-    make(&store, &args.output, zooms, &args.tiles, &args.run)
-}
-
-/// The zooms of a run.
-pub struct Zooms {
-    pub min: Option<u8>,
-    pub max: Option<u8>,
-    pub pattern: Pattern,
-    pub finer: Option<(PathBuf, Option<PathBuf>)>,
+    let zooms = ZoomOptions { min_zoom: Some(args.min), max_zoom: Some(args.max), split: Pattern::Single };
+    let mut options = options(&args.output, &zooms, &args.tiles, &args.run)?;
+    options.finer = args.finer.clone().map(|finer| (finer, args.finer_lineage.clone()));
+    options.check()?;
+    make(&store_file::open(&args.store, Care::Thorough)?, &options)
 }
 
 /// Plans and runs, and says what came of it.
-pub fn make(store: &Store, output: &Path, zooms: Zooms, tiles: &TileArgs, run: &RunArgs) -> Outcome {
-    let resized = resized(store, output, tiles.tile_size)?;
-    let store = resized.as_ref().map_or(store, |r| &r.store);
-    let planned = prepare(store, &zooms, tiles)?;
-    check_finer(zooms.finer.as_ref(), &planned.0, &planned.1)?;
-    let progress = Terminal::default();
-    let budget = run.budget(store)?;
-    announce(store, &planned.0, output, &budget);
+pub fn make(store: &Store, options: &JobOptions) -> Outcome {
+    let prepared = options.prepare(store, &GdalOpener)?;
+    announce(&prepared, options);
     let mut launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
     if crate::raster::gdal::remote_allowed() {
         launcher.arguments.push("--allow-remote".into());
     }
-    let job = Job { finer: zooms.finer, ..run.job(store, &planned, output, &budget, &launcher) };
-    let report = report::place(&job)?;
-    let summary = aggregate(&job, &progress)?;
-    let alerts = report::alerts(&summary, store, run.alert_empty, run.alert_unused);
-    let told = report::write(&job, &summary, &alerts, report).map_err(|error| match &summary.output {
-        Some((path, _)) => error.after_whole(path),
-        None => error,
-    })?;
+    let summary = prepared.run(&launcher, &Terminal::default())?;
     if let Some(error) = summary.failure() {
+        if let (Some(path), Some(first)) = (&summary.aside, summary.set_aside.first()) {
+            super::say(&format!("to try one alone: hypso work --plan {} --unit {}", path.display(), first.unit.id()));
+        }
         return Err(error.into());
     }
-    report::print(&summary, store, &told);
-    for alert in &alerts {
+    summary::print(&summary, prepared.store());
+    for alert in &summary.alerts {
         super::say(&format!("alert: {alert}"));
     }
-    Ok(if alerts.is_empty() { exit::OK } else { exit::ALERT })
+    Ok(if summary.alerts.is_empty() { exit::OK } else { exit::ALERT })
 }
 
-/// The plan of a run and how its tiles are made.
-pub fn prepare(store: &Store, zooms: &Zooms, tiles: &TileArgs) -> Result<(Plan, RenderOptions)> {
-    let plan_options = PlanOptions {
-        min_zoom: zooms.min,
-        max_zoom: zooms.max,
-        area: tiles.area.area()?.map(Arc::new),
-        coverage: tiles.coverage,
-        pattern: zooms.pattern.clone(),
-        finer_given: zooms.finer.is_some(),
-    };
-    let plan = Plan::new(store, &plan_options)?;
-    let options = render_options(tiles, &plan);
-    options.check(store)?;
-    super::datum::look(store, tiles.vertical_datum.as_deref())?;
-    Ok((plan, options))
-}
-
-fn render_options(tiles: &TileArgs, plan: &Plan) -> RenderOptions {
-    RenderOptions {
-        codec: tiles.codec(),
-        resampling: tiles.resampling,
-        lineage: tiles.lineage,
-        extent: plan.extent.clone(),
-        blend: tiles.blend,
-        fill_gaps: tiles.fill_gaps,
-        vertical_datum: tiles.vertical_datum.clone(),
-    }
-}
-
-/// Finer tiles must be there, of the same encoding, and hold the zoom that is needed.
-fn check_finer(finer: Option<&(PathBuf, Option<PathBuf>)>, plan: &Plan, options: &RenderOptions) -> Result<()> {
-    let Some((path, lineage)) = finer else { return Ok(()) };
-    let archive = crate::archive::open(path)?;
-    let encoding = options.codec.encoding.to_string();
-    if let Some(found) = archive.metadata().encoding.as_ref().map(|e| e.name()).filter(|&e| e != encoding) {
-        let problem =
-            format!("{} is {found}, this run makes {encoding}; give an archive of the same encoding", path.display());
-        return Err(Error::argument("--finer", problem));
-    }
-    let needed = plan.extent.zooms.max + 1;
-    let zooms = archive.metadata().minzoom.zip(archive.metadata().maxzoom);
-    if let Some((min, max)) = zooms.filter(|(min, max)| !(*min..=*max).contains(&needed)) {
-        let problem = format!("{} holds zooms {min}-{max}, but zoom {needed} is needed", path.display());
-        return Err(Error::argument("--finer", problem));
-    }
-    if options.lineage && lineage.is_none() {
-        return Err(Error::argument("--finer-lineage", "is needed with --finer and --lineage"));
-    }
-    lineage.as_ref().map_or(Ok(()), |l| crate::archive::open(l).map(drop))
-}
-
-/// A store made again for another tile size, in a temporary file that goes with it.
-struct Resized {
-    store: Store,
-    _file: AtomicFile,
-}
-
-/// The same records indexed for another tile size, where one is asked for; the file lies beside the output.
-fn resized(store: &Store, output: &Path, tile_size: Option<u32>) -> Result<Option<Resized>> {
-    let Some(tile_size) = tile_size.filter(|&t| t != store.tile_size()) else { return Ok(None) };
-    let sources = store.source_inputs()?;
-    let mut name = output.as_os_str().to_owned();
-    name.push(format!(".{tile_size}px.hypso"));
-    let path = PathBuf::from(name);
-    let mut file = AtomicFile::create(&path)?;
-    let parameters = Parameters { tile_size, metadata: crate::catalog::notes_of(store) };
-    let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(&path);
-    store.each_input(|record| builder.add(&record))?;
-    builder.finish(BufWriter::with_capacity(1 << 20, file.file()))?;
-    let store = Store::open(file.temporary())?;
-    Ok(Some(Resized { store, _file: file }))
-}
-
-fn announce(store: &Store, plan: &Plan, output: &Path, budget: &Budget) {
+/// Says what a run is about to make.
+fn announce(prepared: &Prepared<'_>, options: &JobOptions) {
+    let (store, plan, budget) = (prepared.store(), prepared.plan(), prepared.budget());
+    warn(prepared);
     let zooms = plan.extent.zooms;
     let groups: Vec<String> = plan.groups.iter().filter(|g| g.kept).map(|g| g.zooms.to_string()).collect();
     super::say(&format!(
         "{}: zooms {zooms} in groups {}, up to {} in {}, {}",
-        output.display(),
+        options.output.display(),
         groups.join(", "),
         output::counted(plan.tiles(), "tile"),
         output::counted(plan.units() as u64, "unit"),
@@ -415,5 +289,12 @@ fn announce(store: &Store, plan: &Plan, output: &Path, budget: &Budget) {
             "{} of these tiles are made only because wanted ones are means of them; a larger --min-zoom needs fewer",
             output::count(intermediate)
         ));
+    }
+}
+
+/// Says what a user should know before a run.
+pub fn warn(prepared: &Prepared<'_>) {
+    if let Some(warning) = prepared.warning() {
+        super::say(&format!("warning: {warning}"));
     }
 }

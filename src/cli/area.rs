@@ -50,7 +50,7 @@ pub fn point(text: &str) -> std::result::Result<LonLat, String> {
 fn problem(error: Error) -> String {
     match error {
         Error::Argument { problem, .. } => problem,
-        other => other.to_string(),
+        other => super::words::error(&other),
     }
 }
 

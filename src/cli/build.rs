@@ -212,7 +212,7 @@ pub fn build(
                 scanned.rejected.len(),
                 output::counted(scanned.rejected.len() as u64 + scanned.records, "file")
             );
-            return Err(Error::Other(problem));
+            return Err(Error::Incomplete { problem });
         }
     }
     for ((source, unit), files) in &scanned.units {
@@ -223,7 +223,7 @@ pub fn build(
         ));
     }
     if scanned.records == 0 {
-        return Err(Error::Other("no file can be used; nothing is written".into()));
+        return Err(Error::not_found("no file can be used; nothing is written"));
     }
     builder.finish_file(output)?;
     progress.end();

@@ -10,8 +10,6 @@ mod area;
 mod build;
 mod completions;
 mod convert;
-#[cfg(feature = "gdal")]
-mod datum;
 mod diff;
 mod export;
 mod extract;
@@ -32,10 +30,10 @@ mod query;
 #[cfg(feature = "gdal")]
 mod rejected;
 #[cfg(feature = "gdal")]
-mod report;
-#[cfg(feature = "gdal")]
 mod sample;
 mod store_file;
+#[cfg(feature = "gdal")]
+mod summary;
 #[cfg(feature = "gdal")]
 mod tiles;
 mod values;
@@ -43,6 +41,7 @@ mod verify;
 #[cfg(feature = "gdal")]
 mod verify_against;
 mod verify_store;
+mod words;
 #[cfg(feature = "gdal")]
 mod worker;
 
@@ -195,7 +194,7 @@ fn run(command: Command) -> Outcome {
 
 /// A message for the user, on stderr.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", crate::text::message(text));
+    let _ = writeln!(std::io::stderr(), "{}", crate::text::message(&words::of(text)));
 }
 
 /// A table for the user, on stderr.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use super::exit;
+use super::{exit, words};
 use crate::error::Error;
 use crate::text::{message, printable};
 
@@ -29,8 +29,10 @@ pub fn report_error(error: &anyhow::Error) -> ExitCode {
         }
     }
     let label = if color() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
-    let _ = writeln!(std::io::stderr(), "{label} {}", message(&error.to_string()));
-    let code = match error.downcast_ref::<Error>() {
+    let ours = error.downcast_ref::<Error>();
+    let text = ours.map_or_else(|| format!("{error:#}"), words::error);
+    let _ = writeln!(std::io::stderr(), "{label} {}", message(&text));
+    let code = match ours {
         Some(Error::Interrupted) => exit::INTERRUPTED,
         Some(Error::Argument { .. }) => exit::USAGE,
         _ => exit::FAILURE,

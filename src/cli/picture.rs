@@ -84,7 +84,7 @@ impl Picture {
     pub fn legend(&mut self, rows: &[Entry]) -> Result<()> {
         const INK: [u8; 3] = [20, 20, 20];
         let font = FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT)
-            .map_err(|e| Error::Other(format!("the font of the legend can't be read: {e}")))?;
+            .map_err(|e| Error::internal(format!("the font of the legend can't be read: {e}")))?;
         let size = (self.width as f32 / 45.0).clamp(11.0, 26.0);
         let font = font.as_scaled(PxScale::from(size));
         let line = (size * 1.25).ceil() as usize;
@@ -123,7 +123,7 @@ impl Picture {
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         let written = encoder.write_header().and_then(|mut w| w.write_image_data(&self.pixels));
-        written.map_err(|e| Error::Other(format!("{}: can't encode the picture: {e}", path.display())))?;
+        written.map_err(|e| Error::internal(format!("{}: can't encode the picture: {e}", path.display())))?;
         places::write(path, &bytes, overwrite)
     }
 }

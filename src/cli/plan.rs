@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::aggregate::{RunArgs, TileArgs, ZoomOptions, check, prepare};
+use super::aggregate::{RunArgs, TileArgs, ZoomOptions, options, warn};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
 use super::{Outcome, exit, places};
 use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, Step};
+use crate::render::GdalOpener;
 use crate::store::Store;
-use crate::worker::{self, Made, PlanFile, Summary};
+use crate::worker::{self, Made, PlanFile};
 
 /// Show what a run would make and take, without making it.
 ///
@@ -58,8 +59,7 @@ pub struct WorkArgs {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let zooms = args.zooms.zooms();
-    check(&args.output, &zooms, &args.tiles)?;
+    let options = options(&args.output, &args.zooms, &args.tiles, &args.run)?;
     let mut renews = args.run.overwrite;
     if let Some(path) = &args.export {
         // A plan of before is renewed; nothing else is.
@@ -71,20 +71,16 @@ pub fn run(args: &Args) -> Outcome {
     if args.tiles.tile_size.is_some_and(|t| t != store.tile_size()) {
         return super::usage("--tile-size", "can't be planned; build the store for that tile size");
     }
-    let planned = prepare(&store, &zooms, &args.tiles)?;
-    let plan = &planned.0;
-    let budget = args.run.budget(&store)?;
-    let estimate = Estimate::new(plan, &store, budget.jobs);
-    let memory = budget.expected(Summary::tiles_in_work(&store));
+    let prepared = options.prepare(&store, &GdalOpener)?;
+    warn(&prepared);
+    let (plan, estimate, memory) = (prepared.plan(), prepared.estimate(), prepared.memory());
     match args.print {
         Format::Json => output::line(as_json(&store, plan, &estimate, memory))?,
         Format::Table => table(&store, plan, &estimate, memory)?,
         _ => return super::usage("--print", "takes table or json"),
     }
     if let Some(path) = &args.export {
-        let launcher = crate::worker::Launcher { program: PathBuf::new(), arguments: Vec::new() };
-        let job = args.run.job(&store, &planned, &args.output, &budget, &launcher);
-        let text = PlanFile::new(&job)?.to_json()?;
+        let text = prepared.plan_file()?.to_json()?;
         places::write(path, text.as_bytes(), renews)?;
         let units = plan.units();
         super::say(&format!(

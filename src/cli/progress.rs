@@ -258,6 +258,7 @@ impl Progress for Terminal {
     }
 
     fn note(&self, text: &str) {
+        let text = &super::words::of(text);
         let guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         notify(text, guard.as_ref().and_then(|s| s.bar.as_ref()));
     }

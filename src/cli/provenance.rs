@@ -9,6 +9,7 @@ use super::output;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::error::{Error, Result};
+use crate::query::Place;
 use crate::raster::Resampling;
 use crate::render::{GdalOpener, candidates, shares};
 use crate::store::{RecordRef, RowId, Store};
@@ -46,7 +47,7 @@ pub fn run(args: &Args) -> Outcome {
         return tile(&store, args.place.parse()?, resampling, args.format);
     }
     let (x, y) = point(&args.place)?;
-    let natives = store.at_point(x, y).map(|r| r.native_zoom());
+    let natives = store.overlapping(Place::Point { x, y }).map(|r| r.native_zoom());
     let zoom = args.zoom.or_else(|| natives.max()).unwrap_or(0);
     let found = candidates(&store, &GdalOpener, resampling, (x, y), zoom)?;
     let winner = found.iter().position(|c| c.height.is_some());

@@ -69,22 +69,22 @@ pub fn run(args: &Args) -> Outcome {
 fn search<'a>(args: &Args, store: &'a Store) -> anyhow::Result<Vec<RecordRef<'a>>> {
     if let Some(point) = &args.point {
         if let Some(count) = args.nearest {
-            return Ok(store.nearest_lon_lat(point.lon(), point.lat(), count).into_iter().map(|n| n.record).collect());
+            return Ok(store.by_distance(*point).take(count).map(|n| n.record).collect());
         }
-        return Ok(store.at_lon_lat(point.lon(), point.lat()).collect());
+        return Ok(store.overlapping(*point).collect());
     }
     if let Some(bbox) = &args.bbox {
-        return Ok(store.in_lon_lat_box(bbox).collect());
+        return Ok(store.overlapping(*bbox).collect());
     }
     if let Some(tile) = &args.tile {
-        return Ok(store.in_tile(tile.parse::<TileCoord>()?).collect());
+        return Ok(store.overlapping(tile.parse::<TileCoord>()?).collect());
     }
     let text = args.id.as_deref().unwrap_or_default();
     let id = u64::from_str_radix(text, 16)
         .map_err(|_| Error::argument("--id", format!("{text:?} is not a number of up to 16 hexadecimal digits")))?;
     let record = store
         .by_id(id)
-        .ok_or_else(|| Error::Other(format!("no record has the id {text}; `hypso query --point` shows ids")))?;
+        .ok_or_else(|| Error::not_found(format!("no record has the id {text}; `hypso query --point` shows ids")))?;
     Ok(vec![record])
 }
 

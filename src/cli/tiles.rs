@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::aggregate::{RunArgs, TileArgs, ZoomOptions, check, make};
+use super::aggregate::{RunArgs, TileArgs, ZoomOptions, make, options};
 use super::build::{self, CatalogArgs};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
@@ -32,22 +32,21 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let zooms = args.zooms.zooms();
-    check(&args.output, &zooms, &args.tiles)?;
+    let options = options(&args.output, &args.zooms, &args.tiles, &args.run)?;
     let path = args.output.with_extension("hypso");
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
     // built again, without opening what did not change, and then comes out the same.
     let known = store_file::open(&path, Care::Thorough).ok().and_then(|store| Known::new(store).ok());
-    let replaces = args.run.overwrite || args.run.update;
-    if path.exists() && !args.run.overwrite && !store_file::looks_like_one(&path) {
+    let replaces = options.overwrite || options.update;
+    if path.exists() && !options.overwrite && !store_file::looks_like_one(&path) {
         return Err(Error::Exists { path }.into());
     }
     let before = known.as_ref().map(|known| known.store().source_inputs()).transpose()?;
     let may_replace = |sources: &[SourceInput]| refuse_other(&path, before.as_deref().filter(|_| !replaces), sources);
-    let tile_size = args.tiles.tile_size.unwrap_or(512);
+    let tile_size = options.tile_size.unwrap_or(512);
     let built = build::build(&args.catalog, &path, tile_size, known.as_ref(), &may_replace)?;
     let store = store_file::open(&path, Care::Thorough)?;
-    let code = make(&store, &args.output, zooms, &args.tiles, &args.run)?;
+    let code = make(&store, &options)?;
     Ok(if built.alert { exit::ALERT } else { code })
 }
 

@@ -9,7 +9,7 @@ use super::archives::{self, SchemeName};
 use super::inspect::Format;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
-use super::{Outcome, exit, output, verify_store};
+use super::{Outcome, exit, output, verify_store, words};
 use crate::archive::{
     self, ArchiveMetadata, OnDuplicate, OpenOptions, Problem, Report, Severity, TileEncoding, TileFormat, TileSource,
     VerifyOptions,
@@ -221,7 +221,7 @@ fn check_place(source: &dyn TileSource, store: &Store, report: &mut Report) -> R
     let step = (tiles.len() as u64).div_ceil(PLACED).max(1) as usize;
     let (mut looked, mut covered, mut flipped, mut first) = (0u64, 0u64, 0u64, None);
     for &tile in tiles.iter().step_by(step) {
-        let holds = |tile: TileCoord| store.in_tile(tile).next().is_some();
+        let holds = |tile: TileCoord| store.any_overlapping(tile);
         let mirror = TileCoord::new(tile.z(), tile.x(), ((1u64 << tile.z()) - 1 - u64::from(tile.y())) as u32);
         looked += 1;
         if holds(tile) {
@@ -278,8 +278,8 @@ fn document(report: &Report, failed: bool, heights: &Heights, compared: u64) -> 
         .iter()
         .map(|p| {
             json!({
-                "severity": label(p.severity), "tile": p.tile.map(|t| t.to_string()), "message": p.message,
-                "remedy": p.remedy,
+                "severity": label(p.severity), "tile": p.tile.map(|t| t.to_string()), "message": words::of(&p.message),
+                "remedy": words::of(&p.remedy),
             })
         })
         .collect();
@@ -299,7 +299,7 @@ fn table(args: &Args, format: &TileFormat, report: &Report, heights: &Heights, c
     let mut text = String::new();
     for p in &report.problems {
         let tile = p.tile.map_or_else(String::new, |tile| format!("tile {tile}: "));
-        text += &format!("{:7}  {tile}{}; {}\n", label(p.severity), p.message, p.remedy);
+        text += &format!("{:7}  {tile}{}; {}\n", label(p.severity), words::of(&p.message), words::of(&p.remedy));
     }
     if report.more_problems > 0 {
         text += &format!("... and {} more\n", output::count(report.more_problems));

@@ -8,15 +8,16 @@
 //! use std::time::Duration;
 //! use hypso::Store;
 //! use hypso::container::{Handle, ReloadEvent};
+//! use hypso::tile::LonLat;
 //!
 //! let handle: Handle<Store> = Handle::open("japan.hypso")?;
 //! let watcher = handle.watch(Duration::from_secs(1), |event| match event {
 //!     ReloadEvent::Reloaded(store) => println!("{} records", store.len()),
-//!     ReloadEvent::Failed(error) => println!("the old version stays: {error}"),
+//!     ReloadEvent::Failed(error) => println!("the old version stays: {error:#}"),
 //! })?;
 //! // In as many threads as there are, for each request:
 //! let store = handle.load();
-//! let best = store.at_lon_lat(138.7275, 35.3607).next();
+//! let best = store.first_overlapping(LonLat::new(138.7275, 35.3607)?);
 //! # drop(watcher);
 //! # Ok::<(), hypso::Error>(())
 //! ```
@@ -143,7 +144,7 @@ impl<T: Schema> Handle<T> {
                         new.into_iter().for_each(|new| each(ReloadEvent::Reloaded(new)));
                     }
                     Err(error) => {
-                        let message = Some(error.to_string());
+                        let message = Some(format!("{error:#}"));
                         if message != reported {
                             reported = message;
                             each(ReloadEvent::Failed(error));
@@ -169,7 +170,7 @@ impl<T: Schema> Shared<T> {
         let mut reloading = self.lock();
         let outcome = self.replace(&mut reloading, again);
         if let Err(error) = &outcome {
-            reloading.error = Some(error.to_string());
+            reloading.error = Some(format!("{error:#}"));
         }
         outcome
     }

@@ -24,15 +24,11 @@ impl Map {
         }
         let (map, facts) = Mapped::open(path, |facts| {
             if facts.is_dir() {
-                return Err(Error::invalid(
-                    "store",
-                    "is a folder, a store file was expected",
-                    "give the file that `hypso build -o` wrote",
-                )
-                .with_path(path));
+                let problem = "is a folder, a store file was expected";
+                return Err(Error::other_kind(problem, "give the file that `store::Builder` wrote").with_path(path));
             }
             if facts.len() == 0 {
-                return Err(Error::invalid("store", "is empty", "build it again with `hypso build`").with_path(path));
+                return Err(Error::invalid("store", "is empty", "build it again (`store::Builder`)").with_path(path));
             }
             Ok(())
         })?;

@@ -59,8 +59,8 @@ pub(super) fn write(rows: &Rows, out: impl Write, target: &Path) -> Result<()> {
     rows.finish("sorting and indexing", || file.write(out)).map_err(|e| failed(target, e))
 }
 
-fn failed(target: &Path, error: impl std::fmt::Display) -> Error {
-    Error::Other(format!("{}: can't write FlatGeobuf: {error}", target.display()))
+fn failed(target: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::io("write FlatGeobuf", target)(std::io::Error::other(error))
 }
 
 /// A footprint as a polygon of its corners.

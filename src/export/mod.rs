@@ -119,7 +119,7 @@ pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Pr
     let records = rows.records().count() as u64;
     if records == 0 {
         let problem = "no record lies inside the box and the sources asked for; nothing is written";
-        return Err(Error::Other(problem.into()));
+        return Err(Error::not_found(problem));
     }
     if options.relative {
         let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

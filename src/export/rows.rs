@@ -42,13 +42,13 @@ impl<'a> Rows<'a> {
             if !sources.iter().any(|s| s.name == *name) {
                 let known: Vec<&str> = sources.iter().map(|s| s.name.as_str()).collect();
                 let problem = format!("the store has no source {name:?}; it has {}", known.join(", "));
-                return Err(Error::argument("--source", problem));
+                return Err(Error::argument("sources", problem));
             }
         }
         let wanted = sources.iter().map(|s| names.is_empty() || names.contains(&s.name)).collect();
         let inside = bbox.map(|bbox| {
             let mut rows = Vec::new();
-            store.rows_in_lon_lat_box(bbox, Order::Row, &mut rows);
+            store.rows_overlapping(*bbox, Order::Row, &mut rows);
             rows.sort_unstable();
             rows
         });
@@ -88,7 +88,7 @@ impl<'a> Rows<'a> {
             if row % 256 == 0 && self.progress.interrupted() {
                 return Err(Error::Interrupted);
             }
-            let damaged = || Error::Other(format!("row {row}: its path or source is damaged; run `hypso verify`"));
+            let damaged = || Error::invalid(format!("row {row}"), "its path or source is damaged", "verify the store");
             let path = std::str::from_utf8(path).map_err(|_| damaged())?;
             let source = self.sources.get(usize::from(record.source_index())).ok_or_else(damaged)?;
             // The names of coordinate systems are compressed; each is decoded once.

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 
-const DAMAGED: &str = "run `hypso verify` on the file and build it again from its sources";
+const DAMAGED: &str = "verify the file (`store::verify`), and build it again from its sources";
 
 /// Decodes one frame that must hold exactly `raw_length` bytes.
 ///

@@ -63,7 +63,7 @@ impl Header {
         let bad = |problem: String, remedy| Err(Error::invalid("header", problem, remedy));
         let Some(start) = bytes.get(..layout::HEADER_LENGTH) else {
             if bytes.len() >= 8 && bytes[..8] != layout::MAGIC {
-                return bad("is not a hypso store (wrong magic)".into(), "give a file made by `hypso build`");
+                return Err(not_ours());
             }
             return bad(
                 format!("is cut off: {} bytes, at least {} expected", bytes.len(), layout::HEADER_LENGTH),
@@ -72,7 +72,7 @@ impl Header {
         };
         let Ok(header) = Self::read_from_bytes(start) else { return bad("can't be read".into(), REBUILD) };
         if header.magic != layout::MAGIC {
-            return bad("is not a hypso store (wrong magic)".into(), "give a file made by `hypso build`");
+            return Err(not_ours());
         }
         if header.major.get() != layout::VERSION_MAJOR {
             return Err(Error::UnsupportedVersion {
@@ -145,4 +145,8 @@ pub(super) fn padded<const N: usize>(text: &str) -> [u8; N] {
 pub(super) fn unpadded(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+fn not_ours() -> Error {
+    Error::other_kind("is not a hypso store (wrong magic)", "give a file that `store::Builder` made")
 }

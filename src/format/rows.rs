@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 
-const DAMAGED: &str = "run `hypso verify` on the file and build it again from its sources";
+const DAMAGED: &str = "verify the file (`store::verify`), and build it again from its sources";
 
 /// No frame holds more bytes than this for each of its own: the densest block of RFC 8878 is four bytes long and stands
 /// for 128 KiB.
@@ -126,7 +126,7 @@ impl Encoder {
         #[cfg(feature = "engine")]
         {
             let frame =
-                self.inner.compress(row).map_err(|e| Error::Other(format!("a row can't be compressed: {e}")))?;
+                self.inner.compress(row).map_err(|e| Error::internal(format!("a row can't be compressed: {e}")))?;
             if frame.len() < row.len() {
                 return Ok(frame);
             }

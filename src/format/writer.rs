@@ -252,7 +252,7 @@ impl<W: Write + Seek> ContainerWriter<W> {
     }
 
     fn compress_block(&mut self, section: &mut BytesSection, block: &[u8]) -> Result<()> {
-        let frame = codec::compress(block).ok_or_else(|| Error::Other("a block can't be compressed".into()))?;
+        let frame = codec::compress(block).ok_or_else(|| Error::internal("a block can't be compressed"))?;
         self.store_frame(section, block.len(), &frame)
     }
 

@@ -3,7 +3,6 @@
 use super::coding::Coding;
 use super::combine::NO_INPUT;
 use super::legend::Legends;
-use super::merge::of_tile;
 use super::pyramid::{Content, Finer, HEIGHTS, LINEAGE, Merger, PLANES, Place};
 use crate::archive::join::Holders;
 use crate::archive::{Located, TileSource};
@@ -44,15 +43,15 @@ impl<'a> Lineage<'a> {
     /// An input's tile by the numbers of the united legend.
     fn plane(&self, input: usize, tile: TileCoord) -> Result<Option<SourcePlane>> {
         let Some(bytes) = self.inputs[input].tile(tile)? else { return Ok(None) };
-        let (size, mut plane) =
-            terrain::decode_lineage(&bytes).map_err(|error| of_tile(error, tile, self.inputs[input]))?;
+        let (size, mut plane) = terrain::decode_lineage(&bytes)
+            .map_err(|error| error.of_part(format_args!("tile {tile}"), Some(self.inputs[input].path())))?;
         plane.iter_mut().for_each(|source| *source = self.legends.number(input, *source));
         Ok(Some((size, plane)))
     }
 
     /// An input's tile as it is written: byte by byte where its numbers stay.
     pub(super) fn of_input(&self, input: usize, id: TileId) -> Result<Vec<u8>> {
-        let tile = id.coord().ok_or_else(|| Error::Other(format!("tile id {} lies beyond zoom 31", id.0)))?;
+        let tile = id.coord().ok_or_else(|| Error::limit(format!("tile id {} lies beyond zoom 31", id.0)))?;
         let missing = || self.missing(tile, input);
         if self.legends.keeps(input) {
             return self.inputs[input].tile(tile)?.ok_or_else(missing);
@@ -139,7 +138,7 @@ impl<'a> Lineage<'a> {
 
     fn missing(&self, tile: TileCoord, input: usize) -> Error {
         let problem = "is missing from the lineage, but its heights are there";
-        let remedy = "make both archives in one run with --lineage";
+        let remedy = "make both archives in one run with `lineage`";
         Error::invalid(format!("tile {tile}"), problem, remedy).with_path(self.inputs[input].path())
     }
 

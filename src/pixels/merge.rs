@@ -86,7 +86,7 @@ pub fn merge_pixels(
                 codecs.push(TileCodec { encoder: options.encoder, level: options.level, ..codec })
             }
             Coding::Lineage(_) => {
-                let problem = "holds lineage; merge it alone, or beside its heights with --lineage";
+                let problem = "holds lineage; merge it alone, or beside its heights as `lineage`";
                 return Err(Error::argument(input.path().display().to_string(), problem));
             }
         }
@@ -98,7 +98,7 @@ pub fn merge_pixels(
     let (rows, lineage_sink) = match lineage {
         Some(LineageMerge { inputs: archives, sink }) => {
             if archives.len() != inputs.len() {
-                return Err(Error::argument("--lineage", "expected one lineage archive for each input"));
+                return Err(Error::argument("lineage", "expected one lineage archive for each input"));
             }
             (Some(Lineage::new(archives, codec)?), Some(sink))
         }
@@ -210,7 +210,9 @@ impl Heights<'_> {
     fn decode(&self, input: usize, tile: TileCoord, at: Located) -> Result<ElevationTile> {
         let mut bytes = Vec::new();
         self.inputs[input].read(at, &mut bytes)?;
-        self.codec.decode(&bytes).map_err(|error| of_tile(error, tile, self.inputs[input]))
+        self.codec
+            .decode(&bytes)
+            .map_err(|error| error.of_part(format_args!("tile {tile}"), Some(self.inputs[input].path())))
     }
 
     /// Gives the pixels that finer tiles have values for the mean of these, as encoded.
@@ -239,21 +241,11 @@ impl Heights<'_> {
     fn other_sizes(&self, tile: TileCoord, tiles: &[(usize, Located, ElevationTile)]) -> Error {
         let sizes: Vec<String> = tiles.iter().map(|(_, _, t)| format!("{} px", t.size)).collect();
         let problem = format!("has {} in its inputs", sizes.join(", "));
-        let remedy = "tiles of one size can be merged: make one of the inputs again, or convert it with --tile-size";
+        let remedy = "tiles of one size can be merged: make one of the inputs again, or convert it with `tile_size`";
         let error = Error::invalid(format!("tile {tile}"), problem, remedy);
         tiles.first().map_or_else(
-            || Error::Other(format!("tile {tile} has no input")),
+            || Error::internal(format!("tile {tile} has no input")),
             |(n, _, _)| error.with_path(self.inputs[*n].path()),
         )
-    }
-}
-
-/// An error of a tile's picture, with tile and archive.
-pub(super) fn of_tile(error: Error, tile: TileCoord, source: &dyn TileSource) -> Error {
-    match error {
-        Error::Invalid { path: None, part, problem, remedy } => {
-            Error::invalid(format!("tile {tile}: {part}"), problem, remedy).with_path(source.path())
-        }
-        other => other,
     }
 }

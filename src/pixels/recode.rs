@@ -10,7 +10,6 @@
 use serde_json::json;
 
 use super::coding::{Coding, OFFSET, Steps, VERTICAL};
-use super::merge::of_tile;
 use crate::archive::convert::{nothing_chosen, tell};
 use crate::archive::pipeline::{batches, in_order, threads};
 use crate::archive::pmtiles::Compression;
@@ -215,7 +214,7 @@ impl<'a> Recoder<'a> {
             }),
             Coding::Lineage(_) if options.encoding.is_some() || options.vertical.is_some() => {
                 let problem = "this archive holds lineage, which has no encoding of heights and no steps; leave it out";
-                return Err(Error::argument("--encoding", problem));
+                return Err(Error::argument("encoding", problem));
             }
             Coding::Lineage(format) => Coding::Lineage(options.format.unwrap_or(format)),
         };
@@ -231,7 +230,7 @@ impl<'a> Recoder<'a> {
             (256, Some(512)) => Shape::Join,
             (from, Some(to)) => {
                 let problem = format!("tiles of {from} px can't become {to} px; expected 512 to 256 or 256 to 512");
-                return Err(Error::argument("--tile-size", problem));
+                return Err(Error::argument("tile_size", problem));
             }
         };
         let moved = match shape {
@@ -292,7 +291,8 @@ impl<'a> Recoder<'a> {
             .map(|&(tile, located)| {
                 bytes.clear();
                 self.source.read(located, &mut bytes)?;
-                let (size, plane) = decode(&bytes).map_err(|error| of_tile(error, tile, self.source))?;
+                let (size, plane) = decode(&bytes)
+                    .map_err(|error| error.of_part(format_args!("tile {tile}"), Some(self.source.path())))?;
                 if expected.is_some_and(|expected| expected != size) {
                     let problem = format!("has {size} pixels a side, the first tile has another size");
                     return Err(Error::invalid(format!("tile {tile}"), problem, "make the archive again")
@@ -312,12 +312,10 @@ impl<'a> Recoder<'a> {
                     if tile.z() == 0 {
                         out.push((*tile, plane.halved()));
                     }
-                    if tile.z() < 31 {
-                        for (quadrant, child) in tile.children().into_iter().enumerate() {
-                            let mut part = P::empty(256);
-                            part.copy(plane, (quadrant & 1) * 256, (quadrant >> 1) * 256, 0, 0, 256);
-                            out.push((child, part));
-                        }
+                    for (quadrant, child) in tile.children().into_iter().flatten().enumerate() {
+                        let mut part = P::empty(256);
+                        part.copy(plane, (quadrant & 1) * 256, (quadrant >> 1) * 256, 0, 0, 256);
+                        out.push((child, part));
                     }
                 }
             }

@@ -40,10 +40,10 @@ fn too_many(store: &Store, extent: &Extent, total: u64, finest: u8) -> Error {
     };
     let blown_up = full && record.native_zoom() < finest;
     let remedy = if blown_up {
-        "give a smaller --max-zoom, or make parts of it: --bbox with a --min-zoom"
+        "give a smaller `max_zoom`, or make parts of it: an `area` with a `min_zoom`"
     } else {
-        "if that is wrong, correct its georeference (or its line in bounds.csv), and run `hypso build` again; if it is right, make \
-         parts of it: --bbox with a --min-zoom"
+        "if that is wrong, correct its georeference (or its line in bounds.csv), and build the store again (`store::Builder`); if it is right, \
+         make parts of it: an `area` with a `min_zoom`"
     };
     let problem = format!(
         "{many}; most are those of this raster: {} x {} cells of {:.3e} m, {} tiles at zoom {}; {remedy}",
@@ -62,8 +62,8 @@ fn too_many(store: &Store, extent: &Extent, total: u64, finest: u8) -> Error {
 /// What is said where a step has more units than a plan may hold.
 pub(super) fn too_many_units(zooms: ZoomRange) -> Error {
     let problem = format!(
-        "has more than {MOST_UNITS} units at zooms {zooms}; make parts of it (--bbox with a --min-zoom), or choose a --split of \
-         fewer groups"
+        "has more than {MOST_UNITS} units at zooms {zooms}; make parts of it (an `area` with a `min_zoom`), or choose a `pattern` \
+         of fewer groups"
     );
     Error::argument("plan", problem)
 }

@@ -109,9 +109,7 @@ impl Unit {
             return None;
         }
         let zooms = ZoomRange { min: self.zooms.min + u8::from(at_block), max: self.zooms.max };
-        let mut blocks = self.block.children();
-        blocks.sort_unstable_by_key(|&b| TileId::from(b));
-        let units = blocks.map(|block| Self { block, zooms, tiles: self.tiles.div_ceil(4) });
+        let units = self.block.children_by_id()?.map(|block| Self { block, zooms, tiles: self.tiles.div_ceil(4) });
         let top = ZoomRange { min: self.zooms.min, max: self.zooms.min };
         Some(Parts { units, rest: at_block.then_some(Self { block: self.block, zooms: top, tiles: 1 }) })
     }
@@ -147,9 +145,9 @@ impl Plan {
         ZoomRange::new(min, max)?;
         if options.coverage == Coverage::Native && min > native_max {
             let problem = format!(
-                "{min} is finer than the finest record (native zoom {native_max}); lower it, or say --coverage full"
+                "{min} is finer than the finest record (native zoom {native_max}); lower it, or say `coverage = full`"
             );
-            return Err(Error::argument("--min-zoom", problem));
+            return Err(Error::argument("min_zoom", problem));
         }
         let top = if options.coverage == Coverage::Native { max.min(native_max) } else { max };
         let extent =
@@ -169,8 +167,8 @@ impl Plan {
         let plan = Self { extent, groups };
         if plan.tiles() == 0 {
             return Err(Error::argument(
-                "--bbox or --clip",
-                "no record lies in the area at these zooms; `hypso info` shows what the store covers",
+                "area",
+                "no record lies in the area at these zooms; `store::report` shows what the store covers",
             ));
         }
         Ok(plan)

@@ -1,9 +1,12 @@
-//! Which records cover a point, a box or a tile.
+//! Which records overlap a place.
 
-use super::Answers;
-use crate::index::rtree::BATCH;
+use std::ops::ControlFlow;
+
+use super::place::{Part, Parts};
+use super::{Answers, Place};
+use crate::index::rtree::{BATCH, Found};
 use crate::store::{RecordRef, Records, RowId, Store};
-use crate::tile::{Bounds, LonLatBox, TileCoord, web_mercator};
+use crate::tile::Bounds;
 
 /// The order of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,157 +46,194 @@ impl Store {
         self.record(self.ids().row(id)?).filter(|r| r.id() == id)
     }
 
-    /// The records whose footprint holds a point (its edges included), in candidate order. EPSG:3857 metres.
-    #[must_use]
-    pub fn at_point(&self, x: f64, y: f64) -> Overlapping<'_> {
-        let mut rows = Vec::new();
-        self.rows_at_point(x, y, Order::Candidate, &mut rows);
-        Overlapping { store: self, rows: rows.into_iter() }
-    }
-
-    /// The records whose footprint holds a longitude and latitude (degrees), in candidate order. Longitudes wrap: 190 is
-    /// -170, and a point on the 180th meridian lies on both sides of the map. Latitudes beyond 85.0511 degrees are moved to
-    /// the rim of the square world, so that a pole is held by what reaches this rim. Not a number is nowhere.
-    #[must_use]
-    pub fn at_lon_lat(&self, lon: f64, lat: f64) -> Overlapping<'_> {
-        let (x, y) = web_mercator::from_lon_lat(web_mercator::wrapped(lon), lat);
-        let mut rows = Vec::new();
-        self.rows_at_point(x, y, Order::Candidate, &mut rows);
-        if x <= -web_mercator::HALF_WORLD {
-            let mut others = Vec::new();
-            self.rows_at_point(web_mercator::HALF_WORLD, y, Order::Candidate, &mut others);
-            self.unite(&mut rows, &others, Order::Candidate);
-        }
-        Overlapping { store: self, rows: rows.into_iter() }
-    }
-
-    /// The records that share area with a box in degrees, each once, in candidate order. A box whose west is above its east
-    /// crosses the 180th meridian.
-    #[must_use]
-    pub fn in_lon_lat_box(&self, bbox: &LonLatBox) -> Overlapping<'_> {
-        let mut rows = Vec::new();
-        self.rows_in_lon_lat_box(bbox, Order::Candidate, &mut rows);
-        Overlapping { store: self, rows: rows.into_iter() }
-    }
-
-    /// Puts the rows of [`in_lon_lat_box`](Self::in_lon_lat_box) into `rows`, which is emptied first.
-    pub fn rows_in_lon_lat_box(&self, bbox: &LonLatBox, order: Order, rows: &mut Vec<RowId>) {
-        rows.clear();
-        let mut part = Vec::new();
-        for bounds in bbox.parts() {
-            self.rows_in_bounds(&bounds, order, &mut part);
-            self.unite(rows, &part, order);
-        }
-    }
-
-    /// Adds rows to others, each once, and puts all in order.
-    fn unite(&self, rows: &mut Vec<RowId>, others: &[RowId], order: Order) {
-        if rows.is_empty() || others.is_empty() {
-            return rows.extend_from_slice(others);
-        }
-        rows.extend_from_slice(others);
-        rows.sort_unstable();
-        rows.dedup();
-        if order == Order::Candidate {
-            sort_by_rank(&self.records(), rows);
-        }
-    }
-
-    /// The records that share area with a box, in candidate order. EPSG:3857 metres.
-    #[must_use]
-    pub fn in_bounds(&self, bounds: &Bounds) -> Overlapping<'_> {
-        let mut rows = Vec::new();
-        self.rows_in_bounds(bounds, Order::Candidate, &mut rows);
-        Overlapping { store: self, rows: rows.into_iter() }
-    }
-
-    /// The records that share area with a tile, in candidate order.
-    #[must_use]
-    pub fn in_tile(&self, tile: TileCoord) -> Overlapping<'_> {
-        self.in_bounds(&tile.bounds())
-    }
-
-    /// Puts the rows that share area with a box into `rows`, which is emptied first.
-    ///
-    /// O(log n + answer); sorting into candidate order adds O(answer log answer) and a scratch buffer for answers of
-    /// more than a few rows.
-    pub fn rows_in_bounds(&self, bounds: &Bounds, order: Order, rows: &mut Vec<RowId>) {
-        self.rows_where(bounds, order, rows, |b| b.overlaps(bounds));
-    }
-
-    /// Puts the rows whose footprint holds a point (EPSG:3857 metres) into `rows`, which is emptied first.
-    pub fn rows_at_point(&self, x: f64, y: f64, order: Order, rows: &mut Vec<RowId>) {
-        self.rows_where(&Bounds::new(x, y, x, y), order, rows, |b| b.contains_point(x, y));
-    }
-
-    fn rows_where(&self, bounds: &Bounds, order: Order, rows: &mut Vec<RowId>, exact: impl Fn(&Bounds) -> bool) {
-        rows.clear();
-        if is_nan(bounds) {
-            return;
-        }
-        let records = self.records();
-        self.tree().search(bounds, |found| found.add_to(rows, |row| exact(&records.bounds(row))));
-        if order == Order::Candidate {
-            sort_by_rank(&records, rows);
-        }
-    }
-
-    /// The rows that share area with each of many boxes. The same answers as [`rows_in_bounds`](Self::rows_in_bounds)
-    /// box by box, faster: the searches share their waiting for memory. Put boxes that lie near one another side by side.
-    pub fn rows_in_bounds_batch(&self, boxes: &[Bounds], order: Order, answers: &mut Answers) {
-        self.batch(boxes.len(), |i| boxes[i], order, answers, |i, b| b.overlaps(&boxes[i]));
-    }
-
-    /// The rows whose footprints hold each of many points `(x, y)`, EPSG:3857 metres.
-    pub fn rows_at_points_batch(&self, points: &[(f64, f64)], order: Order, answers: &mut Answers) {
-        let point = |i: usize| Bounds::new(points[i].0, points[i].1, points[i].0, points[i].1);
-        self.batch(points.len(), point, order, answers, |i, b| b.contains_point(points[i].0, points[i].1));
-    }
-
-    /// The rows that share area with each of many tiles.
-    pub fn rows_in_tiles_batch(&self, tiles: &[TileCoord], order: Order, answers: &mut Answers) {
-        self.batch(tiles.len(), |i| tiles[i].bounds(), order, answers, |i, b| b.overlaps(&tiles[i].bounds()));
-    }
-
-    fn batch(
-        &self,
-        count: usize,
-        query: impl Fn(usize) -> Bounds,
-        order: Order,
-        answers: &mut Answers,
-        exact: impl Fn(usize, &Bounds) -> bool,
-    ) {
-        answers.clear();
-        let (records, tree) = (self.records(), self.tree());
-        let mut boxes = [Bounds::new(0.0, 0.0, 0.0, 0.0); BATCH];
-        for first in (0..count).step_by(BATCH) {
-            let length = BATCH.min(count - first);
-            for (i, place) in boxes[..length].iter_mut().enumerate() {
-                // What is no box takes part as one that nothing lies in.
-                let no_box = Bounds::new(f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY);
-                *place = Some(query(first + i)).filter(|b| !is_nan(b)).unwrap_or(no_box);
-            }
-            tree.search_batch(&boxes[..length], |i, found| {
-                answers.close_until(first + i);
-                found.add_to(&mut answers.rows, |row| exact(first + i, &records.bounds(row)));
-            });
-            answers.close_until(first + length);
-        }
-        if order == Order::Candidate {
-            answers.each_mut(|rows| sort_by_rank(&records, rows));
-        }
-    }
-
     /// The row of each of many ids, `None` where an id is absent. Faster than one by one: the look-ups share their
     /// waiting for memory.
     pub fn rows_by_id_batch(&self, ids: &[u64], rows: &mut Vec<Option<RowId>>) {
         rows.clear();
         self.ids().rows(ids, |row| rows.push(row));
     }
+
+    /// The records whose footprint overlaps a place, each once, in candidate order.
+    ///
+    /// These are all records there, of any pixel size. Which ones a tile of a run is sampled from is another question:
+    /// [`Tiles::sampled_for`](crate::index::tiles::Tiles::sampled_for).
+    #[must_use]
+    pub fn overlapping(&self, place: impl Into<Place>) -> Overlapping<'_> {
+        let mut rows = Vec::new();
+        self.rows_overlapping(place, Order::Candidate, &mut rows);
+        Overlapping { store: self, rows: rows.into_iter() }
+    }
+
+    /// Puts the rows that overlap a place into `rows`, which is emptied first.
+    ///
+    /// O(log n + answer); sorting into candidate order adds O(answer log answer) and a scratch buffer for answers of
+    /// more than a few rows.
+    pub fn rows_overlapping(&self, place: impl Into<Place>, order: Order, rows: &mut Vec<RowId>) {
+        rows.clear();
+        self.add_rows(&place.into().parts(), rows);
+        if order == Order::Candidate {
+            sort_by_rank(&self.records(), rows);
+        }
+    }
+
+    /// The first record, in candidate order, that overlaps a place: the one that wins pixels. O(log n + answer), without sorting
+    /// and without a buffer.
+    #[must_use]
+    pub fn first_overlapping(&self, place: impl Into<Place>) -> Option<RecordRef<'_>> {
+        let records = self.records();
+        let mut first: Option<(u32, RowId)> = None;
+        for part in place.into().parts().iter() {
+            self.tree().search(&part.bounds, |found| {
+                let best = best_of(&records, found, |row| part.is_overlapped(&records.bounds(row)));
+                first = first.into_iter().chain(best).min();
+            });
+        }
+        self.record(first?.1)
+    }
+
+    /// How many records overlap a place. O(log n + answer / 16); nothing is collected.
+    #[must_use]
+    pub fn count_overlapping(&self, place: impl Into<Place>) -> usize {
+        let parts = place.into().parts();
+        let mut count = 0;
+        let Some(part) = parts.single() else {
+            let _ = self.visit(&parts, |_| {
+                count += 1;
+                ControlFlow::<()>::Continue(())
+            });
+            return count;
+        };
+        let records = self.records();
+        self.tree().search(&part.bounds, |found| {
+            count += found.count(|row| part.is_overlapped(&records.bounds(row)));
+        });
+        count
+    }
+
+    /// Calls `each` with every row that overlaps a place, once, until it breaks; gives what it broke with. Rows come in row order;
+    /// of a place across the 180th meridian, the ones on the eastern end of the map first. Nothing is collected.
+    ///
+    /// ```
+    /// # fn sources(store: &hypso::Store, tile: hypso::tile::TileCoord) -> bool {
+    /// use std::ops::ControlFlow;
+    /// // Is there anything finer than this tile?
+    /// let fine = |row: u32| store.records().native_zoom[row as usize] > tile.z();
+    /// let found = store.visit_overlapping(tile, |row| if fine(row) { ControlFlow::Break(row) } else { ControlFlow::Continue(()) });
+    /// found.is_break()
+    /// # }
+    /// ```
+    pub fn visit_overlapping<B>(
+        &self,
+        place: impl Into<Place>,
+        each: impl FnMut(RowId) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.visit(&place.into().parts(), each)
+    }
+
+    /// True where a record overlaps a place. O(log n).
+    #[must_use]
+    pub fn any_overlapping(&self, place: impl Into<Place>) -> bool {
+        self.visit_overlapping(place, |_| ControlFlow::Break(())).is_break()
+    }
+
+    /// The rows that overlap each of many places: the same answers as [`rows_overlapping`](Self::rows_overlapping) place
+    /// by place, faster, as the searches share their waiting for memory. Put places that lie near one another side by side.
+    pub fn rows_overlapping_batch<P: Into<Place> + Copy>(&self, places: &[P], order: Order, answers: &mut Answers) {
+        answers.clear();
+        let mut group: [Part; BATCH] = [Part::NOWHERE; BATCH];
+        let mut length = 0;
+        for (i, &place) in places.iter().enumerate() {
+            let parts = place.into().parts();
+            match parts.single() {
+                Some(part) => {
+                    group[length] = part;
+                    length += 1;
+                }
+                // What lies on both sides of the 180th meridian, or nowhere, is asked by itself.
+                None => {
+                    self.search_group(&group[..length], i - length, answers);
+                    length = 0;
+                    self.add_rows(&parts, &mut answers.rows);
+                    answers.close_until(i + 1);
+                }
+            }
+            if length == BATCH {
+                self.search_group(&group, i + 1 - length, answers);
+                length = 0;
+            }
+        }
+        self.search_group(&group[..length], places.len() - length, answers);
+        if order == Order::Candidate {
+            let records = self.records();
+            answers.each_mut(|rows| sort_by_rank(&records, rows));
+        }
+    }
+
+    /// Answers up to [`BATCH`] places together, of which the first has this position in the whole batch.
+    fn search_group(&self, group: &[Part], first: usize, answers: &mut Answers) {
+        let records = self.records();
+        let mut boxes = [Part::NOWHERE.bounds; BATCH];
+        boxes.iter_mut().zip(group).for_each(|(bounds, part)| *bounds = part.bounds);
+        self.tree().search_batch(&boxes[..group.len()], |i, found| {
+            answers.close_until(first + i);
+            found.add_to(&mut answers.rows, |row| group[i].is_overlapped(&records.bounds(row)));
+        });
+        answers.close_until(first + group.len());
+    }
+
+    /// Adds the rows of a place behind those that are there, each once and in row order.
+    fn add_rows(&self, parts: &Parts, rows: &mut Vec<RowId>) {
+        let records = self.records();
+        let start = rows.len();
+        for part in parts.iter() {
+            self.tree().search(&part.bounds, |found| {
+                found.add_to(rows, |row| part.is_overlapped(&records.bounds(row)));
+            });
+        }
+        if parts.single().is_none() {
+            rows[start..].sort_unstable();
+            let mut kept = start;
+            for i in start..rows.len() {
+                if kept == start || rows[kept - 1] != rows[i] {
+                    rows[kept] = rows[i];
+                    kept += 1;
+                }
+            }
+            rows.truncate(kept);
+        }
+    }
+
+    fn visit<B>(&self, parts: &Parts, mut each: impl FnMut(RowId) -> ControlFlow<B>) -> ControlFlow<B> {
+        let records = self.records();
+        for (i, part) in parts.iter().enumerate() {
+            let seen = |footprint: &Bounds| parts.iter().take(i).any(|before| before.is_overlapped(footprint));
+            self.tree().search_until(&part.bounds, |found| {
+                found.try_each(
+                    |row| part.is_overlapped(&records.bounds(row)),
+                    |row| if i > 0 && seen(&records.bounds(row)) { ControlFlow::Continue(()) } else { each(row) },
+                )
+            })?;
+        }
+        ControlFlow::Continue(())
+    }
 }
 
-fn is_nan(b: &Bounds) -> bool {
-    b.min_x.is_nan() || b.min_y.is_nan() || b.max_x.is_nan() || b.max_y.is_nan()
+/// The least rank among what a search found, and its row.
+fn best_of(records: &Records<'_>, found: Found, exact: impl Fn(RowId) -> bool) -> Option<(u32, RowId)> {
+    if let Found::Rows(range) = &found {
+        let ranks = records.rank.get(range.start as usize..range.end as usize)?;
+        let least = *ranks.iter().min()?;
+        return ranks.iter().zip(range.clone()).find(|&(&rank, _)| rank == least).map(|(_, row)| (least, row));
+    }
+    let mut best = None;
+    let _ = found.try_each(exact, |row| {
+        let rank = records.rank.get(row as usize).copied().unwrap_or(u32::MAX);
+        if best.is_none_or(|best| (rank, row) < best) {
+            best = Some((rank, row));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    best
 }
 
 /// Sorts rows into candidate order. Long answers read each rank once.

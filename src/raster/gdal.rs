@@ -79,7 +79,7 @@ pub fn configure(cache_bytes: u64) -> Result<()> {
     // GDAL takes a number below 100000 as megabytes.
     let bytes = cache_bytes.max(1 << 20);
     ::gdal::config::set_config_option("GDAL_CACHEMAX", &bytes.to_string())
-        .map_err(|e| Error::Other(format!("GDAL refuses a cache of {bytes} bytes: {e}")))
+        .map_err(|e| Error::limit(format!("GDAL refuses a cache of {bytes} bytes: {e}")))
 }
 
 /// GDAL's version, such as `3.6.2`.
@@ -347,7 +347,7 @@ impl GdalProjector {
             CoordTransform::new(from, to).map_err(|e| {
                 let words = said();
                 let words = if words.is_empty() { e.to_string() } else { words };
-                Error::Other(format!("no transformation between EPSG:3857 and {}: {words}", shorten(crs)))
+                Error::argument(shorten(crs), format!("has no transformation to EPSG:3857: {words}"))
             })
         };
         Ok(Self { forward: make(&mercator, &other)?, back: make(&other, &mercator)?, name: shorten(crs) })

@@ -95,7 +95,7 @@ impl std::fmt::Display for Unusable {
             Self::SignedBytes(words) => write!(f, "{words}; give the source itself, or use GDAL 3.7 or later"),
             Self::Damaged(words) => f.write_str(words),
             Self::Remote(words) => {
-                write!(f, "{words}; fetch it first, or say --allow-remote to let requests be sent there")
+                write!(f, "{words}; fetch it first, or say `allow_remote` to let requests be sent there")
             }
             Self::NoBand(_) => f.write_str(
                 "no band: the file holds no raster, or only subdatasets; convert the one you need to GeoTIFF",
@@ -104,7 +104,7 @@ impl std::fmt::Display for Unusable {
                 "no georeference: the file does not say where it lies; add a world file, or run gdal_translate -a_ullr",
             ),
             Self::NoCrs(_) => f.write_str(
-                "no CRS: the file does not say which coordinates it uses; give one with --assume-crs EPSG:n",
+                "no CRS: the file does not say which coordinates it uses; give one with `assume_crs = EPSG:n`",
             ),
         }
     }
@@ -197,6 +197,12 @@ pub fn lattice_offset(base: &RasterInfo, other: &RasterInfo, turns: i8) -> Optio
 pub fn read_neighbour(base: &RasterInfo, neighbour: &mut dyn Raster, cells: &mut Cells) -> Result<bool> {
     let turns = turns_to(base, neighbour.info());
     read_turned(base, neighbour, cells, &turns)
+}
+
+/// True where [`read_neighbour`] reads.
+#[must_use]
+pub fn shares_lattice(base: &RasterInfo, other: &RasterInfo) -> bool {
+    turns_to(base, other).into_iter().any(|turns| lattice_offset(base, other, turns).is_some())
 }
 
 /// Fills the cells beyond the edges of a raster around the world from its other edge. Returns whether these are on its lattice:

@@ -1,8 +1,11 @@
 //! Which records a tile's or a pixel's heights come from.
 
+use std::ops::ControlFlow;
+
 use super::RasterOpener;
 use super::sampler::{Area, Sampler};
 use crate::error::Result;
+use crate::query::Place;
 use crate::raster::Resampling;
 use crate::store::{RowId, Store};
 use crate::terrain::ElevationTile;
@@ -41,7 +44,7 @@ pub fn shares(store: &Store, opener: &dyn RasterOpener, resampling: Resampling, 
     let area = Area::of(tile, plane.size);
     sampler.pool.overviews = Some(area.resolution());
     let mut out = Vec::new();
-    for record in store.in_tile(tile) {
+    for record in store.overlapping(tile) {
         let full = plane.is_full();
         let pixels = if full { 0 } else { sampler.draw(&area, &record, &mut plane, None)? as u64 };
         out.push(Share { row: record.row(), pixels });
@@ -72,7 +75,7 @@ pub fn candidates(
         size: 2,
     };
     let mut out = Vec::new();
-    for record in store.at_point(x, y) {
+    for record in store.overlapping(Place::Point { x, y }) {
         let mut plane = ElevationTile::empty(2);
         sampler.draw(&area, &record, &mut plane, None)?;
         out.push(Candidate { row: record.row(), height: (plane.valid[0] == 1).then_some(plane.values[0]) });
@@ -90,16 +93,24 @@ pub fn heights(
     resampling: Resampling,
     tile: TileCoord,
 ) -> Result<ElevationTile> {
-    let finer = store.in_tile(tile).any(|r| r.native_zoom() > tile.z());
-    let mut sampler = Sampler::new(store, opener, if finer { Resampling::Average } else { resampling })?;
+    let mut sampler =
+        Sampler::new(store, opener, if has_finer(store, tile) { Resampling::Average } else { resampling })?;
     let mut plane = ElevationTile::empty(store.tile_size());
     let area = Area::of(tile, plane.size);
     sampler.pool.overviews = Some(area.resolution());
-    for record in store.in_tile(tile) {
+    for record in store.overlapping(tile) {
         if plane.is_full() {
             break;
         }
         sampler.draw(&area, &record, &mut plane, None)?;
     }
     Ok(plane)
+}
+
+/// True where a record over the tile is finer than its zoom.
+pub(super) fn has_finer(store: &Store, tile: TileCoord) -> bool {
+    let zooms = store.records().native_zoom;
+    let finer = |row: RowId| zooms.get(row as usize).is_some_and(|&zoom| zoom > tile.z());
+    let each = |row| if finer(row) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    store.visit_overlapping(tile, each).is_break()
 }

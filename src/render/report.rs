@@ -70,7 +70,7 @@ impl ReadRecord {
     /// [`Error::Changed`] where one is not, and where one is gone.
     pub fn check(&self, store: &Store) -> Result<()> {
         let Some(record) = store.record(self.row) else {
-            return Err(Error::Other(format!("record {} is not in the store", self.row)));
+            return Err(Error::not_found(format!("record {} is not in the store", self.row)));
         };
         let path = record.full_path()?;
         if stamp(&path, &self.further)? == self.stamp { Ok(()) } else { Err(Error::Changed { path, in_use: true }) }

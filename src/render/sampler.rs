@@ -111,9 +111,9 @@ impl<'a> Sampler<'a> {
     /// Fills the pixels of `out` that are not valid yet from the records of `tile`, the first valid value first.
     /// `lineage` gets the source of every pixel that is filled here.
     pub(super) fn fill(&mut self, tile: TileCoord, out: &mut ElevationTile, lineage: Option<&mut [u8]>) -> Result<()> {
-        let rows: Vec<RowId> = match self.store.tiles().rows(tile) {
+        let rows: Vec<RowId> = match self.store.tiles().sampled_for(tile) {
             Some(rows) => rows.to_vec(),
-            None => self.store.in_tile(tile).map(|r| r.row()).collect(),
+            None => self.store.overlapping(tile).map(|r| r.row()).collect(),
         };
         let area = Area::of(tile, out.size);
         let mut lineage = lineage;

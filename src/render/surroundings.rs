@@ -41,9 +41,7 @@ impl RenderOptions {
     /// Naming the option, and what is possible.
     pub fn check(&self, store: &Store) -> Result<()> {
         self.codec.check()?;
-        if !self.blend.is_finite() || self.blend < 0.0 {
-            return Err(Error::argument("--blend", "must be a number of metres from 0 on"));
-        }
+        check_blend(self.blend)?;
         check_gaps(self.fill_gaps)?;
         if self.blend > 0.0 {
             let native = store.records().native_zoom.iter().copied().max().unwrap_or(0);
@@ -54,11 +52,22 @@ impl RenderOptions {
                     "is {} m; at zoom {zoom} at most {most:.0} m ({MOST_BLEND} pixels) are possible",
                     self.blend
                 );
-                return Err(Error::argument("--blend", problem));
+                return Err(Error::argument("blend", problem));
             }
         }
         Ok(())
     }
+}
+
+/// Refuses what is no distance.
+///
+/// # Errors
+/// Naming the option, and what is possible.
+pub fn check_blend(metres: f64) -> Result<()> {
+    if metres.is_finite() && metres >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::argument("blend", "must be a number of metres from 0 on"))
 }
 
 /// Refuses voids that are wider than a worker may look around a tile.
@@ -69,7 +78,7 @@ pub fn check_gaps(pixels: u32) -> Result<()> {
     if pixels <= MOST_GAP {
         return Ok(());
     }
-    Err(Error::argument("--fill-gaps", format!("is {pixels} pixels; at most {MOST_GAP} are possible")))
+    Err(Error::argument("fill_gaps", format!("is {pixels} pixels; at most {MOST_GAP} are possible")))
 }
 
 impl Sampler<'_> {

@@ -79,7 +79,7 @@ impl<'a> Renderer<'a> {
     pub fn new(store: &'a Store, options: &'a RenderOptions, opener: &'a dyn RasterOpener) -> Result<Self> {
         if options.lineage && store.sources().len() > MOST_SOURCES {
             return Err(Error::argument(
-                "--lineage",
+                "lineage",
                 format!("works with at most {MOST_SOURCES} sources; the store has {}", store.sources().len()),
             ));
         }
@@ -141,7 +141,7 @@ impl<'a> Renderer<'a> {
         let mut heights = ElevationTile::empty(size);
         let mut lineage = self.options.lineage.then(|| vec![NO_SOURCE; pixels]);
         let mut made_of_finer = [false; 4];
-        for (quadrant, child) in tile.children().into_iter().enumerate() {
+        for (quadrant, child) in tile.children().into_iter().flatten().enumerate() {
             let native = self.store.tiles().contains(child);
             let within = child.z() <= unit.zooms.max;
             if !native {
@@ -197,7 +197,7 @@ impl<'a> Renderer<'a> {
     fn decode(&mut self, tile: TileCoord, finer: &dyn FinerTiles) -> Result<Option<Pixels>> {
         let Some(bytes) = finer.tile(tile, Layer::Elevation)? else { return Ok(None) };
         let started = Instant::now();
-        let bad = |e: Error| Error::Other(format!("finer tile {tile}: {e}"));
+        let bad = |e: Error| e.of_part(format_args!("finer tile {tile}"), None);
         let heights = self.options.codec.decode(&bytes).map_err(bad)?;
         let expected = self.store.tile_size();
         if heights.size != expected {
@@ -211,7 +211,7 @@ impl<'a> Renderer<'a> {
             let missing = || {
                 Error::argument(
                     "finer tiles",
-                    format!("tile {tile} has no lineage; give a lineage archive as well, or run without --lineage"),
+                    format!("tile {tile} has no lineage; give a lineage archive as well, or leave `lineage` out"),
                 )
             };
             let (size, sources) =

@@ -28,7 +28,7 @@ struct Manifest {
 pub(super) fn write(folder: &Path, files: BTreeMap<String, u64>) -> Result<()> {
     let path = folder.join(NAME);
     let manifest = Manifest { format: FORMAT.into(), files };
-    let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::Other(format!("sample: {e}")))?;
+    let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::internal(format!("sample: {e}")))?;
     std::fs::write(&path, text).map_err(Error::io("write", &path))
 }
 
@@ -54,7 +54,7 @@ pub(super) fn check(folder: &Path) -> Result<()> {
     let refused = |what: String| {
         Error::argument(
             folder.display().to_string(),
-            format!("was not made by `hypso sample`, or was changed since: {what}; choose another folder"),
+            format!("was not made by `sample::write`, or was changed since: {what}; choose another folder"),
         )
     };
     let manifest =

@@ -127,6 +127,6 @@ impl<'a> SourceRef<'a> {
 
     fn text(&self, which: usize) -> Result<Cow<'a, str>> {
         let texts = self.store.inner.layout.source_texts[which].over(self.store.bytes());
-        texts.text(usize::from(self.index)).map_err(|e| self.store.container().named(e))
+        texts.text(usize::from(self.index))
     }
 }

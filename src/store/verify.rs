@@ -130,7 +130,8 @@ impl<'a> Check<'a> {
                 if std::str::from_utf8(bytes).is_ok_and(&mut legal) {
                     return Ok(());
                 }
-                Err(Error::Other(format!("row {row} is not UTF-8, or empty or used twice where it must not be")))
+                let problem = "is not UTF-8, or empty or used twice where it must not be";
+                Err(Error::invalid(format!("section \"{name}\", row {row}"), problem, "build the store again"))
             })
         });
         if let Err(e) = checked {

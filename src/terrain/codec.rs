@@ -43,7 +43,7 @@ impl TileCodec {
     pub fn check(&self) -> Result<()> {
         if self.encoder != WebpEncoder::Hypso && self.format != ImageFormat::Webp {
             let problem = format!("{} writes WebP only; leave it out, or write tiles as WebP", self.encoder);
-            return Err(Error::argument("--encoder", problem));
+            return Err(Error::argument("encoder", problem));
         }
         Ok(())
     }

@@ -73,7 +73,7 @@ pub(super) fn encode(size: u32, sources: &[u8], format: ImageFormat, encoder: We
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_palette((0..=255).flat_map(palette_color).collect::<Vec<u8>>());
     let written = encoder.write_header().and_then(|mut w| w.write_image_data(sources));
-    written.map_err(|e| Error::Other(format!("lineage tile: {e}")))?;
+    written.map_err(|e| Error::internal(format!("lineage tile: {e}")))?;
     Ok(out)
 }
 

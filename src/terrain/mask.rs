@@ -38,7 +38,7 @@ pub fn encode(size: u32, valid: &[u8]) -> Result<Vec<u8>> {
     out.extend_from_slice(&size.to_le_bytes());
     out.extend_from_slice(&size.to_le_bytes());
     let mut packer = ZlibEncoder::new(out, Compression::new(6));
-    packer.write_all(&bits).and_then(|()| packer.finish()).map_err(|e| Error::Other(format!("mask: {e}")))
+    packer.write_all(&bits).and_then(|()| packer.finish()).map_err(|e| Error::internal(format!("mask: {e}")))
 }
 
 /// The mask in a payload, one byte a pixel.

@@ -106,9 +106,35 @@ impl Bounds {
         )
     }
 
+    /// From the nearest point of this box to the nearest one of the other, in units of the boxes; 0 where they have a point in
+    /// common, not a number where an edge is none.
+    #[must_use]
+    pub fn distance(&self, other: &Self) -> f64 {
+        self.gap_x(other, 0.0).hypot(gap((self.min_y, self.max_y), (other.min_y, other.max_y)))
+    }
+
+    /// [`distance`](Self::distance) the shorter way around the world, for boxes in EPSG:3857 metres.
+    #[must_use]
+    pub fn distance_around(&self, other: &Self) -> f64 {
+        let turns = [-web_mercator::WORLD, web_mercator::WORLD];
+        let x = turns.iter().fold(self.gap_x(other, 0.0), |least, &turn| least.min(self.gap_x(other, turn)));
+        x.hypot(gap((self.min_y, self.max_y), (other.min_y, other.max_y)))
+    }
+
+    fn gap_x(&self, other: &Self, turn: f64) -> f64 {
+        gap((self.min_x + turn, self.max_x + turn), (other.min_x, other.max_x))
+    }
+
     /// The box grown by `margin` on every side.
     #[must_use]
     pub fn buffered(&self, margin: f64) -> Self {
         Self::new(self.min_x - margin, self.min_y - margin, self.max_x + margin, self.max_y + margin)
     }
+}
+
+/// The distance between two intervals.
+fn gap(a: (f64, f64), b: (f64, f64)) -> f64 {
+    let gap = (b.0 - a.1).max(a.0 - b.1);
+    // Not a number stays.
+    if gap <= 0.0 { 0.0 } else { gap }
 }

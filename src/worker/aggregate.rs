@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::assemble::{Kept, Target, metadata, run_of, write_archive};
-use super::budget::{Budget, tiles_in_work};
+use super::budget::Budget;
 use super::by_hand::PlanFile;
 use super::crew::{Crew, Launcher, Outcome, SetAside};
 use super::disk::Volumes;
@@ -13,6 +13,7 @@ use super::identity::{Identity, first_finer, work_folder};
 use super::inputs::{self, Inputs};
 use super::journal::{Claim, Journal};
 use super::memory::{MemoryPeak, proportional};
+use super::options::JobOptions;
 use super::outputs::{check_places, folder_of, group_of, outputs, refuse_taken, summary_of};
 use super::protocol::{Finer, JobMessage};
 use super::schedule::Schedule;
@@ -27,37 +28,26 @@ use crate::render::{Layer, RenderOptions, UnitReport};
 use crate::store::Store;
 use crate::text::one_line;
 
-/// A run.
+/// A run: what is wanted, of which store, by which plan.
 #[derive(Debug)]
-pub struct Job<'a> {
+pub(super) struct Job<'a> {
     /// The store; it must come from a file, which workers map.
-    pub store: &'a Store,
+    pub(super) store: &'a Store,
     /// What to make.
-    pub plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     /// How to make tiles.
-    pub options: &'a RenderOptions,
-    /// The archive to write, `.pmtiles` or `.mbtiles`.
-    pub output: &'a Path,
-    /// The folder for the work folder, where that is not to be beside the output.
-    pub tmpdir: Option<&'a Path>,
+    pub(super) options: &'a RenderOptions,
+    /// What was asked for.
+    pub(super) how: &'a JobOptions,
     /// Workers, memory and time.
-    pub budget: &'a Budget,
-    /// How to start a worker.
-    pub launcher: &'a Launcher,
-    /// True where existing outputs and other unfinished runs are replaced.
-    pub overwrite: bool,
-    /// True where the output is brought up to date instead of being made anew.
-    pub update: bool,
-    /// True where the archives of groups stay beside the output.
-    pub keep_intermediates: bool,
-    /// Begin with this group (0 is the finest); finer ones must be finished.
-    pub resume_from: Option<usize>,
-    /// Below this many free bytes nothing new is begun.
-    pub disk_reserve: u64,
-    /// True where a run begins although the disk seems too small.
-    pub ignore_space: bool,
-    /// The archive (and its lineage) with the tiles one zoom below the finest wanted one, instead of making them.
-    pub finer: Option<(PathBuf, Option<PathBuf>)>,
+    pub(super) budget: &'a Budget,
+}
+
+impl<'a> Job<'a> {
+    /// The archive to write.
+    pub(super) fn output(&self) -> &'a Path {
+        &self.how.output
+    }
 }
 
 /// What a run made and took.
@@ -103,40 +93,36 @@ pub struct Summary {
     pub writing: Duration,
     /// The plan file with the units that were set aside.
     pub aside: Option<PathBuf>,
+    /// Shares that passed the thresholds of the options, in words.
+    pub alerts: Vec<String>,
+    /// The file with all of this, JSON.
+    pub report_path: PathBuf,
 }
 
-/// Runs a plan to the end. Run again after an interruption, it goes on where it stopped; the result is the same. A run
-/// that is complete is not made again.
-///
-/// Where units keep failing, all others that do not depend on them are made, no archive is written, and
-/// [`Summary::failure`] tells.
-///
-/// # Errors
-/// Where an output is in the way, another process makes it, the disk is full, or the user interrupts. What was made so far
-/// stays in the work folder then.
-pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
+/// Runs a plan to the end; see [`Prepared::run`](super::Prepared::run).
+pub(super) fn aggregate(job: &Job<'_>, launcher: &Launcher, progress: &dyn Progress) -> Result<Summary> {
     let started = Instant::now();
     let identity = Identity::new(job)?;
     let folder = work_folder(job);
     let outputs = outputs(job);
     check_places(job)?;
-    if !job.overwrite && outputs.iter().all(|(_, path)| run_of(path).as_ref() == Some(&identity.name())) {
+    if !job.how.overwrite && outputs.iter().all(|(_, path)| run_of(path).as_ref() == Some(&identity.name())) {
         return complete(job, &identity, folder, started, progress);
     }
-    let before = job.update.then(|| Previous::find(job, &identity)).transpose()?;
+    let before = job.how.update.then(|| Previous::find(job, &identity)).transpose()?;
     let (run, update) = match &before {
         Some(previous) => (identity.update_of(&previous.inputs.about.run), Some(previous.update(job, &folder)?)),
         None => (identity.clone(), None),
     };
-    if before.is_none() && !job.overwrite {
+    if before.is_none() && !job.how.overwrite {
         refuse_taken(job, &identity.name())?;
     }
-    let claim = Claim { run: run.run, identity: &run.text, output: job.output };
-    let volumes = Volumes::new(vec![folder_of(job).to_path_buf(), folder.clone()], job.disk_reserve);
-    if !job.ignore_space && before.is_none() && !Journal::holds(&folder, &claim) {
+    let claim = Claim { run: run.run, identity: &run.text, output: job.output() };
+    let volumes = Volumes::new(vec![folder_of(job).to_path_buf(), folder.clone()], job.how.disk_reserve);
+    if !job.how.ignore_space && before.is_none() && !Journal::holds(&folder, &claim) {
         check_space(job, job.plan, &volumes)?;
     }
-    let journal = Journal::open(folder, &claim, job.overwrite, progress)?;
+    let journal = Journal::open(folder, &claim, job.how.overwrite, progress)?;
     if let Some(previous) = &before {
         previous.write(job, &journal)?;
     }
@@ -146,11 +132,11 @@ pub fn aggregate(job: &Job<'_>, progress: &dyn Progress) -> Result<Summary> {
         Some(changes) => touched(job.plan, changes),
         None => job.plan.clone(),
     };
-    if !job.ignore_space && before.is_some() {
+    if !job.how.ignore_space && before.is_some() {
         check_space(job, &plan, &volumes)?;
     }
     let run = Run { job, again: false, plan, identity, run, journal, volumes, before, changes, progress };
-    run.go(message, started)
+    run.go(message, launcher, started)
 }
 
 /// The run was finished before, perhaps only just: what is left of its work goes.
@@ -167,12 +153,12 @@ fn complete(
         let summary = summary_of(&path)?;
         layers.push((path, summary));
     }
-    if !Inputs::open(job.output).is_ok_and(|i| i.about.run == identity.name()) {
-        inputs::write(job.output, job.store, &identity.about(job))?;
+    if !Inputs::open(job.output()).is_ok_and(|i| i.about.run == identity.name()) {
+        inputs::write(job.output(), job.store, &identity.about(job))?;
     }
     // What another run left there is not ours to remove.
     if folder.exists() && Journal::is_left_by(&folder, &identity.text) {
-        let claim = Claim { run: identity.run, identity: &identity.text, output: job.output };
+        let claim = Claim { run: identity.run, identity: &identity.text, output: job.output() };
         Journal::open(folder, &claim, true, progress)?.finish(progress)?;
     }
     let mut layers = layers.into_iter();
@@ -184,8 +170,8 @@ fn complete(
 /// Refuses a run that will not fit on the disk.
 fn check_space(job: &Job<'_>, plan: &Plan, volumes: &Volumes) -> Result<()> {
     let estimate = Estimate::new(plan, job.store, job.budget.jobs);
-    let old = if job.update { std::fs::metadata(job.output).map_or(0, |m| m.len()) } else { 0 };
-    let copies = if job.keep_intermediates { 2 } else { 1 };
+    let old = if job.how.update { std::fs::metadata(job.output()).map_or(0, |m| m.len()) } else { 0 };
+    let copies = if job.how.keep_intermediates { 2 } else { 1 };
     volumes.check(&[old + estimate.output_bytes * copies, estimate.work_bytes])
 }
 
@@ -206,11 +192,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn go(mut self, message: JobMessage, started: Instant) -> Result<Summary> {
+    fn go(mut self, message: JobMessage, launcher: &Launcher, started: Instant) -> Result<Summary> {
         let job = self.job;
         let mut used = UsedRecords::new(job.store.len());
         self.again = self.drop_stale(&mut used)?;
-        let (groups, finer, mut report) = self.resume_from(job.resume_from.unwrap_or(0), first_finer(job)?)?;
+        let (groups, finer, mut report) = self.resume_from(job.how.resume_from.unwrap_or(0), first_finer(job)?)?;
         let schedule = Schedule::new(groups, &finer, |group, unit, parent_missing| {
             if !groups[group].kept && !parent_missing {
                 return true;
@@ -224,7 +210,7 @@ impl Run<'_> {
         let found = schedule.found;
         let tiles = schedule.tiles_left();
         let (mut outcome, schedule, mut memory) = if tiles > 0 {
-            let crew = Crew::new(job.launcher, &message, job.budget, &self.volumes, job.store.tile_size(), schedule)?;
+            let crew = Crew::new(launcher, &message, job.budget, &self.volumes, job.store.tile_size(), schedule)?;
             self.progress.begin("rendering", Some(tiles), "tiles");
             let mut kept_groups = |group: usize| {
                 // The finer groups, too: this one is made of them.
@@ -278,14 +264,14 @@ impl Run<'_> {
             layers.push((output.clone(), self.write_output(layer, &output, &last)?));
             memory.take(&[proportional(std::process::id()).unwrap_or(0)]);
         }
-        if job.keep_intermediates {
+        if job.how.keep_intermediates {
             for group in self.plan.groups.iter().filter(|g| g.kept) {
                 self.group_archives(group, &last)?;
                 summary.groups.extend(outputs(job).iter().map(|(layer, _)| self.group_path(*layer, group)));
             }
         }
-        let whole = |error: Error| error.after_whole(job.output);
-        inputs::write(job.output, job.store, &self.identity.about(job)).map_err(whole)?;
+        let whole = |error: Error| error.after_whole(job.output());
+        inputs::write(job.output(), job.store, &self.identity.about(job)).map_err(whole)?;
         summary.writing = writing.elapsed();
         self.journal.finish(self.progress).map_err(whole)?;
         let mut layers = layers.into_iter();
@@ -296,7 +282,7 @@ impl Run<'_> {
     }
 
     fn claim(&self) -> Claim<'_> {
-        Claim { run: self.run.run, identity: &self.run.text, output: self.job.output }
+        Claim { run: self.run.run, identity: &self.run.text, output: self.job.output() }
     }
 
     fn packs(&self, groups: &[Group]) -> Packs<'_> {
@@ -327,13 +313,13 @@ impl Run<'_> {
         if Identity::new(self.job)?.run == self.identity.run {
             return Ok(());
         }
-        Err(Error::argument("--finer", "was changed while tiles were made from it; run the same command again"))
+        Err(Error::argument("finer", "was changed while tiles were made from it; run the same command again"))
     }
 
     /// Writes an output, unless a start before has.
     fn write_output(&self, layer: Layer, output: &Path, last: &dyn Fn() -> Result<()>) -> Result<ArchiveSummary> {
         let ours = run_of(output) == Some(self.identity.name());
-        if ours && !self.again && !self.job.overwrite {
+        if ours && !self.again && !self.job.how.overwrite {
             return summary_of(output);
         }
         let kept: Vec<&Group> = self.plan.groups.iter().filter(|g| g.kept).collect();
@@ -342,7 +328,7 @@ impl Run<'_> {
         let kept_tiles =
             before.as_ref().map(|(old, changes)| Kept { archive: old.as_ref(), changes, extent: &self.plan.extent });
         let metadata = metadata(self.job.store, self.job.plan, self.job.options, output, layer)?;
-        let replace = ours || self.job.overwrite || self.job.update;
+        let replace = ours || self.job.how.overwrite || self.job.how.update;
         let target = Target { path: output, layer, replace, metadata, run: self.identity.run, last };
         write_archive(target, &kept, kept_tiles.as_ref(), &self.journal, self.progress)
     }
@@ -353,7 +339,7 @@ impl Run<'_> {
 
     /// Writes the archives of a group, where they are to be kept and are not there.
     fn group_archives(&self, group: &Group, last: &dyn Fn() -> Result<()>) -> Result<()> {
-        if !self.job.keep_intermediates || !group.kept {
+        if !self.job.how.keep_intermediates || !group.kept {
             return Ok(());
         }
         for (layer, output) in outputs(self.job) {
@@ -363,7 +349,7 @@ impl Run<'_> {
                 continue;
             }
             let metadata = metadata(self.job.store, self.job.plan, self.job.options, &output, layer)?;
-            let (path, replace) = (path.as_path(), ours || self.job.overwrite);
+            let (path, replace) = (path.as_path(), ours || self.job.how.overwrite);
             let target = Target { path, layer, replace, metadata, run: self.identity.run, last };
             write_archive(target, &[group], None, &self.journal, self.progress)?;
         }
@@ -376,8 +362,8 @@ impl Run<'_> {
         if first >= groups.len() {
             let last = groups.len() - 1;
             let problem =
-                format!("there is no group {first}; they are 0 to {last}, the finest first, as `hypso plan` shows");
-            return Err(Error::argument("--resume-from", problem));
+                format!("there is no group {first}; they are 0 to {last}, the finest first, as `plan::Plan` shows");
+            return Err(Error::argument("resume_from", problem));
         }
         let mut report = UnitReport::default();
         for (number, group) in groups[..first].iter().enumerate().filter(|(_, g)| g.kept) {
@@ -388,7 +374,7 @@ impl Run<'_> {
                         group.zooms,
                         unit.id()
                     );
-                    return Err(Error::argument("--resume-from", problem));
+                    return Err(Error::argument("resume_from", problem));
                 };
                 report.add(&done);
             }
@@ -432,19 +418,10 @@ impl Summary {
             let (s, wait) = if self.blocked == 1 { ("", "waits") } else { ("s", "wait") };
             text += &format!("\n{} coarser unit{s} {wait} for them", self.blocked);
         }
-        if let (Some(path), Some(first)) = (&self.aside, self.set_aside.first()) {
-            text += &format!("\nto try one alone: hypso work --plan {} --unit {}", path.display(), first.unit.id());
-        }
         text += &format!(
             "\n{} made and kept, and no archive is written; mend the cause and run the same command again",
             units(self.units_made + self.units_found)
         );
-        Some(Error::Other(text))
-    }
-
-    /// What the tiles in work take in a worker of a run, bytes.
-    #[must_use]
-    pub fn tiles_in_work(store: &Store) -> u64 {
-        tiles_in_work(store.tile_size(), 4)
+        Some(Error::Incomplete { problem: text })
     }
 }

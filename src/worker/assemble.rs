@@ -168,7 +168,7 @@ pub(super) fn write_archive(
             for (tile, _, _) in pack.tiles().filter(|(t, of, wanted)| *wanted && *of == layer && t.z() == z) {
                 let bytes = pack
                     .read(tile, layer)?
-                    .ok_or_else(|| Error::Other(format!("tile {tile} is missing from its pack")))?;
+                    .ok_or_else(|| Error::internal(format!("tile {tile} is missing from its pack")))?;
                 put_old(Some(TileId::from(tile)), sink.as_mut())?;
                 sink.put(tile, &bytes)?;
             }

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::local;
 use crate::plan::Unit;
-use crate::render::{RasterOpener, UnitReport};
+use crate::render::{Bounded, RasterOpener, UnitReport};
 use crate::store::Store;
 use crate::text::one_line;
 
@@ -78,7 +78,7 @@ impl PlanFile {
     ///
     /// # Errors
     /// Where the store has no file.
-    pub fn new(job: &Job<'_>) -> Result<Self> {
+    pub(super) fn new(job: &Job<'_>) -> Result<Self> {
         let run = Identity::new(job)?;
         Self::of(job, run.message(job, None)?, run.text)
     }
@@ -95,7 +95,7 @@ impl PlanFile {
             }));
             finer = Finer::packs(step.zooms, step.block_zoom);
         }
-        let output = std::path::absolute(job.output).map_err(Error::io("find", job.output))?;
+        let output = std::path::absolute(job.output()).map_err(Error::io("find", job.output()))?;
         Ok(Self { format: FORMAT.into(), identity, output, job: message, units, checksum: String::new() }.sealed())
     }
 
@@ -122,7 +122,7 @@ impl PlanFile {
     /// # Errors
     /// Where a path is not UTF-8.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self).map_err(|e| Error::Other(format!("the plan can't be written: {e}")))
+        serde_json::to_string_pretty(self).map_err(|e| Error::internal(format!("the plan can't be written: {e}")))
     }
 
     /// Reads a plan file.
@@ -131,9 +131,8 @@ impl PlanFile {
     /// Where it can't be read or is none.
     pub fn read(path: &Path) -> Result<Self> {
         let text = local::read(path, LARGEST)?;
-        let bad = |problem: String| {
-            Error::invalid("plan", problem, "write it again with `hypso plan --export`").with_path(path)
-        };
+        let bad =
+            |problem: String| Error::invalid("plan", problem, "write it again (`worker::PlanFile`)").with_path(path);
         let plan: Self = serde_json::from_slice(&text).map_err(|e| bad(format!("can't be read: {e}")))?;
         if plan.format != FORMAT {
             return Err(bad(format!("says {:?}, {FORMAT:?} was expected", one_line(&plan.format, 40))));
@@ -165,7 +164,7 @@ impl PlanFile {
         by_number.or_else(|| self.units.iter().find(|u| u.id == name)).ok_or_else(|| {
             let last = self.units.len().saturating_sub(1);
             Error::argument(
-                "--unit",
+                "units",
                 format!("there is no unit {name:?}; give a number from 0 to {last}, or a name of the plan"),
             )
         })
@@ -186,7 +185,7 @@ impl PlanFile {
         let store = Store::open(&self.job.store)?;
         if store.fingerprint() != self.job.store_fingerprint {
             let problem = "is not the one that the plan was made for";
-            return Err(Error::invalid("store", problem, "write the plan again with `hypso plan --export`")
+            return Err(Error::invalid("store", problem, "write the plan again (`worker::PlanFile`)")
                 .with_path(&self.job.store));
         }
         let claim = Claim { run: self.job.run, identity: &self.identity, output: &self.output };
@@ -194,7 +193,8 @@ impl PlanFile {
         let options = self.job.options()?;
         options.check(&store)?;
         let before = self.job.update.as_ref().map(Before::open).transpose()?;
-        let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), opener)?;
+        let opener = Bounded { opener, most_block: self.job.most_block };
+        let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), &opener)?;
         let units = self.units.iter().map(|planned| planned.request.unit()).collect::<Result<Vec<_>>>()?;
         let packs = Packs { work: &self.job.work, run: self.job.run, store: &store, units };
         for planned in wanted {
@@ -222,7 +222,7 @@ impl PlanFile {
             if below && !Pack::open(&Pack::path_of(&self.job.work, &other_unit), self.job.run).is_ok_and(made) {
                 let problem =
                     format!("unit {} is made from {}, which is not there; make that one first", unit.id(), other.id);
-                return Err(Error::Other(problem));
+                return Err(Error::not_found(problem));
             }
         }
         Ok(())

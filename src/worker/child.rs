@@ -12,7 +12,7 @@ use crate::archive::{self, TileSource};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Extent, Unit, ZoomRange};
 use crate::render::{
-    self, FinerTiles, Layer, Made, NoFinerTiles, RasterOpener, ReadRecord, RenderOptions, Renderer, UnitReport,
+    self, Bounded, FinerTiles, Layer, Made, NoFinerTiles, RasterOpener, ReadRecord, RenderOptions, Renderer, UnitReport,
 };
 use crate::store::Store;
 use crate::threads;
@@ -43,12 +43,12 @@ pub fn serve(
         orphaned();
     };
     if let Err(error) = threads::start(listen) {
-        let reply = Reply::NoRoom(format!("a worker: {error}"));
+        let reply = Reply::NoRoom(format!("a worker: {error:#}"));
         return writeln!(output, "{}", encode(&reply)?).and_then(|()| output.flush()).map_err(pipe);
     }
     let Ok(first) = lines.recv() else { return Ok(()) };
     let job: JobMessage =
-        serde_json::from_str(&first.map_err(pipe)?).map_err(|e| Error::Other(format!("job message: {e}")))?;
+        serde_json::from_str(&first.map_err(pipe)?).map_err(|e| Error::internal(format!("job message: {e}")))?;
     ready(&job)?;
     let options = job.options()?;
     let store = Store::open(&job.store)?;
@@ -57,14 +57,16 @@ pub fn serve(
             .with_path(&job.store));
     }
     let before = job.update.as_ref().map(Before::open).transpose()?;
-    let mut maker = Maker::new(&job, &store, &options, before.as_ref(), opener)?;
+    let opener = Bounded { opener, most_block: job.most_block };
+    let mut maker = Maker::new(&job, &store, &options, before.as_ref(), &opener)?;
     for line in lines {
         let request: Request =
-            serde_json::from_str(&line.map_err(pipe)?).map_err(|e| Error::Other(format!("unit message: {e}")))?;
+            serde_json::from_str(&line.map_err(pipe)?).map_err(|e| Error::internal(format!("unit message: {e}")))?;
         let reply = match maker.make(&request) {
             Ok(report) => Reply::Done(Box::new(report)),
-            Err(error @ Error::Changed { .. }) => Reply::Changed(error.to_string()),
-            Err(error) => Reply::Failed(error.to_string()),
+            Err(error @ Error::Changed { .. }) => Reply::Changed(format!("{error:#}")),
+            Err(error @ Error::BlockTooLarge { .. }) => Reply::TooLarge(error.to_string()),
+            Err(error) => Reply::Failed(format!("{error:#}")),
         };
         writeln!(output, "{}", encode(&reply)?).and_then(|()| output.flush()).map_err(pipe)?;
     }
@@ -180,7 +182,7 @@ impl<'a> Maker<'a> {
 
     /// Makes a unit from the packs of its parts.
     fn join(&mut self, unit: &Unit, pack: &mut PackWriter) -> Result<(UnitReport, Duration)> {
-        let Some(parts) = unit.parts() else { return Err(Error::Other(format!("unit {} has no parts", unit.id()))) };
+        let Some(parts) = unit.parts() else { return Err(Error::internal(format!("unit {} has no parts", unit.id()))) };
         let packs = parts.units.iter().map(|u| Pack::open(&Pack::path_of(&self.job.work, u), self.job.run));
         let packs = packs.collect::<Result<Vec<_>>>()?;
         let (mut report, mut used, mut rendering) = (UnitReport::default(), Vec::new(), Duration::ZERO);

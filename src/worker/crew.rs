@@ -125,6 +125,8 @@ struct Failure {
     over_limit: bool,
     /// A raster was changed.
     changed: bool,
+    /// The next try would fail as well.
+    always: bool,
     /// The system has no room for a worker: it was not the unit.
     no_room: bool,
 }
@@ -252,7 +254,7 @@ impl<'a> Crew<'a> {
                 Ok(seat) => started.push(seat),
                 Err(error) if started.is_empty() => return Err(error),
                 Err(error) => {
-                    progress.note(&format!("{} instead of {} workers: {error}", started.len(), self.seats.len()));
+                    progress.note(&format!("{} instead of {} workers: {error:#}", started.len(), self.seats.len()));
                     break;
                 }
             }
@@ -361,7 +363,11 @@ impl<'a> Crew<'a> {
                 std::thread::sleep(BACKOFF * 2u32.pow(hires - 1));
                 continue;
             }
-            let limit = if failure.over_limit { ATTEMPTS_OVER_LIMIT } else { ATTEMPTS };
+            let limit = match &failure {
+                Failure { always: true, .. } => 1,
+                Failure { over_limit: true, .. } => ATTEMPTS_OVER_LIMIT,
+                _ => ATTEMPTS,
+            };
             let reason = failure.reason;
             let mut state = lock(&self.state);
             state.outcome.ended += u64::from(failure.over_limit);
@@ -398,7 +404,7 @@ impl<'a> Crew<'a> {
         }
         state.schedule.back(node);
         if state.seats == 1 {
-            state.ended.get_or_insert(Some(Error::Other(reason)));
+            state.ended.get_or_insert(Some(Error::limit(reason)));
             state.schedule.drop_waiting();
             return true;
         }
@@ -428,10 +434,10 @@ impl<'a> Crew<'a> {
     /// One try. A worker that died is replaced on the next one.
     fn attempt(&self, seat: &Seat, worker: &mut Option<Worker>, request: &Request) -> Result<UnitReport, Failure> {
         let plain = |reason: String| Failure { reason, ..Failure::default() };
-        let request = encode(request).map_err(|e| plain(e.to_string()))?;
+        let request = encode(request).map_err(|e| plain(format!("{e:#}")))?;
         let no_room = |reason: String| Failure { reason, no_room: true, ..Failure::default() };
         if worker.is_none() {
-            let hired = Worker::start(self.launcher, &self.job).map_err(|e| no_room(e.to_string()))?;
+            let hired = Worker::start(self.launcher, &self.job).map_err(|e| no_room(format!("{e:#}")))?;
             let child = hired.child();
             let process = lock(&child).id();
             *lock(&seat.holder) = Some(Holder { child, process, since: None, verdict: None });
@@ -450,6 +456,7 @@ impl<'a> Crew<'a> {
             Ok(Reply::Done(report)) if verdict.is_none() => return Ok(*report),
             Ok(Reply::Failed(reason)) if verdict.is_none() => return Err(plain(reason)),
             Ok(Reply::Changed(reason)) if verdict.is_none() => return Err(Failure { changed: true, ..plain(reason) }),
+            Ok(Reply::TooLarge(reason)) if verdict.is_none() => return Err(Failure { always: true, ..plain(reason) }),
             Err(Silence::NoRoom(reason)) => {
                 worker.take().map(Worker::end);
                 return Err(no_room(reason));

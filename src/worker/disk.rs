@@ -52,10 +52,10 @@ impl Volumes {
                 let (needed, free) = (needed.div_ceil(1 << 20), free >> 20);
                 let problem = format!(
                     "the volume of {} has {free} MB free, the run takes about {needed} MB at the most; make room, move the work \
-                     files with --tmpdir, or say --ignore-space if you know better",
+                     files with `tmpdir`, or say `ignore_space` if you know better",
                     path.display()
                 );
-                return Err(Error::Other(problem));
+                return Err(Error::limit(problem));
             }
         }
         Ok(())
@@ -94,7 +94,7 @@ mod tests {
         let volumes = Volumes::new(vec![a.clone(), b], 0);
         volumes.check(&[1000, 1000]).unwrap();
         let error = volumes.check(&[free / 3 * 2, free / 3 * 2]).unwrap_err().to_string();
-        assert!(error.contains("a.pmtiles") && error.contains("--tmpdir"), "{error}");
+        assert!(error.contains("a.pmtiles") && error.contains("`tmpdir`"), "{error}");
         assert!(volumes.short().is_none());
         let greedy = Volumes::new(vec![a.clone()], u64::MAX);
         assert_eq!(greedy.short().map(|s| s.0), Some(a.as_path()));

@@ -27,7 +27,7 @@ impl Identity {
     pub(super) fn new(job: &Job<'_>) -> Result<Self> {
         let message = bare_message(job)?;
         let options = message.identity()?;
-        let finer = match &job.finer {
+        let finer = match &job.how.finer {
             None => serde_json::Value::Null,
             Some((path, lineage)) => {
                 let facts = |p: &Path| -> Result<String> {
@@ -83,17 +83,20 @@ fn bare_message(job: &Job<'_>) -> Result<JobMessage> {
     };
     let absolute = |p: &Path| std::path::absolute(p).map_err(Error::io("find", p));
     let work = absolute(&work_folder(job))?;
-    Ok(JobMessage::new(absolute(store_path)?, job.store.fingerprint(), work, 0, job.budget.block_cache, job.options))
+    let cache = job.budget.block_cache;
+    let mut message = JobMessage::new(absolute(store_path)?, job.store.fingerprint(), work, 0, cache, job.options);
+    message.most_block = job.budget.most_block();
+    Ok(message)
 }
 
 /// Where a job keeps its packs.
 pub(super) fn work_folder(job: &Job<'_>) -> PathBuf {
-    Journal::folder_of(job.output, job.tmpdir)
+    Journal::folder_of(job.output(), job.how.tmpdir.as_deref())
 }
 
 /// What the finest step of a job is made from.
 pub(super) fn first_finer(job: &Job<'_>) -> Result<Finer> {
-    let Some((elevation, lineage)) = &job.finer else { return Ok(Finer::Nothing) };
+    let Some((elevation, lineage)) = &job.how.finer else { return Ok(Finer::Nothing) };
     Ok(Finer::Archives {
         elevation: std::path::absolute(elevation).map_err(Error::io("find", elevation))?,
         lineage: lineage.as_ref().map(std::path::absolute).transpose().map_err(Error::io("find", elevation))?,

@@ -66,12 +66,13 @@ impl Note {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        serde_json::from_slice(&text).map(Some).map_err(|_| not_ours(&path))
+        let note: Option<Self> = serde_json::from_slice(&text).ok();
+        note.filter(|note| !note.run.is_empty()).map(Some).ok_or_else(|| not_ours(&path))
     }
 
     fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join("run.json");
-        let text = serde_json::to_string(self).map_err(|e| Error::Other(format!("run.json: {e}")))?;
+        let text = serde_json::to_string(self).map_err(|e| Error::internal(format!("run.json: {e}")))?;
         let mut file = AtomicFile::create(&path)?;
         writeln!(file.file(), "{text}").map_err(Error::io("write", &path))?;
         file.commit()
@@ -107,8 +108,21 @@ fn refuse_foreign(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<()> {
     Err(not_ours(path))
 }
 
+/// Refuses a work folder where links, pipes or devices stand under the names that a run uses: a run makes none, and who may write into the
+/// folder would have it write elsewhere, or wait for ever.
+fn refuse_links(folder: &Path) -> Result<()> {
+    for name in FILES.into_iter().chain(["packs"]) {
+        let path = folder.join(name);
+        let is_ours = |facts: &std::fs::Metadata| if name == "packs" { facts.is_dir() } else { facts.is_file() };
+        if path.symlink_metadata().is_ok_and(|facts| !is_ours(&facts)) {
+            return Err(not_ours(&path));
+        }
+    }
+    Ok(())
+}
+
 fn not_ours(path: &Path) -> Error {
-    let remedy = "it was left as it is: move it away, or choose another folder with --tmpdir";
+    let remedy = "it was left as it is: move it away, or choose another folder with `tmpdir`";
     Error::invalid("work folder", "holds a file of this name that hypso did not write", remedy).with_path(path)
 }
 
@@ -149,12 +163,10 @@ impl Journal {
     /// Where another process holds it, or it belongs to another run and `discard` is not said.
     pub(super) fn open(folder: PathBuf, claim: &Claim<'_>, discard: bool, progress: &dyn Progress) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
+        refuse_links(&folder)?;
         refuse_foreign(&folder.join("aside.json"), is_plan)?;
         refuse_foreign(&folder.join("changes.hypso"), |path| local::start(path, 8) == MAGIC)?;
         let path = folder.join("lock");
-        if path.is_symlink() {
-            return Err(not_ours(&path));
-        }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut lock = file.map_err(Error::io("open", &path))?;
         let mut holder = String::new();
@@ -168,7 +180,7 @@ impl Journal {
             Err(TryLockError::WouldBlock) => {
                 let problem =
                     format!("another hypso (process {}) is making this output; wait for it or end it", holder.trim());
-                return Err(Error::Other(format!("{}: {problem}", claim.output.display())));
+                return Err(Error::busy(claim.output, problem));
             }
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
         }
@@ -223,6 +235,7 @@ impl Journal {
     /// Where it belongs to another run.
     pub(super) fn prepare(folder: &Path, claim: &Claim<'_>) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+        refuse_links(folder)?;
         match Note::read(folder)? {
             Some(found) if found.is_of(claim) => Ok(()),
             Some(found) => Err(taken(folder, &found, claim)),
@@ -292,14 +305,14 @@ impl Journal {
 /// A work folder that another run is not finished with.
 fn taken(folder: &Path, found: &Note, claim: &Claim<'_>) -> Error {
     let other = if found.output.is_empty() || Path::new(&found.output) == full(claim.output) {
-        "this output, but of another store, other options or another version; finish that one, or say --overwrite to drop it".into()
+        "this output, but of another store, other options or another version; finish that one, or say `overwrite` to drop it".into()
     } else {
         format!(
-            "{} (run {}), or of what stood there once; finish that one, or choose another place with --tmpdir; --overwrite drops what it has made",
+            "{} (run {}), or of what stood there once; finish that one, or choose another place with `tmpdir`; `overwrite` drops what it has made",
             found.output, found.run
         )
     };
-    Error::Other(format!("{}: holds an unfinished run of {other}", folder.display()))
+    Error::busy(folder, format!("holds an unfinished run of {other}"))
 }
 
 #[cfg(test)]
@@ -339,9 +352,13 @@ mod tests {
             assert!(!folder.join("packs/z4-5").exists() && !folder.join("lock").exists());
             std::fs::remove_dir_all(&folder).unwrap();
         }
-        for (name, text) in
-            [("lock", "my letters"), ("run.json", "not of hypso"), ("aside.json", "{}"), ("changes.hypso", "mine")]
-        {
+        for (name, text) in [
+            ("lock", "my letters"),
+            ("run.json", "not of hypso"),
+            ("run.json", "{\"name\": \"mine\"}"),
+            ("aside.json", "{}"),
+            ("changes.hypso", "mine"),
+        ] {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join(name), text).unwrap();
             let error = open().unwrap_err().to_string();
@@ -372,6 +389,6 @@ mod tests {
         assert!(open(&old).is_err());
         let elsewhere = temporary.path().join("y.pmtiles");
         let error = open(&Claim { output: &elsewhere, ..old }).unwrap_err().to_string();
-        assert!(error.contains("x.pmtiles") && error.contains("--tmpdir"), "{error}");
+        assert!(error.contains("x.pmtiles") && error.contains("`tmpdir`"), "{error}");
     }
 }

@@ -12,21 +12,21 @@ use crate::render::Layer;
 
 /// The archives of a job: heights, and lineage where that is made.
 pub(super) fn outputs(job: &Job<'_>) -> Vec<(Layer, PathBuf)> {
-    let mut outputs = vec![(Layer::Elevation, job.output.to_path_buf())];
+    let mut outputs = vec![(Layer::Elevation, job.output().to_path_buf())];
     if job.options.lineage {
-        outputs.push((Layer::Lineage, lineage_path(job.output)));
+        outputs.push((Layer::Lineage, lineage_path(job.output())));
     }
     outputs
 }
 
 /// The folder that the archives of a job lie in.
 pub(super) fn folder_of<'a>(job: &Job<'a>) -> &'a Path {
-    job.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    job.output().parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Where the archive of a group lies.
 pub(super) fn group_of(job: &Job<'_>, layer: Layer, group: &Group) -> PathBuf {
-    group_path(folder_of(job), job.output, layer, group)
+    group_path(folder_of(job), job.output(), layer, group)
 }
 
 /// What an archive holds that a start before has written, as far as its header tells.
@@ -40,7 +40,7 @@ pub(super) fn summary_of(path: &Path) -> Result<ArchiveSummary> {
 ///
 /// # Errors
 /// Naming the output, and what is expected.
-pub fn check_output(output: &Path) -> Result<()> {
+pub(super) fn check_output(output: &Path) -> Result<()> {
     let extension = output.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if ["pmtiles", "mbtiles"].contains(&extension) {
         return crate::atomic::check_target(output).map(drop);
@@ -55,18 +55,18 @@ pub fn check_output(output: &Path) -> Result<()> {
 /// Where one has the wrong extension, is a folder or an input, or its folder is missing; where a file that hypso did not write
 /// stands where it says what the output was made from.
 pub(super) fn check_places(job: &Job<'_>) -> Result<()> {
-    check_output(job.output)?;
+    check_output(job.output())?;
     for (_, output) in outputs(job) {
         let target = crate::atomic::check_target(&output)?;
         refuse_input(job, &output)?;
         crate::atomic::sweep_files(&target);
     }
-    inputs::check_place(job.output)
+    inputs::check_place(job.output())
 }
 
 /// Refuses an output that is the store, an archive that tiles are read from, or a raster.
 fn refuse_input(job: &Job<'_>, output: &Path) -> Result<()> {
-    let finer = job.finer.iter().flat_map(|(path, lineage)| [Some(path.as_path()), lineage.as_deref()]).flatten();
+    let finer = job.how.finer.iter().flat_map(|(path, lineage)| [Some(path.as_path()), lineage.as_deref()]).flatten();
     let mut input = job.store.path().into_iter().chain(finer).any(|input| archive::same_file(input, output));
     // An archive that a run made is no raster.
     if !input && output.exists() && run_of(output).is_none() {
@@ -87,7 +87,7 @@ fn refuse_input(job: &Job<'_>, output: &Path) -> Result<()> {
 pub(super) fn refuse_taken(job: &Job<'_>, run: &str) -> Result<()> {
     let layers = outputs(job);
     let mut paths: Vec<PathBuf> = layers.iter().map(|(_, output)| output.clone()).collect();
-    if job.keep_intermediates {
+    if job.how.keep_intermediates {
         let kept = job.plan.groups.iter().filter(|g| g.kept);
         paths.extend(kept.flat_map(|g| layers.iter().map(|(layer, _)| group_of(job, *layer, g))));
     }

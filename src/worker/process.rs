@@ -38,11 +38,11 @@ impl Worker {
         let program = &launcher.program;
         let mut command = Command::new(program);
         command.args(&launcher.arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| Error::Other(refused(program, &error)))?;
+        let mut child = command.spawn().map_err(|error| Error::limit(refused(program, &error)))?;
         tracing::debug!(process = child.id(), "worker starts");
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let child = Arc::new(Mutex::new(child));
-        let Some(output) = output else { return Err(Error::Other("a worker has no pipes".into())) };
+        let Some(output) = output else { return Err(Error::internal("a worker has no pipes")) };
         let mut worker = Self { child, input, output: BufReader::new(output) };
         // One that ended at once is noticed when it is asked.
         let _ = worker.tell(job);
@@ -70,7 +70,7 @@ impl Worker {
         let told = self.tell(request);
         let mut line = String::new();
         let problem = match self.output.read_line(&mut line) {
-            Ok(0) => told.err().map_or_else(|| "it said nothing more".into(), |error| error.to_string()),
+            Ok(0) => told.err().map_or_else(|| "it said nothing more".into(), |error| format!("{error:#}")),
             Err(error) => error.to_string(),
             Ok(_) => match serde_json::from_str(&line) {
                 Ok(Reply::NoRoom(reason)) => return Err(Silence::NoRoom(reason)),
@@ -113,7 +113,50 @@ impl Drop for Worker {
 fn refused(program: &Path, error: &std::io::Error) -> String {
     format!(
         "{}: can't be started as a worker ({error}); raise the limit of processes and memory (ulimit -u, TasksMax, pids.max), or ask for \
-         fewer workers with --jobs",
+         fewer workers with `jobs`",
         program.display()
     )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// A worker that is a shell with this script.
+    fn worker(script: &str) -> Worker {
+        let arguments = vec!["-c".into(), script.into()];
+        Worker::start(&Launcher { program: "/bin/sh".into(), arguments }, "the job").unwrap()
+    }
+
+    fn is_alive(process: u32) -> bool {
+        Path::new(&format!("/proc/{process}")).exists()
+    }
+
+    #[test]
+    fn a_failed_exchange_with_a_worker_that_lives_on_ends_it() {
+        for (script, words) in [
+            ("read job; read unit; echo nonsense; exec sleep 1000", "its answer can't be read"),
+            ("read job; read unit; exec sleep 1000 >&-", "it said nothing more"),
+            ("read job; printf '\\377\\n'; exec sleep 1000", "UTF-8"),
+            // It never asks for what it is told, and does not end when nobody talks to it.
+            ("exec <&-; trap '' TERM; echo; exec sleep 1000", "its answer can't be read"),
+        ] {
+            let mut worker = worker(script);
+            let child = worker.child();
+            let process = lock(&child).id();
+            let Err(Silence::Broken(problem)) = worker.ask("a unit") else { panic!("{script}: an answer") };
+            assert!(problem.contains(words), "{script}: {problem}");
+            assert!(!cfg!(target_os = "linux") || is_alive(process), "{script}: it had ended by itself");
+            assert!(worker.end().is_some_and(|status| !status.success()), "{script}");
+            assert!(!is_alive(process), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_is_dropped_goes_with_it() {
+        let worker = worker("exec sleep 1000");
+        let process = lock(&worker.child()).id();
+        drop(worker);
+        assert!(!is_alive(process));
+    }
 }

@@ -12,7 +12,7 @@ use super::protocol::Update;
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Plan};
 use crate::render::reach;
-use crate::tile::MAX_ZOOM;
+use crate::tile::MAX_NATIVE_ZOOM;
 
 /// The name of the file with what changed, in the work folder.
 pub(super) const CHANGES: &str = "changes.hypso";
@@ -26,24 +26,20 @@ pub(super) struct Previous {
 impl Previous {
     /// The output that is there, and how the records differ from those that it was made from.
     pub(super) fn find(job: &Job<'_>, identity: &Identity) -> Result<Self> {
-        if job.keep_intermediates || job.resume_from.is_some() || job.finer.is_some() {
-            let problem = "makes the whole output; it does not go with --keep-intermediates, --resume-from or --finer";
-            return Err(Error::argument("--update", problem));
+        if !job.output().exists() {
+            let problem = format!("{} is not there; make it once without `update`", job.output().display());
+            return Err(Error::argument("update", problem));
         }
-        if !job.output.exists() {
-            let problem = format!("{} is not there; make it once without --update", job.output.display());
-            return Err(Error::argument("--update", problem));
-        }
-        let inputs = Inputs::open(job.output)?;
+        let inputs = Inputs::open(job.output())?;
         for (_, path) in outputs(job) {
             // An update that was stopped between its two archives has the new fingerprint on one of them.
             if run_of(&path).is_none_or(|run| run != inputs.about.run && run != identity.name()) {
                 let problem = format!(
-                    "{} is not the archive that {} tells of; make all tiles once, with --overwrite",
+                    "{} is not the archive that {} tells of; make all tiles once, with `overwrite`",
                     path.display(),
-                    inputs::path_of(job.output).display()
+                    inputs::path_of(job.output()).display()
                 );
-                return Err(Error::argument("--update", problem));
+                return Err(Error::argument("update", problem));
             }
         }
         let difference = inputs.compare(job.store, job.plan, job.options, &identity.about(job))?;
@@ -53,8 +49,12 @@ impl Previous {
     /// What workers are told.
     pub(super) fn update(&self, job: &Job<'_>, folder: &Path) -> Result<Update> {
         let absolute = |p: PathBuf| std::path::absolute(&p).map_err(Error::io("find", &p));
-        let lineage = job.options.lineage.then(|| absolute(lineage_path(job.output))).transpose()?;
-        Ok(Update { changes: absolute(folder.join(CHANGES))?, elevation: absolute(job.output.to_path_buf())?, lineage })
+        let lineage = job.options.lineage.then(|| absolute(lineage_path(job.output()))).transpose()?;
+        Ok(Update {
+            changes: absolute(folder.join(CHANGES))?,
+            elevation: absolute(job.output().to_path_buf())?,
+            lineage,
+        })
     }
 
     /// Writes down what changed.
@@ -62,7 +62,7 @@ impl Previous {
         let mut boxes: Vec<_> =
             self.difference.boxes.iter().map(|(b, size)| b.buffered(reach(job.options, 0.0, *size))).collect();
         let resolution = |z| crate::tile::web_mercator::resolution(z, job.store.tile_size());
-        let own: Vec<f64> = (0..=MAX_ZOOM).map(|z| reach(job.options, resolution(z), 0.0)).collect();
+        let own: Vec<f64> = (0..=MAX_NATIVE_ZOOM).map(|z| reach(job.options, resolution(z), 0.0)).collect();
         let everything = self.difference.everything.is_some();
         Changes::write(&journal.folder.join(CHANGES), &mut boxes, &own, everything)
     }

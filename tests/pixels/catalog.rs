@@ -94,7 +94,7 @@ fn what_cant_be_used_is_named_with_its_reason() {
     let [west, south, east, north] = zipped.bounds.to_lon_lat();
     assert!((west + 110.0).abs() + (south - 10.0).abs() + (east + 109.0).abs() + (north - 11.0).abs() < 0.01);
     let shown = catalog.rejected[0].to_string();
-    assert!(shown.starts_with("095b_dem_90m.asc: no CRS; give the source a CRS with --assume-crs"), "{shown}");
+    assert!(shown.starts_with("095b_dem_90m.asc: no CRS; give the source a CRS with `assume_crs"), "{shown}");
     // With a CRS that they could have, the first two have a place.
     let options = Options { assume_crs: Some("EPSG:32632".into()), ..Options::default() };
     let assumed = build(&samples.join("formats"), &options);

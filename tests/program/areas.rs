@@ -7,7 +7,7 @@ use crate::program::{World, fails, names, ok, printed, scratch, surveyed, tiles}
 use crate::surface::Sheet;
 use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
 use hypso::store::{Store, verify};
-use hypso::tile::{LonLatBox, Polygons, TileCoord, TileId, web_mercator};
+use hypso::tile::{LonLat, LonLatBox, Polygons, TileCoord, TileId, web_mercator};
 
 type Ring = Vec<[f64; 2]>;
 
@@ -296,15 +296,16 @@ fn stores_across_180_degrees_are_planned_made_asked_and_exported_by_one_box() {
     // The library: longitudes wrap, each record comes once and in candidate order, not a number is nowhere.
     let store = Store::open(&store).unwrap();
     let ranks = |found: hypso::query::Overlapping<'_>| found.map(|r| r.rank()).collect::<Vec<_>>();
-    let boxed = ranks(store.in_lon_lat_box(&area));
+    let at = |lon, lat| LonLat::new(lon, lat).unwrap();
+    let boxed = ranks(store.overlapping(area));
     assert!(boxed.len() == 4 && boxed.is_sorted());
     let most = LonLatBox::new(-179.0, -20.0, 179.7, -10.0).unwrap();
     let rest = LonLatBox::new(179.7, -20.0, -179.0, -10.0).unwrap();
-    assert_eq!((ranks(store.in_lon_lat_box(&most)).len(), ranks(store.in_lon_lat_box(&rest)).len()), (2, 4));
-    assert_eq!(ranks(store.at_lon_lat(180.0, -16.85)), ranks(store.at_lon_lat(-180.0, -16.85)));
-    assert_eq!(ranks(store.at_lon_lat(550.1, -16.85)), ranks(store.at_lon_lat(-169.9, -16.85)));
-    assert!(ranks(store.at_lon_lat(f64::NAN, 0.0)).is_empty() && ranks(store.at_lon_lat(0.0, -90.0)).is_empty());
-    let near = store.nearest_lon_lat(-179.4, -15.0, 3);
+    assert_eq!((ranks(store.overlapping(most)).len(), ranks(store.overlapping(rest)).len()), (2, 4));
+    assert_eq!(ranks(store.overlapping(at(180.0, -16.85))), ranks(store.overlapping(at(-180.0, -16.85))));
+    assert_eq!(ranks(store.overlapping(at(190.1, -16.85))), ranks(store.overlapping(at(-169.9, -16.85))));
+    assert!(LonLat::new(f64::NAN, 0.0).is_err() && ranks(store.overlapping(at(0.0, -90.0))).is_empty());
+    let near = store.nearest(at(-179.4, -15.0), 3);
     assert_eq!(near.iter().map(|n| letter(&n.record.path().unwrap())).collect::<String>(), "caa");
     assert!(near.windows(2).all(|w| w[0].distance <= w[1].distance));
 }

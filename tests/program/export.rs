@@ -10,6 +10,7 @@ use std::process::Command;
 
 use crate::program::{fails, gdal, ok, run, scratch};
 use hypso::Store;
+use hypso::query::Place;
 use hypso::raster::GeoTransform;
 use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
 use hypso::tile::{Bounds, web_mercator};
@@ -95,7 +96,7 @@ fn check_all(store: &Store, file: &str, degrees: bool) {
 fn check_filter(store: &Store, file: &str, degrees: bool) {
     for (x, y, side) in [(1.4e7, 4.0e6, 30_000.4), (1.445e7, 4.33e6, 90_000.7), (0.0, 0.0, 10.0)] {
         let bounds = Bounds::new(x + 0.37, y + 0.41, x + side, y + side);
-        let expected: BTreeSet<String> = store.in_bounds(&bounds).map(|r| id(r.id())).collect();
+        let expected: BTreeSet<String> = store.overlapping(bounds).map(|r| id(r.id())).collect();
         assert_eq!(expected.is_empty(), x == 0.0);
         let b = if degrees { bounds.to_lon_lat() } else { [bounds.min_x, bounds.min_y, bounds.max_x, bounds.max_y] };
         let found: BTreeSet<String> = features(file, Some(b)).into_keys().collect();
@@ -161,7 +162,7 @@ fn a_mosaic_says_what_gdal_asks_for() {
     let mut asked = 0;
     for record in store.records().iter().step_by(1) {
         let (x, y) = record.bounds().center();
-        let over: Vec<String> = store.at_point(x, y).map(|r| id(r.id())).collect();
+        let over: Vec<String> = store.overlapping(Place::Point { x, y }).map(|r| id(r.id())).collect();
         let last = drawn.iter().rev().find(|d| over.iter().any(|o| o == *d)).unwrap();
         assert_eq!(*last, over[0]);
         asked += usize::from(over.len() > 1);
@@ -244,7 +245,7 @@ fn parts_are_taken_by_source_and_box() {
         ids
     };
     let chosen = |sources: &[u16]| -> BTreeSet<String> {
-        store.in_bounds(&bounds).filter(|r| sources.contains(&r.source_index())).map(|r| id(r.id())).collect()
+        store.overlapping(bounds).filter(|r| sources.contains(&r.source_index())).map(|r| id(r.id())).collect()
     };
     let bbox = ["--bbox", "125.5", "33.6", "126.4", "34.3"];
     let (input, a, b, c) = (path("s.hypso"), path("a.geojsonl"), path("b.geojsonl"), path("c.geojsonl"));

@@ -9,7 +9,7 @@ const ALL: [Advice; 5] = [Advice::Normal, Advice::Random, Advice::Sequential, Ad
 const PARTS: [Part; 4] = [Part::Indices, Part::Footprints, Part::Attributes, Part::Texts];
 
 fn answers(store: &Store) -> Vec<(u32, String)> {
-    let found = store.in_bounds(&Bounds::new(1.39e7, 3.9e6, 1.41e7, 4.1e6));
+    let found = store.overlapping(Bounds::new(1.39e7, 3.9e6, 1.41e7, 4.1e6));
     found.map(|r| (r.row(), r.path().unwrap().into_owned())).collect()
 }
 

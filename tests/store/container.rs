@@ -312,7 +312,7 @@ fn a_store_is_a_container() {
     let mut found = Vec::new();
     let inside = store.record(3).unwrap().bounds().buffered(5000.0);
     boxes.search(&inside, |row| found.push(row));
-    assert!(store.in_bounds(&inside).all(|record| found.contains(&record.row())));
+    assert!(store.overlapping(inside).all(|record| found.contains(&record.row())));
 }
 
 proptest! {

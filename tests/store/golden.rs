@@ -7,8 +7,9 @@ use hypso::container::Container;
 #[cfg(feature = "engine")]
 use hypso::container::Packing;
 use hypso::format::{Codec, Kind, SectionEntry};
+use hypso::query::Place;
 use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store, verify};
-use hypso::tile::{Bounds, MAX_ZOOM, TileCoord};
+use hypso::tile::{Bounds, MAX_NATIVE_ZOOM, TileCoord};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -63,7 +64,9 @@ fn opens_with_known_answers(store: &Store, version: (u16, u16), fingerprint: u64
     assert_eq!(store.sections().header().version(), version);
     assert_eq!((store.len(), store.tile_size(), store.sources().len()), (41, 512, 3));
     assert_eq!(verify(store), []);
-    let at = |x: f64, y: f64| -> Vec<String> { store.at_point(x, y).map(|r| r.path().unwrap().into_owned()).collect() };
+    let at = |x: f64, y: f64| -> Vec<String> {
+        store.overlapping(Place::Point { x, y }).map(|r| r.path().unwrap().into_owned()).collect()
+    };
     assert_eq!(at(15_401_000.0, 4_201_000.0), ["five/000.tif", "thirty/000.tif", "富士/000.tif"]);
     assert_eq!(at(15_430_100.0, 4_201_000.0), ["富士/000.tif"]);
     assert_eq!(at(15_405_002.0, 4_201_000.0), ["five/000.tif", "five/001.tif", "thirty/000.tif", "富士/000.tif"]);
@@ -72,12 +75,12 @@ fn opens_with_known_answers(store: &Store, version: (u16, u16), fingerprint: u64
     assert_eq!((record.path().unwrap(), record.crs().unwrap()), ("富士/000.tif".into(), "".into()));
     assert_eq!((record.native_zoom(), record.rank(), record.nodata()), (9, 40, None));
     assert_eq!(record.full_path().unwrap(), Path::new("/data/world/富士/000.tif"));
-    let counts: Vec<u64> = (0..=MAX_ZOOM).map(|z| store.tiles().count(z)).collect();
+    let counts: Vec<u64> = (0..=MAX_NATIVE_ZOOM).map(|z| store.tiles().count(z)).collect();
     assert_eq!(counts, COUNTS);
     let tile: TileCoord = "9/452/202".parse().unwrap();
     // Its eastern edge, x = 15 419 488.84 m, leaves two columns of fine cells to its neighbour.
-    assert_eq!(store.in_tile(tile).count(), 24 + 4 + 1);
-    assert_eq!(store.tiles().rows(tile).unwrap(), [WORLD_ROW]);
+    assert_eq!(store.overlapping(tile).count(), 24 + 4 + 1);
+    assert_eq!(store.tiles().sampled_for(tile).unwrap(), [WORLD_ROW]);
     assert_eq!(store.fingerprint(), fingerprint);
 }
 
@@ -242,8 +245,12 @@ fn make_the_file() {
     let store = Store::open(fixture("v1.1.hypso")).unwrap();
     let world = store.records().iter().find(|r| r.source_index() == 2).unwrap();
     println!("{:#x} {} {} {}", world.id(), world.row(), world.native_zoom(), world.rank());
-    println!("{:#x} {:?}", store.fingerprint(), (0..=MAX_ZOOM).map(|z| store.tiles().count(z)).collect::<Vec<_>>());
-    for record in store.at_point(15_405_002.0, 4_201_000.0) {
+    println!(
+        "{:#x} {:?}",
+        store.fingerprint(),
+        (0..=MAX_NATIVE_ZOOM).map(|z| store.tiles().count(z)).collect::<Vec<_>>()
+    );
+    for record in store.overlapping(Place::Point { x: 15_405_002.0, y: 4_201_000.0 }) {
         println!("{} {:?}", record.path().unwrap(), record.bounds());
     }
     println!(

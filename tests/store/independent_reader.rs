@@ -104,7 +104,7 @@ fn numpy_reads_every_section() {
         assert_eq!(seen["records"], source.record_count());
     }
     let mut rows = Vec::new();
-    store.rows_in_bounds(&query, Order::Row, &mut rows);
+    store.rows_overlapping(query, Order::Row, &mut rows);
     assert!(rows.len() > 3);
     assert_eq!(seen["box"], serde_json::json!(rows));
     tiles(&store, &seen);
@@ -119,7 +119,7 @@ fn tiles(store: &Store, seen: &Value) {
         counts[z as usize] += length;
         let some = hypso::tile::TileId(start + random.next() % length).coord().unwrap();
         assert_eq!(u64::from(some.z()), z);
-        assert_eq!(run[3], serde_json::json!(store.tiles().rows(some).unwrap()), "{some}");
+        assert_eq!(run[3], serde_json::json!(store.tiles().sampled_for(some).unwrap()), "{some}");
     }
     assert_eq!(seen["tiles"], serde_json::json!(counts));
     let world = TileCoord::new(0, 0, 0).unwrap();

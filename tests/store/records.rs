@@ -2,9 +2,9 @@
 
 use crate::common::{Random, catalogue, store, store_bytes};
 use hypso::Error;
-use hypso::query::{Answers, Order};
-use hypso::store::{Builder, RecordInput, Store, verify};
-use hypso::tile::{Bounds, MAX_ZOOM, TileCoord, TileId, TileRange};
+use hypso::query::{Answers, Order, Place};
+use hypso::store::{Builder, Parameters, RecordInput, Store, verify};
+use hypso::tile::{Bounds, MAX_NATIVE_ZOOM, TileCoord, TileId, TileRange};
 
 #[test]
 fn holds_every_attribute_of_every_record() {
@@ -49,9 +49,9 @@ fn answers_equal_a_scan_in_both_orders() {
         let (x, y) = (some.min_x + (random.unit() - 0.2) * 2000.0, some.min_y + (random.unit() - 0.2) * 2000.0);
         let query = Bounds::new(x, y, x + size, y + size);
         let scan: Vec<u32> = (0..store.len()).filter(|&r| records.bounds(r).overlaps(&query)).collect();
-        store.rows_in_bounds(&query, Order::Row, &mut rows);
+        store.rows_overlapping(query, Order::Row, &mut rows);
         assert_eq!(rows, scan);
-        store.rows_in_bounds(&query, Order::Candidate, &mut rows);
+        store.rows_overlapping(query, Order::Candidate, &mut rows);
         assert!(rows.windows(2).all(|w| records.rank[w[0] as usize] < records.rank[w[1] as usize]));
         let keys: Vec<_> =
             rows.iter().map(|&r| store.record(r).map(|r| (r.priority(), r.pixel_size())).unwrap()).collect();
@@ -60,10 +60,10 @@ fn answers_equal_a_scan_in_both_orders() {
         rows.sort_unstable();
         assert_eq!(rows, scan);
         let at: Vec<u32> = (0..store.len()).filter(|&r| records.bounds(r).contains_point(x, y)).collect();
-        store.rows_at_point(x, y, Order::Row, &mut rows);
+        store.rows_overlapping(Place::Point { x, y }, Order::Row, &mut rows);
         assert_eq!(rows, at);
     }
-    store.rows_at_point(f64::NAN, 0.0, Order::Row, &mut rows);
+    store.rows_overlapping(Place::Point { x: f64::NAN, y: 0.0 }, Order::Row, &mut rows);
     assert!(rows.is_empty());
 }
 
@@ -107,24 +107,24 @@ fn batches_answer_as_one_by_one() {
     let mut boxes: Vec<Bounds> = tiles.iter().map(|t| t.bounds()).collect();
     boxes[17] = Bounds::new(f64::NAN, 0.0, 1.0, 1.0);
     boxes[18] = Bounds::new(-3e7, -3e7, 3e7, 3e7);
-    let points: Vec<(f64, f64)> = boxes.iter().map(|b| b.center()).collect();
+    let points: Vec<Place> = boxes.iter().map(|b| Place::Point { x: b.center().0, y: b.center().1 }).collect();
     let (mut answers, mut rows) = (Answers::new(), Vec::new());
     assert!(answers.is_empty() && answers.get(0).is_none());
     for order in [Order::Row, Order::Candidate] {
-        store.rows_in_bounds_batch(&boxes, order, &mut answers);
+        store.rows_overlapping_batch(&boxes, order, &mut answers);
         assert_eq!(answers.len(), boxes.len());
         for (i, b) in boxes.iter().enumerate() {
-            store.rows_in_bounds(b, order, &mut rows);
+            store.rows_overlapping(*b, order, &mut rows);
             assert_eq!(answers.get(i).unwrap(), rows, "box {i}");
         }
-        store.rows_at_points_batch(&points, order, &mut answers);
-        for (&(x, y), found) in points.iter().zip(answers.iter()) {
-            store.rows_at_point(x, y, order, &mut rows);
+        store.rows_overlapping_batch(&points, order, &mut answers);
+        for (&point, found) in points.iter().zip(answers.iter()) {
+            store.rows_overlapping(point, order, &mut rows);
             assert_eq!(found, rows);
         }
-        store.rows_in_tiles_batch(&tiles, order, &mut answers);
+        store.rows_overlapping_batch(&tiles, order, &mut answers);
         for (tile, found) in tiles.iter().zip(answers.iter()) {
-            store.rows_in_bounds(&tile.bounds(), order, &mut rows);
+            store.rows_overlapping(*tile, order, &mut rows);
             assert_eq!(found, rows);
         }
     }
@@ -134,7 +134,7 @@ fn batches_answer_as_one_by_one() {
     store.rows_by_id_batch(&ids, &mut found);
     let expected: Vec<Option<u32>> = (0..3000).map(Some).chain([None; 3]).collect();
     assert_eq!(found, expected);
-    store.rows_in_bounds_batch(&[], Order::Row, &mut answers);
+    store.rows_overlapping_batch::<Place>(&[], Order::Row, &mut answers);
     assert!(answers.is_empty());
 }
 
@@ -144,7 +144,7 @@ fn points_on_a_tiles_own_edges_are_covered() {
     for record in store.records().iter() {
         let b = record.bounds();
         for (x, y) in [(b.min_x, b.min_y), (b.max_x, b.max_y), (b.min_x, b.max_y)] {
-            assert!(store.at_point(x, y).any(|r| r.row() == record.row()));
+            assert!(store.overlapping(Place::Point { x, y }).any(|r| r.row() == record.row()));
         }
     }
 }
@@ -159,10 +159,10 @@ fn nearest_equals_a_scan() {
             |b: Bounds| (b.min_x - x).max(x - b.max_x).max(0.0).hypot((b.min_y - y).max(y - b.max_y).max(0.0));
         let mut scan: Vec<f64> = store.records().iter().map(|r| distance(r.bounds())).collect();
         scan.sort_by(f64::total_cmp);
-        let found: Vec<f64> = store.nearest(x, y, 7).iter().map(|n| n.distance).collect();
+        let found: Vec<f64> = store.nearest(Place::Point { x, y }, 7).iter().map(|n| n.distance).collect();
         assert_eq!(found, scan[..7]);
     }
-    assert_eq!(store.nearest(0.0, 0.0, 1000).len(), 500);
+    assert_eq!(store.nearest(Place::Point { x: 0.0, y: 0.0 }, 1000).len(), 500);
 }
 
 #[test]
@@ -176,14 +176,14 @@ fn tile_index_equals_its_definition() {
         for record in records.iter().filter(|r| r.native_zoom() >= z) {
             for tile in TileRange::covering(&record.bounds(), z).unwrap().iter() {
                 expected.entry(tile).or_insert_with(|| {
-                    let sampled = store.in_tile(tile).filter(|r| r.native_zoom() <= z);
+                    let sampled = store.overlapping(tile).filter(|r| r.native_zoom() <= z);
                     sampled.map(|r| r.row()).collect::<Vec<_>>()
                 });
             }
         }
         assert_eq!(tiles.count(z), expected.len() as u64, "zoom {z}");
         for (tile, rows) in &expected {
-            assert_eq!(tiles.rows(*tile), Some(rows.as_slice()), "{tile}");
+            assert_eq!(tiles.sampled_for(*tile), Some(rows.as_slice()), "{tile}");
             assert_eq!(
                 tiles.count_subtree(tile.ancestor(z / 2).unwrap(), z),
                 expected.keys().filter(|t| t.ancestor(z / 2) == tile.ancestor(z / 2)).count() as u64
@@ -193,11 +193,11 @@ fn tile_index_equals_its_definition() {
         assert!(tiles.iter_subtree(world, z).all(|t| expected.contains_key(&t)));
         assert_eq!(tiles.iter_subtree(world, z).count(), expected.len());
         assert_eq!(
-            tiles.rows(TileCoord::new(z, 0, 0).unwrap()).is_some(),
+            tiles.sampled_for(TileCoord::new(z, 0, 0).unwrap()).is_some(),
             z == 0 || expected.contains_key(&TileCoord::new(z, 0, 0).unwrap())
         );
     }
-    assert_eq!(tiles.count(MAX_ZOOM), 0);
+    assert_eq!(tiles.count(MAX_NATIVE_ZOOM), 0);
 }
 
 #[test]
@@ -213,8 +213,8 @@ fn an_empty_store_answers_nothing() {
     let (sources, _) = catalogue(0, 0);
     let store = Store::from_bytes(store_bytes(&sources, &[])).unwrap();
     assert!(store.is_empty() && store.by_id(5).is_none() && store.record(0).is_none());
-    assert_eq!(store.in_tile(TileCoord::new(0, 0, 0).unwrap()).count(), 0);
-    assert!(store.nearest(0.0, 0.0, 3).is_empty());
+    assert_eq!(store.overlapping(TileCoord::new(0, 0, 0).unwrap()).count(), 0);
+    assert!(store.nearest(Bounds::new(0.0, 0.0, 1.0, 1.0), 3).is_empty());
     assert_eq!(store.tiles().max_zoom(), None);
     assert_eq!(verify(&store), []);
 }
@@ -336,4 +336,27 @@ fn sizes_that_differ_by_rounding_leave_the_order_to_the_path() {
     // Every further record leaves the others' order as it is.
     records.push(record("c.tif", 29.0));
     assert_eq!(paths(&records)[1..], want);
+}
+
+#[test]
+fn metadata_takes_json_under_names_of_its_own() {
+    let (sources, records) = catalogue(5, 1);
+    let write = |metadata: &[(&str, &str)]| {
+        let metadata = metadata.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let parameters = Parameters { metadata, ..Parameters::default() };
+        hypso::store::write(std::io::Cursor::new(Vec::new()), &sources, &records, &parameters).map(|w| w.into_inner())
+    };
+    let store = Store::from_bytes(write(&[("a\"\u{7f}", "[1, {\"b\": null}]"), ("é", "\"\"")]).unwrap()).unwrap();
+    assert_eq!(verify(&store), []);
+    assert!(store.metadata().ends_with(",\"a\\\"\u{7f}\":[1, {\"b\": null}],\"é\":\"\"}"), "{}", store.metadata());
+    for (metadata, words) in [
+        (&[("a", "plain words")][..], "metadata \"a\": is no JSON"),
+        (&[("a", "1,\"tile_size\":3")], "is no JSON"),
+        (&[("a", "")], "is no JSON"),
+        (&[("tile_size", "3")], "taken"),
+        (&[("a", "1"), ("a", "2")], "taken"),
+    ] {
+        let error = write(metadata).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }

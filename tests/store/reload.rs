@@ -77,7 +77,7 @@ fn versions_are_prepared_before_they_are_used() {
     let handle = Handle::<Store>::open_with(&path, |store| {
         store.advise(Advice::Preload)?;
         match store.container().verify_checksums().first() {
-            Some(p) => Err(Error::Other(format!("{}: {}", p.section, p.problem))),
+            Some(p) => Err(Error::invalid(&p.section, &p.problem, "keep the old version")),
             None => Ok(()),
         }
     })
@@ -144,7 +144,7 @@ fn readers_under_load_never_fail_and_never_mix_versions() {
                     last = now;
                     let bounds = store.record((answers.load(Ordering::Relaxed) % 500) as u32).unwrap().bounds();
                     let mut found = 0;
-                    for record in store.in_bounds(&bounds) {
+                    for record in store.overlapping(bounds) {
                         assert_eq!((record.file_size(), record.width()), (now, 7 + now as u32));
                         assert!(!record.path().unwrap().is_empty());
                         found += 1;

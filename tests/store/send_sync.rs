@@ -25,8 +25,8 @@ fn threads_get_the_answers_that_one_thread_gets() {
             .map(|_| {
                 let some = store.record((random.next() % 2000) as u32).unwrap();
                 let b = some.bounds();
-                store.rows_in_bounds(
-                    &Bounds::new(b.min_x - 9e3, b.min_y, b.max_x, b.max_y + 9e3),
+                store.rows_overlapping(
+                    Bounds::new(b.min_x - 9e3, b.min_y, b.max_x, b.max_y + 9e3),
                     Order::Candidate,
                     &mut rows,
                 );
@@ -35,7 +35,7 @@ fn threads_get_the_answers_that_one_thread_gets() {
                 (
                     rows.clone(),
                     store.by_id(some.id()).map(|r| r.row()),
-                    store.tiles().rows(tile).map_or(0, <[u32]>::len),
+                    store.tiles().sampled_for(tile).map_or(0, <[u32]>::len),
                     path,
                 )
             })

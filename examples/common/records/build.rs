@@ -49,7 +49,7 @@ fn unpack(row: &[u8]) -> Option<(u64, f32, &str, &[u8])> {
 }
 
 fn damaged() -> Error {
-    Error::Other("a row of the spool is none of this program; delete the spool and collect again".into())
+    Error::invalid("spool", "holds a row that is none of this program", "delete the spool and collect again")
 }
 
 impl Collector {
@@ -72,7 +72,7 @@ impl Collector {
     /// Adds a record.
     pub fn push(&mut self, record: &Record) -> Result<()> {
         if self.last.is_some_and(|last| last >= record.id) {
-            return Err(Error::Other(format!("record {}: its id is not above the one before it", record.id)));
+            return Err(Error::argument(format!("record {}", record.id), "its id is not above the one before it"));
         }
         self.last = Some(record.id);
         self.spool.push(&pack(record))
@@ -124,7 +124,7 @@ impl Collector {
         let encoder = palette.as_deref().map(Encoder::new);
         let row = |id: &u64| {
             let row = ids.binary_search(id).map(|row| row as u32);
-            row.map_err(|_| Error::Other(format!("a split names the record {id}, which does not exist")))
+            row.map_err(|_| Error::not_found(format!("a split names the record {id}, which does not exist")))
         };
         let lists = splits.iter().map(|(_, list)| list.iter().map(row).collect::<Result<Vec<u32>>>());
         let lists = lists.collect::<Result<Vec<_>>>()?;

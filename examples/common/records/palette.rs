@@ -69,7 +69,7 @@ impl Encoder {
     /// Where the row is not made of 32-bit numbers.
     pub fn encode(&self, row: &[u8]) -> Result<Vec<u8>> {
         let (words, []) = row.as_chunks::<4>() else {
-            return Err(Error::Other(format!("a row of {} bytes is not made of 32-bit numbers", row.len())));
+            return Err(Error::argument("row", format!("has {} bytes, and is not made of 32-bit numbers", row.len())));
         };
         let mut out = (words.len() as u32).to_le_bytes().to_vec();
         for part in words.chunks(BLOCK) {
@@ -200,5 +200,5 @@ impl<'a> Decoder<'a> {
 }
 
 fn damaged() -> Error {
-    Error::Other("a coded row is damaged; run `hypso verify` on the file, and build it again from its sources".into())
+    Error::invalid("coded row", "is damaged", "run `hypso verify` on the file, and build it again from its sources")
 }

@@ -47,7 +47,7 @@ impl<'a> RecordSet<'a> {
         {
             return Ok(set);
         }
-        Err(Error::Other("the columns of the record set do not fit one another".into()))
+        Err(Error::invalid("columns", "do not fit one another", "build the record set again"))
     }
 
     /// How many records.
@@ -67,7 +67,7 @@ impl<'a> RecordSet<'a> {
                 return self.split_rows.get(i);
             }
         }
-        Err(Error::Other(format!("there is no split {name:?}; there are {:?}", self.splits()?)))
+        Err(Error::not_found(format!("there is no split {name:?}; there are {:?}", self.splits()?)))
     }
 
     /// A reader for one thread.
@@ -90,7 +90,8 @@ impl<'a> View<'a> {
     /// The arrays in the bytes of a row. Copies nothing; the bytes have to start at a multiple of four, as those of raw
     /// columns of such rows, readers and batches do.
     pub fn new(bytes: &'a [u8]) -> Result<Self> {
-        Self::find(bytes).ok_or_else(|| Error::Other("a record's arrays do not fit its bytes".into()))
+        Self::find(bytes)
+            .ok_or_else(|| Error::invalid("record", "its arrays do not fit its bytes", "build the record set again"))
     }
 
     fn find(bytes: &'a [u8]) -> Option<Self> {

@@ -42,7 +42,7 @@ impl Topology {
     fn of(roads: &impl Roads) -> Result<Self> {
         let mut all = Self::default();
         roads.for_each(&mut |road| {
-            let bad = |problem: &str| Err(Error::Other(format!("road {}: {problem}", road.id)));
+            let bad = |problem: &str| Err(Error::argument(format!("road {}", road.id), problem));
             if road.id < 0 || all.ids.last().is_some_and(|&last| last >= road.id) {
                 return bad("its id is negative or not above the one before it");
             }

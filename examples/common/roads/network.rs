@@ -58,7 +58,7 @@ impl<'a> Network<'a> {
         if fits {
             Ok(network)
         } else {
-            Err(Error::Other("the columns of the road network do not fit one another".into()))
+            Err(Error::invalid("columns", "do not fit one another", "build the road network again"))
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Network<'a> {
         list: List<'a, u32>,
         turns: &'a [f32],
     ) -> Result<impl Iterator<Item = (i32, f32)> + use<'a>> {
-        let row = self.row(id).ok_or_else(|| Error::Other(format!("there is no edge {id}")))? as usize;
+        let row = self.row(id).ok_or_else(|| Error::not_found(format!("there is no edge {id}")))? as usize;
         let (rows, turns) = (list.get(row)?, turns.get(list.range(row)?).unwrap_or(&[]));
         let ids = self.id_of;
         Ok(rows.iter().zip(turns).filter_map(move |(&row, &turn)| Some((*ids.get(row as usize)?, turn))))

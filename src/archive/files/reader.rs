@@ -87,7 +87,7 @@ impl FilesReader {
             (None, Verdict::Doubtful(other)) => {
                 let (words, name) = (other.words(), other.name());
                 Some(format!(
-                    "its bounds fit {words} better than {}; say --scheme {name} where that is right",
+                    "its bounds fit {words} better than {}; say `scheme = {name}` where that is right",
                     used.words()
                 ))
             }
@@ -95,7 +95,7 @@ impl FilesReader {
                 let (words, name) = (other.words(), other.name());
                 let used = used.words();
                 Some(format!(
-                    "read as {used}, as {said} says; but its bounds fit {words}: say --scheme {name} where that is right"
+                    "read as {used}, as {said} says; but its bounds fit {words}: say `scheme = {name}` where that is right"
                 ))
             }
             (Some(said), Verdict::Fits) if used != Scheme::Xyz && said.contains('.') => {

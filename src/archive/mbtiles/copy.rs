@@ -148,7 +148,7 @@ impl MbtilesWriter {
                 seen = now;
                 thread::park_timeout(ASKED);
             }
-            let lost = |_| Err(Error::Other("a thread ended before its work was done".to_owned()));
+            let lost = |_| Err(Error::internal("a thread ended before its work was done"));
             Some((copying.join().unwrap_or_else(lost), checked))
         });
         progress.end();

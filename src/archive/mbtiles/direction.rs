@@ -57,13 +57,13 @@ pub(super) fn direction(
             (true, Some("its rows count from the north (XYZ), as its bounds show; MBTiles demands TMS".to_owned()))
         }
         (None, Verdict::Doubtful(_)) => {
-            let text = "its bounds fit rows from the north (XYZ) better; read from the south (TMS), as MBTiles demands: say --scheme \
-                        xyz where that is wrong";
+            let text = "its bounds fit rows from the north (XYZ) better; read from the south (TMS), as MBTiles demands: say \
+                        `scheme = xyz` where that is wrong";
             (false, Some(text.to_owned()))
         }
         (None, Verdict::Fits) if says_xyz => {
             let text =
-                "the row \"scheme\" says xyz; read as TMS, as MBTiles demands (--scheme xyz where that is wrong)";
+                "the row \"scheme\" says xyz; read as TMS, as MBTiles demands (`scheme = xyz` where that is wrong)";
             (false, Some(text.to_owned()))
         }
         (None, Verdict::Fits) => (false, None),

@@ -59,7 +59,7 @@ impl MbtilesReader {
         Error::invalid(
             format!("tile {tile}"),
             format!("stands in the archive twice ({rows} rows), with different contents"),
-            "say which one is taken with --on-duplicate first or --on-duplicate last, or remove one",
+            "say which one is taken with `on_duplicate = first` or `on_duplicate = last`, or remove one",
         )
         .with_path(self.file())
     }

@@ -54,13 +54,9 @@ impl Header {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let invalid = |problem: String, remedy| Err(Error::invalid("header", problem, remedy));
         if !bytes.starts_with(MAGIC) {
-            return invalid(
-                format!(
-                    "expected the magic \"PMTiles\", found {:?}",
-                    String::from_utf8_lossy(bytes.get(..7).unwrap_or(bytes))
-                ),
-                "this is not a PMTiles archive: check the path",
-            );
+            let found = String::from_utf8_lossy(bytes.get(..7).unwrap_or(bytes));
+            let problem = format!("expected the magic \"PMTiles\", found {found:?}");
+            return Err(Error::other_kind(problem, "this is not a PMTiles archive: check the path"));
         }
         match bytes.get(7) {
             Some(&VERSION) => {}
@@ -72,10 +68,8 @@ impl Header {
                 });
             }
             Some(version) => {
-                return invalid(
-                    format!("has format version {version}, expected {VERSION}"),
-                    "convert it with `pmtiles convert old.pmtiles new.pmtiles`",
-                );
+                let problem = format!("has format version {version}, expected {VERSION}");
+                return Err(Error::other_kind(problem, "convert it with `pmtiles convert old.pmtiles new.pmtiles`"));
             }
             None => {}
         }

@@ -61,7 +61,7 @@ impl Packed {
             report.error(
                 Some(tile),
                 message,
-                "clients show nothing: rewrite it with `hypso convert`, which puts it right",
+                "clients show nothing: rewrite it (`archive::convert`), which puts it right",
             );
         }
     }

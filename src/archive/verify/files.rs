@@ -21,7 +21,7 @@ pub(super) fn verify(
     let reader = FilesReader::open_with(path, OpenOptions { on_duplicate: OnDuplicate::Error, ..open })?;
     let mut report = Report::default();
     if let Some(odd) = reader.about_scheme() {
-        report.warning(None, odd, "give the scheme with --scheme where it is another, or write it into metadata.json");
+        report.warning(None, odd, "give the `scheme` where it is another, or write it into metadata.json");
     }
     for odd in
         reader.warnings().iter().filter(|text| text.starts_with("left out") || text.starts_with("its metadata say"))
@@ -29,7 +29,7 @@ pub(super) fn verify(
         report.warning(
             None,
             odd,
-            "move what is no tile away; correct metadata.json, or rewrite it with `hypso convert`",
+            "move what is no tile away; correct metadata.json, or rewrite it (`archive::convert`)",
         );
     }
     let mut coverage = Coverage::new();

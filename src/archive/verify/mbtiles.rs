@@ -10,7 +10,7 @@ use crate::archive::metadata::{parse_bounds, parse_center};
 use crate::archive::{OpenOptions, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{TileCoord, TileId};
+use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
 pub(super) fn verify(
     path: &Path,
@@ -24,7 +24,7 @@ pub(super) fn verify(
     check_rows(&reader, &mut report);
     check_database(&reader, options.sample.is_none(), &mut report)?;
     if let Some(odd) = reader.about_rows() {
-        report.warning(None, odd, "rewrite it with `hypso convert`");
+        report.warning(None, odd, "rewrite it (`archive::convert`)");
     }
     let ids = match addresses(&reader, &mut report) {
         Err(error @ Error::Io { .. }) => return Err(error),
@@ -65,20 +65,20 @@ fn check_rows(reader: &MbtilesReader, report: &mut Report) {
             report.error(
                 None,
                 format!("the metadata have no row \"{name}\", which MBTiles demands"),
-                "rewrite it with `hypso convert`",
+                "rewrite it (`archive::convert`)",
             );
         }
     }
     for name in ["minzoom", "maxzoom"] {
         match rows.get(name) {
             None => {
-                report.warning(None, format!("the metadata have no row \"{name}\""), "rewrite it with `hypso convert`")
+                report.warning(None, format!("the metadata have no row \"{name}\""), "rewrite it (`archive::convert`)")
             }
-            Some(text) if !text.trim().parse::<u8>().is_ok_and(|z| z <= 31) => {
+            Some(text) if !text.trim().parse::<u8>().is_ok_and(|z| z <= MAX_ZOOM) => {
                 report.error(
                     None,
                     format!("the row \"{name}\" is {text:?}, expected a zoom"),
-                    "rewrite it with `hypso convert`",
+                    "rewrite it (`archive::convert`)",
                 );
             }
             Some(_) => {}
@@ -92,7 +92,7 @@ fn check_rows(reader: &MbtilesReader, report: &mut Report) {
             report.error(
                 None,
                 format!("the row \"{name}\" is {:?}, expected {expected}", rows.get(name).map_or("", String::as_str)),
-                "rewrite it with `hypso convert`, which takes it from the tiles",
+                "rewrite it (`archive::convert`), which takes it from the tiles",
             );
         }
     }
@@ -112,7 +112,7 @@ fn check_database(reader: &MbtilesReader, thorough: bool, report: &mut Report) -
         report.warning(
             None,
             format!("the application id is {id:#010x}, expected {APPLICATION_ID:#010x}"),
-            "harmless for most readers; `hypso convert` writes it",
+            "harmless for most readers; `archive::convert` writes it",
         );
     }
     if let Some(dangling) = reader.dangling()?.filter(|&n| n > 0) {
@@ -163,7 +163,8 @@ fn addresses(reader: &MbtilesReader, report: &mut Report) -> Result<Vec<TileId>>
             None => "with contents that were not compared",
         };
         looks = looks.saturating_sub(1);
-        let remedy = "remove one, or let `hypso convert --on-duplicate first` (or last) take one";
+        let remedy =
+            "remove one, or rewrite it (`archive::convert`) with `on_duplicate = first` or `on_duplicate = last`";
         report.error(Some(tile), format!("stands in the archive twice, {contents}"), remedy);
     }
     ids.dedup();

@@ -106,7 +106,8 @@ impl Report {
             Error::Invalid { part, problem, remedy, .. } => {
                 self.error(tile, format!("{lead}{part}: {problem}"), remedy)
             }
-            other => self.error(tile, format!("{lead}{other}"), "make the archive again"),
+            Error::OtherKind { problem, remedy, .. } => self.error(tile, format!("{lead}{problem}"), remedy),
+            other => self.error(tile, format!("{lead}{other:#}"), "make the archive again"),
         }
     }
 
@@ -143,7 +144,7 @@ impl Report {
             (Some(found), Some(declared)) if found != declared => self.error(
                 None,
                 format!("declares zooms {} to {}, but holds zooms {} to {}", declared.0, declared.1, found.0, found.1),
-                "rewrite it with `hypso convert`, which counts the zooms anew",
+                "rewrite it (`archive::convert`), which counts the zooms anew",
             ),
             _ => {}
         }
@@ -165,7 +166,7 @@ impl Report {
     /// bounds, and the first of them.
     fn check_place(&mut self, metadata: &ArchiveMetadata, extent: Option<[f64; 4]>, outside: &Outside) {
         let remedy =
-            "clients ask for no tile there: rewrite it with `hypso convert`, which takes the bounds from the tiles";
+            "clients ask for no tile there: rewrite it (`archive::convert`), which takes the bounds from the tiles";
         let (Some(bounds), Some(extent)) = (metadata.bounds, extent) else { return };
         let touches = (0..2).all(|n| bounds[n] < extent[n + 2] && extent[n] < bounds[n + 2]);
         if outside.count > 0 && !touches {
@@ -185,7 +186,7 @@ impl Report {
         if !(west..=east).contains(&lon) || !(south..=north).contains(&lat) {
             let problem =
                 format!("the centre {},{} lies outside of the bounds {}", center.lon, center.lat, degrees(bounds));
-            self.warning(None, problem, "a map that starts there shows nothing: rewrite it with `hypso convert`");
+            self.warning(None, problem, "a map that starts there shows nothing: rewrite it (`archive::convert`)");
         }
     }
 
@@ -202,7 +203,7 @@ impl Report {
 
     /// What a client needs to show the tiles.
     fn check_metadata(&mut self, metadata: &ArchiveMetadata) {
-        let remedy = "set it when the archive is made, or with `hypso convert --set KEY=VALUE`";
+        let remedy = "set it when the archive is made, or rewrite it (`archive::convert`) with `set`";
         if metadata.name.is_empty() {
             self.warning(None, "the metadata have no name", remedy);
         }
@@ -213,7 +214,7 @@ impl Report {
             self.warning(
                 None,
                 "the metadata have no valid bounds",
-                "rewrite it with `hypso convert`, which takes them from the tiles",
+                "rewrite it (`archive::convert`), which takes them from the tiles",
             );
         }
         if metadata.encoding.is_none() && metadata.format != TileFormat::Mvt {
@@ -281,7 +282,7 @@ pub fn verify_as(
     });
     match verified {
         // Truncated, damaged, hostile: what verify is there to find.
-        Err(error @ Error::Invalid { .. }) => {
+        Err(error @ (Error::Invalid { .. } | Error::OtherKind { .. })) => {
             let mut report = Report::default();
             report.failure(None, "", &error);
             Ok(report)

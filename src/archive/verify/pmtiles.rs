@@ -144,7 +144,7 @@ fn check_header(header: &Header, file_len: u64, report: &mut Report) {
         report.error(
             None,
             format!("the root directory ends at byte {root_end}, expected at most {ROOT_LIMIT}"),
-            "clients read the first 16 kB only: rewrite it with `hypso convert`",
+            "clients read the first 16 kB only: rewrite it (`archive::convert`)",
         );
     }
     let mut sections: Vec<_> = header.sections().into_iter().filter(|(_, _, length)| *length > 0).collect();
@@ -171,7 +171,7 @@ fn check_header(header: &Header, file_len: u64, report: &mut Report) {
             format!(
                 "the bounds {west},{south},{east},{north} are none: expected west below east and south below north"
             ),
-            "rewrite it with `hypso convert`, which takes them from the tiles",
+            "rewrite it (`archive::convert`), which takes them from the tiles",
         );
     }
 }
@@ -195,7 +195,7 @@ fn check_counts(header: &Header, survey: &Survey, report: &mut Report) {
         report.error(
             None,
             "the header says clustered, but the tile data are not in the order of the tiles",
-            "parts can't be extracted from it: rewrite it with `hypso convert`",
+            "parts can't be extracted from it: rewrite it (`archive::convert`)",
         );
     }
 }

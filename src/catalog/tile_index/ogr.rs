@@ -87,7 +87,7 @@ fn choose<'a>(dataset: &'a Dataset, path: &Path) -> Result<Layer<'a>> {
                 _ => format!("has no layer with a field {LOCATION:?} that names rasters"),
             };
             let remedy =
-                "make an index with `hypso export` or gdaltindex; a raster is given by a pattern such as 'dem*.gpkg'";
+                "make an index with `export::export` or gdaltindex; a raster is given by a pattern such as 'dem*.gpkg'";
             Err(Error::invalid("tile index", problem, remedy).with_path(path))
         }
     }

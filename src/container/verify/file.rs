@@ -50,7 +50,7 @@ pub fn verify_file(path: &Path, schemas: &[SchemaChecks], progress: &dyn Progres
     let mut found = Findings { bytes, ..Findings::default() };
     let container = match Container::open(path) {
         Ok(container) => container,
-        Err(error @ (Error::Invalid { .. } | Error::UnsupportedVersion { .. })) => {
+        Err(error @ (Error::Invalid { .. } | Error::OtherKind { .. } | Error::UnsupportedVersion { .. })) => {
             if let Error::UnsupportedVersion { found: version, .. } = error {
                 found.version = Some(version);
             }

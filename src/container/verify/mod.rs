@@ -35,7 +35,8 @@ impl Problem {
                     format!("has format version {}.{}; versions up to {}.x can be read", found.0, found.1, supported.0);
                 Self::new("header", problem)
             }
-            other => Self::new(section, other.to_string()),
+            Error::OtherKind { problem, .. } => Self::new("header", problem),
+            other => Self::new(section, format!("{other:#}")),
         }
     }
 }

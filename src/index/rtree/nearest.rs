@@ -5,14 +5,15 @@ use std::collections::BinaryHeap;
 
 use super::{FAN_OUT, RTree};
 use crate::index::grid;
+use crate::tile::Bounds;
 
-/// Gives rows in the order of their distance from a point, nearest first, one by one: best-first search (Hjaltason and
+/// Gives rows in the order of their distance from something, nearest first, one by one: best-first search (Hjaltason and
 /// Samet, "Distance browsing in spatial databases", 1999).
 ///
 /// Boxes of nodes are rounded outwards, so their distance is never too large; a row is given once no node can be nearer.
-pub struct Nearest<'a, D> {
+pub struct Nearest<'a, N, D> {
     tree: RTree<'a>,
-    point: (f64, f64),
+    near: N,
     exact: D,
     heap: BinaryHeap<Entry>,
 }
@@ -50,19 +51,24 @@ impl Ord for Entry {
 }
 
 impl<'a> RTree<'a> {
-    /// Rows by distance from a point in metres. `exact` gives a row's own distance and what decides between rows at the
-    /// same distance, the smaller first.
-    pub fn nearest<D: FnMut(u32) -> (f64, u32)>(&self, x: f64, y: f64, exact: D) -> Nearest<'a, D> {
+    /// Rows by distance. `near` gives the distance of a box, which must be no larger than that of anything in the box; boxes
+    /// whose distance is not a number are left out with all they hold. `exact` gives a row's own distance and what decides
+    /// between rows at the same distance, the smaller first.
+    pub fn nearest<N, D>(&self, near: N, exact: D) -> Nearest<'a, N, D>
+    where
+        N: Fn(&Bounds) -> f64,
+        D: FnMut(u32) -> (f64, u32),
+    {
         let mut heap = BinaryHeap::new();
-        if self.levels.depth > 0 && x.is_finite() && y.is_finite() {
+        if self.levels.depth > 0 {
             heap.push(Entry { distance: 0.0, level: 0, tie: 0, place: 0 });
         }
-        Nearest { tree: *self, point: (x, y), exact, heap }
+        Nearest { tree: *self, near, exact, heap }
     }
 }
 
-impl<D: FnMut(u32) -> (f64, u32)> Iterator for Nearest<'_, D> {
-    /// A row and its distance in metres.
+impl<N: Fn(&Bounds) -> f64, D: FnMut(u32) -> (f64, u32)> Iterator for Nearest<'_, N, D> {
+    /// A row and its distance.
     type Item = (u32, f64);
 
     fn next(&mut self) -> Option<(u32, f64)> {
@@ -86,11 +92,12 @@ impl<D: FnMut(u32) -> (f64, u32)> Iterator for Nearest<'_, D> {
                     Entry { distance, level: ROW, tie, place: place as u32 }
                 } else {
                     let [west, south, east, north] = node.map(|array| array[slot]);
-                    let gap = |low: u32, high: u32, v: f64| {
-                        // A step holds every coordinate from its own lower edge to that of the next one.
-                        (grid::lower_edge(low) - v).max(v - grid::upper_edge(high)).max(0.0)
-                    };
-                    let distance = gap(west, east, self.point.0).hypot(gap(south, north, self.point.1));
+                    // A step holds every coordinate from its own lower edge to that of the next one.
+                    let (low, high) = (grid::lower_edge, grid::upper_edge);
+                    let distance = (self.near)(&Bounds::new(low(west), low(south), high(east), high(north)));
+                    if distance.is_nan() {
+                        continue;
+                    }
                     Entry { distance, level: entry.level + 1, tie: 0, place: place as u32 }
                 };
                 self.heap.push(entry);
@@ -99,8 +106,8 @@ impl<D: FnMut(u32) -> (f64, u32)> Iterator for Nearest<'_, D> {
     }
 }
 
-impl<D> std::fmt::Debug for Nearest<'_, D> {
+impl<N, D> std::fmt::Debug for Nearest<'_, N, D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Nearest").field("point", &self.point).field("open", &self.heap.len()).finish_non_exhaustive()
+        f.debug_struct("Nearest").field("open", &self.heap.len()).finish_non_exhaustive()
     }
 }

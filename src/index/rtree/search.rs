@@ -1,6 +1,7 @@
 //! Boxes that overlap a query.
 
-use std::ops::Range;
+use std::convert::Infallible;
+use std::ops::{ControlFlow, Range};
 
 use super::levels::MAX_DEPTH;
 use super::node::{self, Engine};
@@ -41,17 +42,48 @@ impl Found {
                 }
             }
             Self::Node { first, sure, maybe } => {
-                let mut bits = sure | maybe;
-                while bits != 0 {
-                    let i = bits.trailing_zeros();
-                    bits &= bits - 1;
-                    if sure >> i & 1 == 1 || exact(first + i) {
-                        rows.push(first + i);
-                    }
-                }
+                let there = bits_of(sure | maybe).filter(|&i| sure >> i & 1 == 1 || exact(first + i));
+                rows.extend(there.map(|i| first + i));
             }
         }
     }
+
+    /// How many rows are there, asking `exact` about the ones that are not sure.
+    #[inline]
+    pub fn count(self, exact: impl Fn(u32) -> bool) -> usize {
+        match self {
+            Self::Rows(range) => range.len(),
+            Self::Node { first, sure, maybe } => {
+                let probed = bits_of(maybe).filter(|&i| exact(first + i)).count();
+                sure.count_ones() as usize + probed
+            }
+        }
+    }
+
+    /// Calls `each` with every row that is there, asking `exact` about the ones that are not sure, until it breaks.
+    #[inline]
+    pub fn try_each<B>(
+        self,
+        exact: impl Fn(u32) -> bool,
+        mut each: impl FnMut(u32) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        match self {
+            Self::Rows(mut range) => range.try_for_each(each),
+            Self::Node { first, sure, maybe } => {
+                let mut there = bits_of(sure | maybe).filter(|&i| sure >> i & 1 == 1 || exact(first + i));
+                there.try_for_each(|i| each(first + i))
+            }
+        }
+    }
+}
+
+/// The positions of the bits that are set, lowest first.
+fn bits_of(mut bits: u32) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let lowest = (bits != 0).then(|| bits.trailing_zeros())?;
+        bits &= bits - 1;
+        Some(lowest)
+    })
 }
 
 /// The positions of the bits of each byte, lowest first.
@@ -110,7 +142,15 @@ impl RTree<'_> {
     /// Gives every row that may overlap `query` (or touch it), in row order. Visits O(log n + answer / 16) nodes and
     /// allocates nothing.
     pub fn search(&self, query: &Bounds, mut found: impl FnMut(Found)) {
-        self.with_engine(&[Steps::from(query)], &[()], |(), f| found(f));
+        let ControlFlow::Continue(()) = self.search_until(query, |f| {
+            found(f);
+            ControlFlow::<Infallible>::Continue(())
+        });
+    }
+
+    /// As [`search`](Self::search), until `found` breaks; gives what it broke with.
+    pub fn search_until<B>(&self, query: &Bounds, mut found: impl FnMut(Found) -> ControlFlow<B>) -> ControlFlow<B> {
+        self.with_engine(&[Steps::from(query)], &[()], |(), f| found(f))
     }
 
     /// Searches for up to [`BATCH`] queries together, so that the memory that one waits for is fetched while
@@ -123,37 +163,61 @@ impl RTree<'_> {
             *steps = Steps::from(query);
         }
         let tags: [u8; BATCH] = std::array::from_fn(|i| i as u8);
-        self.with_engine(&steps[..queries.len()], &tags[..queries.len()], |tag: u8, f| found(tag.index(), f));
+        let ControlFlow::Continue(()) =
+            self.with_engine(&steps[..queries.len()], &tags[..queries.len()], |tag: u8, f| {
+                found(tag.index(), f);
+                ControlFlow::<Infallible>::Continue(())
+            });
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn with_engine<T: Tag>(&self, queries: &[Steps], tags: &[T], found: impl FnMut(T, Found)) {
+    fn with_engine<T: Tag, B>(
+        &self,
+        queries: &[Steps],
+        tags: &[T],
+        found: impl FnMut(T, Found) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         if std::arch::is_x86_feature_detected!("avx2") {
             node::Avx2::run(
                 #[inline(always)]
-                || self.walk::<T, node::Avx2>(queries, tags, found),
-            );
+                || self.walk::<T, node::Avx2, B>(queries, tags, found),
+            )
         } else {
-            self.walk::<T, node::Sse2>(queries, tags, found);
+            self.walk::<T, node::Sse2, B>(queries, tags, found)
         }
     }
 
     #[cfg(target_arch = "aarch64")]
-    fn with_engine<T: Tag>(&self, queries: &[Steps], tags: &[T], found: impl FnMut(T, Found)) {
-        self.walk::<T, node::Neon>(queries, tags, found);
+    fn with_engine<T: Tag, B>(
+        &self,
+        queries: &[Steps],
+        tags: &[T],
+        found: impl FnMut(T, Found) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.walk::<T, node::Neon, B>(queries, tags, found)
     }
 
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    fn with_engine<T: Tag>(&self, queries: &[Steps], tags: &[T], found: impl FnMut(T, Found)) {
-        self.walk::<T, node::Plain>(queries, tags, found);
+    fn with_engine<T: Tag, B>(
+        &self,
+        queries: &[Steps],
+        tags: &[T],
+        found: impl FnMut(T, Found) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.walk::<T, node::Plain, B>(queries, tags, found)
     }
 
     /// Level by level, in pieces of at most [`FRONT`] nodes. A piece is followed down to its rows before the next one
     /// of its level, so that rows come in order; nodes inside the query travel along for the same reason.
     #[inline(always)]
-    pub(super) fn walk<T: Tag, E: Engine>(&self, queries: &[Steps], tags: &[T], mut found: impl FnMut(T, Found)) {
+    pub(super) fn walk<T: Tag, E: Engine, B>(
+        &self,
+        queries: &[Steps],
+        tags: &[T],
+        mut found: impl FnMut(T, Found) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         let levels = &self.levels;
-        let Some(lowest) = levels.depth.checked_sub(1) else { return };
+        let Some(lowest) = levels.depth.checked_sub(1) else { return ControlFlow::Continue(()) };
         let mut fronts = [Front { nodes: [0; FRONT], tags: [T::default(); FRONT], length: 0, next: 0 }; MAX_DEPTH];
         fronts[0].tags[..tags.len()].copy_from_slice(tags);
         fronts[0].length = tags.len();
@@ -161,7 +225,7 @@ impl RTree<'_> {
         loop {
             if fronts[level].next == fronts[level].length {
                 if level == 0 {
-                    return;
+                    return ControlFlow::Continue(());
                 }
                 level -= 1;
                 continue;
@@ -170,7 +234,7 @@ impl RTree<'_> {
             let front = &mut above[level];
             if level == lowest {
                 for i in front.next..front.length {
-                    self.rows::<T, E>(front.nodes[i], front.tags[i], queries, &mut found);
+                    self.rows::<T, E, B>(front.nodes[i], front.tags[i], queries, &mut found)?;
                 }
                 front.next = front.length;
                 continue;
@@ -212,24 +276,32 @@ impl RTree<'_> {
 
     /// The rows of a node of the lowest level, or of one that lies inside the query.
     #[inline(always)]
-    fn rows<T: Tag, E: Engine>(&self, item: u32, tag: T, queries: &[Steps], found: &mut impl FnMut(T, Found)) {
+    fn rows<T: Tag, E: Engine, B>(
+        &self,
+        item: u32,
+        tag: T,
+        queries: &[Steps],
+        found: &mut impl FnMut(T, Found) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         if item & WHOLE != 0 {
             let level = (item >> LEVEL_SHIFT & 7) as usize;
             let place = (item & ((1 << LEVEL_SHIFT) - 1)) as usize;
             let width = self.levels.rows_below(level);
             let start = (place * width).min(self.rows);
-            found(tag, Found::Rows(start as u32..(start + width).min(self.rows) as u32));
-            return;
+            return found(tag, Found::Rows(start as u32..(start + width).min(self.rows) as u32));
         }
         let first = item as usize * FAN_OUT;
-        let Some(node) = self.nodes.get(self.levels.first[self.levels.depth - 1] + item as usize) else { return };
+        let Some(node) = self.nodes.get(self.levels.first[self.levels.depth - 1] + item as usize) else {
+            return ControlFlow::Continue(());
+        };
         let (mut touch, sure) = E::leaf(node, &queries[tag.index()]);
         if self.rows - first < FAN_OUT {
             touch &= (1 << (self.rows - first)) - 1;
         }
         let sure = sure & touch;
-        if touch != 0 {
-            found(tag, Found::Node { first: first as u32, sure, maybe: touch & !sure });
+        if touch == 0 {
+            return ControlFlow::Continue(());
         }
+        found(tag, Found::Node { first: first as u32, sure, maybe: touch & !sure })
     }
 }

@@ -3,6 +3,7 @@ use super::node::{Engine, Node, Plain};
 use super::*;
 use crate::index::grid::Steps;
 use proptest::prelude::*;
+use std::ops::ControlFlow;
 
 fn brute(boxes: &[Bounds], q: &Bounds) -> Vec<u32> {
     (0..boxes.len() as u32).filter(|&i| boxes[i as usize].overlaps(q)).collect()
@@ -10,7 +11,10 @@ fn brute(boxes: &[Bounds], q: &Bounds) -> Vec<u32> {
 
 fn search<E: Engine>(tree: &RTree<'_>, boxes: &[Bounds], q: &Bounds) -> Vec<u32> {
     let mut rows = Vec::new();
-    tree.walk::<(), E>(&[Steps::from(q)], &[()], |(), f| take(&mut rows, boxes, q, f));
+    let _ = tree.walk::<(), E, ()>(&[Steps::from(q)], &[()], |(), f| {
+        take(&mut rows, boxes, q, f);
+        ControlFlow::Continue(())
+    });
     rows
 }
 
@@ -85,7 +89,7 @@ proptest! {
             let b = &boxes[row as usize];
             (b.min_x - x).max(x - b.max_x).max(0.0).hypot((b.min_y - y).max(y - b.max_y).max(0.0))
         };
-        let found: Vec<(u32, f64)> = tree.nearest(x, y, |row| (distance(row), row)).collect();
+        let found: Vec<(u32, f64)> = tree.nearest(|b| Bounds::new(x, y, x, y).distance(b), |row| (distance(row), row)).collect();
         let mut expected: Vec<(u32, f64)> = (0..boxes.len() as u32).map(|row| (row, distance(row))).collect();
         expected.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
         prop_assert_eq!(found, expected);
@@ -134,7 +138,7 @@ fn survives_values_that_are_noise() {
     let mut rows = Vec::new();
     tree.search(&everywhere, |f| f.add_to(&mut rows, |row| row < 5000));
     assert!(rows.iter().all(|&row| row < 5000));
-    assert_eq!(tree.nearest(0.0, 0.0, |_| (f64::NAN, 0)).count(), 5000);
-    assert_eq!(tree.nearest(f64::NAN, 0.0, |_| (0.0, 0)).count(), 0);
+    assert_eq!(tree.nearest(|_| 0.0, |_| (f64::NAN, 0)).count(), 5000);
+    assert_eq!(tree.nearest(|_| f64::NAN, |_| (0.0, 0)).count(), 0);
     assert!(RTree::new(&values[1..], 5000).is_err());
 }

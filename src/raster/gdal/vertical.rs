@@ -54,7 +54,7 @@ fn no_way(from: &str, to: &str, words: impl std::fmt::Display) -> Error {
         "PROJ knows no way from heights over {from} to {to} ({words}); install its grids (projsync, or the package proj-data), \
          or give the source a constant offset in hypso.toml"
     );
-    Error::argument("--vertical-datum", problem)
+    Error::argument("vertical_datum", problem)
 }
 
 /// WGS 84 with heights over a datum.
@@ -65,7 +65,7 @@ fn with_heights(datum: &str) -> Result<SpatialRef> {
     let wrong = || {
         let name = shorten(datum);
         Error::argument(
-            "--vertical-datum",
+            "vertical_datum",
             format!("{name:?} is no vertical CRS; give EPSG:n, such as EPSG:5773, or {ELLIPSOID}"),
         )
     };

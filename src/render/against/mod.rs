@@ -22,6 +22,7 @@ mod reference;
 
 use serde_json::Value;
 
+use super::provenance::has_finer;
 use crate::archive::{TileEncoding, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -110,7 +111,7 @@ impl Comparison {
 
 /// What is said about an archive that can't be compared.
 fn refused(problem: String) -> Error {
-    Error::argument("--against", problem)
+    Error::argument("against", problem)
 }
 
 /// Compares an archive with the sources of a store by the rules of this module, at about `sample` tiles, spread evenly, or all.
@@ -145,15 +146,16 @@ pub fn compare(
             return Err(Error::Interrupted);
         }
         let Some(bytes) = archive.tile(tile)? else { continue };
-        let found = made.codec.decode(&bytes).map_err(|e| Error::Other(format!("tile {tile}: {e}")))?;
+        let found =
+            made.codec.decode(&bytes).map_err(|e| e.of_part(format_args!("tile {tile}"), Some(archive.path())))?;
         if found.size != store.tile_size() {
             return Err(refused(format!(
-                "tile {tile} has {} pixels a side, but the store is made for {}; build one with --tile-size {0}",
+                "tile {tile} has {} pixels a side, but the store is made for {}; build one with `tile_size = {0}`",
                 found.size,
                 store.tile_size()
             )));
         }
-        let means = tile.z() >= last && store.in_tile(tile).any(|r| r.native_zoom() > tile.z());
+        let means = tile.z() >= last && has_finer(store, tile);
         let allowed = reference.tile(tile, means)?;
         let compared = quadrants(store, tile, last);
         let zoom = &mut by_zoom[usize::from(tile.z())];
@@ -173,10 +175,8 @@ pub fn compare(
 
 /// The quadrants of a tile that are not the mean of a finer tile.
 fn quadrants(store: &Store, tile: TileCoord, last: u8) -> [bool; 4] {
-    if tile.z() >= last {
-        return [true; 4];
-    }
-    tile.children().map(|child| !store.tiles().contains(child))
+    let children = tile.children().filter(|_| tile.z() < last);
+    children.map_or([true; 4], |children| children.map(|child| !store.tiles().contains(child)))
 }
 
 /// How an archive was made, by its metadata.

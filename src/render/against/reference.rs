@@ -72,7 +72,7 @@ impl<'a> Reference<'a> {
             let mut bounds = tile.bounds();
             (bounds.min_x, bounds.max_x) = (bounds.min_x + turn, bounds.max_x + turn);
             let mut found = Vec::new();
-            self.store.rows_in_bounds(&bounds.buffered(reach(self.largest)), Order::Candidate, &mut found);
+            self.store.rows_overlapping(bounds.buffered(reach(self.largest)), Order::Candidate, &mut found);
             let near = |r: RecordRef<'_>| r.bounds().buffered(reach(r.pixel_size())).overlaps(&bounds);
             rows.extend(found.into_iter().filter(|&row| self.store.record(row).is_some_and(near)));
         }

@@ -8,7 +8,7 @@ use super::entry;
 use super::sort::Sorter;
 use crate::column::{write_column, write_ragged};
 use crate::error::{Error, Result};
-use crate::format::{ContainerWriter, ElementType, Kind, RawSection};
+use crate::format::{ContainerWriter, ElementType, Kind, RawSection, json};
 use crate::index::{id, rtree};
 use crate::progress::Progress;
 use crate::store::columns::{Column, Filled, Row};
@@ -53,7 +53,7 @@ pub(super) fn write<W: Write + Seek>(out: W, input: Input<'_>) -> Result<W> {
     let mut metadata =
         format!("{{\"format\":\"hypso store\",\"tile_size\":{tile_size},\"crs\":\"EPSG:3857\",\"scheme\":\"xyz\"");
     for (name, value) in &input.parameters.metadata {
-        metadata += &format!(",{name:?}:{value}");
+        metadata += &format!(",{}:{value}", json::string(name));
     }
     metadata.push('}');
     o.raw(names::METADATA, Kind::Json, ElementType::U8, 0, metadata.as_bytes())?;
@@ -119,7 +119,7 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
             |(before, other): &(u64, Vec<u8>)| *before == key && entry::by_source_and_path(other, entry).is_eq();
         if last.as_ref().is_some_and(again) {
             let (name, path) = (&sources[usize::from(row.source)].name, String::from_utf8_lossy(path));
-            return Err(Error::Other(format!("{name}/{path}: is there twice; name each file once")));
+            return Err(Error::argument(format!("{name}/{path}"), "is there twice; name each file once"));
         }
         let buffer = last.get_or_insert_default();
         buffer.0 = key;
@@ -208,7 +208,7 @@ fn write_ids<W: Write + Seek>(
                 Ok(())
             })?;
             let names = found.join(" and ");
-            return Err(Error::Other(format!("{names}: are the same record or share an id; name each file once")));
+            return Err(Error::argument(names, "are the same record or share an id; name each file once"));
         }
     };
     write_column(o, names::ID_KEYS, &table.keys)?;

@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
     fn read(&mut self, mut out: &mut [u8]) -> Result<()> {
         while !out.is_empty() {
             if self.is_over() {
-                return Err(Error::Other("a temporary file ends in the middle of an entry; begin again".into()));
+                return Err(Error::internal("a temporary file ends in the middle of an entry"));
             }
             if self.at == self.window.len() {
                 self.window.resize((self.rest.end - self.rest.start).min(WINDOW) as usize, 0);

@@ -131,15 +131,24 @@ impl LonLatBox {
     /// The box as one whose west is below its east, or two where it crosses the 180th meridian, degrees.
     #[must_use]
     pub fn sides(&self) -> Vec<Degrees> {
-        let [w, s, e, n] = [self.west, self.south, self.east, self.north];
-        let sides = if w < e { vec![[w, s, e, n]] } else { vec![[w, s, 180.0, n], [-180.0, s, e, n]] };
-        sides.into_iter().filter(|side| metres(side).has_area()).collect()
+        self.each_side().collect()
     }
 
     /// [`sides`](Self::sides) in EPSG:3857 metres.
     #[must_use]
     pub fn parts(&self) -> Vec<Bounds> {
-        self.sides().iter().map(metres).collect()
+        self.sides_in_metres().collect()
+    }
+
+    /// [`parts`](Self::parts) one by one.
+    pub(crate) fn sides_in_metres(&self) -> impl Iterator<Item = Bounds> + use<> {
+        self.each_side().map(|side| metres(&side))
+    }
+
+    fn each_side(&self) -> impl Iterator<Item = Degrees> + use<> {
+        let [w, s, e, n] = [self.west, self.south, self.east, self.north];
+        let sides = if w < e { [Some([w, s, e, n]), None] } else { [Some([w, s, 180.0, n]), Some([-180.0, s, e, n])] };
+        sides.into_iter().flatten().filter(|side| metres(side).has_area())
     }
 
     /// The box in EPSG:3857 metres as one, whose east may lie beyond the world's.

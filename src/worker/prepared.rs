@@ -1,0 +1,147 @@
+//! A run that is checked against its store: what it will make, what it will take, and the run itself.
+
+use std::path::PathBuf;
+
+use super::aggregate::{Job, Summary, aggregate};
+use super::budget::{Budget, Needs};
+use super::by_hand::PlanFile;
+use super::crew::Launcher;
+use super::datum;
+use super::options::JobOptions;
+use super::report;
+use crate::archive;
+use crate::catalog::{Reindexed, reindex};
+use crate::error::{Error, Result};
+use crate::plan::{Estimate, Plan, PlanOptions};
+use crate::progress::Progress;
+use crate::render::{RasterOpener, RenderOptions};
+use crate::store::Store;
+
+/// A run of a store, planned.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    options: &'a JobOptions,
+    store: Store,
+    /// The store that was made for another tile size goes with this.
+    _reindexed: Option<Reindexed>,
+    plan: Plan,
+    render: RenderOptions,
+    budget: Budget,
+    warning: Option<String>,
+}
+
+impl JobOptions {
+    /// Plans a run of a store. Where another tile size is wanted, the records are indexed for it in a temporary file beside
+    /// the output.
+    ///
+    /// # Errors
+    /// As [`JobOptions::check_with`]; where the store has nothing in the wanted zooms and area, more than a run can make, or
+    /// sources that don't go with the options; where the finer archive does not fit, or the memory is too little for a worker or for one
+    /// block of a raster.
+    pub fn prepare<'a>(&'a self, store: &Store, opener: &dyn RasterOpener) -> Result<Prepared<'a>> {
+        self.check_with(opener)?;
+        let other = self.tile_size.filter(|&size| size != store.tile_size());
+        let reindexed = other.map(|size| reindex(store, size, &self.output)).transpose()?;
+        let store = reindexed.as_ref().map_or_else(|| store.clone(), |r| r.store().clone());
+        let wanted = PlanOptions { finer_given: self.finer.is_some(), ..self.tiles.clone() };
+        let plan = Plan::new(&store, &wanted)?;
+        let render = self.render(&plan);
+        render.check(&store)?;
+        let warning = datum::check(&store, self.vertical_datum.as_deref())?;
+        self.check_finer(&plan)?;
+        let budget = Budget::new(&self.budget, &Needs::of(&store, &plan)?)?;
+        Ok(Prepared { options: self, store, _reindexed: reindexed, plan, render, budget, warning })
+    }
+
+    /// Finer tiles must be there, of the same encoding, and hold the zoom that is needed.
+    fn check_finer(&self, plan: &Plan) -> Result<()> {
+        let Some((path, lineage)) = &self.finer else { return Ok(()) };
+        let archive = archive::open(path)?;
+        let encoding = self.codec.encoding.to_string();
+        let wrong = |problem: String| Err(Error::argument("finer", format!("{} {problem}", path.display())));
+        if let Some(found) = archive.metadata().encoding.as_ref().map(|e| e.name()).filter(|&e| e != encoding) {
+            return wrong(format!("is {found}, this run makes {encoding}; give an archive of the same encoding"));
+        }
+        let needed = plan.extent.zooms.max + 1;
+        let zooms = archive.metadata().minzoom.zip(archive.metadata().maxzoom);
+        if let Some((min, max)) = zooms.filter(|(min, max)| !(*min..=*max).contains(&needed)) {
+            return wrong(format!("holds zooms {min}-{max}, but zoom {needed} is needed"));
+        }
+        lineage.as_ref().map_or(Ok(()), |l| archive::open(l).map(drop))
+    }
+}
+
+impl Prepared<'_> {
+    /// The store that is run: the given one, or the same records for another tile size.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What will be made.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Workers, memory and time.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// What the output and the work will take; guesses.
+    #[must_use]
+    pub fn estimate(&self) -> Estimate {
+        Estimate::new(&self.plan, &self.store, self.budget.jobs)
+    }
+
+    /// What all processes will take at most, bytes, as far as it can be said before.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.budget.expected()
+    }
+
+    /// What a user should know before the run: heights over different vertical datums.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
+    }
+
+    /// The plan as a file, so that its units can be made one by one.
+    ///
+    /// # Errors
+    /// Where the store has no file that outlives this value.
+    pub fn plan_file(&self) -> Result<PlanFile> {
+        if self._reindexed.is_some() {
+            return Err(Error::argument("tile_size", "can't be planned; build the store for that tile size"));
+        }
+        PlanFile::new(&self.job())
+    }
+
+    /// Runs to the end, and writes a report beside the output. Run again after an interruption, it goes on where it stopped;
+    /// the result is the same. A run that is complete is not made again.
+    ///
+    /// Where units keep failing, all others that do not depend on them are made, no archive is written, and
+    /// [`Summary::failure`] tells.
+    ///
+    /// # Errors
+    /// Where an output or the report is in the way, another process makes it, the disk is full, or the user interrupts. What
+    /// was made so far stays in the work folder then.
+    pub fn run(&self, launcher: &Launcher, progress: &dyn Progress) -> Result<Summary> {
+        let job = self.job();
+        let place = report::place(&job)?;
+        let mut summary = aggregate(&job, launcher, progress)?;
+        summary.alerts = report::alerts(&job, &summary);
+        let whole = summary.output.as_ref().map(|(path, _): &(PathBuf, _)| path.clone());
+        summary.report_path = report::write(&job, &summary, place).map_err(|error| match whole {
+            Some(path) => error.after_whole(&path),
+            None => error,
+        })?;
+        Ok(summary)
+    }
+
+    fn job(&self) -> Job<'_> {
+        Job { store: &self.store, plan: &self.plan, options: &self.render, how: self.options, budget: &self.budget }
+    }
+}
