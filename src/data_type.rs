@@ -108,3 +108,18 @@ const NAMES: [(&str, &str); DataType::ALL.len()] = [
     ("float32", "Float32"),
     ("float64", "Float64"),
 ];
+
+#[cfg(all(test, feature = "gdal"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_names_of_its_own() {
+        for (number, kind) in (0..).zip(DataType::ALL) {
+            assert_eq!(DataType::from_number(number), kind);
+            assert_eq!(DataType::from_name(kind.name()), Some(kind));
+            assert_eq!(DataType::from_gdal_name(kind.gdal_name()), kind);
+        }
+        assert_eq!((DataType::from_number(200), DataType::from_gdal_name("CFloat32")), Default::default());
+    }
+}
