@@ -12,15 +12,20 @@
 //! | `gdal` | reading rasters and coordinate systems | GDAL |
 //! | `cli` | the program | |
 //!
+//! Versions keep to what these pages show: stores and files of other schemas ([`Container`]), their builders and queries,
+//! [`Handle`], [`tile`], and with `engine` the modules `archive` (reading and writing), `terrain` (codecs) and `render` (single
+//! tiles and heights). Modules that are not shown are public for this package's own tests, and may change at any time.
+//!
 //! ARCHITECTURE.md says where everything lives. `store-format.md` specifies the file.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(all(test, feature = "engine"))]
 mod altered;
-pub mod atomic;
+pub(crate) mod atomic;
 pub mod column;
 pub mod container;
+mod data_type;
 pub mod error;
 pub mod format;
 pub mod index;
@@ -40,27 +45,40 @@ pub mod tile;
 #[cfg(feature = "engine")]
 pub mod archive;
 #[cfg(feature = "engine")]
-pub mod catalog;
-#[cfg(feature = "engine")]
-pub mod export;
-#[cfg(feature = "engine")]
-pub mod pixels;
-#[cfg(feature = "engine")]
-pub mod plan;
-#[cfg(feature = "engine")]
-pub mod raster;
-#[cfg(feature = "engine")]
 pub mod render;
-#[cfg(feature = "gdal")]
-pub mod sample;
 #[cfg(feature = "engine")]
 pub mod terrain;
+
+// What the program is made of beyond that. It is public for the tests and benches of this package, and no promise: any version may
+// change it.
 #[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod catalog;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod export;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod pixels;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod plan;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod raster;
+#[cfg(feature = "gdal")]
+#[doc(hidden)]
+pub mod sample;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
 pub mod worker;
 
 #[cfg(feature = "cli")]
-pub mod cli;
+pub(crate) mod cli;
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use cli::main as program;
 pub use container::{Container, Handle};
 pub use error::{Error, Result};
 pub use store::Store;

@@ -3,9 +3,8 @@
 //! Images are compressed by their own format. Compression around them is a mistake, which browsers don't undo. Vector tiles are
 //! compressed as the archive says, mostly with gzip. Only the first bytes are looked at, unless something is compressed.
 
-use std::io::{Read, Write};
-
 use super::TileFormat;
+use super::packing::{Packing, gzip};
 use super::pmtiles::Compression;
 use crate::error::{Error, Result};
 
@@ -13,61 +12,10 @@ use crate::error::{Error, Result};
 const HEAD: usize = 4096;
 /// How many layers of compression are undone.
 const LAYERS: usize = 4;
+/// How hard gzip tries for tiles, of 9.
+const LEVEL: u32 = 6;
 /// The largest content that is unpacked, bytes.
 const CAP: u64 = 256 << 20;
-
-/// What a tile is compressed with, by its first bytes. Brotli has no such mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Packing {
-    Gzip,
-    /// RFC 1950, as old vector tiles have it; the header of PMTiles has no number for it.
-    Zlib,
-    Zstd,
-    Brotli,
-}
-
-impl Packing {
-    /// What the first bytes show.
-    #[inline]
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
-        match bytes {
-            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
-            // A window of 32 kB, as every program writes it, and a check over both bytes (RFC 1950, 2.2).
-            [0x78, flags, ..] if (0x7800 + u16::from(*flags)).is_multiple_of(31) => Some(Self::Zlib),
-            _ => None,
-        }
-    }
-
-    pub(super) fn of_compression(compression: Compression) -> Option<Self> {
-        match compression {
-            Compression::Gzip => Some(Self::Gzip),
-            Compression::Zstd => Some(Self::Zstd),
-            Compression::Brotli => Some(Self::Brotli),
-            Compression::None | Compression::Unknown => None,
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Gzip => "gzip",
-            Self::Zlib => "zlib",
-            Self::Zstd => "zstd",
-            Self::Brotli => "brotli",
-        }
-    }
-
-    /// Appends at most `cap` bytes of what is inside; up to where it is damaged, if it is.
-    fn unpack(self, bytes: &[u8], cap: u64, out: &mut Vec<u8>) -> std::io::Result<()> {
-        match self {
-            Self::Gzip => flate2::read::MultiGzDecoder::new(bytes).take(cap).read_to_end(out),
-            Self::Zlib => flate2::read::ZlibDecoder::new(bytes).take(cap).read_to_end(out),
-            Self::Zstd => zstd::stream::read::Decoder::new(bytes).and_then(|d| d.take(cap).read_to_end(out)),
-            Self::Brotli => brotli_decompressor::Decompressor::new(bytes, 4096).take(cap).read_to_end(out),
-        }
-        .map(drop)
-    }
-}
 
 /// What a content is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -217,7 +165,7 @@ impl TileForm {
                 }
                 let content = unpack_all(bytes, None)?;
                 Ok(Some(match packed {
-                    Compression::Gzip => gzip(&content),
+                    Compression::Gzip => gzip(&content, LEVEL),
                     Compression::Zstd => zstd::encode_all(&content[..], 9).map_err(|e| damaged("zstd", &e))?,
                     _ => content,
                 }))
@@ -250,18 +198,15 @@ pub(super) fn unpack_all(bytes: &[u8], said: Option<Packing>) -> Result<Vec<u8>>
     Ok(content.unwrap_or_else(|| bytes.to_vec()))
 }
 
-/// gzip, the same output for the same input.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    // Writing to a Vec can't fail.
-    let written = encoder.write_all(bytes);
-    debug_assert!(written.is_ok());
-    encoder.finish().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        super::gzip(bytes, LEVEL)
+    }
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\nthe rest of it";
 

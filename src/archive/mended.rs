@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value};
 
-use super::form::{Look, Packing, TileForm, is_picture};
+use super::form::{Look, TileForm, is_picture};
 use super::mbtiles::MbtilesReader;
+use super::packing::Packing;
 use super::pmtiles::Compression;
 use super::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileFormat, TileRun, TileSource};
 use crate::error::{Error, Result};

@@ -55,11 +55,6 @@ impl PendingFile {
         self.file.target().parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    /// An unnamed file on the same volume, for what doesn't fit in memory.
-    pub(super) fn scratch(&self) -> std::io::Result<File> {
-        tempfile::tempfile_in(self.folder())
-    }
-
     /// Flushes the file to the disk, gives it its final name, flushes the folder, and returns the size in bytes.
     ///
     /// # Errors

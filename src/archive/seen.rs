@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::coverage::Coverage;
-use super::form::{Packing, plain};
+use super::form::plain;
 use super::mended::HYBRID;
+use super::packing::Packing;
 use super::pmtiles::Compression;
 use super::{ArchiveMetadata, TileFormat, TileSink};
 use crate::error::{Error, Result};

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
-use super::{ArchiveKind, ArchiveMetadata, ScratchFile, TileForm};
+use super::{ArchiveKind, ArchiveMetadata, TileForm};
+use crate::atomic::ScratchFile;
 use crate::error::Result;
 use crate::tile::{TileCoord, TileId};
 

@@ -11,6 +11,7 @@ mod folder;
 #[cfg(feature = "engine")]
 mod output;
 mod place;
+mod scratch;
 mod temporary;
 
 pub use file::AtomicFile;
@@ -21,6 +22,7 @@ pub use output::{check_output, holds, refuse_inputs, write_whole};
 #[cfg(feature = "engine")]
 pub(crate) use place::refuse_journals;
 pub use place::{check_target, refuse_existing, sync_folder};
+pub use scratch::ScratchFile;
 pub(crate) use temporary::{Live, create_file};
 #[cfg(feature = "engine")]
 pub(crate) use temporary::{Swept, is_at, is_temporary, remove_dead, remove_entries, sweep_files, tell};

@@ -85,8 +85,7 @@ impl KnownSource<'_> {
     ) -> Option<RecordInput> {
         let record = self.known.store.by_id(record_id(self.name, path))?;
         // Stores of earlier versions do not say of which files a raster consists.
-        let same = (record.file_size(), record.modified_ns()) == (file_size, modified_ns)
-            && record.parts().unwrap_or(0) == parts;
+        let same = (record.file_size(), record.modified_ns()) == (file_size, modified_ns) && record.parts() == parts;
         if !same || record.data_type() == DataType::Unknown || record.block_width() == 0 {
             return None;
         }

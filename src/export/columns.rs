@@ -218,7 +218,7 @@ pub fn values<'a>(row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
         if r.band() == 0 { Value::Missing } else { Value::Integer(i64::from(r.band())) },
         if r.unit() == 0.0 { Value::Missing } else { Value::Real(r.unit()) },
         if r.scale() == 0.0 { Value::Missing } else { Value::Real(r.scale()) },
-        match r.parts().unwrap_or(0) {
+        match r.parts() {
             0 => Value::Missing,
             parts => Value::Text(Cow::Owned(format!("{parts:016x}"))),
         },

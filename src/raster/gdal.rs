@@ -13,6 +13,7 @@ use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 use ::gdal::{Dataset, GdalOpenFlags};
 
 use super::{Adjustment, Block, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
+use crate::data_type::DataType;
 use crate::error::{Error, Result};
 use crate::text::one_line;
 
@@ -226,7 +227,7 @@ impl GdalRaster {
             more_nodata: by
                 .nodata
                 .iter()
-                .map(|&v| if heights.data_type == "int8" { heights::signed(v) } else { v })
+                .map(|&v| if heights.data_type == DataType::I8 { heights::signed(v) } else { v })
                 .collect(),
             data_type: heights.data_type,
             scale: heights.scale,
@@ -295,9 +296,9 @@ impl Raster for GdalRaster {
         };
         let shown = |i: usize| mask.as_ref().is_none_or(|m| m.data()[i] != 0);
         let problem = || failed(path, "can't read its cells; the file may be cut short or damaged");
-        if matches!(info.data_type, "float32" | "int16" | "uint16" | "uint8" | "int8") {
+        if info.data_type.fits_float() {
             let cell = band.read_as::<f32>(at, size, size, None).map_err(problem())?;
-            let (single, bytes) = (info.data_type == "float32", info.data_type == "int8");
+            let (single, bytes) = (info.data_type == DataType::F32, info.data_type == DataType::I8);
             let nodata = if let Mask::Value(v) = self.mask { v as f32 } else { f32::NAN };
             let plain = scale == 1.0 && offset == 0.0;
             // GDAL's rule for float32: nodata values went through text and may be off in the last bits.

@@ -84,6 +84,7 @@ pub(super) fn look(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_type::DataType;
     use crate::raster::GeoTransform;
 
     fn info(scale: f64, offset: f64) -> RasterInfo {
@@ -94,7 +95,7 @@ mod tests {
             transform: GeoTransform::north_up(0.0, 0.0, 1.0, 1.0),
             crs: String::new(),
             nodata: None,
-            data_type: "float32",
+            data_type: DataType::F32,
             scale,
             offset,
             more_nodata: Vec::new(),

@@ -140,9 +140,9 @@ impl<'a> Pool<'a> {
             return Err(Error::Changed { path, in_use: false });
         }
         // Stores of earlier versions do not say what a raster consists of.
-        if let Some(known) = record.parts() {
+        if record.store().knows_parts() {
             let now = self.folders.borrow_mut().digest(&path).map_err(broken)?;
-            if now != known {
+            if now != record.parts() {
                 let problem = "one of the files that it consists of was changed after the store was built (a source of the VRT, \
                     a mask, a sidecar); run `hypso build` again";
                 return Err(Error::raster(&path, problem));

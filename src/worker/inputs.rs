@@ -109,7 +109,7 @@ impl States {
         }
         // Optional attributes that a record does not have add nothing, so that its checksum is that of earlier versions.
         for (kind, number) in [
-            (1, record.parts().unwrap_or(0)),
+            (1, record.parts()),
             (2, u64::from(record.band())),
             (3, record.unit().to_bits()),
             (4, record.scale().to_bits()),

@@ -9,8 +9,9 @@ use super::{METADATA, owned};
 use crate::archive::coverage::Coverage;
 use crate::archive::form::{is_picture, plain};
 use crate::archive::mbtiles::rows;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Scheme, ScratchFile, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Scheme, TileFormat, TileSink};
 use crate::atomic::AtomicFolder;
+use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
 use crate::tile::TileCoord;
 
@@ -114,7 +115,7 @@ impl TileSink for FilesWriter {
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
-        ScratchFile::create(self.folder.path(), &self.target)
+        ScratchFile::beside(&self.target)
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {

@@ -8,7 +8,8 @@ use super::{APPLICATION_ID, rows, sql, stored_row, tile_at};
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, ScratchFile, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink};
+use crate::atomic::ScratchFile;
 use crate::atomic::refuse_journals;
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
@@ -272,7 +273,7 @@ impl TileSink for MbtilesWriter {
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
-        ScratchFile::create(self.pending.folder(), self.pending.target())
+        ScratchFile::beside(self.pending.target())
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::{Report, TileCheck};
-use crate::archive::form::{Look, Packing, is_picture, unpack_all};
+use crate::archive::form::{Look, is_picture, unpack_all};
 use crate::archive::mended::HYBRID;
+use crate::archive::packing::Packing;
 use crate::archive::pmtiles::Compression;
 use crate::archive::{ArchiveMetadata, TileFormat};
 use crate::error::{Error, Result};

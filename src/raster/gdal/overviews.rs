@@ -8,6 +8,7 @@ use std::path::Path;
 use ::gdal::GdalOpenFlags;
 
 use super::{GdalRaster, failed, local};
+use crate::data_type::DataType;
 use crate::error::Result;
 use crate::raster::kernel::Kernel;
 use crate::raster::{Adjustment, Cells, Raster, Resampling, State, Window, warp};
@@ -78,7 +79,8 @@ fn holds_means(raster: &mut GdalRaster, overview: &mut GdalRaster) -> Result<boo
     let (across, down) = ratio(raster, width, height);
     let kernels = (Kernel::new(Resampling::Average, across), Kernel::new(Resampling::Average, down));
     // Whole numbers are rounded at each level of overviews.
-    let step = if overview.info.data_type.starts_with("float") { 0.0 } else { overview.info.scale.abs() };
+    let step =
+        if matches!(overview.info.data_type, DataType::F32 | DataType::F64) { 0.0 } else { overview.info.scale.abs() };
     let mut telling = 0;
     for place in 0..PLACES * PLACES {
         let start = |i: usize, size: usize| ((2 * i + 1) * size / (2 * PLACES)).saturating_sub(SIDE / 2);
