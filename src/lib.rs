@@ -12,6 +12,7 @@ pub mod column;
 pub mod container;
 pub mod error;
 pub mod format;
+pub mod heights;
 pub mod index;
 mod local;
 mod mmap;
