@@ -7,6 +7,8 @@
 //!
 //! ARCHITECTURE.md says where everything lives, `store-format.md` specifies the file.
 
+#[cfg(all(test, feature = "engine"))]
+mod altered;
 pub mod atomic;
 pub mod column;
 pub mod container;
@@ -15,6 +17,8 @@ pub mod format;
 pub mod heights;
 pub mod index;
 mod local;
+#[cfg(feature = "engine")]
+mod memory;
 mod mmap;
 pub mod progress;
 pub mod query;

@@ -68,4 +68,18 @@ mod tests {
         });
         assert_eq!((done.len(), done.iter().sum::<usize>(), sum.into_inner()), (3, 1000, 499_500));
     }
+
+    #[test]
+    fn a_panic_in_shared_work_goes_on_after_all_have_ended() {
+        let ended = AtomicUsize::new(0);
+        let first = std::sync::atomic::AtomicBool::new(true);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            super::share(4, || {
+                assert!(!first.swap(false, Ordering::SeqCst), "on purpose");
+                ended.fetch_add(1, Ordering::SeqCst);
+            })
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(ended.into_inner(), 3);
+    }
 }

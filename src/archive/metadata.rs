@@ -8,7 +8,7 @@ use super::coverage::Coverage;
 use super::form::Look;
 use super::pmtiles::Compression;
 use crate::error::{Error, Result};
-use crate::tile::Bounds;
+use crate::tile::{Bounds, MAX_ZOOM};
 
 /// The format of the tiles.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -126,7 +126,7 @@ impl Center {
         let [west, south, east, north] = bounds;
         let box_metres = Bounds::from_lon_lat(west, south, east, north);
         let side = box_metres.width().max(box_metres.height()).max(1.0);
-        let zoom = (crate::tile::web_mercator::WORLD / side).log2().floor().clamp(0.0, 31.0) as u8;
+        let zoom = (crate::tile::web_mercator::WORLD / side).log2().floor().clamp(0.0, f64::from(MAX_ZOOM)) as u8;
         let (x, y) = box_metres.center();
         let (lon, lat) = crate::tile::web_mercator::to_lon_lat(x, y);
         let degrees = |v: f64| (v * 1e7).round() / 1e7;
@@ -395,7 +395,7 @@ pub(crate) fn parse_center(text: &str) -> Option<Center> {
     match numbers(text)?[..] {
         [lon, lat, zoom] => {
             let inside = (-180.001..=180.001).contains(&lon) && (-90.001..=90.001).contains(&lat);
-            (inside && (0.0..=31.0).contains(&zoom)).then_some(Center { lon, lat, zoom: zoom as u8 })
+            (inside && (0.0..=f64::from(MAX_ZOOM)).contains(&zoom)).then_some(Center { lon, lat, zoom: zoom as u8 })
         }
         _ => None,
     }

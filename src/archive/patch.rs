@@ -23,7 +23,7 @@ use super::pmtiles::Compression;
 use super::{ArchiveKind, ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{TileCoord, TileId};
+use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
 /// The key of the metadata by which a patch is known.
 const KEY: &str = "hypso_patch";
@@ -214,7 +214,7 @@ fn about(patch: &dyn TileSource) -> Result<About> {
             center: numbers("center").filter(|v| v.len() == 3).map(|v| Center {
                 lon: v[0],
                 lat: v[1],
-                zoom: v[2].clamp(0.0, 31.0) as u8,
+                zoom: v[2].clamp(0.0, f64::from(MAX_ZOOM)) as u8,
             }),
         }),
         _ => Err(invalid("have a hypso_patch that is damaged", "make the patch again")),

@@ -234,6 +234,34 @@ fn batches_of<'a, T: 'a>(
 mod tests {
     use super::*;
 
+    /// What became of work on a thread of its own: whether it panicked. Fails where it waits for ever.
+    fn panics(work: impl FnOnce() + Send + 'static) -> bool {
+        let (done, ended) = sync_channel(1);
+        thread::spawn(move || {
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            let _ = done.send(outcome.is_err());
+        });
+        ended.recv_timeout(std::time::Duration::from_secs(60)).expect("threads wait for one that is gone")
+    }
+
+    fn jobs() -> impl Iterator<Item = Result<u64>> + Send {
+        (0..1000).map(Ok)
+    }
+
+    #[test]
+    fn where_one_thread_panics_no_other_is_left_waiting() {
+        let fails = |n: u64| assert!(n != 77, "on purpose");
+        for threads in [1, 2, 5] {
+            assert!(panics(move || drop(in_order(threads, jobs(), |n| Ok(fails(n)), |()| Ok(())))));
+            assert!(panics(move || drop(in_order(threads, jobs(), Ok, |n| Ok(fails(n))))));
+            assert!(panics(move || drop(in_order(threads, jobs().inspect(|_| fails(77)), Ok, |_| Ok(())))));
+        }
+        // The thread that makes items, and the one that takes them.
+        assert!(panics(move || drop(ahead(jobs().inspect(move |n| fails(*n.as_ref().unwrap())), |all| Ok(all.for_each(drop))))));
+        assert!(panics(move || drop(ahead(jobs(), |all| Ok(all.for_each(|n| fails(n.unwrap())))))));
+        assert!(!panics(|| ahead(jobs(), |all| in_order(3, all, Ok, |_| Ok(()))).unwrap()));
+    }
+
     #[test]
     fn results_come_in_order_and_the_first_error_ends_it() {
         for threads in [1, 2, 5] {

@@ -1,6 +1,6 @@
 //! How the addresses of tiles are written in folders and databases, and which way of writing fits declared bounds.
 
-use crate::tile::{Bounds, TileCoord};
+use crate::tile::{Bounds, MAX_ZOOM, TileCoord};
 
 /// How an address is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,7 +42,7 @@ impl Scheme {
 
     /// The tile at an address; `None` where it lies outside of the zoom's grid.
     pub(super) fn tile(self, z: u8, (a, b): (u32, u32)) -> Option<TileCoord> {
-        let inside = z <= 31 && u64::from(a) < 1 << z && u64::from(b) < 1 << z;
+        let inside = z <= MAX_ZOOM && u64::from(a) < 1 << z && u64::from(b) < 1 << z;
         let (x, y) = match self {
             _ if !inside => return None,
             Self::Xyz => (a, b),

@@ -9,7 +9,7 @@ use super::pmtiles::Compression;
 use super::{ArchiveMetadata, TileFormat, TileSink};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{Bounds, TileCoord, TileId, TileRange};
+use crate::tile::{Bounds, MAX_ZOOM, TileCoord, TileId, TileRange};
 
 /// Degrees that a header may have rounded away: 10 cm.
 const ROUNDED: f64 = 1e-6;
@@ -74,7 +74,7 @@ pub(crate) struct Fence {
 impl Fence {
     pub(crate) fn of([west, south, east, north]: [f64; 4]) -> Self {
         let area = Bounds::from_lon_lat(west - ROUNDED, south - ROUNDED, east + ROUNDED, north + ROUNDED);
-        Self { ranges: (0..=31).map(|z| TileRange::covering(&area, z)).collect() }
+        Self { ranges: (0..=MAX_ZOOM).map(|z| TileRange::covering(&area, z)).collect() }
     }
 
     pub(crate) fn holds(&self, tile: TileCoord) -> bool {

@@ -383,4 +383,30 @@ mod tests {
             assert!(found.contains(want), "{found}");
         }
     }
+
+    #[test]
+    fn altered_lists_are_refused_by_name_or_are_records_on_the_earth() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.tif"), "1").unwrap();
+        std::fs::write(folder.path().join("b.tif"), "1").unwrap();
+        let path = folder.path().join("bounds.csv");
+        let text = "filename,left,bottom,right,top,width,height,unit,scale,band\na.tif,0,0,1000.5,500,100,50,m,,\n\
+                    b.tif,-2000,-1000,0,0,200,100,ft,0.1,2\n";
+        let (mut taken, mut refused) = (0, 0);
+        for seed in 0..3000 {
+            std::fs::write(&path, crate::altered::altered(text.as_bytes(), seed)).unwrap();
+            match read(&path, 0) {
+                Ok((records, _)) => {
+                    taken += 1;
+                    let sound = |r: &RecordInput| r.bounds.width() > 0.0 && r.bounds.width() < 5e7 && r.pixel_size.is_finite();
+                    assert!(records.iter().all(sound), "{seed}");
+                }
+                Err(error) => {
+                    refused += 1;
+                    crate::altered::check_message(&error, "bounds.csv");
+                }
+            }
+        }
+        assert!(taken > 100 && refused > 1000, "{taken} {refused}");
+    }
 }

@@ -262,4 +262,33 @@ mod tests {
         std::fs::write(&config, "[[source]]\npath = \"a b\"\n").unwrap();
         assert_eq!(read(&config).unwrap()[0].name, "a_b");
     }
+
+    #[test]
+    fn altered_files_are_refused_by_name_or_are_sources() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        let path = folder.path().join("hypso.toml");
+        let text = "[[source]]\nname = \"a\"\npath = \"a\"\nattribution = \"© x\"\noffset = -0.42\nband = 1\nscale = 0.1\nunit = \"ft\"\n\
+                    nodata = [-9999, 0]\n";
+        let (mut taken, mut refused) = (0, 0);
+        for seed in 0..3000 {
+            std::fs::write(&path, crate::altered::altered(text.as_bytes(), seed)).unwrap();
+            match read(&path) {
+                Ok(specs) => {
+                    taken += 1;
+                    assert!(specs.iter().all(|s| s.offset.is_finite() && s.scale.is_finite()), "{seed}");
+                }
+                Err(error) => {
+                    refused += 1;
+                    crate::altered::check_message(&error, "hypso.toml");
+                }
+            }
+        }
+        assert!(taken > 100 && refused > 1000, "{taken} {refused}");
+        for open in ["[", "a = [", "{a = {", "x = { a = [", "[[source]]\na.b"] {
+            let text = open.repeat(20_000);
+            std::fs::write(&path, &text).unwrap();
+            crate::altered::check_message(&read(&path).unwrap_err(), "hypso.toml");
+        }
+    }
 }

@@ -91,7 +91,7 @@ pub struct ZoomOptions {
 pub struct TileArgs {
     #[command(flatten)]
     pub area: AreaArgs,
-    /// native: coarse areas stop at their own zoom; full: they are blown up to the finest zoom.
+    /// native: coarse areas stop at their own zoom; full: they are upsampled to the finest zoom.
     #[arg(long, help_heading = "Which tiles", default_value = "native", value_name = "RULE", value_parser = one_of::<Coverage>())]
     coverage: Coverage,
     /// Pixels along a tile's side, 256 or 512 [default: the store's, 512].

@@ -150,11 +150,12 @@ impl<W: Write + Seek> ContainerBuilder<W> {
         self.column(&format!("{prefix}.ranks"), &table.ranks)
     }
 
-    /// A JSON document, for people or for what fits no column. It is not looked into.
+    /// A JSON document, for people or for what fits no column.
     ///
     /// # Errors
-    /// As [`column`](Self::column).
+    /// As [`column`](Self::column), and where the text is no JSON.
     pub fn json(&mut self, name: &str, document: &str) -> Result<()> {
+        crate::format::json::check(document).map_err(|e| Error::argument(name, format!("is no JSON: {e}")))?;
         self.out.raw(name, Kind::Json, ElementType::U8, 0, document.as_bytes())
     }
 

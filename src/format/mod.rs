@@ -8,6 +8,7 @@
 pub mod checksum;
 pub mod codec;
 mod header;
+pub(crate) mod json;
 pub mod layout;
 pub mod rows;
 mod section;
@@ -16,6 +17,7 @@ mod writer;
 
 pub use header::Header;
 pub use section::{Codec, ElementType, Kind, SectionEntry};
+pub(crate) use sections::Origin;
 pub use sections::Sections;
 pub(crate) use sections::byte_range;
 pub use writer::{BytesSection, ContainerWriter, RawSection};

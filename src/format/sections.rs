@@ -1,6 +1,8 @@
 //! Opening: the section table, checked once, and typed views of sections.
 
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -13,6 +15,29 @@ use crate::error::{Error, Result};
 pub struct Sections {
     header: Header,
     entries: Vec<SectionEntry>,
+    origin: Origin,
+}
+
+/// Where the bytes of a file came from, so that every error about them can say it: all that is found by a table of sections keeps
+/// the table's. Nothing for bytes in memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origin(Option<Arc<Path>>);
+
+impl Origin {
+    /// The file.
+    #[must_use]
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+
+    /// An error with the path of the file.
+    #[must_use]
+    pub(crate) fn name(&self, error: Error) -> Error {
+        match self.path() {
+            Some(path) => error.with_path(path),
+            None => error,
+        }
+    }
 }
 
 impl Sections {
@@ -47,7 +72,20 @@ impl Sections {
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(bad(format!("lists {:?} twice", pair[0].0)));
         }
-        Ok(Self { header, entries })
+        Ok(Self { header, entries, origin: Origin::default() })
+    }
+
+    /// The same table as that of a file: errors about its sections, and about all that is found by them, name the file.
+    #[must_use]
+    pub(crate) fn of_file(mut self, path: &Path) -> Self {
+        self.origin = Origin(Some(Arc::from(path)));
+        self
+    }
+
+    /// The file that the sections lie in.
+    #[must_use]
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The header.
@@ -73,7 +111,7 @@ impl Sections {
     /// # Errors
     /// Where there is none, or it has another type or codec.
     pub fn expect(&self, name: &str, kind: Kind, element: ElementType, codec: Codec) -> Result<&SectionEntry> {
-        let bad = |problem: &str| Error::invalid(format!("section {name:?}"), problem, REBUILD);
+        let bad = |problem: &str| self.origin.name(Error::invalid(format!("section {name:?}"), problem, REBUILD));
         let entry = self.find(name, kind).ok_or_else(|| bad("is missing"))?;
         if entry.element() != Some(element) {
             return Err(bad(&format!("should hold {}", element.name())));
@@ -92,7 +130,7 @@ impl Sections {
         let entry = self.expect(name, kind, element, Codec::Raw)?;
         if let Some(count) = count.filter(|&c| c != entry.count()) {
             let problem = format!("has {} elements, {count} expected", entry.count());
-            return Err(Error::invalid(format!("section {name:?}"), problem, REBUILD));
+            return Err(self.origin.name(Error::invalid(format!("section {name:?}"), problem, REBUILD)));
         }
         Ok(byte_range(entry))
     }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::archive::{ArchiveMetadata, TileEncoding, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
+use crate::tile::MAX_ZOOM;
 
 /// The key of the vertical resolution: `by-zoom`, `full`, or the step in words.
 pub(super) const VERTICAL: &str = "vertical_resolution";
@@ -26,7 +27,7 @@ impl Steps {
         let text = metadata.other.get(VERTICAL).and_then(Value::as_str).unwrap_or_default();
         let offset = metadata.other.get(OFFSET).and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()));
         Self {
-            offset: offset.map_or(0, |zooms| zooms.clamp(-31, 31) as i32),
+            offset: offset.map_or(0, |zooms| zooms.clamp(-i64::from(MAX_ZOOM), i64::from(MAX_ZOOM)) as i32),
             by_zoom: text.starts_with("by-zoom"),
             coarse: text.ends_with("0.1 m"),
         }

@@ -13,7 +13,7 @@ use crate::archive::seen::Seen;
 use crate::archive::{ArchiveSummary, Located, ScratchFile, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{TileCoord, TileId};
+use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
 /// Tiles in one piece of work.
 const BATCH: usize = 8;
@@ -178,7 +178,7 @@ impl Iterator for Records<'_> {
 /// The output's tiles below a tile; tiles are asked for in their order.
 fn below(tile: TileCoord, records: &mut Peekable<Records<'_>>) -> Result<[Child; 4]> {
     let mut out = [None; 4];
-    if tile.z() >= 31 {
+    if tile.z() >= MAX_ZOOM {
         return Ok(out);
     }
     let ids = TileId::subtree(tile, tile.z() + 1);

@@ -312,12 +312,10 @@ impl<'a> Recoder<'a> {
                     if tile.z() == 0 {
                         out.push((*tile, plane.halved()));
                     }
-                    if tile.z() < 31 {
-                        for (quadrant, child) in tile.children().into_iter().enumerate() {
-                            let mut part = P::empty(256);
-                            part.copy(plane, (quadrant & 1) * 256, (quadrant >> 1) * 256, 0, 0, 256);
-                            out.push((child, part));
-                        }
+                    for (quadrant, child) in tile.children().into_iter().flatten().enumerate() {
+                        let mut part = P::empty(256);
+                        part.copy(plane, (quadrant & 1) * 256, (quadrant >> 1) * 256, 0, 0, 256);
+                        out.push((child, part));
                     }
                 }
             }

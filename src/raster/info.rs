@@ -198,6 +198,12 @@ pub fn read_neighbour(base: &RasterInfo, neighbour: &mut dyn Raster, cells: &mut
     read_turned(base, neighbour, cells, &turns)
 }
 
+/// True where [`read_neighbour`] reads.
+#[must_use]
+pub fn shares_lattice(base: &RasterInfo, other: &RasterInfo) -> bool {
+    turns_to(base, other).into_iter().any(|turns| lattice_offset(base, other, turns).is_some())
+}
+
 /// Fills the cells beyond the edges of a raster around the world from its other edge. Returns whether these are on its lattice:
 /// they are not where a turn is no whole number of cells, and then nothing is read.
 ///

@@ -38,6 +38,7 @@ pub use footprint::{Footprint, ToMercator, footprint, on_the_lattice, world_part
 pub use geotransform::GeoTransform;
 pub use info::{
     Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_around, read_neighbour,
+    shares_lattice,
 };
 pub use resampling::Resampling;
 pub(crate) use stamp::modified;

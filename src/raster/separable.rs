@@ -121,7 +121,7 @@ impl Axis {
     }
 }
 
-/// Plain bilinear: rows of cells mixed across at the tile's columns. Where a coarse raster is blown up, many rows of pixels lie
+/// Plain bilinear: rows of cells mixed across at the tile's columns. Where a coarse raster is upsampled, many rows of pixels lie
 /// between the same two, and for each there is only the mixing down.
 struct Mixed<'a> {
     cells: &'a Cells,

@@ -137,7 +137,7 @@ pub fn source_window(map: &PixelMap, info: &RasterInfo, resampling: Resampling, 
 /// for every pixel that gets its value here: the lineage. Returns how many pixels got one.
 ///
 /// Sums are in f64. Over a separable map rows of cells are resampled across once, and then down for each row of pixels: plain bilinear costs
-/// about a nanosecond a pixel where the raster is blown up. The rest costs one multiplication a cell of the kernel.
+/// about a nanosecond a pixel where the raster is upsampled. The rest costs one multiplication a cell of the kernel.
 ///
 /// # Panics
 /// Where a slice is shorter than the map.

@@ -19,14 +19,16 @@ mod sampler;
 mod surroundings;
 mod unit;
 mod vertical;
+mod voids;
 
 #[cfg(feature = "gdal")]
 pub use against::{Comparison, Differences, compare as compare_with_sources};
 pub use finer::{FinerTiles, Layer, NoFinerTiles};
 pub use odd::Odd;
+pub(crate) use opener::Bounded;
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
-pub use opener::RasterOpener;
+pub use opener::{RasterOpener, SMALL_BLOCK};
 pub use provenance::{Candidate, Share, candidates, heights, shares};
 pub use reach::reach;
 pub use report::{ODD_ROWS, ReadRecord, SourceReport, UnitReport};

@@ -10,14 +10,16 @@
 //! there all files have the same side.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use super::pool::NEIGHBOURS;
 use super::reach::kernel_reach;
 use super::sampler::{Area, MAX_CELLS, Sampler};
+use super::voids::is_wanting;
 use crate::error::Result;
 use crate::raster::kernel::Kernel;
-use crate::raster::{Cells, RasterInfo, Resampling, State, Window, lattice_offset, read_around, read_neighbour, warp};
+use crate::raster::{
+    Cells, RasterInfo, Resampling, State, Window, lattice_offset, read_around, read_neighbour, shares_lattice, warp,
+};
 use crate::store::{RecordRef, RowId};
 use crate::tile::{Bounds, web_mercator};
 
@@ -60,18 +62,30 @@ impl Sampler<'_> {
             read_around(self.pool.raster(record)?.raster.as_mut(), cells)?;
         }
         let rows = self.neighbours_of(area, record, cells.has_outside());
+        // What lies around a pixel of this area is the same for all files of the source; a raster around the world has it at two places.
+        let remembered = depth == DEPTH && info.turn.is_none();
+        let source = record.source_index();
+        let settled = if remembered { self.pool.voids.settle(area, source, info, cells) } else { Vec::new() };
+        let (mut full, mut wanting) = (cells.is_full(), is_wanting(cells, &settled));
         let (mut alike, mut others) = (Vec::new(), Vec::new());
         for row in rows {
-            if cells.is_full() {
+            if full {
                 return Ok(());
             }
             let Some(other) = self.store.record(row) else { continue };
-            let neighbour = self.pool.raster(&other)?;
-            if read_neighbour(info, neighbour.raster.as_mut(), cells)? {
-                alike.push(other);
-            } else {
+            let theirs = self.pool.info(&other)?;
+            if !shares_lattice(info, &theirs) {
                 others.push(other);
+                continue;
             }
+            if wanting {
+                read_neighbour(info, self.pool.raster(&other)?.raster.as_mut(), cells)?;
+                (full, wanting) = (cells.is_full(), is_wanting(cells, &settled));
+            }
+            alike.push(other);
+        }
+        if remembered && !full {
+            self.pool.voids.keep(area, source, info, cells);
         }
         if own_end {
             others.extend(self.store.record(record.row()));
@@ -171,7 +185,7 @@ impl Sampler<'_> {
         if gaps.is_empty() {
             return Ok(());
         }
-        let info = Rc::clone(&self.pool.raster(other)?.info);
+        let info = self.pool.info(other)?;
         let Some(back) = info.transform.invert() else { return Ok(()) };
         let (mut xs, mut ys): (Vec<f64>, Vec<f64>) = gaps.iter().map(|g| (g.x, g.y)).unzip();
         self.pool.projector(&info.crs)?.to_crs(&mut xs, &mut ys)?;

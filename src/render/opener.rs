@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::Result;
+use crate::memory;
 use crate::raster::{Adjustment, Projector, Raster, VerticalShift};
 
 /// Opens rasters and projectors.
@@ -28,6 +29,13 @@ pub trait RasterOpener {
         Ok(None)
     }
 
+    /// The largest block that may be decoded, bytes: a raster stored in larger ones is refused before a cell is read. Asked for
+    /// rasters of blocks that are larger than [`SMALL_BLOCK`]. Where nothing else is said, what the system has left for this
+    /// process, and 64 MB at least.
+    fn most_block(&self) -> u64 {
+        memory::available().map_or(u64::MAX, |bytes| bytes.max(64 << 20))
+    }
+
     /// The map from EPSG:3857 to a CRS.
     ///
     /// # Errors
@@ -45,6 +53,44 @@ pub trait RasterOpener {
     /// # Errors
     /// Where it is not.
     fn check_datum(&self, datum: &str) -> Result<()>;
+}
+
+/// Blocks up to this size are read without asking, bytes: no process is meant to work with less.
+pub const SMALL_BLOCK: u64 = 4 << 20;
+
+/// Opens as another opener does, with a bound on the blocks that are decoded.
+pub(crate) struct Bounded<'a> {
+    pub(crate) opener: &'a dyn RasterOpener,
+    /// Bytes; `None` for what the other one says.
+    pub(crate) most_block: Option<u64>,
+}
+
+impl RasterOpener for Bounded<'_> {
+    fn open(&self, path: &Path, assume_crs: Option<&str>, by: &Adjustment) -> Result<Box<dyn Raster>> {
+        self.opener.open(path, assume_crs, by)
+    }
+
+    fn open_means(
+        &self,
+        path: &Path,
+        assume_crs: Option<&str>,
+        by: &Adjustment,
+        most: f64,
+    ) -> Result<Option<Box<dyn Raster>>> {
+        self.opener.open_means(path, assume_crs, by, most)
+    }
+
+    fn most_block(&self) -> u64 {
+        self.opener.most_block().min(self.most_block.unwrap_or(u64::MAX))
+    }
+
+    fn projector(&self, crs: &str) -> Result<Box<dyn Projector>> {
+        self.opener.projector(crs)
+    }
+
+    fn vertical(&self, from: &str, to: &str) -> Result<Box<dyn VerticalShift>> {
+        self.opener.vertical(from, to)
+    }
 }
 
 /// Opens through GDAL.

@@ -139,7 +139,7 @@ impl<'a> Renderer<'a> {
         let mut heights = ElevationTile::empty(size);
         let mut lineage = self.options.lineage.then(|| vec![NO_SOURCE; pixels]);
         let mut made_of_finer = [false; 4];
-        for (quadrant, child) in tile.children().into_iter().enumerate() {
+        for (quadrant, child) in tile.children().into_iter().flatten().enumerate() {
             let native = self.store.tiles().contains(child);
             let within = child.z() <= unit.zooms.max;
             if !native {

@@ -90,11 +90,8 @@ impl Store {
     pub fn each_input(&self, mut each: impl FnMut(RecordInput) -> Result<()>) -> Result<()> {
         let crs = self.crs_names()?;
         let damaged = |row| {
-            Error::invalid(
-                format!("record {row}"),
-                "has a path or a coordinate system that is damaged",
-                "build it again",
-            )
+            let problem = "has a path or a coordinate system that is damaged";
+            self.container().named(Error::invalid(format!("record {row}"), problem, "build the store again"))
         };
         self.inner.layout.path.over(self.bytes()).for_each(|row, path| {
             let r = self.record(row as u32).ok_or_else(|| damaged(row))?;
@@ -284,8 +281,7 @@ impl<'a> RecordRef<'a> {
     /// # Errors
     /// Where the section is damaged.
     pub fn path(&self) -> Result<Cow<'a, str>> {
-        let path = self.store.inner.layout.path.over(self.store.bytes()).text(self.row as usize);
-        path.map_err(|e| self.store.container().named(e))
+        self.store.inner.layout.path.over(self.store.bytes()).text(self.row as usize)
     }
 
     /// The path with its source's root before it: what to open.
@@ -293,11 +289,12 @@ impl<'a> RecordRef<'a> {
     /// # Errors
     /// Where a section is damaged.
     pub fn full_path(&self) -> Result<PathBuf> {
-        let root = match self.source() {
-            Some(source) => PathBuf::from(&*source.root()?),
-            None => PathBuf::new(),
-        };
-        Ok(root.join(&*self.path()?))
+        let source = self.source().ok_or_else(|| {
+            let problem = format!("belongs to source {}, of {}", self.source_index(), self.store.sources().len());
+            let error = Error::invalid(format!("record {}", self.row), problem, "build the store again");
+            self.store.container().named(error)
+        })?;
+        Ok(PathBuf::from(&*source.root()?).join(&*self.path()?))
     }
 
     /// The CRS as `EPSG:n` or WKT; empty where it was not known.
@@ -307,6 +304,6 @@ impl<'a> RecordRef<'a> {
     pub fn crs(&self) -> Result<Cow<'a, str>> {
         let l = &self.store.inner.layout;
         let index = self.store.slice::<u32>(&l.crs).get(self.row as usize).copied().unwrap_or(u32::MAX);
-        l.crs_name.over(self.store.bytes()).text(index as usize).map_err(|e| self.store.container().named(e))
+        l.crs_name.over(self.store.bytes()).text(index as usize)
     }
 }

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::local;
 use crate::plan::Unit;
-use crate::render::{RasterOpener, UnitReport};
+use crate::render::{Bounded, RasterOpener, UnitReport};
 use crate::store::Store;
 use crate::text::one_line;
 
@@ -193,7 +193,8 @@ impl PlanFile {
         let options = self.job.options()?;
         options.check(&store)?;
         let before = self.job.update.as_ref().map(Before::open).transpose()?;
-        let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), opener)?;
+        let opener = Bounded { opener, most_block: self.job.most_block };
+        let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), &opener)?;
         let units = self.units.iter().map(|planned| planned.request.unit()).collect::<Result<Vec<_>>>()?;
         let packs = Packs { work: &self.job.work, run: self.job.run, store: &store, units };
         for planned in wanted {

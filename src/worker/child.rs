@@ -12,7 +12,7 @@ use crate::archive::{self, TileSource};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Extent, Unit, ZoomRange};
 use crate::render::{
-    self, FinerTiles, Layer, Made, NoFinerTiles, RasterOpener, ReadRecord, RenderOptions, Renderer, UnitReport,
+    self, Bounded, FinerTiles, Layer, Made, NoFinerTiles, RasterOpener, ReadRecord, RenderOptions, Renderer, UnitReport,
 };
 use crate::store::Store;
 use crate::threads;
@@ -57,13 +57,15 @@ pub fn serve(
             .with_path(&job.store));
     }
     let before = job.update.as_ref().map(Before::open).transpose()?;
-    let mut maker = Maker::new(&job, &store, &options, before.as_ref(), opener)?;
+    let opener = Bounded { opener, most_block: job.most_block };
+    let mut maker = Maker::new(&job, &store, &options, before.as_ref(), &opener)?;
     for line in lines {
         let request: Request =
             serde_json::from_str(&line.map_err(pipe)?).map_err(|e| Error::internal(format!("unit message: {e}")))?;
         let reply = match maker.make(&request) {
             Ok(report) => Reply::Done(Box::new(report)),
             Err(error @ Error::Changed { .. }) => Reply::Changed(format!("{error:#}")),
+            Err(error @ Error::BlockTooLarge { .. }) => Reply::TooLarge(error.to_string()),
             Err(error) => Reply::Failed(format!("{error:#}")),
         };
         writeln!(output, "{}", encode(&reply)?).and_then(|()| output.flush()).map_err(pipe)?;

@@ -125,6 +125,8 @@ struct Failure {
     over_limit: bool,
     /// A raster was changed.
     changed: bool,
+    /// The next try would fail as well.
+    always: bool,
     /// The system has no room for a worker: it was not the unit.
     no_room: bool,
 }
@@ -361,7 +363,11 @@ impl<'a> Crew<'a> {
                 std::thread::sleep(BACKOFF * 2u32.pow(hires - 1));
                 continue;
             }
-            let limit = if failure.over_limit { ATTEMPTS_OVER_LIMIT } else { ATTEMPTS };
+            let limit = match &failure {
+                Failure { always: true, .. } => 1,
+                Failure { over_limit: true, .. } => ATTEMPTS_OVER_LIMIT,
+                _ => ATTEMPTS,
+            };
             let reason = failure.reason;
             let mut state = lock(&self.state);
             state.outcome.ended += u64::from(failure.over_limit);
@@ -450,6 +456,7 @@ impl<'a> Crew<'a> {
             Ok(Reply::Done(report)) if verdict.is_none() => return Ok(*report),
             Ok(Reply::Failed(reason)) if verdict.is_none() => return Err(plain(reason)),
             Ok(Reply::Changed(reason)) if verdict.is_none() => return Err(Failure { changed: true, ..plain(reason) }),
+            Ok(Reply::TooLarge(reason)) if verdict.is_none() => return Err(Failure { always: true, ..plain(reason) }),
             Err(Silence::NoRoom(reason)) => {
                 worker.take().map(Worker::end);
                 return Err(no_room(reason));

@@ -83,7 +83,10 @@ fn bare_message(job: &Job<'_>) -> Result<JobMessage> {
     };
     let absolute = |p: &Path| std::path::absolute(p).map_err(Error::io("find", p));
     let work = absolute(&work_folder(job))?;
-    Ok(JobMessage::new(absolute(store_path)?, job.store.fingerprint(), work, 0, job.budget.block_cache, job.options))
+    let cache = job.budget.block_cache;
+    let mut message = JobMessage::new(absolute(store_path)?, job.store.fingerprint(), work, 0, cache, job.options);
+    message.most_block = job.budget.most_block();
+    Ok(message)
 }
 
 /// Where a job keeps its packs.

@@ -267,3 +267,57 @@ impl Inputs {
         Ok(out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::store::{self, Parameters, RecordInput, SourceInput};
+
+    #[test]
+    fn altered_files_are_refused_or_say_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("o.pmtiles");
+        let records: Vec<RecordInput> = (0..40)
+            .map(|n| RecordInput {
+                path: format!("{n}.tif"),
+                bounds: Bounds::new(f64::from(n) * 1000.0, 0.0, f64::from(n) * 1000.0 + 900.0, 900.0),
+                pixel_size: 10.0,
+                width: 90,
+                height: 90,
+                crs: "EPSG:3857".into(),
+                ..RecordInput::default()
+            })
+            .collect();
+        let sources = [SourceInput { name: "a".into(), root: "/a".into(), ..SourceInput::default() }];
+        let bytes = store::write(Cursor::new(Vec::new()), &sources, &records, &Parameters::default()).unwrap();
+        let store = Store::from_bytes(bytes.into_inner()).unwrap();
+        let about =
+            About { run: "0123".into(), options: serde_json::json!({"blend": 1}), tile_size: 512, top: 12, native_top: 13 };
+        write(&output, &store, &about).unwrap();
+        let path = path_of(&output);
+        let whole = std::fs::read(&path).unwrap();
+        let sound = Inputs::open(&output).unwrap();
+        let (mut taken, mut refused) = (0, 0);
+        for seed in 0..1000 {
+            std::fs::write(&path, crate::altered::altered(&whole, seed)).unwrap();
+            match Inputs::open(&output) {
+                Ok(inputs) => {
+                    taken += 1;
+                    assert_eq!(inputs.about, about, "{seed}");
+                    for name in ["record.id", "record.state"] {
+                        assert_eq!(inputs.file.column::<u64>(name).unwrap(), sound.file.column::<u64>(name).unwrap());
+                    }
+                    let edges = |inputs: &Inputs| inputs.file.column::<f64>("record.max_x").unwrap().to_vec();
+                    assert_eq!(edges(&inputs), edges(&sound), "{seed}");
+                }
+                Err(error) => {
+                    refused += 1;
+                    crate::altered::check_message(&error, "o.pmtiles.inputs");
+                }
+            }
+        }
+        assert!(refused > 500, "{taken} {refused}");
+    }
+}

@@ -66,7 +66,8 @@ impl Note {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        serde_json::from_slice(&text).map(Some).map_err(|_| not_ours(&path))
+        let note: Option<Self> = serde_json::from_slice(&text).ok();
+        note.filter(|note| !note.run.is_empty()).map(Some).ok_or_else(|| not_ours(&path))
     }
 
     fn write(&self, folder: &Path) -> Result<()> {
@@ -105,6 +106,19 @@ fn refuse_foreign(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<()> {
         return Ok(());
     }
     Err(not_ours(path))
+}
+
+/// Refuses a work folder where links, pipes or devices stand under the names that a run uses: a run makes none, and who may write into the
+/// folder would have it write elsewhere, or wait for ever.
+fn refuse_links(folder: &Path) -> Result<()> {
+    for name in FILES.into_iter().chain(["packs"]) {
+        let path = folder.join(name);
+        let is_ours = |facts: &std::fs::Metadata| if name == "packs" { facts.is_dir() } else { facts.is_file() };
+        if path.symlink_metadata().is_ok_and(|facts| !is_ours(&facts)) {
+            return Err(not_ours(&path));
+        }
+    }
+    Ok(())
 }
 
 fn not_ours(path: &Path) -> Error {
@@ -149,12 +163,10 @@ impl Journal {
     /// Where another process holds it, or it belongs to another run and `discard` is not said.
     pub(super) fn open(folder: PathBuf, claim: &Claim<'_>, discard: bool, progress: &dyn Progress) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
+        refuse_links(&folder)?;
         refuse_foreign(&folder.join("aside.json"), is_plan)?;
         refuse_foreign(&folder.join("changes.hypso"), |path| local::start(path, 8) == MAGIC)?;
         let path = folder.join("lock");
-        if path.is_symlink() {
-            return Err(not_ours(&path));
-        }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut lock = file.map_err(Error::io("open", &path))?;
         let mut holder = String::new();
@@ -223,6 +235,7 @@ impl Journal {
     /// Where it belongs to another run.
     pub(super) fn prepare(folder: &Path, claim: &Claim<'_>) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+        refuse_links(folder)?;
         match Note::read(folder)? {
             Some(found) if found.is_of(claim) => Ok(()),
             Some(found) => Err(taken(folder, &found, claim)),
@@ -340,7 +353,7 @@ mod tests {
             std::fs::remove_dir_all(&folder).unwrap();
         }
         for (name, text) in
-            [("lock", "my letters"), ("run.json", "not of hypso"), ("aside.json", "{}"), ("changes.hypso", "mine")]
+            [("lock", "my letters"), ("run.json", "not of hypso"), ("run.json", "{\"name\": \"mine\"}"), ("aside.json", "{}"), ("changes.hypso", "mine")]
         {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join(name), text).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::budget::{Budget, BudgetOptions, tiles_in_work};
+use super::budget::{Budget, BudgetOptions, Needs, tiles_in_work};
 use super::outputs::check_output;
 use crate::error::{Error, Result};
 use crate::plan::{Coverage, Pattern, Plan, PlanOptions, ZoomRange};
@@ -125,7 +125,8 @@ impl JobOptions {
         check_gaps(self.fill_gaps)?;
         check_blend(self.blend)?;
         // The smallest tiles need the least memory.
-        Budget::new(&self.budget, tiles_in_work(self.tile_size.unwrap_or(256), 4)).map(drop)
+        let tiles = tiles_in_work(self.tile_size.unwrap_or(256), 4);
+        Budget::new(&self.budget, &Needs { tiles, block: None }).map(drop)
     }
 
     /// [`JobOptions::check`], and that the reader of rasters knows the vertical datum.

@@ -1,6 +1,6 @@
 //! Packs: the finished tiles of one unit in one file.
 //!
-//! Little-endian: a head (magic, run fingerprint, number of tiles, where the index begins, length of the report, checksum
+//! Little-endian: a head (magic, mark of run and unit, number of tiles, where the index begins, length of the report, checksum
 //! of index and report); the tiles as they are made; then the index (32 bytes a tile, in the order of zoom, Hilbert id and
 //! layer, with a checksum of each tile) and the report (JSON). Packs live for the length of a run and are read by the
 //! program that wrote them alone; they are no exchange format.
@@ -311,5 +311,79 @@ impl FinerTiles for FinerPacks {
             Some((_, pack)) => pack.read(tile, layer),
             _ => Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::altered::altered;
+
+    const RUN: u64 = 0x1234_5678_9abc_def0;
+
+    fn zooms() -> ZoomRange {
+        ZoomRange::new(3, 5).unwrap()
+    }
+
+    fn block(x: u32) -> TileCoord {
+        TileCoord::new(3, x, 2).unwrap()
+    }
+
+    /// Writes the pack of a block with some tiles; gives its place and what is in it.
+    fn written(work: &Path, x: u32) -> (PathBuf, Vec<Made>) {
+        std::fs::create_dir_all(work.join("packs")).unwrap();
+        let path = Pack::path(work, zooms(), block(x));
+        let mut pack = PackWriter::create(&path, RUN).unwrap();
+        let mut all = Vec::new();
+        for (n, tile) in block(x).children().into_iter().enumerate() {
+            let bytes = (0..40 + 30 * n).map(|i| (i * 7 + n) as u8).collect();
+            let made = Made { tile, layer: Layer::Elevation, wanted: n != 2, bytes };
+            pack.put(&made).unwrap();
+            all.push(made);
+        }
+        pack.finish(&mut UnitReport { tiles: 4, used: vec![1, 2], ..UnitReport::default() }, Duration::ZERO).unwrap();
+        (path, all)
+    }
+
+    #[test]
+    fn altered_packs_are_refused_or_give_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, made) = written(folder.path(), 4);
+        let whole = std::fs::read(&path).unwrap();
+        let (mut refused, mut opened) = (0, 0);
+        for seed in 0..2000 {
+            let bytes = altered(&whole, seed);
+            std::fs::write(&path, &bytes).unwrap();
+            let pack = match Pack::open(&path, RUN) {
+                Ok(pack) => pack,
+                Err(error) => {
+                    crate::altered::check_message(&error, "3_4_2.pack");
+                    refused += 1;
+                    continue;
+                }
+            };
+            opened += 1;
+            assert_eq!((pack.report.tiles, pack.tiles().count()), (4, 4), "seed {seed}");
+            for made in &made {
+                match pack.read(made.tile, made.layer) {
+                    Ok(found) => assert_eq!(found.as_ref(), Some(&made.bytes), "seed {seed}"),
+                    Err(error) => crate::altered::check_message(&error, "3_4_2.pack"),
+                }
+            }
+        }
+        assert!(refused > 500 && opened > 20, "{refused} {opened}");
+    }
+
+    #[test]
+    fn the_pack_of_another_unit_or_run_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((one, _), (other, _)) = (written(folder.path(), 4), written(folder.path(), 5));
+        assert!(Pack::open(&one, RUN).is_ok());
+        assert!(Pack::open(&one, RUN + 1).unwrap_err().to_string().contains("another run or unit"));
+        std::fs::copy(&other, &one).unwrap();
+        assert!(Pack::open(&one, RUN).unwrap_err().to_string().contains("another run or unit"));
+        // A work folder may be moved.
+        std::fs::rename(folder.path().join("packs"), folder.path().join("moved")).unwrap();
+        assert!(Pack::open(&folder.path().join("moved/z3-5/5/3_5_2.pack"), RUN).is_ok());
     }
 }

@@ -117,3 +117,46 @@ fn refused(program: &Path, error: &std::io::Error) -> String {
         program.display()
     )
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// A worker that is a shell with this script.
+    fn worker(script: &str) -> Worker {
+        let arguments = vec!["-c".into(), script.into()];
+        Worker::start(&Launcher { program: "/bin/sh".into(), arguments }, "the job").unwrap()
+    }
+
+    fn is_alive(process: u32) -> bool {
+        Path::new(&format!("/proc/{process}")).exists()
+    }
+
+    #[test]
+    fn a_failed_exchange_with_a_worker_that_lives_on_ends_it() {
+        for (script, words) in [
+            ("read job; read unit; echo nonsense; exec sleep 1000", "its answer can't be read"),
+            ("read job; read unit; exec sleep 1000 >&-", "it said nothing more"),
+            ("read job; printf '\\377\\n'; exec sleep 1000", "UTF-8"),
+            // It never asks for what it is told, and does not end when nobody talks to it.
+            ("exec <&-; trap '' TERM; echo; exec sleep 1000", "its answer can't be read"),
+        ] {
+            let mut worker = worker(script);
+            let child = worker.child();
+            let process = lock(&child).id();
+            let Err(Silence::Broken(problem)) = worker.ask("a unit") else { panic!("{script}: an answer") };
+            assert!(problem.contains(words), "{script}: {problem}");
+            assert!(!cfg!(target_os = "linux") || is_alive(process), "{script}: it had ended by itself");
+            assert!(worker.end().is_some_and(|status| !status.success()), "{script}");
+            assert!(!is_alive(process), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_is_dropped_goes_with_it() {
+        let worker = worker("exec sleep 1000");
+        let process = lock(&worker.child()).id();
+        drop(worker);
+        assert!(!is_alive(process));
+    }
+}

@@ -9,6 +9,9 @@ mod program;
 mod surface;
 
 mod areas;
+mod attacks;
+mod blocks;
+mod damage;
 mod datums;
 mod export;
 mod limits;

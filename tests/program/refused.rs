@@ -260,3 +260,47 @@ fn a_run_that_a_signal_ended_goes_on_to_the_same_bytes() {
     ok(&arguments);
     assert!(tiles(&out) == tiles(path("t.pmtiles")));
 }
+
+#[test]
+fn the_first_signal_ends_a_call_of_gdal_that_does_not_end() {
+    let (folder, path) = scratch();
+    world(&path);
+    std::fs::create_dir(path("slow")).unwrap();
+    // GDAL waits for somebody who writes into the pipe. It is read through a file system of GDAL's own, so that nobody sees the pipe before.
+    assert!(Command::new("mkfifo").arg(path("pipe.gz")).status().unwrap().success());
+    let vrt = format!(
+        "<VRTDataset rasterXSize=\"90\" rasterYSize=\"60\"><SRS>EPSG:3857</SRS><GeoTransform>0, 10, 0, 0, 0, -10</GeoTransform>\
+         <VRTRasterBand dataType=\"Int16\" band=\"1\"><SimpleSource><SourceFilename>/vsigzip/{}</SourceFilename>\
+         <SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>",
+        path("pipe.gz")
+    );
+    std::fs::write(path("slow/v.vrt"), vrt).unwrap();
+    std::fs::create_dir(path("list")).unwrap();
+    std::fs::rename(path("slow/v.vrt"), path("list/v.vrt")).unwrap();
+    let list = "filename,left,bottom,right,top,width,height\nv.vrt,0,-600,900,0,90,60\n";
+    std::fs::write(path("list/bounds.csv"), list).unwrap();
+    ok(&["build", "-o", &path("list.hypso"), &path("list/bounds.csv")]);
+    std::fs::copy(path("list/v.vrt"), path("slow/v.vrt")).unwrap();
+    let (store, out, made) = (path("list.hypso"), path("o.pmtiles"), path("o.hypso"));
+    let before = names(folder.path());
+    for (n, arguments) in [
+        vec!["build", "-o", &made, &path("slow")],
+        vec!["build", "-o", &made, &path("slow/v.vrt")],
+        vec!["tiles", &path("slow"), "-o", &out],
+        vec!["aggregate", &store, "-o", &out, "--tmpdir", &path("dem"), "--jobs", "1"],
+        vec!["provenance", &store, "0.004,-0.003"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let child = start(&arguments);
+        await_handler(&child);
+        std::thread::sleep(Duration::from_millis(500));
+        let signal = if n % 2 == 0 { "-TERM" } else { "-INT" };
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let output = wait(child, Duration::from_secs(10), &format!("{arguments:?}"));
+        let said = program::stderr(&output);
+        assert_eq!(output.status.code(), Some(130), "{arguments:?}: {said}");
+        assert_eq!(names(folder.path()), before, "{arguments:?}");
+    }
+}

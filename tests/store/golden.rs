@@ -9,7 +9,7 @@ use hypso::container::Packing;
 use hypso::format::{Codec, Kind, SectionEntry};
 use hypso::query::Place;
 use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store, verify};
-use hypso::tile::{Bounds, MAX_ZOOM, TileCoord};
+use hypso::tile::{Bounds, MAX_NATIVE_ZOOM, TileCoord};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -75,7 +75,7 @@ fn opens_with_known_answers(store: &Store, version: (u16, u16), fingerprint: u64
     assert_eq!((record.path().unwrap(), record.crs().unwrap()), ("富士/000.tif".into(), "".into()));
     assert_eq!((record.native_zoom(), record.rank(), record.nodata()), (9, 40, None));
     assert_eq!(record.full_path().unwrap(), Path::new("/data/world/富士/000.tif"));
-    let counts: Vec<u64> = (0..=MAX_ZOOM).map(|z| store.tiles().count(z)).collect();
+    let counts: Vec<u64> = (0..=MAX_NATIVE_ZOOM).map(|z| store.tiles().count(z)).collect();
     assert_eq!(counts, COUNTS);
     let tile: TileCoord = "9/452/202".parse().unwrap();
     // Its eastern edge, x = 15 419 488.84 m, leaves two columns of fine cells to its neighbour.
@@ -247,7 +247,11 @@ fn make_the_file() {
     let store = Store::open(fixture("v1.1.hypso")).unwrap();
     let world = store.records().iter().find(|r| r.source_index() == 2).unwrap();
     println!("{:#x} {} {} {}", world.id(), world.row(), world.native_zoom(), world.rank());
-    println!("{:#x} {:?}", store.fingerprint(), (0..=MAX_ZOOM).map(|z| store.tiles().count(z)).collect::<Vec<_>>());
+    println!(
+        "{:#x} {:?}",
+        store.fingerprint(),
+        (0..=MAX_NATIVE_ZOOM).map(|z| store.tiles().count(z)).collect::<Vec<_>>()
+    );
     for record in store.overlapping(Place::Point { x: 15_405_002.0, y: 4_201_000.0 }) {
         println!("{} {:?}", record.path().unwrap(), record.bounds());
     }

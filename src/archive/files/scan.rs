@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::names::{Ending, format_of, number, split};
 use crate::archive::{OnDuplicate, TileFormat};
 use crate::error::{Error, Result};
+use crate::tile::MAX_ZOOM;
 
 /// Files of one format.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ impl Scan {
         for entry in entries(folder)? {
             let name = entry.file_name();
             let text = name.to_string_lossy();
-            match number(&name).and_then(|zoom| u8::try_from(zoom).ok()).filter(|&zoom| zoom <= 31) {
+            match number(&name).and_then(|zoom| u8::try_from(zoom).ok()).filter(|&zoom| zoom <= MAX_ZOOM) {
                 Some(zoom) if is_dir(&entry) => scan.zoom(zoom, &entry.path(), declared, rule, &mut endings)?,
                 _ if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) => {
                     scan.leave_out("with a name that is no zoom from 0 to 31, without leading zeros", entry.path());

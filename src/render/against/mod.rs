@@ -175,10 +175,8 @@ pub fn compare(
 
 /// The quadrants of a tile that are not the mean of a finer tile.
 fn quadrants(store: &Store, tile: TileCoord, last: u8) -> [bool; 4] {
-    if tile.z() >= last {
-        return [true; 4];
-    }
-    tile.children().map(|child| !store.tiles().contains(child))
+    let children = tile.children().filter(|_| tile.z() < last);
+    children.map_or([true; 4], |children| children.map(|child| !store.tiles().contains(child)))
 }
 
 /// How an archive was made, by its metadata.

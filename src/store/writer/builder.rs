@@ -48,9 +48,7 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// Where the tile size is not 256, 512 or 1024, there are too many sources, or a name is empty or used twice.
     pub fn new(sources: &'a [SourceInput], parameters: &Parameters) -> Result<Self> {
-        if ![256, 512, 1024].contains(&parameters.tile_size) {
-            return Err(Error::argument("tile size", format!("is {}; choose 256, 512 or 1024", parameters.tile_size)));
-        }
+        parameters.check()?;
         if sources.len() > usize::from(u16::MAX) {
             let problem = format!("{} given, at most {} are possible", sources.len(), u16::MAX);
             return Err(Error::argument("sources", problem));

@@ -8,7 +8,7 @@ use super::sort::Sorter;
 use super::{Parameters, hash_id};
 use crate::column::{Element, write_column, write_ragged};
 use crate::error::{Error, Result};
-use crate::format::{ContainerWriter, ElementType, Kind, RawSection};
+use crate::format::{ContainerWriter, ElementType, Kind, RawSection, json};
 use crate::index::{id, rtree};
 use crate::progress::Progress;
 use crate::store::{RecordInput, SourceInput, names, tile_lists};
@@ -73,7 +73,7 @@ pub(super) fn write<W: Write + Seek>(out: W, input: Input<'_>) -> Result<W> {
     let mut metadata =
         format!("{{\"format\":\"hypso store\",\"tile_size\":{tile_size},\"crs\":\"EPSG:3857\",\"scheme\":\"xyz\"");
     for (name, value) in &input.parameters.metadata {
-        metadata += &format!(",{name:?}:{value}");
+        metadata += &format!(",{}:{value}", json::string(name));
     }
     metadata.push('}');
     o.raw(names::METADATA, Kind::Json, ElementType::U8, 0, metadata.as_bytes())?;

@@ -1,7 +1,7 @@
 //! Two ways to code an image, and which one suits it.
 //!
 //! *Rough* terrain is predicted from the plane through its neighbours or the like, block by block, and its residuals repeat nothing but
-//! runs. Terrain that was blown up from a coarser grid is *smooth*: along a row its steps are those of a straight line in whole numbers,
+//! runs. Terrain that was upsampled from a coarser grid is *smooth*: along a row its steps are those of a straight line in whole numbers,
 //! of which there are few different ones, so that nearly everything was seen before: it is predicted from the left and copied.
 
 use super::copies::{Copies, Depth};

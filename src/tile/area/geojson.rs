@@ -331,4 +331,34 @@ mod tests {
         assert!(Polygons::from_geojson(crs("urn:ogc:def:crs:EPSG::6668")).is_ok());
         assert!(Polygons::from_geojson(b"\x00\x00\x27\x0a").unwrap_err().to_string().contains("Shapefile"));
     }
+
+    #[test]
+    #[cfg(feature = "engine")]
+    fn altered_outlines_are_refused_or_are_polygons() {
+        let text = format!(
+            "{{\"type\":\"FeatureCollection\",\"features\":[{{\"type\":\"Feature\",\"properties\":{{\"n\":1}},\"geometry\":\
+             {{\"type\":\"Polygon\",\"coordinates\":{SQUARE}}}}}]}}"
+        );
+        let (mut taken, mut refused) = (0, 0);
+        for seed in 0..20_000 {
+            match Polygons::from_geojson(crate::altered::altered(text.as_bytes(), seed)) {
+                Ok(polygons) => {
+                    taken += 1;
+                    assert!(polygons.polygons().iter().flatten().flatten().flatten().all(|c| c.is_finite()), "{seed}");
+                }
+                Err(error) => {
+                    refused += 1;
+                    crate::altered::check_message(&error, "GeoJSON");
+                }
+            }
+        }
+        assert!(taken > 500 && refused > 5000, "{taken} {refused}");
+        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("{\"type\":\"GeometryCollection\",\"geometries\":[", "]}")] {
+            for start in ["", "{\"type\":\"Polygon\",\"coordinates\":"] {
+                let text = format!("{start}{}{}", open.repeat(10_000), close.repeat(10_000));
+                let error = Polygons::from_geojson(&text).unwrap_err().to_string();
+                assert!(error.contains("GeoJSON") && error.len() < 300, "{error}");
+            }
+        }
+    }
 }

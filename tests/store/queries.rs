@@ -1,11 +1,9 @@
 //! Every query of a store against a look at each of its records, on a round world.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use common::{catalogue, store_bytes};
+use crate::common::{catalogue, store_bytes};
 use hypso::query::{Answers, Order, Place};
 use hypso::store::{RecordInput, RowId, Store};
 use hypso::tile::web_mercator::{self, HALF_WORLD, WORLD};
