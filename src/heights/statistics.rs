@@ -94,7 +94,7 @@ impl<'a, G: Grid> Scan<'a, G> {
         let own = self.grid.tile(cell.into(), cell)?.map(|tile| (tile, cell));
         let holder = own.as_ref().or(above);
         if cell.z() < self.finest && self.grid.has_finer(cell, self.finest)? {
-            return cell.children().into_iter().try_for_each(|child| self.visit(child, holder));
+            return cell.children().into_iter().flatten().try_for_each(|child| self.visit(child, holder));
         }
         match holder {
             None => Ok(()),
