@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::common::Random;
-use hypso::archive::heights::CachedHeights;
+use hypso::archive::heights::{CachedHeights, HeightsWriter};
 use hypso::archive::pmtiles::TileReader;
 use hypso::archive::{self, ArchiveMetadata, Selection, Severity, TileEncoding, TileFormat, VerifyOptions};
 use hypso::heights::{HeightQueries, Heights, Interpolation, Sampling, Sight, Spacing, Voids};
 use hypso::progress::Silent;
-use hypso::terrain::{CodeTile, Encoding, ImageFormat};
+use hypso::terrain::{self, CodeTile, Encoding, ImageFormat};
 use hypso::tile::{Area, LonLat, LonLatBox, TileCoord, TileId};
 
 type Tiles = BTreeMap<TileId, CodeTile>;
@@ -127,6 +127,59 @@ fn pixels_masks_and_metadata_come_back_from_every_format() {
         let report = archive::verify(&heights, VerifyOptions::default(), &|_, _| Ok(()), &Silent).unwrap();
         assert_eq!(report.errors, 0, "{:?}", report.problems);
     }
+}
+
+#[test]
+fn a_file_of_heights_names_the_source_of_every_pixel() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tiles, from, _) = made(folder.path(), 64);
+    let sources_of = |id: TileId| -> Vec<u8> {
+        let number = |i: u64| if i % 9 == 0 { terrain::NO_SOURCE } else { ((i / 64 + id.0) % 3) as u8 };
+        (0..64 * 64).map(number).collect()
+    };
+    let lineage = folder.path().join("a-lineage.pmtiles");
+    let mut said = metadata(Encoding::Terrarium, 64);
+    said.encoding = Some(TileEncoding::Lineage);
+    said.other.insert("legend".into(), terrain::legend(&["lidar", "survey", "satellite"], false));
+    let mut sink = archive::create(&lineage, &said, false).unwrap();
+    // Not every tile has a lineage.
+    let told: Vec<TileId> = tiles.keys().copied().filter(|id| id.0 % 4 != 1).collect();
+    for id in &told {
+        let image = terrain::encode_lineage(64, &sources_of(*id), ImageFormat::Png).unwrap();
+        sink.put(id.coord().unwrap(), &image).unwrap();
+    }
+    sink.finish().unwrap();
+    let (source, path) = (archive::open(&from).unwrap(), folder.path().join("b.heights"));
+    let writer = HeightsWriter::create(&path, source.metadata(), false).unwrap();
+    let sink = Box::new(writer.with_lineage(archive::open(&lineage).unwrap()).unwrap());
+    archive::convert(source.as_ref(), sink, &Selection::default(), &Silent).unwrap();
+
+    let heights = Heights::open(&path).unwrap();
+    assert_eq!(HeightQueries::sources(&heights).unwrap(), ["lidar", "survey", "satellite"]);
+    let mut found = Vec::new();
+    for &id in tiles.keys() {
+        assert!(heights.read_lineage(id.coord().unwrap(), &mut found).unwrap());
+        let expected = if told.contains(&id) { sources_of(id) } else { vec![terrain::NO_SOURCE; 64 * 64] };
+        assert!(found == expected, "{id:?}");
+    }
+    let mut named = 0;
+    for point in places(500, 6) {
+        let Some(height) = heights.sample(point, &Sampling::default()).unwrap() else { continue };
+        let (x, y) = point.metres();
+        let tile = TileCoord::at(x, y, height.zoom);
+        let bounds = tile.bounds();
+        let pixel = |metres: f64| (metres / bounds.width() * 64.0) as usize;
+        let at = pixel(bounds.max_y - y) * 64 + pixel(x - bounds.min_x);
+        let is = sources_of(tile.into())[at];
+        let expected = (told.contains(&tile.into()) && is != terrain::NO_SOURCE).then_some(is);
+        assert_eq!(height.source, expected, "{point:?}");
+        named += usize::from(expected.is_some());
+    }
+    assert!(named > 50, "{named}");
+    let report = archive::verify(&path, VerifyOptions::default(), &|_, _| Ok(()), &Silent).unwrap();
+    assert_eq!(report.errors, 0, "{:?}", report.problems);
+    let plain = HeightsWriter::create(&folder.path().join("c.heights"), source.metadata(), false).unwrap();
+    assert!(plain.with_lineage(archive::open(&from).unwrap()).unwrap_err().to_string().contains("no legend"));
 }
 
 fn places(count: usize, seed: u64) -> Vec<LonLat> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::{DATUM, coding, encoding_of};
+use super::{coding, datum_of, encoding_of};
 use crate::archive::pmtiles::TileReader;
 use crate::error::{Error, Result};
 use crate::heights::{Facts, Grid, Pixels, Shape};
@@ -131,7 +131,7 @@ impl Grid for CachedHeights {
     }
 
     fn datum(&self) -> Result<Option<String>> {
-        Ok(self.reader.metadata().other.get(DATUM).and_then(|datum| datum.as_str()).map(str::to_owned))
+        Ok(datum_of(self.reader.metadata()))
     }
 }
 

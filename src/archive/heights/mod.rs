@@ -21,6 +21,18 @@ use crate::terrain::Encoding;
 /// The key of the metadata that says what heights are measured from.
 const DATUM: &str = "vertical_datum";
 
+/// The datum that metadata declare: of the archive, or of all its sources where these have one.
+fn datum_of(metadata: &ArchiveMetadata) -> Option<String> {
+    let of = |value: &serde_json::Value| value.as_str().filter(|datum| !datum.is_empty()).map(str::to_owned);
+    if let Some(datum) = metadata.other.get(DATUM).and_then(of) {
+        return Some(datum);
+    }
+    let sources = metadata.other.get("sources")?.as_array()?;
+    let mut datums = sources.iter().map(|source| source.get(DATUM).and_then(of));
+    let first = datums.next()??;
+    datums.all(|datum| datum.as_ref() == Some(&first)).then_some(first)
+}
+
 /// The encoding that metadata declare.
 ///
 /// # Errors

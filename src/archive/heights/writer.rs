@@ -3,16 +3,17 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::lanes::Lanes;
-use super::{DATUM, coding, encoding_of};
+use super::{coding, datum_of, encoding_of};
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, ScratchFile, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, ScratchFile, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::heights::{Description, Packed, Writer};
-use crate::terrain::CodeTile;
+use crate::terrain::{CodeTile, NO_SOURCE, decode_lineage};
 use crate::tile::{TileCoord, TileId};
 
 type Out = Writer<BufWriter<File>, File>;
@@ -25,6 +26,8 @@ pub struct HeightsWriter {
     pending: PendingFile,
     metadata: ArchiveMetadata,
     lanes: Lanes<Job, Done>,
+    /// Where the source of each pixel is told.
+    lineage: Option<Arc<dyn TileSource>>,
     /// Begun with the first tile, which tells the size of all.
     out: Option<(Out, u32, TileCoord)>,
     last: Option<TileId>,
@@ -37,6 +40,7 @@ pub struct HeightsWriter {
 struct Job {
     tile: TileCoord,
     bytes: Vec<u8>,
+    lineage: Option<Arc<dyn TileSource>>,
 }
 
 /// A packed tile.
@@ -46,10 +50,11 @@ struct Done {
     bytes: u64,
     hash: ContentHash,
     packed: Packed,
+    lineage: Option<Packed>,
 }
 
 fn packed(job: Job) -> Result<Done> {
-    let Job { tile, bytes } = job;
+    let Job { tile, bytes, lineage } = job;
     let named = |error: Error| match error {
         Error::Invalid { problem, remedy, .. } => Error::invalid(format!("tile {tile}"), problem, remedy),
         other => other,
@@ -57,7 +62,42 @@ fn packed(job: Job) -> Result<Done> {
     let image = CodeTile::decode(&bytes).map_err(named)?;
     let packed = Packed::new(image.size, &image.codes, &image.valid)?;
     let hash = ContentHash::of(&packed.bytes().collect::<Vec<_>>().concat());
-    Ok(Done { tile, size: image.size, bytes: bytes.len() as u64, hash, packed })
+    let lineage = lineage.map(|source| lineage_of(source.as_ref(), tile, image.size)).transpose()?;
+    Ok(Done { tile, size: image.size, bytes: bytes.len() as u64, hash, packed, lineage })
+}
+
+/// The numbers of the sources of a tile's pixels; void where they have none.
+fn lineage_of(source: &dyn TileSource, tile: TileCoord, size: u32) -> Result<Packed> {
+    let pixels = size as usize * size as usize;
+    let Some(bytes) = source.tile(tile)? else { return Packed::new(size, &vec![0; pixels], &vec![0; pixels]) };
+    let (side, sources) = decode_lineage(&bytes).map_err(|error| error.with_path(source.path()))?;
+    if side != size {
+        let problem = format!("has {side} pixels a side, the tile of heights has {size}");
+        let error = Error::invalid(format!("tile {tile}"), problem, "give the lineage that was made with the heights");
+        return Err(error.with_path(source.path()));
+    }
+    let valid: Vec<u8> = sources.iter().map(|&source| u8::from(source != NO_SOURCE)).collect();
+    Packed::new(size, &sources.iter().map(|&source| source.into()).collect::<Vec<_>>(), &valid)
+}
+
+/// The names in the legend of a lineage archive, by their number.
+fn names_in(source: &dyn TileSource) -> Result<Vec<String>> {
+    let legend = source.metadata().other.get("legend").and_then(|legend| legend.get("sources")?.as_array());
+    let mut names = Vec::new();
+    for entry in legend.into_iter().flatten() {
+        let (Some(number), Some(name)) = (entry["priority"].as_u64(), entry["name"].as_str()) else { continue };
+        let Some(number) = usize::try_from(number).ok().filter(|&number| number < usize::from(NO_SOURCE)) else {
+            continue;
+        };
+        names.resize(names.len().max(number + 1), String::new());
+        name.clone_into(&mut names[number]);
+    }
+    if names.is_empty() {
+        let problem = "have no legend of sources";
+        let error = Error::invalid("metadata", problem, "give a lineage archive, as `worker::aggregate` makes it");
+        return Err(error.with_path(source.path()));
+    }
+    Ok(names)
 }
 
 impl HeightsWriter {
@@ -72,12 +112,23 @@ impl HeightsWriter {
             pending: PendingFile::create(path, overwrite)?,
             metadata: metadata.clone(),
             lanes: Lanes::new(crate::archive::pipeline::threads(), packed),
+            lineage: None,
             out: None,
             last: None,
             seen: Contents::default(),
             coverage: Coverage::new(),
             summary: ArchiveSummary::default(),
         })
+    }
+
+    /// Takes the source of each pixel from an archive of lineage tiles, so that answers name it.
+    ///
+    /// # Errors
+    /// Where its metadata have no legend.
+    pub fn with_lineage(mut self, lineage: Box<dyn TileSource>) -> Result<Self> {
+        names_in(lineage.as_ref())?;
+        self.lineage = Some(lineage.into());
+        Ok(self)
     }
 
     fn refuse(&self, tile: TileCoord, problem: impl Into<String>, remedy: &'static str) -> Error {
@@ -98,19 +149,20 @@ impl HeightsWriter {
                 let file = BufWriter::with_capacity(1 << 20, self.pending.handle()?);
                 let folder: PathBuf = self.pending.folder().to_path_buf();
                 let scratch = move || tempfile::tempfile_in(&folder);
-                (Writer::new(file, scratch, size, coding(encoding_of(&self.metadata)?), false)?, size, tile)
+                let coding = coding(encoding_of(&self.metadata)?);
+                (Writer::new(file, scratch, size, coding, self.lineage.is_some())?, size, tile)
             }
         };
         Ok(&mut self.out.insert(out).0)
     }
 
     fn write(&mut self, done: Done) -> Result<()> {
-        let Done { tile, size, bytes, hash, packed } = done;
+        let Done { tile, size, bytes, hash, packed, lineage } = done;
         let known = self.seen.find(hash).and_then(|content| u32::try_from(content).ok());
         let out = self.out(tile, size)?;
         let written = match known {
-            Some(content) => out.repeat(tile.into(), content, None).map(|()| None),
-            None => out.put(tile.into(), &packed, None).map(Some),
+            Some(content) => out.repeat(tile.into(), content, lineage.as_ref()).map(|()| None),
+            None => out.put(tile.into(), &packed, lineage.as_ref()).map(Some),
         };
         if let Some(content) = written.map_err(|error| self.named(error))? {
             self.seen.insert(hash, content.into());
@@ -143,9 +195,10 @@ impl HeightsWriter {
         let Some((out, size, _)) = self.out.take() else { return Ok(()) };
         self.metadata.tile_size = Some(size);
         self.metadata.complete(&self.coverage);
-        let datum = self.metadata.other.get(DATUM).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+        let datum = datum_of(&self.metadata).unwrap_or_default();
         let metadata = self.metadata.to_json().to_string();
-        out.finish(&Description { metadata, datum, sources: Vec::new() }).map(drop).map_err(|error| self.named(error))
+        let sources = self.lineage.as_ref().map_or(Ok(Vec::new()), |lineage| names_in(lineage.as_ref()))?;
+        out.finish(&Description { metadata, datum, sources }).map(drop).map_err(|error| self.named(error))
     }
 }
 
@@ -163,7 +216,7 @@ impl TileSink for HeightsWriter {
             self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
         }
         self.last = Some(id);
-        match self.lanes.give(Job { tile, bytes: bytes.to_vec() })? {
+        match self.lanes.give(Job { tile, bytes: bytes.to_vec(), lineage: self.lineage.clone() })? {
             Some(done) => self.write(done),
             None => Ok(()),
         }
