@@ -28,6 +28,7 @@ pub mod container;
 mod data_type;
 pub mod error;
 pub mod format;
+pub mod heights;
 pub mod index;
 mod local;
 #[cfg(feature = "engine")]
