@@ -250,17 +250,23 @@ mod tests {
 
     #[test]
     fn where_one_thread_panics_no_other_is_left_waiting() {
-        let fails = |n: u64| assert!(n != 77, "on purpose");
+        let fails = |n: u64| {
+            assert!(n != 77, "on purpose");
+            n
+        };
         for threads in [1, 2, 5] {
-            assert!(panics(move || drop(in_order(threads, jobs(), |n| Ok(fails(n)), |()| Ok(())))));
-            assert!(panics(move || drop(in_order(threads, jobs(), Ok, |n| Ok(fails(n))))));
-            assert!(panics(move || drop(in_order(threads, jobs().inspect(|_| fails(77)), Ok, |_| Ok(())))));
+            assert!(panics(move || drop(in_order(threads, jobs(), |n| Ok(fails(n)), |_| Ok(())))));
+            assert!(panics(move || drop(in_order(threads, jobs(), Ok, |n| {
+                fails(n);
+                Ok(())
+            }))));
+            let jobs = jobs().map(move |n| n.map(fails));
+            assert!(panics(move || drop(in_order(threads, jobs, Ok, |_| Ok(())))));
         }
         // The thread that makes items, and the one that takes them.
-        assert!(panics(move || drop(ahead(jobs().inspect(move |n| fails(*n.as_ref().unwrap())), |all| Ok(
-            all.for_each(drop)
-        )))));
-        assert!(panics(move || drop(ahead(jobs(), |all| Ok(all.for_each(|n| fails(n.unwrap())))))));
+        let made = jobs().map(move |n| n.map(fails));
+        assert!(panics(move || drop(ahead(made, |all| all.try_for_each(|n| n.map(drop))))));
+        assert!(panics(move || drop(ahead(jobs(), |all| all.try_for_each(|n| n.map(fails).map(drop))))));
         assert!(!panics(|| ahead(jobs(), |all| in_order(3, all, Ok, |_| Ok(()))).unwrap()));
     }
 
