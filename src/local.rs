@@ -1,4 +1,4 @@
-//! What a path of an input or an output may be: a local file or folder. Streams and what lies on other machines are told by name.
+//! What a path of an input or an output may be: a local file or folder. Streams and URLs are refused by name.
 
 use std::fs::{File, Metadata};
 use std::io::Read;

@@ -12,8 +12,8 @@ use super::{KnownSource, Reason, part_path};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::parts::Folders;
-use crate::raster::{Adjustment, Projector, RasterInfo, RasterReader, Unusable, footprint_by};
-use crate::store::{DataType, RecordInput};
+use crate::raster::{Adjustment, Projector, RasterReader, Unusable, footprint_by};
+use crate::store::RecordInput;
 use crate::threads::spawn;
 use crate::tile::Bounds;
 
@@ -206,7 +206,7 @@ fn open_one(
         Ok(placed) => placed,
         Err(problem) => return Ok(Err((Reason::OutsideWebMercator, problem))),
     };
-    let (block, cells) = (raster.block(), data_type(info));
+    let (block, cells) = (raster.block(), info.data_type);
     let record = |(part, &bounds): (usize, &Bounds)| RecordInput {
         source: files.source,
         path: part_path(name, part),
@@ -263,9 +263,4 @@ fn words(error: Error) -> String {
         Error::Raster { problem, .. } => problem,
         other => other.to_string(),
     }
-}
-
-/// The store's number for a type of cells.
-fn data_type(info: &RasterInfo) -> DataType {
-    DataType::ALL.into_iter().find(|t| t.name() == info.data_type).unwrap_or(DataType::Unknown)
 }

@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> Outcome {
 fn codec(archive: &dyn TileSource) -> Result<TileCodec> {
     let name = archive.metadata().encoding.as_ref().map_or("", |e| e.name());
     let encoding = match name {
-        // Archives of others often do not say; MapLibre then takes Terrain-RGB.
+        // Archives by other programs often do not say; MapLibre then takes Terrain-RGB.
         "" | "mapbox" => Encoding::Mapbox,
         "terrarium" => Encoding::Terrarium,
         other => {

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::query::Place;
 use crate::raster;
 use crate::raster::Resampling;
-use crate::render::{candidates, shares};
+use crate::render::{HeightSampler, shares};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::{TileCoord, web_mercator};
 
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> Outcome {
     let (x, y) = point(&args.place)?;
     let natives = store.overlapping(Place::Point { x, y }).map(|r| r.native_zoom());
     let zoom = args.zoom.or_else(|| natives.max()).unwrap_or(0);
-    let found = candidates(&store, raster::reader()?, resampling, (x, y), zoom)?;
+    let found = HeightSampler::new(&store, raster::reader()?, resampling)?.candidates((x, y), zoom)?;
     let winner = found.iter().position(|c| c.height.is_some());
     let rows = found.iter().enumerate().map(|(i, candidate)| {
         let facts = facts(&store, candidate.row)?;

@@ -123,7 +123,7 @@ pub fn run(args: &Args) -> Outcome {
     Ok(if failed { exit::PROBLEMS } else { exit::OK })
 }
 
-/// The formats whose pixels are decoded; tiles of others are read, and their first bytes compared.
+/// The formats whose pixels are decoded. Tiles of other formats are read, and their first bytes compared.
 fn decodes(format: &TileFormat) -> Option<ImageFormat> {
     match format {
         TileFormat::Webp => Some(ImageFormat::Webp),

@@ -113,7 +113,7 @@ impl Fields<'_> {
             height: size("height")?,
             crs: self.0.text("crs").unwrap_or_default(),
             nodata,
-            data_type: DataType::ALL.into_iter().find(|t| t.name() == data_type)?,
+            data_type: DataType::from_name(&data_type)?,
             file_size: self.0.integer("file_size").and_then(|v| u64::try_from(v).ok())?,
             modified_ns: self.0.integer("modified_ns")?,
             parts: self.parts().unwrap_or(0),

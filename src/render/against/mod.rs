@@ -13,7 +13,7 @@
 //! - where it has no height although all cells in reach have one,
 //! - where it has one although no cell in reach has; but for voids that were filled, and the height that stands for no data.
 //!
-//! Cliffs raise no alarm, since their cells span the cliff; flat ground hides no fault. A tile of which more than one
+//! Cliffs raise no false alarm, since their cells span the cliff. Flat ground hides no error. A tile of which more than one
 //! pixel in a thousand is wrong is a [`Finding`].
 
 mod look;
@@ -33,7 +33,7 @@ use crate::tile::{MAX_ZOOM, TileCoord};
 use look::Pixel;
 use reference::{How, Reference};
 
-/// A tile is found wrong where more than one pixel of so many is.
+/// A tile is wrong where more than one pixel in so many is.
 pub const WRONG_OF: u64 = 1000;
 
 /// The differences of a zoom's pixels, archive minus sources, metres.
@@ -125,7 +125,7 @@ impl Comparison {
     }
 }
 
-/// What is said about an archive that can't be compared.
+/// The error for an archive that can't be compared.
 fn refused(problem: String) -> Error {
     Error::argument("against", problem)
 }
