@@ -335,7 +335,7 @@ mod tests {
         let path = Pack::path(work, zooms(), block(x));
         let mut pack = PackWriter::create(&path, RUN).unwrap();
         let mut all = Vec::new();
-        for (n, tile) in block(x).children().into_iter().enumerate() {
+        for (n, tile) in block(x).children().into_iter().flatten().enumerate() {
             let bytes = (0..40 + 30 * n).map(|i| (i * 7 + n) as u8).collect();
             let made = Made { tile, layer: Layer::Elevation, wanted: n != 2, bytes };
             pack.put(&made).unwrap();
