@@ -2,14 +2,23 @@
 //!
 //! The library without default features is the store and its queries: open a file with [`Store::open`], ask it what
 //! overlaps a point, a box or a tile with [`Store::overlapping`], and read records. It needs
-//! no GDAL, no C compiler and no lock; where files can't be mapped, as in wasm32, a store is opened
-//! [from bytes](Store::from_bytes). The features `engine`, `gdal` and `cli` add what turns rasters into tiles.
+//! no GDAL, no C compiler and no lock. Where files can't be mapped, as in wasm32, a store is opened
+//! [from bytes](Store::from_bytes).
+//!
+//! | feature | what it adds | needs |
+//! |---|---|---|
+//! | | stores, containers, queries, tiles | |
+//! | `engine` | archives, terrain codecs, plans, rendering, workers | a C compiler |
+//! | `gdal` | reading rasters and coordinate systems | GDAL |
+//! | `cli` | the program | |
 //!
 //! Versions keep to what these pages show: stores and files of other schemas ([`Container`]), their builders and queries,
 //! [`Handle`], [`tile`], and with `engine` the modules `archive` (reading and writing), `terrain` (codecs) and `render` (single
 //! tiles and heights). Modules that are not shown are public for this package's own tests, and may change at any time.
 //!
-//! ARCHITECTURE.md says where everything lives, `store-format.md` specifies the file.
+//! ARCHITECTURE.md says where everything lives. `store-format.md` specifies the file.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(all(test, feature = "engine"))]
 mod altered;
@@ -19,6 +28,7 @@ pub mod container;
 mod data_type;
 pub mod error;
 pub mod format;
+pub mod heights;
 pub mod index;
 mod local;
 #[cfg(feature = "engine")]

@@ -1,7 +1,7 @@
-//! What the bytes of a tile are: the format that their first bytes show, and what they are packed with on top of it.
+//! What the bytes of a tile are: the format that their first bytes show, and what they are compressed with on top of it.
 //!
-//! Pictures are packed by their own format; whatever lies around them is a mistake that browsers don't undo. Vector tiles are
-//! packed as the archive says, mostly with gzip. Only first bytes are looked at, unless something is packed.
+//! Images are compressed by their own format. Compression around them is a mistake, which browsers don't undo. Vector tiles are
+//! compressed as the archive says, mostly with gzip. Only the first bytes are looked at, unless something is compressed.
 
 use super::TileFormat;
 use super::packing::{Packing, gzip};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// How much of a packed content is unpacked to see what it is, bytes.
 const HEAD: usize = 4096;
-/// How often a content is unpacked that is packed several times.
+/// How many layers of compression are undone.
 const LAYERS: usize = 4;
 /// How hard gzip tries for tiles, of 9.
 const LEVEL: u32 = 6;
@@ -22,9 +22,9 @@ const CAP: u64 = 256 << 20;
 pub(super) struct Look {
     /// The format inside of all packings; `None` where nothing shows it.
     pub(super) format: Option<TileFormat>,
-    /// What is outermost.
+    /// The outermost compression.
     pub(super) packing: Option<Packing>,
-    /// How many packings lie around each other.
+    /// How many layers of compression there are.
     pub(super) layers: usize,
 }
 
@@ -39,7 +39,7 @@ impl Look {
         let (mut next, mut head) = (look.packing, Vec::new());
         while let Some(packing) = next.filter(|_| look.format.is_none() && look.layers < LAYERS) {
             let packed = if look.layers == 0 { bytes } else { &head };
-            // A head of a head ends in the middle of it: what comes before is good.
+            // The beginning of a compressed content ends somewhere inside it: what was decoded before that is good.
             let mut inside = Vec::new();
             let read = packing.unpack(packed, HEAD as u64, &mut inside);
             if read.is_err() && inside.is_empty() {
@@ -51,7 +51,7 @@ impl Look {
             head = inside;
         }
         if look.layers == 0 {
-            // Bytes that happen to begin like something packed.
+            // Bytes that only happen to begin like a compressed content.
             look.packing = None;
         }
         look
@@ -111,7 +111,7 @@ pub enum TileForm {
     /// As they are stored.
     #[default]
     Stored,
-    /// Pictures: nothing around their own format.
+    /// Images: nothing around their own format.
     Picture {
         /// Where the archive declares brotli, which can't be seen, what shows no format is tried with it.
         brotli: bool,
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(picture.mend(PNG).unwrap(), None);
         assert_eq!(picture.mend(&gzip(&gzip(PNG))).unwrap().as_deref(), Some(PNG));
         assert_eq!(picture.mend(&zlib(PNG)).unwrap().as_deref(), Some(PNG));
-        // What holds no picture is not ours to unpack; what is damaged is said.
+        // A content without an image is not unpacked; a damaged one is reported.
         assert_eq!(picture.mend(&gzip(b"text")).unwrap(), None);
         let cut = gzip(&PNG.repeat(400));
         assert!(picture.mend(&cut[..cut.len() - 9]).unwrap_err().to_string().contains("can't be unpacked from gzip"));

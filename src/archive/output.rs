@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use crate::atomic::{AtomicFile, refuse_existing};
 use crate::error::{Error, Result};
 
-/// A file beside its target, under a temporary name that goes away with this value.
+/// A file beside its target, under a temporary name that is removed with this value.
 #[derive(Debug)]
 pub(super) struct PendingFile {
     file: AtomicFile,

@@ -1,4 +1,4 @@
-//! What GDAL's raster tile index (GTI) says of the mosaic that its rasters make together.
+//! What GDAL's raster tile index (GTI) says about the mosaic of its rasters.
 //!
 //! The names are those of the driver's documentation, <https://gdal.org/drivers/raster/gti.html>. What the store does not
 //! know is left out; GDAL then looks it up in one of the rasters.

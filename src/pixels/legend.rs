@@ -59,7 +59,7 @@ impl Legends {
         self.tables[input][usize::from(source)]
     }
 
-    /// True where the sources of `input` keep their order, so that ties between them end as they did.
+    /// True where the sources of `input` keep their order, so that ties between them are decided as before.
     pub(super) fn keeps_order(&self, input: usize) -> bool {
         let known = self.tables[input].iter().filter(|number| **number != NO_SOURCE);
         known.is_sorted()

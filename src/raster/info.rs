@@ -1,4 +1,4 @@
-//! What is known of a raster without reading its cells, and the traits that stand before GDAL.
+//! What is known about a raster without reading its cells, and the traits that GDAL is behind.
 
 use std::path::PathBuf;
 

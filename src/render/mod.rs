@@ -15,6 +15,7 @@ mod finer;
 mod mosaic;
 mod odd;
 mod opener;
+mod place;
 mod pool;
 mod provenance;
 mod reach;
@@ -43,6 +44,8 @@ pub use finer::{FinerTiles, Layer, NoFinerTiles};
 pub use odd::Odd;
 #[doc(hidden)]
 pub use opener::SMALL_BLOCK;
+#[doc(hidden)]
+pub use place::check_place;
 #[doc(hidden)]
 pub use provenance::{Candidate, Share, heights, shares};
 #[doc(hidden)]

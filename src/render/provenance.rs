@@ -75,7 +75,7 @@ pub fn heights(
     Ok(plane)
 }
 
-/// True where a record over the tile is finer than its zoom.
+/// True where a record over the tile is finer than the tile's zoom.
 pub(super) fn has_finer(store: &Store, tile: TileCoord) -> bool {
     let zooms = store.records().native_zoom;
     let finer = |row: RowId| zooms.get(row as usize).is_some_and(|&zoom| zoom > tile.z());

@@ -28,8 +28,8 @@ pub struct RenderOptions {
     /// The wanted zooms and box, for runs.
     #[doc(hidden)]
     pub extent: Extent,
-    /// How wide the border between sources is, EPSG:3857 metres: inside of a source its values go over into those of the next
-    /// one over this distance. 0 for hard borders.
+    /// How wide the border between sources is, EPSG:3857 metres: over this distance inside its border, the values of a
+    /// source change gradually into those of the next one. 0 for hard borders.
     pub blend: f64,
     /// Voids of up to so many pixels across are filled by interpolation; 0 for none.
     pub fill_gaps: u32,

@@ -32,6 +32,8 @@
 mod advice;
 mod columns;
 mod names;
+#[cfg(feature = "engine")]
+mod notes;
 mod open;
 mod order;
 mod records;
@@ -46,6 +48,8 @@ pub use crate::index::RowId;
 pub use advice::Part;
 pub use columns::{RecordColumn, RecordInput, record_columns};
 pub use names::SCHEMA;
+#[cfg(feature = "engine")]
+pub(crate) use notes::LISTS;
 pub use open::Store;
 pub use records::{RecordRef, Records};
 pub use sources::{SourceInput, SourceRef, Sources};

@@ -1,5 +1,7 @@
 //! Tiles of a mapped PMTiles file, without copying and without locks.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +20,7 @@ const KEPT_ENTRIES: usize = 8 << 20;
 /// A PMTiles archive in memory that all processes share, for services that answer single tiles.
 ///
 /// Opening reads header, metadata and root directory. A leaf directory is decoded at the first look into it and then kept, up
-/// to eight million entries (256 MB) in all; beyond that, further leaves are decoded for each tile anew. Readers take no lock: a
+/// to eight million entries (256 MB) in all; beyond that, further leaves are decoded again for each tile. Readers take no lock: a
 /// leaf that is there is found by one atomic load, and only threads that want the same new leaf wait for each other.
 ///
 /// ```no_run
@@ -41,9 +43,9 @@ pub struct TileReader {
     kept: AtomicUsize,
 }
 
-/// A decoded directory, and the leaves below it as far as somebody looked.
+/// A decoded directory, and the leaves below it as far as it was read.
 ///
-/// What a look costs is lines of memory. So entries are found by a table over their identifiers, cut into as many equal pieces as there
+/// The cost of a look-up is the number of cache lines. So entries are found by a table over their identifiers, cut into as many equal pieces as there
 /// are entries or more: one line of the table and one or two of the entries, where a binary search reads one for each step.
 #[derive(Debug)]
 struct Node {
@@ -88,7 +90,7 @@ impl Node {
 }
 
 impl TileReader {
-    /// Maps an archive. As long as it is open, nobody may write into the file or cut it; replacing it by a rename is fine,
+    /// Maps an archive. As long as it is open, no process may write into the file or cut it; replacing it by a rename is fine,
     /// and leaves this reader with the old file.
     ///
     /// # Errors
@@ -130,6 +132,49 @@ impl TileReader {
     /// Where a directory is damaged or points outside of the file.
     pub fn tile(&self, tile: TileCoord) -> Result<Option<&[u8]>> {
         self.find(TileId::from(tile).0).map_err(|error| error.with_path(&self.path))
+    }
+
+    /// The first tile of the archive; `None` where it holds none.
+    ///
+    /// # Errors
+    /// As [`tile`](Self::tile).
+    pub fn first_tile(&self) -> Result<Option<(TileCoord, &[u8])>> {
+        let mut entry = self.root.entries.first().copied();
+        for _ in 0..MAX_DEPTH {
+            let Some(found) = entry else { return Ok(None) };
+            if found.run > 0 {
+                let bytes = self.content(found).map_err(|error| error.with_path(&self.path))?;
+                return Ok(TileId(found.id).coord().map(|tile| (tile, bytes)));
+            }
+            entry = self.leaf(found, u64::MAX).map_err(|error| error.with_path(&self.path))?.first().copied();
+        }
+        Err(parts::too_deep().with_path(&self.path))
+    }
+
+    /// True where a range of tile identifiers holds a tile. Decodes up to one leaf directory a level.
+    ///
+    /// # Errors
+    /// As [`tile`](Self::tile).
+    pub fn holds_any(&self, ids: Range<u64>) -> Result<bool> {
+        if ids.is_empty() {
+            return Ok(false);
+        }
+        let (mut entries, mut end) = (Cow::Borrowed(&self.root.entries[..]), u64::MAX);
+        for _ in 0..MAX_DEPTH {
+            let behind = entries.partition_point(|entry| entry.id <= ids.start);
+            let next = entries.get(behind).map(|entry| entry.id);
+            // A leaf is never empty, and begins with the identifier that leads to it.
+            if next.is_some_and(|next| next < ids.end) {
+                return Ok(true);
+            }
+            let Some(&entry) = behind.checked_sub(1).and_then(|at| entries.get(at)) else { return Ok(false) };
+            if entry.run > 0 {
+                return Ok(ids.start < entry.end());
+            }
+            end = next.unwrap_or(end);
+            entries = Cow::Owned(self.leaf(entry, end).map_err(|error| error.with_path(&self.path))?);
+        }
+        Err(parts::too_deep().with_path(&self.path))
     }
 
     fn find(&self, id: u64) -> Result<Option<&[u8]>> {

@@ -95,7 +95,7 @@ impl PmtilesWriter {
         let failed = |error| Error::io("write", &target)(error);
         let room = ROOT_LIMIT as usize - HEADER_BYTES;
         let total = self.entries.len();
-        // As in the reference implementation: with more entries than bytes there is no use in trying.
+        // As in the reference implementation: with more entries than bytes it can't fit.
         if total <= ROOT_LIMIT {
             let mut root = packed(&[]);
             self.entries.chunks(total.max(1) as usize, |all| {

@@ -27,7 +27,7 @@ pub(super) fn stride(sample: Option<u64>, total: u64) -> u64 {
     }
 }
 
-/// What to do with every tile.
+/// How tiles are checked.
 pub(super) struct Contents<'a, J> {
     /// Reads the content that a job stands for.
     read: &'a (dyn Fn(&J) -> Result<Option<Vec<u8>>> + Sync),
@@ -47,7 +47,7 @@ struct Finding {
     packed: Option<String>,
 }
 
-/// Tiles that are packed otherwise than they should be, told as one: a wrong flag is wrong for all of them.
+/// Tiles that are compressed otherwise than they should be, reported as one problem: a wrong flag is wrong for all of them.
 #[derive(Default)]
 struct Packed {
     tiles: u64,

@@ -1,4 +1,4 @@
-//! What a file says of its heights: which band holds them, in which unit they are, and how cells without a value are known.
+//! What a file says about its heights: which band holds them, their unit, and how cells without a value are marked.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const ASKED: usize = 16;
 /// VRTs within VRTs that are asked.
 const DEEPEST: u8 = 8;
 
-/// How cells without a value are known.
+/// How cells without a value are marked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Mask {
     /// Only NaN.
@@ -46,7 +46,7 @@ pub(super) struct Heights {
 }
 
 impl Heights {
-    /// What `dataset` says, with what is given going before it. `wkt` is its CRS.
+    /// What is given, else what `dataset` says. `wkt` is its CRS.
     pub(super) fn of(
         dataset: &Dataset,
         path: &Path,
@@ -106,7 +106,7 @@ pub(super) fn signed(value: f64) -> f64 {
     if (128.0..256.0).contains(&value) { value - 256.0 } else { value }
 }
 
-/// The path with something behind its name.
+/// The path with something appended to its name.
 fn beside(path: &Path, end: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
@@ -214,8 +214,8 @@ struct Declared {
     mixed: Option<String>,
 }
 
-/// What a band says of signs and units; what a VRT does not say is asked of its sources, since the programs that make VRTs leave
-/// it out.
+/// What a band says about signs and units. What a VRT does not say comes from its sources, since the programs that make VRTs
+/// leave it out.
 fn declared(
     dataset: &Dataset,
     band: &RasterBand<'_>,
@@ -273,7 +273,7 @@ fn declared(
     Ok(out)
 }
 
-/// Name and metres of the unit: what is given goes before the band's, that before the vertical axis of the CRS; metres where nobody
+/// Name and metres of the unit: the given one, else the band's, else that of the vertical axis of the CRS; metres where none of them
 /// says. The name is empty for metres.
 fn unit_of(declared: &Declared, given: f64) -> std::result::Result<(String, f64), Unusable> {
     if let Some(problem) = declared.mixed.as_ref().filter(|_| given == 0.0) {

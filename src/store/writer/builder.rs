@@ -163,7 +163,7 @@ impl<'a> Builder<'a> {
         let b = &record.bounds;
         let problem = format!(
             "has {} tiles along its edge at zoom {zoom} ({} x {} cells of {:.3e} m, a box of {:.0} x {:.0} m), more than an index \
-             can hold; correct its georeference (or its line in bounds.csv), or leave it out",
+             can hold; correct its georeference, or leave it out",
             tile_lists::edge(b, zoom),
             record.width,
             record.height,
