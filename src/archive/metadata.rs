@@ -12,6 +12,7 @@ use crate::tile::{Bounds, MAX_ZOOM};
 
 /// The format of the tiles.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum TileFormat {
     /// Not said and not known.
     #[default]
@@ -71,6 +72,7 @@ impl TileFormat {
 
 /// What the pixels (or bytes) of the tiles mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TileEncoding {
     /// Elevation, `R * 256 + G + B / 256 - 32768` metres.
     Terrarium,
