@@ -246,7 +246,7 @@ fn read_values([unit, scale, band]: [&str; 3]) -> Result<(f64, f64, u32), (&'sta
     Ok((metres, factor, number))
 }
 
-/// Asks PROJ whether it knows a CRS; without GDAL nobody can be asked.
+/// Asks PROJ whether it knows a CRS. Without GDAL every CRS passes.
 #[cfg(feature = "gdal")]
 fn check_crs(text: &str) -> Result<(), String> {
     crate::raster::gdal::check_crs(text).map_err(|e| format!("expected EPSG:n, WKT, or nothing; {e}"))

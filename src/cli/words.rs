@@ -164,7 +164,7 @@ mod tests {
         }
     }
 
-    /// What messages may name in backticks without being an option or a step: keys of files, tools of others.
+    /// What messages may name in backticks without being an option or a step: keys of files, other tools.
     const NAMES: [&str; 7] = ["band", "from_bytes", "index::id", "nodata", "offset", "scale", "unit"];
 
     #[test]
