@@ -14,6 +14,7 @@ pub mod column;
 pub mod container;
 pub mod error;
 pub mod format;
+pub mod heights;
 pub mod index;
 mod local;
 #[cfg(feature = "engine")]

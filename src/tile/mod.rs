@@ -19,7 +19,7 @@ mod id;
 mod range;
 pub mod web_mercator;
 
-pub use area::{Area, Degrees, LonLat, LonLatBox, Polygon, Polygons};
+pub use area::{Area, Contact, Degrees, LonLat, LonLatBox, Polygon, Polygons};
 pub use bounds::Bounds;
 pub use coord::TileCoord;
 pub use id::TileId;
