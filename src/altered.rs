@@ -60,7 +60,8 @@ pub(crate) fn altered(bytes: &[u8], seed: u64) -> Vec<u8> {
                 out[to..to + piece.len()].copy_from_slice(&piece);
             }
             6 => {
-                let number = [0, 1, u64::MAX, 1 << 63, 1 << 31, length as u64, random.below(1 << 30) as u64][random.below(7)];
+                let number =
+                    [0, 1, u64::MAX, 1 << 63, 1 << 31, length as u64, random.below(1 << 30) as u64][random.below(7)];
                 let size = [1, 2, 4, 8][random.below(4)].min(length - at);
                 out[at..at + size].copy_from_slice(&number.to_le_bytes()[..size]);
             }

@@ -326,6 +326,39 @@ impl ArchiveMetadata {
         Value::Object(map)
     }
 
+    /// The metadata in an object with the keys of TileJSON and of the PMTiles JSON; numbers may be texts. What is none of its kind is
+    /// left out.
+    #[must_use]
+    pub(crate) fn from_json(map: &Map<String, Value>) -> Self {
+        let text = |key: &str| match map.get(key) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        };
+        let number = |key: &str| text(key).trim().parse::<u32>().ok();
+        let zoom = |key: &str| number(key).and_then(|zoom| u8::try_from(zoom).ok());
+        Self {
+            name: text("name"),
+            description: text("description"),
+            attribution: text("attribution"),
+            version: text("version"),
+            layer_type: text("type"),
+            format: TileFormat::from_name(&text("format")),
+            encoding: TileEncoding::from_name(&text("encoding")),
+            tile_compression: Compression::from_name(&text("compression")),
+            tile_size: number("tileSize").or_else(|| number("tile_size")),
+            bounds: parse_bounds(&text("bounds")),
+            center: parse_center(&text("center")),
+            minzoom: zoom("minzoom"),
+            maxzoom: zoom("maxzoom"),
+            other: map
+                .iter()
+                .filter(|(key, _)| !OWN_KEYS.contains(&key.as_str()))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        }
+    }
+
     /// The metadata as one object with the keys of the PMTiles JSON: texts, encoding, tile size, zooms, bounds, others.
     #[must_use]
     pub fn to_json(&self) -> Value {

@@ -1,4 +1,4 @@
-//! Tile archives: MBTiles and PMTiles, read, written, merged, cut, compared, patched, inspected and verified.
+//! Tile archives: MBTiles, PMTiles, folders and files of heights, read, written, merged, cut, compared, patched, inspected and verified.
 //!
 //! Everything that reads an archive is a [`TileSource`], everything that makes one a [`TileSink`]. [`open`] looks at
 //! the content of a file, [`create`] at the extension of its name. Tiles are opaque bytes here: nothing in this module
@@ -26,6 +26,7 @@ mod coverage;
 mod diff;
 pub mod files;
 mod form;
+pub mod heights;
 mod inspect;
 pub(crate) mod join;
 pub mod mbtiles;

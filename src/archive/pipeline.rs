@@ -257,7 +257,9 @@ mod tests {
             assert!(panics(move || drop(in_order(threads, jobs().inspect(|_| fails(77)), Ok, |_| Ok(())))));
         }
         // The thread that makes items, and the one that takes them.
-        assert!(panics(move || drop(ahead(jobs().inspect(move |n| fails(*n.as_ref().unwrap())), |all| Ok(all.for_each(drop))))));
+        assert!(panics(move || drop(ahead(jobs().inspect(move |n| fails(*n.as_ref().unwrap())), |all| Ok(
+            all.for_each(drop)
+        )))));
         assert!(panics(move || drop(ahead(jobs(), |all| Ok(all.for_each(|n| fails(n.unwrap())))))));
         assert!(!panics(|| ahead(jobs(), |all| in_order(3, all, Ok, |_| Ok(()))).unwrap()));
     }

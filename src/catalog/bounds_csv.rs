@@ -398,7 +398,8 @@ mod tests {
             match read(&path, 0) {
                 Ok((records, _)) => {
                     taken += 1;
-                    let sound = |r: &RecordInput| r.bounds.width() > 0.0 && r.bounds.width() < 5e7 && r.pixel_size.is_finite();
+                    let sound =
+                        |r: &RecordInput| r.bounds.width() > 0.0 && r.bounds.width() < 5e7 && r.pixel_size.is_finite();
                     assert!(records.iter().all(sound), "{seed}");
                 }
                 Err(error) => {

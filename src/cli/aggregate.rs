@@ -30,7 +30,7 @@ use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared};
 pub struct Args {
     /// The store.
     store: PathBuf,
-    /// The archive to write, .pmtiles or .mbtiles.
+    /// The archive to write: .pmtiles, .mbtiles or .heights.
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]

@@ -18,7 +18,7 @@ use crate::{archive, local};
 pub struct Args {
     /// The archive to read.
     input: PathBuf,
-    /// The archive to write: .pmtiles, .mbtiles, or a folder.
+    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]

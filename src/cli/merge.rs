@@ -27,7 +27,7 @@ pub struct Args {
     /// The archives to merge, the most important one first.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// The archive to write: .pmtiles, .mbtiles, or a folder.
+    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
     #[arg(short, long)]
     output: PathBuf,
     /// What to do with a tile that several inputs hold.

@@ -20,7 +20,7 @@ use crate::store::SourceInput;
 pub struct Args {
     #[command(flatten)]
     catalog: CatalogArgs,
-    /// The archive to write, .pmtiles or .mbtiles.
+    /// The archive to write: .pmtiles, .mbtiles or .heights.
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]

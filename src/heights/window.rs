@@ -9,6 +9,9 @@ use crate::tile::{Bounds, LonLat, LonLatBox, web_mercator};
 /// The most cells of a window: 1 GiB of heights.
 const MOST: usize = 1 << 28;
 
+/// The most pixels that means are taken of: where only fine tiles exist, cells may have any number.
+const MOST_READ: u64 = 1 << 30;
+
 impl From<Bounds> for Extent {
     fn from(bounds: Bounds) -> Self {
         Self::Metres(bounds)
@@ -122,6 +125,18 @@ fn means<G: Grid>(
     let first = |t: f64| (t * side - 0.5).ceil() as i64;
     let columns: Vec<i64> = (0..=width).map(|x| first(extent.at(x as f64 / width as f64, 0.5).u)).collect();
     let rows: Vec<i64> = (0..=height).map(|y| first(extent.at(0.5, y as f64 / height as f64).v)).collect();
+    let count = |edges: &[i64]| edges.last().zip(edges.first()).map_or(0, |(last, first)| last.abs_diff(*first));
+    if count(&columns).saturating_mul(count(&rows)) > MOST_READ {
+        let problem = format!(
+            "a mean over cells of {} x {} pixels",
+            count(&columns) / width as u64,
+            count(&rows) / height as u64
+        );
+        return Err(Error::argument(
+            "window",
+            format!("{problem} reads too many; ask for a smaller box or more cells"),
+        ));
+    }
     for rows in rows.windows(2) {
         for columns in columns.windows(2) {
             let (mut sum, mut count) = (0i64, 0i64);

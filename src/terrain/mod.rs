@@ -37,7 +37,7 @@ mod tile;
 pub mod webp;
 
 pub use blend::{Composite, weights};
-pub use codec::TileCodec;
+pub use codec::{CodeTile, TileCodec};
 pub use distance::squared_distances;
 pub use downsample::{downsample_into, downsample_lineage_into};
 pub use encoder::WebpEncoder;

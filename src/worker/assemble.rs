@@ -25,10 +25,11 @@ pub(super) fn group_path(folder: &Path, output: &Path, layer: Layer, group: &Gro
     folder.join(format!("{stem}{suffix}_z{}.mbtiles", group.zooms))
 }
 
-/// The lineage archive that belongs to an output: `<stem>-lineage` with the same extension.
+/// The lineage archive that belongs to an output: `<stem>-lineage` with the same extension, or PMTiles beside a file of heights.
 pub(super) fn lineage_path(output: &Path) -> PathBuf {
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
     let extension = output.extension().unwrap_or_default().to_string_lossy();
+    let extension = if extension == "heights" { "pmtiles" } else { &*extension };
     output.with_file_name(format!("{stem}-lineage.{extension}"))
 }
 

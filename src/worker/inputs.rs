@@ -293,8 +293,13 @@ mod tests {
         let sources = [SourceInput { name: "a".into(), root: "/a".into(), ..SourceInput::default() }];
         let bytes = store::write(Cursor::new(Vec::new()), &sources, &records, &Parameters::default()).unwrap();
         let store = Store::from_bytes(bytes.into_inner()).unwrap();
-        let about =
-            About { run: "0123".into(), options: serde_json::json!({"blend": 1}), tile_size: 512, top: 12, native_top: 13 };
+        let about = About {
+            run: "0123".into(),
+            options: serde_json::json!({"blend": 1}),
+            tile_size: 512,
+            top: 12,
+            native_top: 13,
+        };
         write(&output, &store, &about).unwrap();
         let path = path_of(&output);
         let whole = std::fs::read(&path).unwrap();

@@ -352,9 +352,13 @@ mod tests {
             assert!(!folder.join("packs/z4-5").exists() && !folder.join("lock").exists());
             std::fs::remove_dir_all(&folder).unwrap();
         }
-        for (name, text) in
-            [("lock", "my letters"), ("run.json", "not of hypso"), ("run.json", "{\"name\": \"mine\"}"), ("aside.json", "{}"), ("changes.hypso", "mine")]
-        {
+        for (name, text) in [
+            ("lock", "my letters"),
+            ("run.json", "not of hypso"),
+            ("run.json", "{\"name\": \"mine\"}"),
+            ("aside.json", "{}"),
+            ("changes.hypso", "mine"),
+        ] {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join(name), text).unwrap();
             let error = open().unwrap_err().to_string();

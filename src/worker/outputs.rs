@@ -42,10 +42,13 @@ pub(super) fn summary_of(path: &Path) -> Result<ArchiveSummary> {
 /// Naming the output, and what is expected.
 pub(super) fn check_output(output: &Path) -> Result<()> {
     let extension = output.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    if ["pmtiles", "mbtiles"].contains(&extension) {
+    if ["pmtiles", "mbtiles", "heights"].contains(&extension) {
         return crate::atomic::check_target(output).map(drop);
     }
-    Err(Error::argument(output.display().to_string(), "must end in .pmtiles or .mbtiles, which says what to write"))
+    Err(Error::argument(
+        output.display().to_string(),
+        "must end in .pmtiles, .mbtiles or .heights, which says what to write",
+    ))
 }
 
 /// Looks at the names of a job's outputs before anything is made, and removes what a killed run left beside them, which may

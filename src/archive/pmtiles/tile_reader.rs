@@ -1,5 +1,7 @@
 //! Tiles of a mapped PMTiles file, without copying and without locks.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -150,6 +152,49 @@ impl TileReader {
     /// Where a directory is damaged or points outside of the file.
     pub fn tile(&self, tile: TileCoord) -> Result<Option<&[u8]>> {
         self.find(TileId::from(tile).0).map_err(|error| error.with_path(&self.path))
+    }
+
+    /// The first tile of the archive; `None` where it holds none.
+    ///
+    /// # Errors
+    /// As [`tile`](Self::tile).
+    pub fn first_tile(&self) -> Result<Option<(TileCoord, &[u8])>> {
+        let mut entry = self.root.entries.first().copied();
+        for _ in 0..MAX_DEPTH {
+            let Some(found) = entry else { return Ok(None) };
+            if found.run > 0 {
+                let bytes = self.content(found).map_err(|error| error.with_path(&self.path))?;
+                return Ok(TileId(found.id).coord().map(|tile| (tile, bytes)));
+            }
+            entry = self.leaf(found, u64::MAX).map_err(|error| error.with_path(&self.path))?.first().copied();
+        }
+        Err(too_deep().with_path(&self.path))
+    }
+
+    /// True where a range of tile identifiers holds a tile. Decodes up to one leaf directory a level.
+    ///
+    /// # Errors
+    /// As [`tile`](Self::tile).
+    pub fn holds_any(&self, ids: Range<u64>) -> Result<bool> {
+        if ids.is_empty() {
+            return Ok(false);
+        }
+        let (mut entries, mut end) = (Cow::Borrowed(&self.root.entries[..]), u64::MAX);
+        for _ in 0..MAX_DEPTH {
+            let behind = entries.partition_point(|entry| entry.id <= ids.start);
+            let next = entries.get(behind).map(|entry| entry.id);
+            // A leaf is never empty, and begins with the identifier that leads to it.
+            if next.is_some_and(|next| next < ids.end) {
+                return Ok(true);
+            }
+            let Some(&entry) = behind.checked_sub(1).and_then(|at| entries.get(at)) else { return Ok(false) };
+            if entry.run > 0 {
+                return Ok(ids.start < entry.end());
+            }
+            end = next.unwrap_or(end);
+            entries = Cow::Owned(self.leaf(entry, end).map_err(|error| error.with_path(&self.path))?);
+        }
+        Err(too_deep().with_path(&self.path))
     }
 
     fn find(&self, id: u64) -> Result<Option<&[u8]>> {

@@ -4,6 +4,7 @@
 
 mod content;
 mod files;
+mod heights;
 mod mbtiles;
 mod pmtiles;
 
@@ -279,6 +280,7 @@ pub fn verify_as(
         ArchiveKind::Mbtiles => mbtiles::verify(path, options, open, check, progress),
         ArchiveKind::Files => files::verify(path, options, open, check, progress),
         ArchiveKind::Pmtiles => pmtiles::verify(path, options, check, progress),
+        ArchiveKind::Heights => heights::verify(path, options, check, progress),
     });
     match verified {
         // Truncated, damaged, hostile: what verify is there to find.

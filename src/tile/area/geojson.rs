@@ -353,7 +353,8 @@ mod tests {
             }
         }
         assert!(taken > 500 && refused > 5000, "{taken} {refused}");
-        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("{\"type\":\"GeometryCollection\",\"geometries\":[", "]}")] {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("{\"type\":\"GeometryCollection\",\"geometries\":[", "]}")]
+        {
             for start in ["", "{\"type\":\"Polygon\",\"coordinates\":"] {
                 let text = format!("{start}{}{}", open.repeat(10_000), close.repeat(10_000));
                 let error = Polygons::from_geojson(&text).unwrap_err().to_string();
