@@ -48,6 +48,8 @@ pub mod sample;
 #[cfg(feature = "engine")]
 pub mod terrain;
 #[cfg(feature = "engine")]
+pub mod track;
+#[cfg(feature = "engine")]
 pub mod worker;
 
 #[cfg(feature = "cli")]

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::begin::MARK;
 use crate::error::{Error, Result};
 
 /// Bytes of a chunk: enough that handing it to a thread costs little beside.
@@ -42,8 +43,8 @@ impl<R: Read> Chunks<R> {
             let missing = wanted.saturating_sub(self.rest.len()) as u64;
             let read = self.input.by_ref().take(missing).read_to_end(&mut self.rest);
             self.ended = (read.map_err(Error::io("read", "the input"))? as u64) < missing;
-            if self.line == 1 && self.rest.starts_with(b"\xef\xbb\xbf") {
-                self.rest.drain(..3);
+            if self.line == 1 && self.rest.starts_with(MARK) {
+                self.rest.drain(..MARK.len());
             }
             if self.ended {
                 return Ok(self.rest.len());

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use json_event_parser::{JsonEvent, JsonParseError, ReaderJsonParser, WriterJsonSerializer};
 
+use super::begin;
 use super::layout::problem;
 use crate::error::{Error, Result};
 use crate::tile::LonLat;
@@ -29,7 +30,8 @@ pub fn add_heights(
     digits: usize,
     look_up: impl FnMut(&[LonLat], &mut Vec<Option<f64>>) -> Result<()>,
 ) -> Result<(u64, u64)> {
-    let mut parser = ReaderJsonParser::new(SkipMark::new(input)).with_max_buffer_size(LONGEST);
+    let (_, input) = begin(input)?;
+    let mut parser = ReaderJsonParser::new(input).with_max_buffer_size(LONGEST);
     let mut copy = Copy {
         writer: WriterJsonSerializer::new(out),
         held: Vec::new(),
@@ -231,35 +233,6 @@ fn unreadable(error: JsonParseError) -> Error {
     match error {
         JsonParseError::Io(error) => Error::io("read", "the input")(error),
         JsonParseError::Syntax(error) => bad(format!("is no JSON: {error}")),
-    }
-}
-
-/// An input without the byte order mark that some programs write.
-struct SkipMark<R> {
-    input: R,
-    begun: bool,
-}
-
-impl<R> SkipMark<R> {
-    fn new(input: R) -> Self {
-        Self { input, begun: false }
-    }
-}
-
-impl<R: Read> Read for SkipMark<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.begun || buffer.len() < 3 {
-            return self.input.read(buffer);
-        }
-        self.begun = true;
-        let mut start = Vec::with_capacity(3);
-        self.input.by_ref().take(3).read_to_end(&mut start)?;
-        let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
-        if start.is_empty() {
-            return self.input.read(buffer);
-        }
-        buffer[..start.len()].copy_from_slice(start);
-        Ok(start.len())
     }
 }
 

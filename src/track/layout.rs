@@ -45,10 +45,12 @@ impl Layout {
         let line = first.bytes.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
         let line = line.trim_ascii();
         let separator = [b'\t', b';', b','].into_iter().find(|separator| line.contains(separator)).unwrap_or(b' ');
-        let mut layout = Self { separator, columns: (0..wanted.len()).collect(), wanted: wanted.to_vec(), header: None };
+        let mut layout =
+            Self { separator, columns: (0..wanted.len()).collect(), wanted: wanted.to_vec(), header: None };
         let mut record = ByteRecord::new();
         layout.reader(line).read_byte_record(&mut record).map_err(|e| unreadable(first.line, &e))?;
-        let fields: Vec<String> = layout.fields(&record).map(|f| String::from_utf8_lossy(f).trim().to_owned()).collect();
+        let fields: Vec<String> =
+            layout.fields(&record).map(|f| String::from_utf8_lossy(f).trim().to_owned()).collect();
         let is_header = !fields.is_empty() && fields.iter().all(|field| field.parse::<f64>().is_err());
         layout.header = is_header.then(|| line.to_vec());
         let missing = |what: String| {
@@ -65,7 +67,8 @@ impl Layout {
                 fields.iter().position(|field| field == name).or(number)
             };
             let found: Option<Vec<usize>> = columns.iter().map(place).collect();
-            layout.columns = found.filter(|found| found.len() == wanted.len()).ok_or_else(|| missing(columns.join(", ")))?;
+            layout.columns =
+                found.filter(|found| found.len() == wanted.len()).ok_or_else(|| missing(columns.join(", ")))?;
         } else if is_header {
             let place = |(what, names): &Coordinate| {
                 let named = |name: &&str| fields.iter().position(|field| field.eq_ignore_ascii_case(name));
@@ -93,10 +96,10 @@ impl Layout {
     ///
     /// # Errors
     /// Where a record has too few fields, or its coordinates are none: the number of the line, and the line. Those of `each`.
-    pub fn each<const N: usize>(
+    pub fn each<'a, const N: usize>(
         &self,
-        chunk: &Chunk,
-        mut each: impl FnMut(&[u8], [LonLat; N]) -> Result<()>,
+        chunk: &'a Chunk,
+        mut each: impl FnMut(&'a [u8], [LonLat; N]) -> Result<()>,
     ) -> Result<()> {
         let bytes = chunk.bytes.as_slice();
         let (mut reader, mut record) = (self.reader(bytes), ByteRecord::new());

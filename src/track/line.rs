@@ -5,7 +5,7 @@ use std::io::Read;
 use serde_json::Value;
 
 use super::layout::problem;
-use super::{Chunks, Layout, POINT};
+use super::{Chunks, Layout, POINT, begin};
 use crate::error::{Error, Result};
 use crate::tile::LonLat;
 
@@ -42,16 +42,8 @@ impl Line {
     ///
     /// # Errors
     /// Where the input can't be read, holds no line or several, or a place is none.
-    pub fn read(mut input: impl Read) -> Result<Self> {
-        let mut start = Vec::new();
-        while start.trim_ascii().is_empty() || start == b"\xef\xbb\xbf" {
-            let read = input.by_ref().take(3).read_to_end(&mut start).map_err(Error::io("read", "the input"))?;
-            if read == 0 {
-                break;
-            }
-        }
-        let first = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).trim_ascii().first().copied();
-        let input = start.as_slice().chain(input);
+    pub fn read(input: impl Read) -> Result<Self> {
+        let (first, input) = begin(input)?;
         match first {
             Some(b'<') => Self::from_gpx(&whole(input)?),
             Some(b'{') => Self::from_geojson(&whole(input)?),
@@ -100,7 +92,8 @@ impl Line {
         };
         let points = line.descendants().filter(|node| matches!(node.tag_name().name(), "trkpt" | "rtept"));
         let place = |node: roxmltree::Node<'_, '_>| {
-            let number = |name| node.attribute(name).and_then(|text| text.trim().parse::<f64>().ok()).unwrap_or(f64::NAN);
+            let number =
+                |name| node.attribute(name).and_then(|text| text.trim().parse::<f64>().ok()).unwrap_or(f64::NAN);
             let (lon, lat) = (number("lon"), number("lat"));
             LonLat::new(lon, lat).map_err(|e| {
                 bad("GPX", format!("line {}: {}", document.text_pos_at(node.range().start).row, problem(e, lon, lat)))
@@ -135,7 +128,6 @@ fn whole(input: impl Read) -> Result<String> {
     if text.len() as u64 > LONGEST {
         return Err(Error::limit(format!("the input has more than {} MB; give the line as CSV", LONGEST >> 20)));
     }
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(text)
 }
 
@@ -151,7 +143,8 @@ fn lines_of(value: &Value, lines: &mut Vec<Vec<LonLat>>) -> Result<()> {
         let place = |position: &Value| {
             let number = |n: usize| position[n].as_f64().unwrap_or(f64::NAN);
             let (lon, lat) = (number(0), number(1));
-            LonLat::new(lon, lat).map_err(|e| bad("GeoJSON", format!("the position {position}: {}", problem(e, lon, lat))))
+            LonLat::new(lon, lat)
+                .map_err(|e| bad("GeoJSON", format!("the position {position}: {}", problem(e, lon, lat))))
         };
         list.iter().map(place).collect()
     };

@@ -21,11 +21,13 @@
 //! # Ok::<(), hypso::Error>(())
 //! ```
 
+mod begin;
 mod chunks;
 mod geojson;
 mod layout;
 mod line;
 
+pub use begin::begin;
 pub use chunks::{Chunk, Chunks};
 pub use geojson::add_heights;
 pub use layout::{Coordinate, Layout, PAIR, POINT};
