@@ -85,7 +85,7 @@ pub enum Error {
     Busy {
         /// The output or the work folder.
         path: PathBuf,
-        /// Who has it, and what to do next.
+        /// Which process uses it, and what to do next.
         problem: String,
     },
     /// A raster can't be used; the reason is GDAL's or ours.
@@ -198,7 +198,7 @@ impl Error {
         }
     }
 
-    /// A name that is none of those there are, for options that are named.
+    /// A name that is not among the known ones, for options that are given by name.
     #[cfg(feature = "engine")]
     pub(crate) fn unknown_name(what: &str, found: &str, known: &[&str]) -> Self {
         Self::argument(what, format!("{found:?} is not known; expected one of {}", known.join(", ")))

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What every module may use.
-const FREE: [&str; 9] = ["error", "progress", "atomic", "local", "memory", "mmap", "text", "threads", "tile"];
+const FREE: [&str; 10] =
+    ["error", "data_type", "progress", "atomic", "local", "memory", "mmap", "text", "threads", "tile"];
 /// Re-exports of the crate's root: the name and the module behind it.
 const ROOT: [(&str, &str); 5] =
     [("Error", "error"), ("Result", "error"), ("Store", "store"), ("Container", "container"), ("Handle", "container")];

@@ -1,7 +1,7 @@
 //! Which tiles an archive holds, as ranges of identifiers: counts, extent, tiles without a parent.
 //!
 //! Tiles come in [`TileId`] order, so every zoom is a sorted list of ranges, and a parent is a division by four. Memory
-//! is 16 bytes a gap on two zooms, not a figure per tile.
+//! is 16 bytes for each gap on two zooms, and nothing for each tile.
 
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub(super) struct Coverage {
     current: Vec<Range<u64>>,
 }
 
-/// How many orphans are kept by name.
+/// How many orphans are listed.
 const KEEP_ORPHANS: usize = 10;
 
 impl Coverage {

@@ -200,7 +200,7 @@ impl ArchiveMetadata {
     /// other key with a text. An empty text removes the value.
     ///
     /// # Errors
-    /// For a key that the tiles decide (zooms) or that says how tiles are served, and for a value that is none of its kind.
+    /// For a key that the tiles decide (zooms) or that says how tiles are served, and for a value of the wrong kind.
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let wrong = |expected: &str| Error::argument(key, format!("expected {expected}, found {value:?}"));
         let field = match key {
@@ -271,7 +271,7 @@ impl ArchiveMetadata {
         Ok(())
     }
 
-    /// Completes zooms from the tiles that a sink took, and bounds and centre where nobody gave them.
+    /// Completes zooms from the tiles that a sink took, and bounds and centre where they were not given.
     pub(super) fn complete(&mut self, coverage: &Coverage) {
         (self.minzoom, self.maxzoom) = coverage.zooms().unzip();
         self.bounds = self.bounds.or(coverage.lon_lat());

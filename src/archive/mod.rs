@@ -35,12 +35,12 @@ mod merge;
 mod metadata;
 mod open;
 mod output;
+mod packing;
 mod patch;
 pub(crate) mod pipeline;
 pub mod pmtiles;
 mod read_at;
 mod scheme;
-mod scratch;
 pub(crate) mod seen;
 mod select;
 mod traits;
@@ -52,12 +52,9 @@ pub use form::TileForm;
 pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
 pub use merge::{OnOverlap, merge, merged_metadata, uneven_zooms};
 pub use metadata::{ArchiveMetadata, Center, TileEncoding, TileFormat};
-pub use open::{
-    ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with, same_file,
-};
+pub use open::{ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with};
 pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
 pub use scheme::Scheme;
-pub use scratch::ScratchFile;
 pub use select::Selection;
 pub use traits::{ArchiveSummary, Located, LocatedTiles, TileIds, TileRun, TileSink, TileSource};
 pub use verify::{Problem, Report, Severity, TileCheck, VerifyOptions, verify, verify_as};

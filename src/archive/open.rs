@@ -199,16 +199,3 @@ pub fn create_as(
         ArchiveKind::Heights => Box::new(HeightsWriter::create(path, metadata, overwrite)?),
     })
 }
-
-/// True where both paths lead to one existing file, links followed.
-#[must_use]
-pub fn same_file(a: &Path, b: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        if let (Ok(a), Ok(b)) = (std::fs::metadata(a), std::fs::metadata(b)) {
-            return (a.dev(), a.ino()) == (b.dev(), b.ino());
-        }
-    }
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
-}

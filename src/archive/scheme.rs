@@ -81,7 +81,7 @@ pub(super) enum Verdict {
     Fits,
     /// The other one fits and this one doesn't.
     Other(Scheme),
-    /// The other one fits better, but not so that it could be taken for sure.
+    /// The other one fits better, but not clearly enough to take it.
     Doubtful(Scheme),
 }
 
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(both.verdict(Scheme::Xyz, &[Scheme::Tms]), Verdict::Fits);
         let mixed = fit(&[(7, 3), (7, 3), (7, 4), (7, 4), (7, 4)]);
         assert_eq!(mixed.verdict(Scheme::Xyz, &[Scheme::Tms]), Verdict::Doubtful(Scheme::Tms));
-        // Bounds elsewhere tell nothing.
+        // Bounds that lie elsewhere say nothing.
         assert_eq!(
             Fit::of([-100.0, -40.0, -90.0, -30.0], 3, &[(7, 3)]).verdict(Scheme::Xyz, &[Scheme::Tms]),
             Verdict::Fits

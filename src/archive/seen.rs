@@ -1,10 +1,11 @@
-//! What a copy saw of the tiles that passed, and what it makes of the metadata: they are to say what the tiles are and where.
+//! What a copy saw of the tiles that passed, and how it corrects the metadata by them.
 
 use std::path::Path;
 
 use super::coverage::Coverage;
-use super::form::{Packing, plain};
+use super::form::plain;
 use super::mended::HYBRID;
+use super::packing::Packing;
 use super::pmtiles::Compression;
 use super::{ArchiveMetadata, TileFormat, TileSink};
 use crate::error::{Error, Result};
@@ -142,7 +143,7 @@ impl Seen {
         }
     }
 
-    /// Says what was put right, and finishes the archive. The keys in `set` were given by the user: they are kept, and refused where
+    /// Says what was corrected, and finishes the archive. The keys in `set` were given by the user: they are kept, and refused where
     /// the tiles can't be so.
     ///
     /// # Errors

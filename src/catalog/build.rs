@@ -61,6 +61,8 @@ pub struct Survey {
 /// Where the records of a source come from.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Contents {
+    /// The list or the index that names its files, absolute.
+    list: Option<PathBuf>,
     bounds_csv: Option<PathBuf>,
     /// What a tile index describes.
     records: Vec<RecordInput>,
@@ -102,7 +104,11 @@ impl Survey {
             let assume_crs = spec.assume_crs.clone().or_else(|| options.assume_crs.clone());
             let number = survey.sources.len();
             let adjustment = spec.adjustment();
-            let mut contents = Contents { assume_crs, adjustment, ..Contents::default() };
+            let index = match &spec.location {
+                Location::BoundsCsv(path) | Location::Index(path) => path.file_name().map(|name| root.join(name)),
+                _ => None,
+            };
+            let mut contents = Contents { list: index, assume_crs, adjustment, ..Contents::default() };
             match &spec.location {
                 Location::Index(path) => {
                     survey.index(path, spec, &contents, progress)?;
@@ -167,6 +173,12 @@ impl Survey {
         let both = self.sources.iter().zip(&self.contents);
         let named = both.map(|(source, contents)| (source.name.as_str(), &contents.adjustment));
         named.filter(|(_, adjustment)| **adjustment != Adjustment::default())
+    }
+
+    /// The lists and indices that name the files of sources, by the names of these.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
+        let both = self.sources.iter().zip(&self.contents);
+        both.filter_map(|(source, contents)| Some((source.name.as_str(), contents.list.as_deref()?.to_str()?)))
     }
 
     /// Rasters that lie in the folders of sources and are not read, with the positions of their sources.

@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::gdal::{GdalProjector, GdalRaster, footprint_by};
 use crate::raster::parts::Folders;
-use crate::raster::{Adjustment, Raster, RasterInfo, Unusable};
-use crate::store::{DataType, RecordInput};
+use crate::raster::{Adjustment, Raster, Unusable};
+use crate::store::RecordInput;
 use crate::threads::spawn;
 use crate::tile::Bounds;
 
@@ -204,7 +204,7 @@ fn open_one(
         Ok(placed) => placed,
         Err(problem) => return Ok(Err((Reason::OutsideWebMercator, problem))),
     };
-    let (block, cells) = (raster.block(), data_type(info));
+    let (block, cells) = (raster.block(), info.data_type);
     let record = |(part, &bounds): (usize, &Bounds)| RecordInput {
         source: files.source,
         path: part_path(name, part),
@@ -261,9 +261,4 @@ fn words(error: Error) -> String {
         Error::Raster { problem, .. } => problem,
         other => other.to_string(),
     }
-}
-
-/// The store's number for a type of cells.
-fn data_type(info: &RasterInfo) -> DataType {
-    DataType::ALL.into_iter().find(|t| t.name() == info.data_type).unwrap_or(DataType::Unknown)
 }

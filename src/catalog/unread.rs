@@ -10,7 +10,7 @@ const KNOWN: [&str; 37] = [
     "gtx", "nitf", "ntf", "j2k", "zarr", "gdb",
 ];
 
-/// Pictures: named where they have a place on the Earth.
+/// Images: named where they have a place on the Earth.
 const PICTURES: [&str; 8] = ["png", "jpg", "jpeg", "gif", "bmp", "webp", "pdf", "svg"];
 
 /// Files of one extension that are looked into.

@@ -22,7 +22,7 @@ use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared};
 
 /// Make terrain tiles from a store: each zoom group by worker processes, then one archive of all.
 ///
-/// Run the same command again after an interruption: it goes on where it stopped and gives the same bytes.
+/// Run the same command again after an interruption: it continues where it stopped and gives the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5,35.2,139.0,35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --memory 2G --keep-intermediates\n  hypso build --update -o japan.hypso dem1a/ dem5a/ && hypso aggregate japan.hypso -o japan.pmtiles --update"
@@ -78,7 +78,8 @@ pub struct ZoomOptions {
     /// The coarsest zoom.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     min_zoom: Option<u8>,
-    /// The finest zoom [default: the finest native zoom of the records].
+    /// The finest zoom [default: the finest native zoom of the records]. Coarser tiles are means of finer ones, so these are
+    /// made all the same, and not kept.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     max_zoom: Option<u8>,
     /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
@@ -106,7 +107,7 @@ pub struct TileArgs {
     /// How much time the images are worth. Changes bytes, and no pixel.
     #[arg(long, help_heading = "Images", default_value = "default", value_name = "LEVEL", value_parser = one_of::<Level>())]
     encoder_level: Level,
-    /// Who writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, and no pixel.
+    /// Which encoder writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, but no pixel.
     #[arg(long, help_heading = "Images", default_value = "hypso", value_name = "ENCODER", value_parser = one_of::<WebpEncoder>(), hide_short_help = true)]
     encoder: WebpEncoder,
     /// by-zoom: heights are rounded to 2^(19-z)/256 m; full: to 1/256 m at every zoom.
@@ -118,8 +119,8 @@ pub struct TileArgs {
     /// The elevation, in metres, that pixels without data are written as.
     #[arg(long, help_heading = "Heights", default_value_t = 0.0, allow_negative_numbers = true, value_name = "METRES", value_parser = values::number, hide_short_help = true)]
     nodata_elevation: f64,
-    /// Let the values of a source go over into those of the next one over this distance inside of its border, in Web
-    /// Mercator metres. Holes that are narrower have no border.
+    /// Let the values of a source change gradually into those of the next one, over this distance inside its border, in Web
+    /// Mercator metres. Narrower holes have no border.
     #[arg(long, help_heading = "Heights", default_value_t = 0.0, value_name = "METRES", value_parser = values::distance)]
     blend: f64,
     /// Fill voids of up to this many pixels across by interpolation; lineage tiles show them as interpolated.

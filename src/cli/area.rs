@@ -58,7 +58,7 @@ fn problem(error: Error) -> String {
 const NUMBERS: [(&str, usize); 2] = [("--bbox", 4), ("--point", 2)];
 
 /// The arguments, with the numbers of a box or a point joined by commas: `--bbox -10 -10 179 60`, `--bbox -10,-10,179,60`,
-/// `--bbox=-10, -10, 179, 60` are all the same. What is no number ends the list, so that nothing else is taken for a part of it.
+/// `--bbox=-10, -10, 179, 60` are the same. The list ends where a word is no number.
 pub fn join_numbers(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut out: Vec<OsString> = Vec::new();
     let mut arguments = arguments.into_iter().peekable();

@@ -1,30 +1,30 @@
-//! `hypso convert`: one archive into another, as it is or encoded anew.
+//! `hypso convert`: one archive into another, as it is or re-encoded.
 
 use std::path::PathBuf;
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report};
-use super::places::refuse_inputs;
 use super::progress::Terminal;
 use super::values::one_of;
 use super::{Outcome, exit};
 use crate::archive::heights::HeightsWriter;
 use crate::archive::{self, ArchiveKind, TileSink};
+use crate::atomic::refuse_inputs;
 use crate::error::{Error, Result};
 use crate::pixels::{self, RecodeOptions};
 use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 
-/// Convert an archive between MBTiles, PMTiles, a folder of files and a file of heights; encode its tiles anew.
+/// Convert an archive between MBTiles, PMTiles, a folder of files and a file of heights; re-encode its tiles.
 ///
 /// Tiles are copied byte by byte, unless --encoding, --tile-format, --tile-size, --vertical-resolution, --encoder or
 /// --encoder-level ask for other ones.
-/// PMTiles come out clustered, with equal tiles stored once; zooms are counted anew, and MBTiles get the unique index and the
+/// PMTiles are written clustered, with equal tiles stored once. Zooms come from the tiles. MBTiles get the unique index and the
 /// metadata rows that other writers leave out. A name without an extension is a folder of files {z}/{x}/{y}.
 ///
 /// A name that ends in .heights is a file of heights: the same pixels, each of which can be read by itself. Its tiles become images
 /// again when it is converted back.
 ///
-/// What no client could use is put right, with a word about it: a format or a compression that the tiles don't have, gzip around
-/// pictures, bounds that leave tiles out, a centre elsewhere.
+/// What clients could not use is corrected, with a message: a format or a compression that the tiles don't have, gzip around
+/// images, bounds that leave out tiles, a centre elsewhere.
 ///
 /// Heights keep their values as far as the new encoding can hold them, and the metadata say the coarsest step that they went
 /// through. Tiles of 512 pixels become 256 one zoom deeper, pixel by pixel, and the other way round.

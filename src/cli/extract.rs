@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::archives::{InputArgs, OutputArgs, PartArgs, report};
-use super::places::refuse_inputs;
 use super::progress::Terminal;
 use super::{Outcome, exit, usage};
+use crate::atomic::refuse_inputs;
 use crate::{archive, local};
 
 /// Cut a part out of an archive: zooms, a box, or polygons.

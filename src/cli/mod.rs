@@ -20,7 +20,6 @@ mod interrupt;
 mod merge;
 mod output;
 mod picture;
-mod places;
 #[cfg(feature = "gdal")]
 mod plan;
 mod preview;

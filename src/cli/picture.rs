@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 
-use super::places;
+use crate::atomic::write_whole;
 use crate::error::{Error, Result};
 
 /// Colours that people with any colour vision tell apart (Okabe and Ito, 2008), the strongest ones first.
@@ -139,7 +139,7 @@ impl Picture {
         encoder.set_depth(png::BitDepth::Eight);
         let written = encoder.write_header().and_then(|mut w| w.write_image_data(&self.pixels));
         written.map_err(|e| Error::internal(format!("{}: can't encode the picture: {e}", path.display())))?;
-        places::write(path, &bytes, overwrite)
+        write_whole(path, &bytes, overwrite)
     }
 }
 

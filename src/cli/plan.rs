@@ -7,7 +7,8 @@ use serde_json::json;
 use super::aggregate::{RunArgs, TileArgs, ZoomOptions, options, warn};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
-use super::{Outcome, exit, places};
+use super::{Outcome, exit};
+use crate::atomic::{check_output, refuse_inputs, write_whole};
 use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, Step};
 use crate::render::GdalOpener;
@@ -64,8 +65,8 @@ pub fn run(args: &Args) -> Outcome {
     if let Some(path) = &args.export {
         // A plan of before is renewed; nothing else is.
         renews |= worker::is_plan(path);
-        places::check(path, renews)?;
-        places::refuse_inputs(path, [&args.store])?;
+        check_output(path, renews)?;
+        refuse_inputs(path, [&args.store])?;
     }
     let store = store_file::open(&args.store, Care::Thorough)?;
     if args.tiles.tile_size.is_some_and(|t| t != store.tile_size()) {
@@ -81,7 +82,7 @@ pub fn run(args: &Args) -> Outcome {
     }
     if let Some(path) = &args.export {
         let text = prepared.plan_file()?.to_json()?;
-        places::write(path, text.as_bytes(), renews)?;
+        write_whole(path, text.as_bytes(), renews)?;
         let units = plan.units();
         super::say(&format!(
             "{}: {} written; next: hypso work --plan {0} --unit 0",

@@ -11,7 +11,7 @@ use super::{Outcome, exit};
 use crate::error::{Error, Result};
 use crate::query::Place;
 use crate::raster::Resampling;
-use crate::render::{GdalOpener, candidates, shares};
+use crate::render::{GdalOpener, HeightSampler, shares};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::{TileCoord, web_mercator};
 
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Outcome {
     let (x, y) = point(&args.place)?;
     let natives = store.overlapping(Place::Point { x, y }).map(|r| r.native_zoom());
     let zoom = args.zoom.or_else(|| natives.max()).unwrap_or(0);
-    let found = candidates(&store, &GdalOpener, resampling, (x, y), zoom)?;
+    let found = HeightSampler::new(&store, &GdalOpener, resampling)?.candidates((x, y), zoom)?;
     let winner = found.iter().position(|c| c.height.is_some());
     let rows = found.iter().enumerate().map(|(i, candidate)| {
         let facts = facts(&store, candidate.row)?;

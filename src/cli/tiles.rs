@@ -10,7 +10,7 @@ use crate::catalog::Known;
 use crate::error::{Error, Result};
 use crate::store::SourceInput;
 
-/// Make terrain tiles from folders of rasters, in one go.
+/// Make terrain tiles from folders of rasters, with one command.
 ///
 /// The store is kept beside the output, so that `hypso query` and a later `hypso aggregate` find it.
 #[derive(Debug, clap::Args)]

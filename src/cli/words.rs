@@ -164,7 +164,7 @@ mod tests {
         }
     }
 
-    /// What messages may name in backticks without being an option or a step: keys of files, tools of others.
+    /// What messages may name in backticks without being an option or a step: keys of files, other tools.
     const NAMES: [&str; 7] = ["band", "from_bytes", "index::id", "nodata", "offset", "scale", "unit"];
 
     #[test]
@@ -234,8 +234,7 @@ mod tests {
                 rest.find("*/").map_or(rest.len(), |n| n + 2)
             } else if rest.starts_with("'\"'") || rest.starts_with("'\\") {
                 rest[2..].find('\'').map_or(rest.len(), |n| n + 3)
-            } else if rest.starts_with("r#\"") {
-                let text = &rest[3..];
+            } else if let Some(text) = rest.strip_prefix("r#\"") {
                 let length = text.find("\"#").unwrap_or(text.len());
                 found.push(text[..length].to_owned());
                 (length + 5).min(rest.len())

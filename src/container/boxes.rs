@@ -117,7 +117,7 @@ impl<'a> Boxes<'a> {
         found.take_while(move |_| x.is_finite() && y.is_finite())
     }
 
-    /// The tree, for searches of one's own.
+    /// The tree, to search it yourself.
     #[must_use]
     pub fn tree(&self) -> RTree<'a> {
         self.tree

@@ -19,7 +19,7 @@ pub enum Kind {
 
 /// The column that names the raster: an absolute path, or one relative to the folder of the index.
 pub const LOCATION: &str = "location";
-/// The column that says who wins: 0 first. GDAL draws in its descending order.
+/// The column of ranks: 0 wins. GDAL draws in descending order.
 pub const RANK: &str = "rank";
 
 /// The column of what must be added to every height of the raster, metres: the source's `offset`. GDAL's mosaics leave it out.
@@ -33,7 +33,7 @@ pub const BAND: &str = "band";
 pub const UNIT: &str = "unit";
 /// The column of what cells are multiplied by; nothing where the file says.
 pub const SCALE: &str = "scale";
-/// The column of what tells the raster's further files from others, 16 hexadecimal digits; nothing where it has none.
+/// The column of the digest of the raster's further files, 16 hexadecimal digits; nothing where it has none.
 pub const PARTS: &str = "parts";
 
 /// Names and types of the columns, in the order of [`values`].
@@ -148,12 +148,13 @@ impl SourceTexts {
 
 /// What the store's metadata say is done to the values of a source.
 fn adjustment(source: &SourceRef) -> Result<Adjustment> {
-    let metadata: serde_json::Value = serde_json::from_str(source.store().metadata()).unwrap_or_default();
+    let metadata = source.store().notes()?;
     let name = source.name()?;
     let Some(found) = metadata.get("adjust").and_then(|all| all.get(&*name)) else { return Ok(Adjustment::default()) };
     serde_json::from_value(found.clone()).map_err(|e| {
         let problem = format!("says for source {name:?} what this version does not know: {e}");
-        Error::invalid("store metadata", problem, "build the store again with this version")
+        let error = Error::invalid("store metadata", problem, "build the store again with this version");
+        source.store().container().named(error)
     })
 }
 
@@ -217,7 +218,7 @@ pub fn values<'a>(row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
         if r.band() == 0 { Value::Missing } else { Value::Integer(i64::from(r.band())) },
         if r.unit() == 0.0 { Value::Missing } else { Value::Real(r.unit()) },
         if r.scale() == 0.0 { Value::Missing } else { Value::Real(r.scale()) },
-        match r.parts().unwrap_or(0) {
+        match r.parts() {
             0 => Value::Missing,
             parts => Value::Text(Cow::Owned(format!("{parts:016x}"))),
         },

@@ -107,7 +107,7 @@ pub struct Summary {
 
 /// Writes records of a store to `output`, which appears whole or not at all.
 ///
-/// Ranks and priorities are those of the whole store, whatever is taken out of it. Memory holds no records, but a row
+/// Ranks and priorities are those of the whole store, whichever records are exported. Memory holds no records, but a row
 /// number for each one inside [`Options::bbox`].
 ///
 /// # Errors

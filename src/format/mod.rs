@@ -5,10 +5,12 @@
 //! mean is the business of [`store`](crate::store); anyone can store another schema in the same container, see
 //! [`Container`](crate::container::Container).
 
+#[doc(hidden)]
 pub mod checksum;
-pub mod codec;
+pub(crate) mod codec;
 mod header;
 pub(crate) mod json;
+#[doc(hidden)]
 pub mod layout;
 pub mod rows;
 mod section;

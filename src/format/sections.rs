@@ -10,6 +10,9 @@ use super::header::REBUILD;
 use super::{Codec, ElementType, Header, Kind, SectionEntry, checksum, layout};
 use crate::error::{Error, Result};
 
+/// What to do where a section is not there, or another one than was asked for.
+const ANOTHER: &str = "ask for another one, or build the file again from its sources";
+
 /// The checked table of a file. Holds no data, only where it lies.
 #[derive(Debug, Clone)]
 pub struct Sections {
@@ -111,15 +114,27 @@ impl Sections {
     /// # Errors
     /// Where there is none, or it has another type or codec.
     pub fn expect(&self, name: &str, kind: Kind, element: ElementType, codec: Codec) -> Result<&SectionEntry> {
-        let bad = |problem: &str| self.origin.name(Error::invalid(format!("section {name:?}"), problem, REBUILD));
-        let entry = self.find(name, kind).ok_or_else(|| bad("is missing"))?;
+        let bad = |problem: &str| self.origin.name(Error::invalid(format!("section {name:?}"), problem, ANOTHER));
+        let entry = self.find(name, kind).ok_or_else(|| bad(&format!("is missing; {}", self.names(kind))))?;
         if entry.element() != Some(element) {
-            return Err(bad(&format!("should hold {}", element.name())));
+            let found = entry.element().map_or("another type", |found| found.name());
+            return Err(bad(&format!("holds {found}, not {}", element.name())));
         }
         if entry.codec() != Some(codec) {
             return Err(bad("is stored with another codec than version 1 says"));
         }
         Ok(entry)
+    }
+
+    /// The sections of a kind, in words.
+    fn names(&self, kind: Kind) -> String {
+        const MOST: usize = 64;
+        let names: Vec<_> = self.entries.iter().filter(|e| e.kind_number() == kind as u8).map(|e| e.name()).collect();
+        match names.len() {
+            0 => "there are none of this kind".into(),
+            n if n > MOST => format!("there are {} and {} more", names[..MOST].join(", "), n - MOST),
+            _ => format!("there are {}", names.join(", ")),
+        }
     }
 
     /// Where a raw section with this type and exactly `count` elements lies (any number where `None`).

@@ -46,3 +46,7 @@ pub use open::Heights;
 pub use pack::{Facts, MAX_SIZE, Packed};
 pub use queries::HeightQueries;
 pub use writer::{Description, Writer};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/heights.md")]
+mod guide {}

@@ -15,7 +15,7 @@ use crate::tile::TileId;
 const HELD: usize = 64 << 10;
 
 /// What a file of heights says about itself.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Description {
     /// JSON for [`Heights::metadata`](super::Heights::metadata): attribution, bounds, encoding and others.
     pub metadata: String,
@@ -23,6 +23,12 @@ pub struct Description {
     pub datum: String,
     /// The names of the sources in the lineage, by their number.
     pub sources: Vec<String>,
+}
+
+impl Default for Description {
+    fn default() -> Self {
+        Self { metadata: "{}".to_owned(), datum: String::new(), sources: Vec::new() }
+    }
 }
 
 /// Writes tiles in ascending order of their identifiers.

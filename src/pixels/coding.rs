@@ -9,7 +9,7 @@ use crate::tile::MAX_ZOOM;
 
 /// The key of the vertical resolution: `by-zoom`, `full`, or the step in words.
 pub(super) const VERTICAL: &str = "vertical_resolution";
-/// The key that says by how many zooms the steps by zoom are off, which tiles of another size than they were made with are.
+/// The key that says by how many zooms the steps by zoom are shifted. They are shifted where the tile size was changed.
 pub(super) const OFFSET: &str = "vertical_zoom_offset";
 
 /// How far heights are rounded at each zoom, out of the metadata.

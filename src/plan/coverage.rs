@@ -156,7 +156,7 @@ impl Extent {
         tile.children_by_id().into_iter().flatten().try_for_each(|child| self.full(store, child, z, each))
     }
 
-    /// True where a box lies wholly inside the wanted area for certain.
+    /// True where a box certainly lies wholly inside the wanted area.
     fn surely_holds(&self, bounds: &Bounds) -> bool {
         self.area.as_ref().is_none_or(|area| area.surely_contains(bounds))
     }

@@ -1,8 +1,9 @@
-//! What is known of a raster without reading its cells, and the traits that stand before GDAL.
+//! What is known about a raster without reading its cells, and the traits that GDAL is behind.
 
 use std::path::PathBuf;
 
 use super::{Block, Cells, GeoTransform};
+use crate::data_type::DataType;
 use crate::error::Result;
 
 /// The header of a raster.
@@ -20,8 +21,8 @@ pub struct RasterInfo {
     pub crs: String,
     /// The declared nodata value, as stored in the file (before scale and offset).
     pub nodata: Option<f64>,
-    /// The type of the cells: `int16`, `float32`, ...; bytes are `int8` where the file says that they have a sign.
-    pub data_type: &'static str,
+    /// The type of the cells; bytes are `int8` where the file says that they have a sign.
+    pub data_type: DataType,
     /// Elevation in metres = cell * scale + offset; the unit of the file is part of both.
     pub scale: f64,
     /// See `scale`.
@@ -253,7 +254,7 @@ pub(super) mod tests {
             crs: "EPSG:4326".into(),
             nodata: None,
             more_nodata: Vec::new(),
-            data_type: "float32",
+            data_type: DataType::F32,
             scale: 1.0,
             offset: 0.0,
             turn: None,

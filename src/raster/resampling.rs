@@ -26,7 +26,7 @@ fn unknown(text: &str) -> Error {
 }
 
 impl Resampling {
-    /// All methods, from the cheapest to the dearest.
+    /// All methods, from the cheapest to the most expensive.
     pub const ALL: [Self; 5] = [Self::Nearest, Self::Bilinear, Self::Cubic, Self::Lanczos, Self::Average];
 }
 

@@ -4,13 +4,18 @@
 //! elsewhere it is sampled from the records in candidate order. Tiles of a unit are made depth first, so that a unit
 //! holds a few tiles at a time, whatever its size. The result depends on the store and the options alone, never on how
 //! the work was split.
+//!
+//! What a library promises of this is [`TileRenderer`] and [`HeightSampler`]; runs over many tiles are the work of the program.
 
 #[cfg(feature = "gdal")]
+#[doc(hidden)]
 pub mod against;
+mod door;
 mod finer;
 mod mosaic;
 mod odd;
 mod opener;
+mod place;
 mod pool;
 mod provenance;
 mod reach;
@@ -21,16 +26,33 @@ mod unit;
 mod vertical;
 mod voids;
 
-#[cfg(feature = "gdal")]
-pub use against::{Comparison, Differences, compare as compare_with_sources};
-pub use finer::{FinerTiles, Layer, NoFinerTiles};
-pub use odd::Odd;
+pub use crate::raster::Resampling;
+pub use door::{Height, HeightSampler, TileRenderer};
 pub(crate) use opener::Bounded;
 #[cfg(feature = "gdal")]
 pub use opener::GdalOpener;
-pub use opener::{RasterOpener, SMALL_BLOCK};
-pub use provenance::{Candidate, Share, candidates, heights, shares};
+pub use opener::RasterOpener;
+pub use unit::RenderOptions;
+
+// No promise: what the program, its tests and benches use.
+#[cfg(feature = "gdal")]
+#[doc(hidden)]
+pub use against::{Comparison, Differences, compare as compare_with_sources};
+#[doc(hidden)]
+pub use finer::{FinerTiles, Layer, NoFinerTiles};
+#[doc(hidden)]
+pub use odd::Odd;
+#[doc(hidden)]
+pub use opener::SMALL_BLOCK;
+#[doc(hidden)]
+pub use place::check_place;
+#[doc(hidden)]
+pub use provenance::{Candidate, Share, heights, shares};
+#[doc(hidden)]
 pub use reach::reach;
+#[doc(hidden)]
 pub use report::{ODD_ROWS, ReadRecord, SourceReport, UnitReport};
+#[doc(hidden)]
 pub use surroundings::{check_blend, check_gaps};
-pub use unit::{Made, RenderOptions, Renderer, Update};
+#[doc(hidden)]
+pub use unit::{Made, Renderer, Update};

@@ -18,7 +18,7 @@ pub struct TileCodec {
     pub nodata_elevation: f64,
     /// How much time the images are worth: fewer bytes, never other pixels.
     pub level: Level,
-    /// Who writes WebP.
+    /// Which encoder writes WebP.
     pub encoder: WebpEncoder,
 }
 

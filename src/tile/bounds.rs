@@ -107,7 +107,7 @@ impl Bounds {
     }
 
     /// From the nearest point of this box to the nearest one of the other, in units of the boxes; 0 where they have a point in
-    /// common, not a number where an edge is none.
+    /// common, NaN where an edge is NaN.
     #[must_use]
     pub fn distance(&self, other: &Self) -> f64 {
         self.gap_x(other, 0.0).hypot(gap((self.min_y, self.max_y), (other.min_y, other.max_y)))
@@ -135,6 +135,6 @@ impl Bounds {
 /// The distance between two intervals.
 fn gap(a: (f64, f64), b: (f64, f64)) -> f64 {
     let (before, behind) = (b.0 - a.1, a.0 - b.1);
-    // `max` would pass over what is not a number.
+    // `max` would drop NaN.
     if (before + behind).is_nan() { f64::NAN } else { before.max(behind).max(0.0) }
 }

@@ -139,7 +139,7 @@ pub(super) fn aggregate(job: &Job<'_>, launcher: &Launcher, progress: &dyn Progr
     run.go(message, launcher, started)
 }
 
-/// The run was finished before, perhaps only just: what is left of its work goes.
+/// The run was finished before, perhaps just now: what is left of its work is removed.
 fn complete(
     job: &Job<'_>,
     identity: &Identity,
@@ -213,7 +213,7 @@ impl Run<'_> {
             let crew = Crew::new(launcher, &message, job.budget, &self.volumes, job.store.tile_size(), schedule)?;
             self.progress.begin("rendering", Some(tiles), "tiles");
             let mut kept_groups = |group: usize| {
-                // The finer groups, too: this one is made of them.
+                // The finer groups, too: this one is made from them.
                 let packs = self.packs(&groups[..=group]);
                 self.group_archives(&groups[group], &|| {
                     let mut used = UsedRecords::new(self.job.store.len());
@@ -295,7 +295,7 @@ impl Run<'_> {
         let packs = self.packs(&self.plan.groups);
         let dropped = packs.drop_stale(&packs.units, |unit| used.add(unit))?;
         let Some(raster) = dropped.raster else { return Ok(false) };
-        // Reports of what went with them were taken as well.
+        // Reports of packs that were removed with them were counted as well.
         *used = UsedRecords::new(self.job.store.len());
         packs.drop_stale(&packs.units, |unit| used.add(unit))?;
         let (raster, packs) = (raster.display(), dropped.packs);
@@ -316,7 +316,7 @@ impl Run<'_> {
         Err(Error::argument("finer", "was changed while tiles were made from it; run the same command again"))
     }
 
-    /// Writes an output, unless a start before has.
+    /// Writes an output, unless an earlier start has written it.
     fn write_output(&self, layer: Layer, output: &Path, last: &dyn Fn() -> Result<()>) -> Result<ArchiveSummary> {
         let ours = run_of(output) == Some(self.identity.name());
         if ours && !self.again && !self.job.how.overwrite {

@@ -95,7 +95,7 @@ pub struct BudgetOptions {
 
 impl Budget {
     /// Shares out the memory: as many workers as fit, what is left for their block caches. A worker holds one decoded block
-    /// at least, however small its cache is, so large blocks make fewer workers; without a bound by the user, so many as the machine has
+    /// at least, however small its cache is, so large blocks make fewer workers; without a bound by the user, as many as the machine has
     /// room for.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl Budget {
     pub fn new(options: &BudgetOptions, needs: &Needs) -> Result<Self> {
         let block = needs.block.as_ref().map_or(0, |block| block.bytes);
         let least = WORKER + needs.tiles + options.block_cache.unwrap_or(LEAST_CACHE).max(block);
-        // Small blocks are no reason to ask the system what it has left.
+        // For small blocks the system is not asked what memory is left.
         let machine = if block > CACHE { memory::available() } else { None };
         let bound = options.memory.or(machine);
         let for_workers = bound.map(|total| total.saturating_sub(COORDINATOR));
@@ -235,7 +235,7 @@ mod tests {
         let alone = BudgetOptions { jobs: 2, watchdog_memory: Some(200 << 20), ..BudgetOptions::default() };
         assert!(matches!(Budget::new(&alone, &needs(300)), Err(Error::BlockTooLarge { enough: None, .. })));
         assert_eq!(Budget::new(&alone, &needs(20)).unwrap().jobs, 2);
-        // Nobody says a bound, and the machine has less.
+        // Without a bound by the user, the machine has less.
         let free = BudgetOptions { jobs: 8, ..BudgetOptions::default() };
         assert!(cfg!(not(target_os = "linux")) || Budget::new(&free, &needs(1 << 40)).is_err());
     }

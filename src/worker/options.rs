@@ -50,7 +50,7 @@ pub struct JobOptions {
     pub tmpdir: Option<PathBuf>,
     /// Replace existing outputs and other unfinished runs.
     pub overwrite: bool,
-    /// Bring the output up to date instead of making it anew.
+    /// Bring the output up to date instead of making it again.
     pub update: bool,
     /// Keep the archives of groups beside the output.
     pub keep_intermediates: bool,

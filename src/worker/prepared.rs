@@ -119,7 +119,7 @@ impl Prepared<'_> {
         PlanFile::new(&self.job())
     }
 
-    /// Runs to the end, and writes a report beside the output. Run again after an interruption, it goes on where it stopped;
+    /// Runs to the end, and writes a report beside the output. Run again after an interruption, it continues where it stopped;
     /// the result is the same. A run that is complete is not made again.
     ///
     /// Where units keep failing, all others that do not depend on them are made, no archive is written, and

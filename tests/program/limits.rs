@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::program::{HYPSO, fails, hypso, ok, printed, scratch, stderr};
+use crate::program::{HYPSO, fails, hypso, ok, peak, printed, scratch, stderr};
 use hypso::raster::GeoTransform;
 use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
 

@@ -150,10 +150,7 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
     let (sources, records) = catalogue_1_3();
     for input in &records {
         let r = store.by_id(store::record_id(&sources[input.source].name, &input.path)).unwrap();
-        assert_eq!(
-            (r.parts(), r.band(), r.unit(), r.scale()),
-            (Some(input.parts), input.band, input.unit, input.scale)
-        );
+        assert_eq!((r.parts(), r.band(), r.unit(), r.scale()), (input.parts, input.band, input.unit, input.scale));
         let block = (input.block_width, input.block_height, input.block_cell);
         assert_eq!((r.block_width(), r.block_height(), r.block_cell()), block);
         let cell = if block.2 == 0 { input.data_type.bytes() } else { 5 };
@@ -170,11 +167,12 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
     assert_eq!(read, records);
     // Before, nothing was said of further files; without the columns, there are none.
     let before = Store::open(fixture("v1.1.hypso")).unwrap();
-    assert!(before.records().iter().all(|r| (r.parts(), r.band(), r.unit(), r.scale()) == (None, 0, 0.0, 0.0)));
+    assert!(before.records().iter().all(|r| (r.parts(), r.band(), r.unit(), r.scale()) == (0, 0, 0.0, 0.0)));
+    assert!(store.knows_parts() && !before.knows_parts());
     assert!(before.records().iter().all(|r| (r.block_width(), r.block_height(), r.block_bytes()) == (0, 0, 0)));
     let (sources, records) = catalogue();
     let plain = Store::from_bytes(common::store_bytes(&sources, &records)).unwrap();
-    assert!(plain.records().iter().all(|r| r.parts() == Some(0)));
+    assert!(plain.knows_parts() && plain.records().iter().all(|r| r.parts() == 0));
 }
 
 /// Makes `v1.3.hypso`: `cargo test --test store golden::make_the_file_of_1_3 -- --ignored`.

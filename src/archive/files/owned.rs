@@ -41,7 +41,7 @@ fn is_of_tiles(ending: &str) -> bool {
     ending.eq_ignore_ascii_case(".bin") || matches!(Ending::of(ending, &TileFormat::Unknown), Ending::Format(_))
 }
 
-/// Refuses a folder that holds anything but tiles and their metadata: what comes first is named. Looks at every name in it.
+/// Refuses a folder that holds anything but tiles and their metadata, and names the first such thing. Looks at every name in it.
 ///
 /// # Errors
 /// Where it does, or can't be listed.

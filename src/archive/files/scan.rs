@@ -26,9 +26,9 @@ pub(super) struct Scan {
     pub(super) endings: Vec<String>,
     /// Tiles by the name of their format.
     pub(super) formats: BTreeMap<String, (TileFormat, Group)>,
-    /// Files and folders that are no tiles, by what speaks against them.
+    /// Files and folders that are no tiles, by the reason.
     pub(super) left_out: BTreeMap<String, Group>,
-    /// Tiles that stand twice, with the same content or by the rule that the user gave.
+    /// Tiles that are there twice: with the same content, or allowed by the user's rule.
     pub(super) repeated: u64,
     /// Files of unknown kind, by their ending: tiles where there are no others.
     unknown: BTreeMap<String, Vec<(u8, PathBuf)>>,

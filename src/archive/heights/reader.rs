@@ -118,7 +118,15 @@ impl TileSource for HeightsReader {
     }
 
     fn read(&self, tile: Located, into: &mut Vec<u8>) -> Result<()> {
-        let content = usize::try_from(tile.place).unwrap_or(usize::MAX);
+        let content = if tile.place == Located::NOWHERE {
+            self.heights.content_of(tile.id).map_err(|error| error.with_path(&self.path))?
+        } else {
+            usize::try_from(tile.place).ok()
+        };
+        let Some(content) = content else {
+            let part = tile.id.coord().map_or_else(|| format!("tile id {}", tile.id.0), |tile| format!("tile {tile}"));
+            return Err(Error::invalid(part, "is not in the file", "open it again").with_path(&self.path));
+        };
         into.extend_from_slice(&self.image(content)?);
         Ok(())
     }

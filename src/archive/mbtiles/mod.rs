@@ -4,7 +4,7 @@
 //! XYZ.
 //!
 //! - [`MbtilesReader`] reads tables and views, and completes what the metadata lack from the tiles.
-//! - [`MbtilesWriter`] writes in one go without a journal, makes the unique index at the end and leaves one file; on
+//! - [`MbtilesWriter`] writes without a journal, makes the unique index at the end and leaves one file; on
 //!   request with equal tiles stored once, as tables `map` and `images` below a view `tiles`.
 //!
 //! Specification: <https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md>.

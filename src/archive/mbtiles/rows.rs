@@ -74,7 +74,7 @@ pub(in crate::archive) fn to_rows(metadata: &ArchiveMetadata) -> BTreeMap<String
     if let Some(Center { lon, lat, zoom }) = metadata.center {
         set("center", format!("{lon},{lat},{zoom}"));
     }
-    // The two rows that the specification demands, even where nobody gave them.
+    // The two rows that the specification demands, even where they were not given.
     rows.insert("name".to_owned(), metadata.name.clone());
     rows.insert("format".to_owned(), metadata.format.name().to_owned());
     rows

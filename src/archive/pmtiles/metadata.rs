@@ -43,8 +43,8 @@ pub(super) fn parse(json: &[u8], header: &Header) -> Result<ArchiveMetadata> {
     })
 }
 
-/// The metadata JSON of an archive: without what the header has, in a form that can't disagree with itself. A server that puts both
-/// into one TileJSON would have them twice.
+/// The metadata JSON of an archive: without what the header has, so that the two can't disagree. A server that puts both into one
+/// TileJSON would have these keys twice.
 pub(super) fn to_json(metadata: &ArchiveMetadata) -> Vec<u8> {
     let mut value = metadata.to_json();
     if let Value::Object(map) = &mut value {

@@ -67,7 +67,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many problems are kept by name.
+    /// How many problems are listed.
     pub const KEPT: usize = 100;
 
     /// True where nothing at all was found.
@@ -100,7 +100,7 @@ impl Report {
     /// An error of the library as a problem; `lead` stands before its words.
     fn failure(&mut self, tile: Option<TileCoord>, lead: &str, error: &Error) {
         match error {
-            // The path is known, and a tile is named beside the message.
+            // The path is known, and the tile stands beside the message.
             Error::Invalid { problem, remedy, .. } if tile.is_some() => {
                 self.error(tile, format!("{lead}{problem}"), remedy)
             }
@@ -283,7 +283,7 @@ pub fn verify_as(
         ArchiveKind::Heights => heights::verify(path, options, check, progress),
     });
     match verified {
-        // Truncated, damaged, hostile: what verify is there to find.
+        // Truncated, damaged or hostile: finding that is the purpose of verify.
         Err(error @ (Error::Invalid { .. } | Error::OtherKind { .. })) => {
             let mut report = Report::default();
             report.failure(None, "", &error);

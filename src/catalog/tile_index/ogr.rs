@@ -187,7 +187,7 @@ impl Fields<'_> {
             height: size("height")?,
             crs: self.text("crs").unwrap_or_default(),
             nodata,
-            data_type: DataType::ALL.into_iter().find(|t| t.name() == data_type)?,
+            data_type: DataType::from_name(&data_type)?,
             file_size: self.integer("file_size").and_then(|v| u64::try_from(v).ok())?,
             modified_ns: self.integer("modified_ns")?,
             parts: self.parts().unwrap_or(0),

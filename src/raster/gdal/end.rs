@@ -14,7 +14,7 @@ pub(super) const HUGE: u64 = 16 << 20;
 impl GdalRaster {
     /// Reads the last cell, which lies in the last block: a file that was cut short fails here and not in the middle of
     /// a run. Where blocks are huge (one strip for all rows, say), nothing is decoded: of a TIFF, also one that a VRT stands for, the place of
-    /// the last block is held against the file's length; other formats are taken as they are.
+    /// the last block is compared with the file's length; other formats are not checked.
     ///
     /// # Errors
     /// Where the block can't be read or decoded, or ends beyond the file.

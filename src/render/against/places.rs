@@ -1,6 +1,6 @@
 //! Where the centres of pixels lie in a raster: from the definition of Web Mercator to degrees, from there by PROJ to the raster's CRS, and
-//! by its geotransform to cells. Nothing here is known from elsewhere; which places repeat around the world PROJ tells by going there
-//! and back.
+//! by its geotransform to cells. Nothing here comes from elsewhere. Whether places repeat around the world is found by transforming there and back
+//! with PROJ.
 
 use crate::raster::gdal::GdalDegrees;
 use crate::raster::{GeoTransform, RasterInfo};
@@ -16,7 +16,7 @@ pub(super) fn centers(tile: TileCoord, side: usize, rows: std::ops::Range<usize>
     pixels.map(|(x, y)| (lon(x), lat(y))).unzip()
 }
 
-/// Cells beyond a raster's edges where it is asked whether it goes on at the other one.
+/// Cells beyond a raster's edges that are tried, to see whether it continues at the other edge.
 const BEYOND: f64 = 66.0;
 /// Places along a row of cells that are taken to degrees and back.
 const PLACES: usize = 129;
@@ -26,7 +26,7 @@ const PLACES: usize = 129;
 pub(super) fn shifts(info: &RasterInfo, by: &GdalDegrees) -> Vec<f64> {
     let (width, height) = (f64::from(info.width), f64::from(info.height));
     let cell = info.transform.0[1].hypot(info.transform.0[2]);
-    // PROJ knows no place several turns away.
+    // PROJ refuses places several turns away.
     let home = info.way_home();
     let line = |row: f64| -> Vec<f64> {
         let at = |i: usize| -BEYOND + (width + 2.0 * BEYOND) * i as f64 / (PLACES - 1) as f64;

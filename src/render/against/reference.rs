@@ -21,11 +21,11 @@ const MOST_CELLS: usize = 1 << 24;
 /// How many pixels or cells around a record's box it can have a part in pixels.
 const REACH: f64 = 24.0;
 
-/// How an archive's pixels were made, as far as it matters here.
+/// How an archive's pixels were made, as far as that matters here.
 #[derive(Debug, Clone, Default)]
 pub(super) struct How {
     pub(super) resampling: Resampling,
-    /// True where sources go over into one another.
+    /// True where sources are blended.
     pub(super) blended: bool,
     pub(super) vertical_datum: Option<String>,
 }
@@ -181,7 +181,7 @@ impl<'a> Reference<'a> {
             }
         }
         let radius = (self.radius(widest.0, means), self.radius(widest.1, means));
-        // Other files have cells for kernels of this one's, each sampled from the cells around its place.
+        // Other files lend cells to kernels of this file; each is sampled from the cells around its place.
         let lent = ((radius.0 + 2.0) * ratio, (radius.1 + 2.0) * ratio);
         let edge = |values: &[f64]| {
             let all = asked.iter().map(|&i| values[i]);

@@ -58,12 +58,8 @@ impl Parameters {
 /// The id of a record: XXH3 (64 bits, seed 0) of the source's name, a zero byte, and the path below its root.
 #[must_use]
 pub fn record_id(source: &str, path: &str) -> u64 {
-    hash_id(source.as_bytes(), path.as_bytes())
-}
-
-fn hash_id(source: &[u8], path: &[u8]) -> u64 {
     let mut hash = Xxh3Default::new();
-    [source, b"\0", path].into_iter().for_each(|part| hash.update(part));
+    [source.as_bytes(), b"\0", path.as_bytes()].into_iter().for_each(|part| hash.update(part));
     hash.digest()
 }
 

@@ -25,10 +25,10 @@ const MUCH_MORE: u64 = 1300;
 #[derive(Clone, Copy)]
 pub(super) struct Effort {
     pub(super) groups: usize,
-    /// How often blocks are put into the best group, and by every which row.
+    /// How often blocks are put into the best group. Rows that are looked at for that: one of each `regroup_step`.
     pub(super) regroupings: usize,
     pub(super) regroup_step: usize,
-    /// How often the cheapest copies are searched for, with so many earlier places looked at.
+    /// How often the cheapest copies are searched for, and how many earlier places are looked at each time.
     pub(super) parses: usize,
     pub(super) probes: usize,
 }

@@ -100,7 +100,7 @@ impl Area {
             && self.polygons.as_ref().is_none_or(|polygons| polygons.contains(lon, lat))
     }
 
-    /// True where a box lies wholly inside for certain; false may mean that this would cost too much to know.
+    /// True where a box certainly lies wholly inside. False may mean that finding out would cost too much.
     #[must_use]
     pub fn surely_contains(&self, bounds: &Bounds) -> bool {
         self.polygons.is_none() && self.boxes.iter().any(|b| b.contains(bounds))
@@ -168,7 +168,7 @@ fn metres(&[west, south, east, north]: &Degrees) -> Bounds {
     Bounds::from_lon_lat(west, south, east, north)
 }
 
-/// A tile without its rim; a box that is all rim stays as it is.
+/// A tile without its edge; a box that is all edge stays as it is.
 fn inside(tile: &Bounds) -> Bounds {
     let inner = tile.buffered(-MILLIMETRE);
     if inner.has_area() { inner } else { *tile }

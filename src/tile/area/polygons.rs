@@ -31,7 +31,7 @@ pub(super) fn bad(problem: impl Into<String>) -> Error {
 
 impl Polygons {
     /// Polygons from their rings. Keeps them as they are, and an index over their lines: about 100 bytes a position. Polygons
-    /// without area are left out: they share none with anything.
+    /// without area are left out.
     ///
     /// # Errors
     /// Where a ring has fewer than three positions, a position is beyond -360..360 or -90..90 degrees, no polygon has an
