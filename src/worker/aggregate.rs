@@ -257,9 +257,18 @@ impl Run<'_> {
             summary.took = started.elapsed();
             return Ok(summary);
         }
+        self.archives(&used, &mut memory, &mut summary)?;
+        summary.memory = memory;
+        summary.took = started.elapsed();
+        Ok(summary)
+    }
+
+    /// Puts the archives together from the packs of all units, and removes the packs.
+    fn archives(self, used: &UsedRecords, memory: &mut MemoryPeak, summary: &mut Summary) -> Result<()> {
+        let job = self.job;
         let writing = Instant::now();
         let mut layers = Vec::new();
-        let last = || self.check_sources(&used);
+        let last = || self.check_sources(used);
         for (layer, output) in outputs(job) {
             layers.push((output.clone(), self.write_output(layer, &output, &last)?));
             memory.take(&[proportional(std::process::id()).unwrap_or(0)]);
@@ -276,9 +285,7 @@ impl Run<'_> {
         self.journal.finish(self.progress).map_err(whole)?;
         let mut layers = layers.into_iter();
         (summary.output, summary.lineage) = (layers.next(), layers.next());
-        summary.memory = memory;
-        summary.took = started.elapsed();
-        Ok(summary)
+        Ok(())
     }
 
     fn claim(&self) -> Claim<'_> {
