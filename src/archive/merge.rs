@@ -17,6 +17,7 @@ use crate::tile::TileId;
 
 /// What to do with a tile that more than one input holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnOverlap {
     /// Stop with a message that names the tile and both files.
     #[default]

@@ -18,6 +18,7 @@ const HEAD: u64 = 128;
 
 /// The format of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ArchiveKind {
     /// MBTiles 1.3, an SQLite database.
     Mbtiles,
@@ -102,6 +103,7 @@ impl ArchiveKind {
 /// What to do with a tile that one archive holds twice, with different contents: rows of an MBTiles without a unique index, files of
 /// two extensions in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnDuplicate {
     /// Stop with a message that names the tile.
     #[default]

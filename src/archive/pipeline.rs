@@ -265,8 +265,16 @@ mod tests {
         }
         // The thread that makes items, and the one that takes them.
         let made = jobs().map(move |n| n.map(fails));
-        assert!(panics(move || drop(ahead(made, |all| all.try_for_each(|n| n.map(drop))))));
-        assert!(panics(move || drop(ahead(jobs(), |all| all.try_for_each(|n| n.map(fails).map(drop))))));
+        assert!(panics(move || drop(ahead(made, |all| {
+            all.for_each(drop);
+            Ok(())
+        }))));
+        assert!(panics(move || drop(ahead(jobs(), |all| {
+            all.for_each(|n| {
+                fails(n.unwrap());
+            });
+            Ok(())
+        }))));
         assert!(!panics(|| ahead(jobs(), |all| in_order(3, all, Ok, |_| Ok(()))).unwrap()));
     }
 

@@ -185,6 +185,7 @@ pub trait TileSink: Send {
     ///
     /// # Errors
     /// Where the folder can't be written.
+    #[doc(hidden)]
     fn scratch(&self) -> Result<ScratchFile>;
 
     /// The metadata, which are written at the end.

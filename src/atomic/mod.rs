@@ -14,14 +14,14 @@ mod place;
 mod scratch;
 mod temporary;
 
-pub use file::AtomicFile;
+pub(crate) use file::AtomicFile;
 #[cfg(feature = "engine")]
 pub(crate) use folder::AtomicFolder;
 #[cfg(feature = "engine")]
 pub use output::{check_output, holds, refuse_inputs, write_whole};
 #[cfg(feature = "engine")]
 pub(crate) use place::refuse_journals;
-pub use place::{check_target, refuse_existing, sync_folder};
+pub(crate) use place::{check_target, refuse_existing};
 pub use scratch::ScratchFile;
 pub(crate) use temporary::{Live, create_file};
 #[cfg(feature = "engine")]

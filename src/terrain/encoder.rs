@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 /// The encoder of lossless WebP. Both give the same pixels, in different bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
+#[non_exhaustive]
 pub enum WebpEncoder {
     /// Our own code, made for elevation (see [`super::webp`]).
     #[default]

@@ -22,6 +22,7 @@ pub type TileCheck<'a> = &'a (dyn Fn(TileCoord, &[u8]) -> Result<()> + Sync);
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Severity {
     /// Legal, but probably not meant.
     Warning,
