@@ -118,12 +118,12 @@ fn places(count: usize, side: u32) -> Vec<LonLat> {
 }
 
 /// Nanoseconds for one of `count`, the median of seven runs after one that is not counted.
-fn median(count: usize, mut run: impl FnMut()) -> f64 {
-    run();
+fn median<R>(count: usize, mut run: impl FnMut() -> R) -> f64 {
+    black_box(run());
     let mut times: Vec<f64> = (0..7)
         .map(|_| {
             let started = Instant::now();
-            run();
+            black_box(run());
             started.elapsed().as_secs_f64() * 1e9 / count as f64
         })
         .collect();
@@ -140,7 +140,7 @@ fn chained(places: &[LonLat], at: impl Fn(LonLat) -> f64) -> f64 {
             // The height decides nothing, but has to be known.
             next = (i + usize::from(height.to_bits() == 1)) % places.len();
         }
-        black_box(next);
+        next
     })
 }
 
@@ -155,7 +155,7 @@ fn points(heights: &Heights, raw: &Raw<'_>, side: u32) {
         assert!((raw.at(point) - ours(point)).abs() < 1e-6, "{point:?}");
     }
     line("random points, each after the one before", chained(&places, |p| raw.at(p)), chained(&places, ours), "ns");
-    let each = |at: &dyn Fn(&[LonLat]) -> f64| median(places.len(), || drop(black_box(at(&places))));
+    let each = |at: &dyn Fn(&[LonLat]) -> f64| median(places.len(), || at(&places));
     let floor = each(&|places| places.iter().map(|&p| raw.at(p)).sum());
     line("random points, independent", floor, each(&|places| places.iter().map(|&p| ours(p)).sum()), "ns");
     let mut answers: Vec<Option<Height>> = Vec::new();
@@ -163,8 +163,8 @@ fn points(heights: &Heights, raw: &Raw<'_>, side: u32) {
     line("a million points in a batch", floor, batch, "ns");
     let line_of = [places[0], places[1]];
     let profile = heights.along(&line_of, Spacing::Count(10_000), &how).unwrap();
-    let floor = median(1, || drop(black_box(profile.points.iter().map(|p| raw.at(p.point)).sum::<f64>())));
-    let ours = median(1, || drop(black_box(heights.along(&line_of, Spacing::Count(10_000), &how).unwrap())));
+    let floor = median(1, || profile.points.iter().map(|p| raw.at(p.point)).sum::<f64>());
+    let ours = median(1, || heights.along(&line_of, Spacing::Count(10_000), &how).unwrap());
     line("a profile of 10,000 samples", floor / 1e3, ours / 1e3, "us");
 }
 
@@ -197,10 +197,10 @@ fn areas(heights: &Heights, raw: &Raw<'_>, side: u32) {
     };
     let found = heights.range(&area, None).unwrap().unwrap();
     assert_eq!([found.0, found.1], scan());
-    let floor = median(1, || drop(black_box(scan())));
-    let ours = median(1, || drop(black_box(heights.range(&area, None).unwrap())));
+    let floor = median(1, || scan());
+    let ours = median(1, || heights.range(&area, None).unwrap());
     line(&format!("least and greatest of {:.1e} pixels", edge * edge), floor / 1e3, ours / 1e3, "us");
-    let ours = median(1, || drop(black_box(heights.statistics(&area, None).unwrap())));
+    let ours = median(1, || heights.statistics(&area, None).unwrap());
     line("the same with mean and voids", floor / 1e3, ours / 1e3, "us");
 }
 
@@ -217,7 +217,7 @@ fn opening(folder: &Path) {
         out.put(id, &level, None).unwrap();
     }
     out.finish(&Description::default()).unwrap();
-    let open = median(1, || drop(black_box(Heights::open(&path).unwrap())));
+    let open = median(1, || Heights::open(&path).unwrap());
     let heights = Heights::open(&path).unwrap();
     let mut random = Random(3);
     let ids: Vec<TileId> = (0..1 << 18).map(|_| TileId(first + random.next() % 2_120_000)).collect();

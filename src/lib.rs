@@ -49,6 +49,8 @@ pub mod archive;
 pub mod render;
 #[cfg(feature = "engine")]
 pub mod terrain;
+#[cfg(feature = "engine")]
+pub mod track;
 
 // What the program is made of beyond that. It is public for the tests and benches of this package, and no promise: any version may
 // change it.

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{name_of, sanitised};
+use super::spec::{LONGEST_NAME, name_of, sanitised};
 use super::{Location, SourceSpec, check_names};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
@@ -127,8 +127,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<SourceSpec>> {
         let named = entry.name.is_some();
         let name = entry.name.unwrap_or_else(|| name_of(&location));
         if name != sanitised(&name) {
-            let problem =
-                format!("name {name:?} may hold letters, digits, '.', '_' and '-' and must not begin with '.'");
+            let problem = format!(
+                "name {name:?} may hold up to {LONGEST_NAME} letters, digits, '.', '_' and '-' and must not begin with '.'"
+            );
             return Err(wrong(part(), problem));
         }
         if !entry.offset.is_finite() || entry.nodata.iter().any(|v| v.is_infinite()) {

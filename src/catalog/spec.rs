@@ -208,7 +208,7 @@ impl SourceSpec {
             return Err(Error::argument(
                 format!("source name {name:?}"),
                 format!(
-                    "may hold letters, digits, '.', '_' and '-' and must not begin with '.'; say {}={place}",
+                    "may hold up to {LONGEST_NAME} letters, digits, '.', '_' and '-' and must not begin with '.'; say {}={place}",
                     sanitised(name)
                 ),
             ));
@@ -228,10 +228,13 @@ pub(super) fn name_of(location: &Location) -> String {
     sanitised(&root.file_name().unwrap_or_default().to_string_lossy())
 }
 
+/// Characters that the name of a source may have: as many as that of a folder.
+pub(super) const LONGEST_NAME: usize = 255;
+
 /// A name without what would be awkward in files, tables and metadata; never empty.
 pub(super) fn sanitised(name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
-    let text: String = name.chars().map(plain).collect();
+    let text: String = name.chars().map(plain).take(LONGEST_NAME).collect();
     let text = text.trim_start_matches('.');
     if text.is_empty() { "source".to_string() } else { text.to_string() }
 }

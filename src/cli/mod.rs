@@ -13,6 +13,7 @@ mod convert;
 mod diff;
 mod export;
 mod extract;
+mod heights;
 mod info;
 mod inspect;
 mod interrupt;
@@ -114,6 +115,10 @@ enum Command {
     Inspect(inspect::Args),
     Verify(verify::Args),
     Preview(preview::Args),
+    Height(heights::height::Args),
+    Profile(heights::profile::Args),
+    Stats(heights::stats::Args),
+    Sight(heights::sight::Args),
     #[cfg(feature = "gdal")]
     Sample(sample::Args),
     Completions(completions::Args),
@@ -183,6 +188,10 @@ fn run(command: Command) -> Outcome {
         Command::Inspect(args) => inspect::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Preview(args) => preview::run(&args),
+        Command::Height(args) => heights::height::run(&args),
+        Command::Profile(args) => heights::profile::run(&args),
+        Command::Stats(args) => heights::stats::run(&args),
+        Command::Sight(args) => heights::sight::run(&args),
         #[cfg(feature = "gdal")]
         Command::Sample(args) => sample::run(&args),
         Command::Completions(args) => completions::run(&args),

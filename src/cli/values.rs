@@ -14,7 +14,6 @@ where
 }
 
 /// A finite number.
-#[cfg(feature = "gdal")]
 pub fn number(text: &str) -> Result<f64, String> {
     let value = text.trim().parse::<f64>().ok().filter(|v| v.is_finite());
     value.ok_or_else(|| format!("{text:?} is no number"))

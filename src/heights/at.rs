@@ -46,7 +46,7 @@ pub(super) struct Found<T> {
 
 impl<T: Pixels> Found<T> {
     #[inline]
-    pub(super) fn at<'a, G: Grid<Tile<'a> = T>>(grid: &'a G, place: Place, zoom: u8) -> Result<Option<Self>> {
+    pub(super) fn at<'a, G: Grid<Tile<'a> = T> + 'a>(grid: &'a G, place: Place, zoom: u8) -> Result<Option<Self>> {
         let (x, y) = place.pixel(grid.shape().world(zoom));
         let Some((id, coord, column, row)) = tile_of(grid.shape(), zoom, x, y) else { return Ok(None) };
         Ok(grid.tile(id, coord)?.map(|tile| Self { tile, zoom, own: [x, y], column, row }))

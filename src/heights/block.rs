@@ -13,6 +13,8 @@ pub(super) const HEADER: usize = 18;
 pub(super) const MASK: usize = PIXELS / 8;
 /// Bytes that follow the last block, so that eight can be read from any residual on.
 pub const PADDING: usize = 8;
+/// Bits of the four quarters together from which on a block may be better off without a surface.
+const ROUGH: u32 = 20;
 /// Pixels along the side of a quarter.
 const HALF: usize = SIDE / 2;
 
@@ -157,10 +159,12 @@ pub(super) fn pack(codes: &[u32; PIXELS], valid: &[u8; PIXELS], data: &mut Vec<u
     }
     let shift = bits.trailing_zeros().min(23);
     filled.iter_mut().for_each(|value| *value >>= shift);
-    let fitted = Residuals::over(Surface::through(&filled), &filled, valid);
-    let flat = Residuals::over(Surface::default(), &filled, valid);
-    // Steps and cliffs are no surface.
-    let best = if flat.bits() < fitted.bits() { flat } else { fitted };
+    let mut best = Residuals::over(Surface::through(&filled), &filled, valid);
+    if best.bits() > ROUGH {
+        // Steps and cliffs are no surface.
+        let flat = Residuals::over(Surface::default(), &filled, valid);
+        best = if flat.bits() < best.bits() { flat } else { best };
+    }
     let offset = data.len() as u64;
     let masked = count < PIXELS;
     best.write(valid, masked, data);
@@ -176,10 +180,10 @@ struct Residuals {
     values: [i32; PIXELS],
 }
 
-/// The pixels of a quarter, in the order of its residuals.
-fn quarter_of(quarter: usize) -> impl Iterator<Item = usize> {
+/// Where the rows of a quarter start, of eight pixels each.
+fn rows_of(quarter: usize) -> impl Iterator<Item = usize> {
     let first = quarter / 2 * HALF * SIDE + quarter % 2 * HALF;
-    (0..HALF).flat_map(move |y| first + y * SIDE..first + y * SIDE + HALF)
+    (0..HALF).map(move |y| first + y * SIDE)
 }
 
 impl Residuals {
@@ -188,12 +192,16 @@ impl Residuals {
         left.iter_mut().zip(values).for_each(|(left, &value)| *left = value - *left);
         let (mut least, mut greatest) = ([i32::MAX; QUARTERS], [i32::MIN; QUARTERS]);
         for quarter in 0..QUARTERS {
-            let (mut low, mut high) = (i32::MAX, i32::MIN);
-            for i in quarter_of(quarter) {
-                low = if valid[i] == 1 { low.min(left[i]) } else { low };
-                high = if valid[i] == 1 { high.max(left[i]) } else { high };
+            let (mut low, mut high) = ([i32::MAX; HALF], [i32::MIN; HALF]);
+            for row in rows_of(quarter) {
+                let pixels = left[row..row + HALF].iter().zip(&valid[row..row + HALF]);
+                for ((&value, &valid), (low, high)) in pixels.zip(low.iter_mut().zip(&mut high)) {
+                    *low = if valid == 1 && value < *low { value } else { *low };
+                    *high = if valid == 1 && value > *high { value } else { *high };
+                }
             }
-            (least[quarter], greatest[quarter]) = (low, high);
+            least[quarter] = low.into_iter().fold(i32::MAX, i32::min);
+            greatest[quarter] = high.into_iter().fold(i32::MIN, i32::max);
         }
         let base = least.iter().copied().min().unwrap_or(0);
         let (mut lifts, mut widths) = ([0u8; QUARTERS], [0u32; QUARTERS]);
@@ -223,7 +231,7 @@ impl Residuals {
         for quarter in 0..QUARTERS {
             let (base, width) = (self.base + i32::from(self.lifts[quarter]), self.widths[quarter]);
             let (mut word, mut filled) = (0u64, 0);
-            for i in quarter_of(quarter) {
+            for i in rows_of(quarter).flat_map(|row| row..row + HALF) {
                 let residual = if valid[i] == 1 { (self.values[i] - base) as u64 } else { 0 };
                 word |= residual << filled;
                 filled += width;

@@ -128,7 +128,7 @@ pub trait Pixels {
 /// What can be asked for tiles.
 pub trait Grid: Send + Sync {
     /// A tile that was found.
-    type Tile<'a>: Pixels
+    type Tile<'a>: Pixels + Clone
     where
         Self: 'a;
 

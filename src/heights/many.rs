@@ -9,9 +9,8 @@ use super::answers::{Height, Sampling, Voids};
 use super::at::{Found, at_place};
 use super::block::HEADER;
 use super::entry::{Entry, SIDE};
-use super::grid::Place;
-use super::mapped::MappedTile;
-use super::open::Heights;
+use super::grid::{Grid as _, Place};
+use super::mapped::{MappedTile, View};
 use crate::error::Result;
 use crate::tile::LonLat;
 
@@ -19,7 +18,7 @@ use crate::tile::LonLat;
 const GROUP: usize = 32;
 
 pub(super) fn many(
-    heights: &Heights,
+    heights: &View<'_>,
     points: &[LonLat],
     how: &Sampling,
     answers: &mut Vec<Option<Height>>,
@@ -64,7 +63,7 @@ pub(super) fn many(
     Ok(())
 }
 
-fn finest<'a>(heights: &'a Heights, place: Place, how: &Sampling) -> Result<Option<Found<MappedTile<'a>>>> {
+fn finest<'a>(heights: &View<'a>, place: Place, how: &Sampling) -> Result<Option<Found<MappedTile<'a>>>> {
     for zoom in heights.shape().zooms(how) {
         if let Some(found) = Found::at(heights, place, zoom)? {
             return Ok(Some(found));
@@ -84,7 +83,7 @@ mod tests {
         let points: Vec<LonLat> = crate::heights::tests::points(5000).collect();
         for how in crate::heights::tests::samplings() {
             let mut batch = vec![None; 3];
-            many(&heights, &points, &how, &mut batch).unwrap();
+            many(&heights.view(), &points, &how, &mut batch).unwrap();
             assert_eq!(batch.len(), points.len());
             for (&point, answer) in points.iter().zip(&batch) {
                 assert_eq!(*answer, crate::heights::at::at(&heights, point, &how).unwrap(), "{point:?} {how:?}");

@@ -3,11 +3,36 @@
 use super::answers::{Height, Sampling};
 use super::entry::{Entry, SIDE};
 use super::grid::{Grid, Pixels, Shape};
-use super::layer::Blocks;
-use super::open::Heights;
+use super::layer::{Blocks, Layer};
+use super::open::{Heights, Runs};
 use super::pack::Facts;
 use crate::error::Result;
 use crate::tile::{LonLat, TileCoord, TileId};
+
+/// A file's sections as slices: made once for many questions.
+pub(super) struct View<'a> {
+    heights: &'a Heights,
+    runs: Runs<'a>,
+    layer: Layer<'a>,
+}
+
+impl Heights {
+    #[inline]
+    pub(super) fn view(&self) -> View<'_> {
+        View { heights: self, runs: self.runs(), layer: self.layer() }
+    }
+}
+
+impl<'a> View<'a> {
+    /// A tile, by its identifier.
+    #[inline]
+    fn find(&self, id: TileId) -> Result<Option<MappedTile<'a>>> {
+        let Some(row) = self.runs.row(id.0) else { return Ok(None) };
+        let content = self.layer.content_of(row)?;
+        let blocks = self.layer.blocks(content)?;
+        Ok(Some(MappedTile { heights: self.heights, row, content, blocks }))
+    }
+}
 
 /// A tile of a mapped file.
 #[derive(Debug, Clone, Copy)]
@@ -72,15 +97,13 @@ impl Grid for Heights {
 
     #[inline]
     fn tile(&self, id: TileId, _: TileCoord) -> Result<Option<MappedTile<'_>>> {
-        let Some(row) = self.runs().row(id.0) else { return Ok(None) };
-        let (blocks, content) = self.blocks_of(row)?;
-        Ok(Some(MappedTile { heights: self, row, content, blocks }))
+        self.view().find(id)
     }
 
     fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
         let runs = self.runs();
         let zooms = tile.z() + 1..=up_to.min(Self::shape(self).max_zoom);
-        Ok(zooms.into_iter().any(|zoom| runs.any(&TileId::subtree(tile, zoom))))
+        Ok(zooms.rev().any(|zoom| runs.any(&TileId::subtree(tile, zoom))))
     }
 
     fn sources(&self) -> Result<Vec<String>> {
@@ -92,6 +115,34 @@ impl Grid for Heights {
     }
 
     fn many(&self, points: &[LonLat], how: &Sampling, heights: &mut Vec<Option<Height>>) -> Result<()> {
-        super::many::many(self, points, how, heights)
+        super::many::many(&self.view(), points, how, heights)
+    }
+}
+
+impl<'h> Grid for View<'h> {
+    type Tile<'a>
+        = MappedTile<'h>
+    where
+        Self: 'a;
+
+    fn shape(&self) -> &Shape {
+        self.heights.shape()
+    }
+
+    #[inline]
+    fn tile(&self, id: TileId, _: TileCoord) -> Result<Option<MappedTile<'h>>> {
+        self.find(id)
+    }
+
+    fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
+        self.heights.has_finer(tile, up_to)
+    }
+
+    fn sources(&self) -> Result<Vec<String>> {
+        self.heights.sources()
+    }
+
+    fn datum(&self) -> Result<Option<String>> {
+        self.heights.datum()
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::grid::Shape;
-use super::layer::{Blocks, Layer, Places};
+use super::layer::{Layer, Places};
 use super::names;
 use super::pack::{Facts, MAX_SIZE};
 use crate::column::{Element, view};
@@ -182,12 +182,6 @@ impl Heights {
         sources.clear();
         sources.extend(codes.iter().zip(&valid).map(|(&code, &valid)| if valid == 1 { code as u8 } else { 255 }));
         Ok(true)
-    }
-
-    pub(super) fn blocks_of(&self, row: usize) -> Result<(Blocks<'_>, usize)> {
-        let layer = self.layer();
-        let content = layer.content_of(row)?;
-        Ok((layer.blocks(content)?, content))
     }
 }
 

@@ -27,6 +27,15 @@ struct Scan<'a, G: Grid> {
     /// Only the least and the greatest are wanted: what can't change them is passed over.
     range_only: bool,
     seen: Seen,
+    /// What lies on the rim of the area, for after what lies inside: then most of it changes nothing.
+    rim: Vec<Part<'a, G>>,
+}
+
+/// A part of a tile: the place of a tile that is it or lies below it, and whether all of it is in the area.
+struct Part<'a, G: Grid + 'a> {
+    holder: Holder<'a, G>,
+    cell: TileCoord,
+    inside: bool,
 }
 
 /// A tile, and which one.
@@ -64,9 +73,12 @@ fn ordered(scale: f64, least: i64, greatest: i64) -> (i64, i64) {
 fn scan<G: Grid>(grid: &G, area: &Area, max_zoom: Option<u8>, range_only: bool) -> Result<(Seen, u8)> {
     let finest = max_zoom.map_or(grid.shape().max_zoom, |zoom| zoom.min(grid.shape().max_zoom));
     let seen = Seen { least: i64::MAX, greatest: i64::MIN, sum: 0.0, valid: 0.0, void: 0.0 };
-    let mut scan = Scan { grid, area, finest, range_only, seen };
+    let mut scan = Scan { grid, area, finest, range_only, seen, rim: Vec::new() };
     if let Some(world) = TileCoord::new(0, 0, 0).filter(|_| grid.shape().tiles > 0) {
         scan.visit(world, None)?;
+    }
+    for part in std::mem::take(&mut scan.rim) {
+        scan.part(&part)?;
     }
     Ok((scan.seen, finest))
 }
@@ -102,7 +114,14 @@ impl<'a, G: Grid> Scan<'a, G> {
                 self.whole(tile, cell.z());
                 Ok(())
             }
-            Some((tile, coord)) => self.part(tile, *coord, cell, contact == Contact::Inside),
+            Some(holder) => {
+                let part = Part { holder: holder.clone(), cell, inside: contact == Contact::Inside };
+                if self.range_only {
+                    self.rim.push(part);
+                    return Ok(());
+                }
+                self.part(&part)
+            }
         }
     }
 
@@ -128,8 +147,8 @@ impl<'a, G: Grid> Scan<'a, G> {
         self.range_only && low >= self.seen.least && high <= self.seen.greatest
     }
 
-    /// The pixels of a tile in the place of `cell`, which is the tile itself or lies below it.
-    fn part(&mut self, tile: &G::Tile<'a>, coord: TileCoord, cell: TileCoord, inside: bool) -> Result<()> {
+    fn part(&mut self, part: &Part<'a, G>) -> Result<()> {
+        let &Part { holder: (ref tile, coord), cell, inside } = part;
         let facts = tile.facts();
         if self.range_only && (facts.valid == 0 || self.is_known(facts.least.into(), facts.greatest.into())) {
             return Ok(());
@@ -148,6 +167,25 @@ impl<'a, G: Grid> Scan<'a, G> {
             }
         }
         Ok(())
+    }
+
+    /// All pixels of a block.
+    fn all(&mut self, codes: &[i32; PIXELS], valid: &[u8; PIXELS], weight: f64) {
+        let (mut least, mut greatest, mut sum, mut count) = (i32::MAX, i32::MIN, 0i64, 0u32);
+        for (&code, &valid) in codes.iter().zip(valid) {
+            least = if valid == 1 { least.min(code) } else { least };
+            greatest = if valid == 1 { greatest.max(code) } else { greatest };
+            // Void pixels have the code 0.
+            sum += i64::from(code);
+            count += u32::from(valid);
+        }
+        if count > 0 {
+            self.seen.least = self.seen.least.min(least.into());
+            self.seen.greatest = self.seen.greatest.max(greatest.into());
+        }
+        self.seen.sum += sum as f64 * weight;
+        self.seen.valid += f64::from(count) * weight;
+        self.seen.void += (PIXELS as f64 - f64::from(count)) * weight;
     }
 
     /// The pixels of a block that lie in a region of the tile, and whose centres lie in the area.
@@ -177,6 +215,13 @@ impl<'a, G: Grid> Scan<'a, G> {
         }
         tile.block(left, top, codes, valid)?;
         let weight = self.weight(coord.z());
+        let (end_x, end_y) = (f64::from(left) + SIDE as f64, f64::from(top) + SIDE as f64);
+        let whole =
+            f64::from(left) >= region[0] && f64::from(top) >= region[1] && end_x <= region[2] && end_y <= region[3];
+        if contact == Contact::Inside && whole {
+            self.all(codes, valid, weight);
+            return Ok(());
+        }
         let share = |at: u32, from: f64, to: f64| (f64::from(at + 1).min(to) - f64::from(at).max(from)).max(0.0);
         for y in 0..SIDE as u32 {
             let height = share(top + y, region[1], region[3]);

@@ -62,8 +62,8 @@ impl Sampler<'_> {
             read_around(self.pool.raster(record)?.raster.as_mut(), cells)?;
         }
         let rows = self.neighbours_of(area, record, cells.has_outside());
-        // What lies around a pixel of this area is the same for all files of the source; a raster around the world has it at two places.
-        let remembered = depth == DEPTH && info.turn.is_none();
+        // What lies around a pixel of this area is the same for all files of the source; a raster around the whole world has it at two places.
+        let remembered = depth == DEPTH && !info.goes_around();
         let source = record.source_index();
         let settled = if remembered { self.pool.voids.settle(area, source, info, cells) } else { Vec::new() };
         let (mut full, mut wanting) = (cells.is_full(), is_wanting(cells, &settled));

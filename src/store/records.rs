@@ -91,11 +91,11 @@ impl Store {
     pub fn each_input(&self, mut each: impl FnMut(RecordInput) -> Result<()>) -> Result<()> {
         let crs = self.crs_names()?;
         let damaged = |row| {
-            let problem = "has a path or a coordinate system that is damaged";
+            let problem = "has a source, a path or a coordinate system that is damaged";
             self.container().named(Error::invalid(format!("record {row}"), problem, "build the store again"))
         };
         self.inner.layout.path.over(self.bytes()).for_each(|row, path| {
-            let r = self.record(row as u32).ok_or_else(|| damaged(row))?;
+            let r = self.record(row as u32).filter(|r| r.source().is_some()).ok_or_else(|| damaged(row))?;
             let path = String::from_utf8(path.to_vec()).map_err(|_| damaged(row))?;
             let crs = crs.get(r.crs_index() as usize).cloned().ok_or_else(|| damaged(row))?;
             each(r.input(path, crs))

@@ -134,7 +134,7 @@ impl Bounds {
 
 /// The distance between two intervals.
 fn gap(a: (f64, f64), b: (f64, f64)) -> f64 {
-    let gap = (b.0 - a.1).max(a.0 - b.1);
-    // NaN stays NaN.
-    if gap <= 0.0 { 0.0 } else { gap }
+    let (before, behind) = (b.0 - a.1, a.0 - b.1);
+    // `max` would drop NaN.
+    if (before + behind).is_nan() { f64::NAN } else { before.max(behind).max(0.0) }
 }

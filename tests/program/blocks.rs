@@ -69,18 +69,17 @@ fn a_strip_larger_than_the_memory_is_refused_by_name_before_a_worker_starts() {
         }
         assert!(!Path::new(&output).exists() && !said.contains("unit "), "{said}");
     }
-    // Elsewhere than the strip lies, nothing of it is read.
-    assert!(!ok(&["plan", &store, "--memory", "1G"]).contains("strip.tif"));
     // What the message says is enough, is.
     let said = within(200, 1, &["plan", &store, "--memory", LITTLE]);
     let enough = said.split("--memory ").nth(1).unwrap().split(' ').next().unwrap();
     let tiles = ["--bbox", "0.01,-0.05,0.05,-0.01", "--min-zoom", "13", "--jobs", "4", "--memory", enough];
-    let said = ok(&[&["aggregate", store.as_str(), "-o", &output], tiles.as_slice()].concat());
+    let megabytes = enough.trim_end_matches('M').parse().unwrap();
+    let said = within(megabytes, 0, &[&["aggregate", store.as_str(), "-o", &output], tiles.as_slice()].concat());
     assert!(!said.contains("trying again"), "{said}");
     let report = std::fs::read_to_string(at("o.report.json")).unwrap();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     let (took, budget) = (report["memory"]["all_processes"].as_u64(), report["memory"]["budget"].as_u64());
-    assert!(took.unwrap() > 300 << 20 && took <= budget, "{report}");
+    assert!(took.is_some() && took <= budget && report["workers"] == 1, "{report}");
 }
 
 #[test]
@@ -119,7 +118,7 @@ fn no_format_has_a_large_block_decoded_to_look_at_its_end() {
     }
     let (_guard, at) = scratch();
     raster(&at("a.mrf"), &["-of", "MRF", "-co", "COMPRESS=DEFLATE", "-co", &format!("BLOCKSIZE={SIDE}")]);
-    within(200, 0, &["build", "-o", &at("s.hypso"), &at("a.mrf")]);
+    within(200, 0, &["build", "-o", &at("s.hypso"), &at("a.mrf"), "--assume-crs", "EPSG:3857"]);
     fails(1, &["a.mrf", "9000 x 9000"], &["plan", &at("s.hypso"), "--memory", LITTLE]);
     // A mask counts, and bands that are stored together do.
     strip(&at("strip.tif"));

@@ -14,6 +14,7 @@ mod blocks;
 mod damage;
 mod datums;
 mod export;
+mod heights;
 mod limits;
 mod nothing_lost;
 mod refused;
