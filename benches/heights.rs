@@ -59,7 +59,7 @@ fn make(folder: &Path, side: u32) -> (Heights, memmap2::Mmap) {
     grid.flush().unwrap();
     tiles.sort_unstable();
     let file = BufWriter::new(std::fs::File::create(&heights).unwrap());
-    let mut out = Writer::new(file, || tempfile::tempfile(), SIZE as u32, Writer::TERRARIUM, false).unwrap();
+    let mut out = Writer::new(file, Some(&heights), SIZE as u32, Writer::TERRARIUM, false).unwrap();
     let started = Instant::now();
     for (id, n) in tiles {
         let codes: Vec<u32> = raised(n).collect();
@@ -208,7 +208,7 @@ fn areas(heights: &Heights, raw: &Raw<'_>, side: u32) {
 fn opening(folder: &Path) {
     let path = folder.join("many.heights");
     let file = BufWriter::new(std::fs::File::create(&path).unwrap());
-    let mut out = Writer::new(file, || tempfile::tempfile(), 16, Writer::TERRARIUM, false).unwrap();
+    let mut out = Writer::new(file, Some(&path), 16, Writer::TERRARIUM, false).unwrap();
     let first = TileId::first(13).0;
     for i in 0..2_000_000u64 {
         // Runs of 50 with gaps.

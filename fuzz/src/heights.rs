@@ -12,8 +12,7 @@ use crate::random::Random;
 
 /// Tiles of a few zooms with slopes, voids and level ground, some of them alike, with a lineage.
 pub fn seed(random: &mut Random) -> Vec<u8> {
-    let scratch = || Ok(Cursor::new(Vec::new()));
-    let mut out = Writer::new(Cursor::new(Vec::new()), scratch, 24, Writer::TERRARIUM, true).expect("it begins");
+    let mut out = Writer::new(Cursor::new(Vec::new()), None, 24, Writer::TERRARIUM, true).expect("it begins");
     let mut ids: Vec<TileId> = (0..5u8)
         .flat_map(|z| (0..3).filter_map(move |i| TileCoord::new(z, (i * 5 + 1) % (1 << z), (i * 3) % (1 << z))))
         .map(TileId::from)

@@ -16,8 +16,7 @@ pub(super) fn made_up(size: u32) -> Heights {
         .map(TileId::from)
         .collect();
     tiles.sort_unstable();
-    let scratch = || Ok(Cursor::new(Vec::new()));
-    let mut out = Writer::new(Cursor::new(Vec::new()), scratch, size, Writer::TERRARIUM, false).unwrap();
+    let mut out = Writer::new(Cursor::new(Vec::new()), None, size, Writer::TERRARIUM, false).unwrap();
     for id in tiles {
         let (codes, valid) = pixels_of(id, size);
         out.put(id, &Packed::new(size, &codes, &valid).unwrap(), None).unwrap();

@@ -1,9 +1,11 @@
 //! Writing a file of heights: blocks stream into the file, columns follow at the end.
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
 
 use super::names;
 use super::pack::{Facts, MAX_SIZE, Packed};
+use crate::atomic::ScratchFile;
 use crate::column::Element;
 use crate::container::ContainerBuilder;
 use crate::error::{Error, Result};
@@ -33,8 +35,8 @@ impl Default for Description {
 
 /// Writes tiles in ascending order of their identifiers.
 ///
-/// Memory is bounded: columns that grow with the tiles wait in files that `scratch` makes, one for each column when it is first
-/// needed; what is held is 64 KiB a column, and 12 bytes for each run of consecutive tiles.
+/// Memory is bounded where the output is a file: columns that grow with the tiles then wait in unnamed files beside it. What is held is
+/// 64 KiB a column, and 12 bytes for each run of consecutive tiles.
 ///
 /// ```
 /// # use std::io::Cursor;
@@ -42,13 +44,13 @@ impl Default for Description {
 /// use hypso::tile::TileCoord;
 ///
 /// let codes: Vec<u32> = (0..256 * 256).map(|i| 0x80_0000 + i % 256 * 64).collect();
-/// let mut out = Writer::new(Cursor::new(Vec::new()), || Ok(Cursor::new(Vec::new())), 256, Writer::TERRARIUM, false)?;
+/// let mut out = Writer::new(Cursor::new(Vec::new()), None, 256, Writer::TERRARIUM, false)?;
 /// out.put(TileCoord::new(10, 906, 404).unwrap().into(), &Packed::new(256, &codes, &vec![1; 256 * 256])?, None)?;
 /// let heights = Heights::from_bytes(out.finish(&Description::default())?.into_inner())?;
 /// assert_eq!(heights.at(138.5157, 35.4606)?.map(|height| height.metres), Some(0.0));
 /// # Ok::<(), hypso::Error>(())
 /// ```
-pub struct Writer<W, S> {
+pub struct Writer<W> {
     out: ContainerBuilder<W>,
     data: BytesSection,
     size: u32,
@@ -58,34 +60,25 @@ pub struct Writer<W, S> {
     /// One past the last tile.
     end: u64,
     tiles: u32,
-    height: Columns<S>,
-    lineage: Option<(Columns<S>, Spill<S>)>,
-    scratch: Scratch<S>,
+    height: Columns,
+    lineage: Option<(Columns, Spill)>,
 }
 
-/// Makes files for what has to wait.
-type Scratch<S> = Box<dyn FnMut() -> std::io::Result<S> + Send>;
-
-impl Writer<(), ()> {
+impl Writer<()> {
     /// The coding of Terrarium: `code / 256 - 32768` metres.
     pub const TERRARIUM: [f64; 2] = [1.0 / 256.0, -32_768.0];
     /// The coding of Mapbox Terrain-RGB: `code / 10 - 10000` metres.
     pub const MAPBOX: [f64; 2] = [0.1, -10_000.0];
 }
 
-impl<W: Write + Seek, S: Read + Write + Seek> Writer<W, S> {
-    /// Begins a file of tiles with `size` pixels a side. `coding` is the scale and the offset that make metres of a code. With
-    /// `lineage`, every tile has the source of each pixel beside it.
+impl<W: Write + Seek> Writer<W> {
+    /// Begins a file of tiles with `size` pixels a side. `beside` is the output's name, in whose folder what has to wait is put; without
+    /// one it is held in memory. `coding` is the scale and the offset that make metres of a code. With `lineage`, every tile
+    /// has the source of each pixel beside it.
     ///
     /// # Errors
     /// Where the size has no 1 to 4096 pixels, the coding is none, or the output can't be written.
-    pub fn new(
-        out: W,
-        scratch: impl FnMut() -> std::io::Result<S> + Send + 'static,
-        size: u32,
-        coding: [f64; 2],
-        lineage: bool,
-    ) -> Result<Self> {
+    pub fn new(out: W, beside: Option<&Path>, size: u32, coding: [f64; 2], lineage: bool) -> Result<Self> {
         if !(1..=MAX_SIZE).contains(&size) {
             return Err(Error::argument("tile size", format!("is {size}; 1 to {MAX_SIZE} pixels are possible")));
         }
@@ -103,9 +96,8 @@ impl<W: Write + Seek, S: Read + Write + Seek> Writer<W, S> {
             rank: Vec::new(),
             end: 0,
             tiles: 0,
-            height: Columns::default(),
-            lineage: lineage.then(Default::default),
-            scratch: Box::new(scratch),
+            height: Columns::new(beside),
+            lineage: lineage.then(|| (Columns::new(beside), Spill::new(beside))),
         })
     }
 
@@ -122,9 +114,8 @@ impl<W: Write + Seek, S: Read + Write + Seek> Writer<W, S> {
         }
         let content = self.height.contents;
         self.add(tile, content, lineage)?;
-        let Self { out, data, scratch, .. } = self;
-        self.height.content(packed, scratch)?;
-        out.writer().append_bytes(data, &packed.data)?;
+        self.height.content(packed)?;
+        self.out.writer().append_bytes(&mut self.data, &packed.data)?;
         Ok(content)
     }
 
@@ -153,9 +144,9 @@ impl<W: Write + Seek, S: Read + Write + Seek> Writer<W, S> {
         match (&mut self.lineage, lineage) {
             (None, None) => {}
             (Some((columns, data)), Some(packed)) => {
-                columns.row(columns.contents, &mut self.scratch)?;
-                columns.content(packed, &mut self.scratch)?;
-                data.push(&packed.data, &mut self.scratch)?;
+                columns.content.push(&columns.contents.to_le_bytes())?;
+                columns.content(packed)?;
+                data.push(&packed.data)?;
             }
             (Some(_), None) => return refused("has no lineage, but the file has"),
             (None, Some(_)) => return refused("has a lineage, but the file has none"),
@@ -166,7 +157,7 @@ impl<W: Write + Seek, S: Read + Write + Seek> Writer<W, S> {
         }
         self.end = tile.0 + 1;
         self.tiles += 1;
-        self.height.row(content, &mut self.scratch)
+        self.height.content.push(&content.to_le_bytes())
     }
 
     /// How many tiles there are, and how many different ones.
@@ -205,30 +196,30 @@ impl<W: Write + Seek, S: Read + Write + Seek> Writer<W, S> {
     }
 }
 
-impl<W, S> std::fmt::Debug for Writer<W, S> {
+impl<W> std::fmt::Debug for Writer<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Writer").field("size", &self.size).field("tiles", &self.tiles).finish_non_exhaustive()
     }
 }
 
 /// The columns of a layer while it is written.
-struct Columns<S> {
+struct Columns {
     contents: u32,
     /// Where the next content's data start.
     start: u64,
-    content: Spill<S>,
-    starts: Spill<S>,
-    block: Spill<S>,
-    least: Spill<S>,
-    greatest: Spill<S>,
-    valid: Spill<S>,
-    sum: Spill<S>,
-    void: Spill<S>,
+    content: Spill,
+    starts: Spill,
+    block: Spill,
+    least: Spill,
+    greatest: Spill,
+    valid: Spill,
+    sum: Spill,
+    void: Spill,
 }
 
-impl<S> Default for Columns<S> {
-    fn default() -> Self {
-        let new = Spill::default;
+impl Columns {
+    fn new(beside: Option<&Path>) -> Self {
+        let new = || Spill::new(beside);
         Self {
             contents: 0,
             start: 0,
@@ -242,22 +233,16 @@ impl<S> Default for Columns<S> {
             void: new(),
         }
     }
-}
 
-impl<S: Read + Write + Seek> Columns<S> {
-    fn row(&mut self, content: u32, scratch: &mut Scratch<S>) -> Result<()> {
-        self.content.push(&content.to_le_bytes(), scratch)
-    }
-
-    fn content(&mut self, packed: &Packed, scratch: &mut Scratch<S>) -> Result<()> {
+    fn content(&mut self, packed: &Packed) -> Result<()> {
         let Facts { least, greatest, valid, sum, void } = packed.facts;
-        self.starts.push(&self.start.to_le_bytes(), scratch)?;
-        self.block.push(bytemuck::cast_slice(&packed.directory), scratch)?;
-        self.least.push(&least.to_le_bytes(), scratch)?;
-        self.greatest.push(&greatest.to_le_bytes(), scratch)?;
-        self.valid.push(&valid.to_le_bytes(), scratch)?;
-        self.sum.push(&sum.to_le_bytes(), scratch)?;
-        self.void.push(&void.to_le_bytes(), scratch)?;
+        self.starts.push(&self.start.to_le_bytes())?;
+        self.block.push(bytemuck::cast_slice(&packed.directory))?;
+        self.least.push(&least.to_le_bytes())?;
+        self.greatest.push(&greatest.to_le_bytes())?;
+        self.valid.push(&valid.to_le_bytes())?;
+        self.sum.push(&sum.to_le_bytes())?;
+        self.void.push(&void.to_le_bytes())?;
         self.start += packed.data.len() as u64;
         self.contents += 1;
         Ok(())
@@ -275,57 +260,49 @@ impl<S: Read + Write + Seek> Columns<S> {
     }
 }
 
-/// Bytes that wait: in memory while they are few, else in a file.
-struct Spill<S> {
+/// Bytes that wait: in memory while they are few, else in a file without a name.
+struct Spill {
+    beside: Option<PathBuf>,
     held: Vec<u8>,
-    file: Option<S>,
-    length: u64,
+    file: Option<ScratchFile>,
+    spilled: u64,
 }
 
-impl<S> Default for Spill<S> {
-    fn default() -> Self {
-        Self { held: Vec::new(), file: None, length: 0 }
+impl Spill {
+    fn new(beside: Option<&Path>) -> Self {
+        Self { beside: beside.map(Path::to_path_buf), held: Vec::new(), file: None, spilled: 0 }
     }
-}
 
-fn failed(error: std::io::Error) -> Error {
-    Error::Io { path: "a temporary file beside the output".into(), action: "write", source: error }
-}
-
-impl<S: Read + Write + Seek> Spill<S> {
-    fn push(&mut self, bytes: &[u8], scratch: &mut Scratch<S>) -> Result<()> {
-        if self.held.len() + bytes.len() > HELD && !self.held.is_empty() {
-            if self.file.is_none() {
-                self.file = Some(scratch().map_err(failed)?);
-            }
-            if let Some(file) = &mut self.file {
-                file.write_all(&self.held).map_err(failed)?;
-                self.held.clear();
-            }
+    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.held.len() + bytes.len() > HELD
+            && let Some(target) = &self.beside
+        {
+            let file = match &mut self.file {
+                Some(file) => file,
+                none => none.insert(ScratchFile::beside(target)?),
+            };
+            file.write(&self.held, self.spilled)?;
+            self.spilled += self.held.len() as u64;
+            self.held.clear();
         }
         self.held.extend_from_slice(bytes);
-        self.length += bytes.len() as u64;
         Ok(())
     }
 
     /// Calls `take` with all bytes in order, piece by piece.
-    fn each(mut self, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        if let Some(file) = &mut self.file {
-            let mut piece = vec![0; HELD];
-            file.seek(SeekFrom::Start(0)).map_err(failed)?;
-            let mut left = self.length - self.held.len() as u64;
-            while left > 0 {
-                let now = left.min(HELD as u64) as usize;
-                file.read_exact(&mut piece[..now]).map_err(failed)?;
-                take(&piece[..now])?;
-                left -= now as u64;
-            }
+    fn each(&self, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let (mut piece, mut at) = (vec![0; HELD], 0);
+        while let Some(file) = self.file.as_ref().filter(|_| at < self.spilled) {
+            let now = (self.spilled - at).min(HELD as u64) as usize;
+            file.read(&mut piece[..now], at)?;
+            take(&piece[..now])?;
+            at += now as u64;
         }
         take(&self.held)
     }
 
     fn write<T: Element, W: Write + Seek>(self, out: &mut ContainerBuilder<W>, prefix: &str, name: &str) -> Result<()> {
-        let count = self.length / T::TYPE.size();
+        let count = (self.spilled + self.held.len() as u64) / T::TYPE.size();
         let mut section = out.writer().begin_raw(&format!("{prefix}.{name}"), Kind::Column, T::TYPE, 0, count)?;
         self.each(|bytes| out.writer().append(&mut section, bytes))?;
         out.writer().end_raw(section)

@@ -16,8 +16,9 @@ fn made() -> &'static (String, [f64; 4]) {
         let w = World::get();
         let file = w.path("asked.heights");
         ok(&["convert", &w.path("s.pmtiles"), "-o", &file, "--lineage", &w.path("s-lineage.pmtiles")]);
-        let bounds = hypso::archive::open(w.path("s.pmtiles")).unwrap().metadata().bounds.unwrap();
-        (file, bounds.to_lon_lat())
+        let bounds =
+            hypso::archive::open(std::path::Path::new(&w.path("s.pmtiles"))).unwrap().metadata().bounds.unwrap();
+        (file, bounds)
     })
 }
 
@@ -334,6 +335,7 @@ fn sights_are_those_of_the_library() {
             Seen::Clear => (0, "true"),
             Seen::Blocked { .. } => (1, "false"),
             Seen::Unknown => (2, ""),
+            other => panic!("{other:?}"),
         };
         kinds[kind] += 1;
         want.push(text);

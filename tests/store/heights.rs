@@ -17,8 +17,7 @@ fn fixture() -> PathBuf {
 /// A cone of 3776 m on a plain, in tiles of 40 pixels at zooms 8 to 10 around 138.7 E, 35.4 N; with a void, level ground and a
 /// cliff. Even pixels come from source 0, odd ones from source 1.
 fn made() -> Vec<u8> {
-    let scratch = || Ok(Cursor::new(Vec::new()));
-    let mut out = Writer::new(Cursor::new(Vec::new()), scratch, 40, Writer::TERRARIUM, true).unwrap();
+    let mut out = Writer::new(Cursor::new(Vec::new()), None, 40, Writer::TERRARIUM, true).unwrap();
     let mut tiles: Vec<TileCoord> = (8..=10u8)
         .flat_map(|z| {
             let centre = TileCoord::new(10, 906, 404).unwrap().ancestor(z).unwrap();

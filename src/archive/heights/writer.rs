@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::lanes::Lanes;
@@ -17,7 +17,7 @@ use crate::heights::{Description, Packed, Writer};
 use crate::terrain::{CodeTile, NO_SOURCE, decode_lineage};
 use crate::tile::{TileCoord, TileId};
 
-type Out = Writer<BufWriter<File>, File>;
+type Out = Writer<BufWriter<File>>;
 
 /// Packs the tiles of a terrain archive into a file of heights.
 ///
@@ -148,10 +148,9 @@ impl HeightsWriter {
             Some(out) => out,
             None => {
                 let file = BufWriter::with_capacity(1 << 20, self.pending.handle()?);
-                let folder: PathBuf = self.pending.folder().to_path_buf();
-                let scratch = move || tempfile::tempfile_in(&folder);
                 let coding = coding(encoding_of(&self.metadata)?);
-                (Writer::new(file, scratch, size, coding, self.lineage.is_some())?, size, tile)
+                let beside = Some(self.pending.target());
+                (Writer::new(file, beside, size, coding, self.lineage.is_some())?, size, tile)
             }
         };
         Ok(&mut self.out.insert(out).0)

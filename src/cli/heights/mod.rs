@@ -13,6 +13,7 @@ use std::path::Path;
 
 use crate::archive::heights::CachedHeights;
 use crate::archive::pmtiles::TileReader;
+use crate::atomic;
 use crate::error::{Error, Result};
 use crate::heights::{HeightQueries, Heights, Interpolation, Sampling, Voids};
 
@@ -49,11 +50,11 @@ impl SamplingArgs {
 
 /// Opens a file of heights, or a PMTiles archive of terrain, whose tiles are decoded and kept.
 fn open(path: &Path) -> Result<Box<dyn HeightQueries>> {
-    if crate::atomic::holds(path, b"PMTiles") {
+    if atomic::holds(path, b"PMTiles") {
         let cached = TileReader::open(path).and_then(|reader| CachedHeights::new(reader, CACHE));
         return Ok(Box::new(cached.map_err(|error| error.with_path(path))?));
     }
-    if path.is_dir() || crate::atomic::holds(path, b"SQLite format 3\0") {
+    if path.is_dir() || atomic::holds(path, b"SQLite format 3\0") {
         let remedy = "make a file of heights of it first: `archive::convert`";
         return Err(Error::other_kind("holds tiles that answer no questions", remedy).with_path(path));
     }
