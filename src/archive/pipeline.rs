@@ -265,8 +265,10 @@ mod tests {
         }
         // The thread that makes items, and the one that takes them.
         let made = jobs().map(move |n| n.map(fails));
-        assert!(panics(move || drop(ahead(made, |all| all.try_for_each(|n| n.map(drop))))));
-        assert!(panics(move || drop(ahead(jobs(), |all| all.try_for_each(|n| n.map(fails).map(drop))))));
+        assert!(panics(move || drop(ahead(made, |mut all| Iterator::try_for_each(&mut all, |n| n.map(drop))))));
+        assert!(panics(move || drop(ahead(jobs(), |mut all| Iterator::try_for_each(&mut all, |n| n
+            .map(fails)
+            .map(drop))))));
         assert!(!panics(|| ahead(jobs(), |all| in_order(3, all, Ok, |_| Ok(()))).unwrap()));
     }
 

@@ -21,7 +21,7 @@ pub(crate) use folder::AtomicFolder;
 pub use output::{check_output, holds, refuse_inputs, write_whole};
 #[cfg(feature = "engine")]
 pub(crate) use place::refuse_journals;
-pub use place::{check_target, refuse_existing, sync_folder};
+pub use place::{check_target, refuse_existing};
 pub use scratch::ScratchFile;
 pub(crate) use temporary::{Live, create_file};
 #[cfg(feature = "engine")]

@@ -80,10 +80,6 @@ impl RasterOpener for Bounded<'_> {
         self.opener.open_means(path, assume_crs, by, most)
     }
 
-    fn check_datum(&self, datum: &str) -> Result<()> {
-        self.opener.check_datum(datum)
-    }
-
     fn most_block(&self) -> u64 {
         self.opener.most_block().min(self.most_block.unwrap_or(u64::MAX))
     }

@@ -10,7 +10,8 @@ use super::{coding, datum_of, encoding_of};
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, ScratchFile, TileFormat, TileSink, TileSource};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink, TileSource};
+use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
 use crate::heights::{Description, Packed, Writer};
 use crate::terrain::{CodeTile, NO_SOURCE, decode_lineage};
@@ -223,7 +224,7 @@ impl TileSink for HeightsWriter {
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
-        ScratchFile::create(self.pending.folder(), self.pending.target())
+        ScratchFile::beside(self.pending.target())
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {

@@ -148,7 +148,7 @@ impl TileReader {
             }
             entry = self.leaf(found, u64::MAX).map_err(|error| error.with_path(&self.path))?.first().copied();
         }
-        Err(too_deep().with_path(&self.path))
+        Err(parts::too_deep().with_path(&self.path))
     }
 
     /// True where a range of tile identifiers holds a tile. Decodes up to one leaf directory a level.
@@ -174,7 +174,7 @@ impl TileReader {
             end = next.unwrap_or(end);
             entries = Cow::Owned(self.leaf(entry, end).map_err(|error| error.with_path(&self.path))?);
         }
-        Err(too_deep().with_path(&self.path))
+        Err(parts::too_deep().with_path(&self.path))
     }
 
     fn find(&self, id: u64) -> Result<Option<&[u8]>> {

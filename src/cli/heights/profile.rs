@@ -8,8 +8,9 @@ use serde_json::json;
 use super::chart::Chart;
 use super::columns::{Facts, rounded};
 use super::{SamplingArgs, decimal, input, open};
+use crate::atomic::{check_output, refuse_inputs};
 use crate::cli::progress::Terminal;
-use crate::cli::{Outcome, area, exit, output, places, values};
+use crate::cli::{Outcome, area, exit, output, values};
 use crate::error::{Error, Result};
 use crate::heights::{HeightQueries, ProfilePoint, Sampling, Spacing};
 use crate::progress::Progress;
@@ -76,9 +77,9 @@ enum Format {
 
 pub fn run(args: &Args) -> Outcome {
     if let Some(picture) = &args.picture {
-        places::check(picture, args.overwrite)?;
+        check_output(picture, args.overwrite)?;
         let inputs = args.from.iter().filter(|from| from.as_path() != Path::new("-")).chain([&args.file]);
-        places::refuse_inputs(picture, inputs)?;
+        refuse_inputs(picture, inputs)?;
     }
     let line = line(args)?;
     let heights = open(&args.file)?;
