@@ -7,11 +7,14 @@ use crate::error::{Error, Result};
 /// The byte order mark that some programs write before UTF-8.
 pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// A text whose beginning was looked at.
+pub type Begun<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// The first character of a text that is no space, and the text without a byte order mark. `None` where there is none.
 ///
 /// # Errors
 /// Where the input can't be read.
-pub fn begin<R: Read>(mut input: R) -> Result<(Option<u8>, Chain<Cursor<Vec<u8>>, R>)> {
+pub fn begin<R: Read>(mut input: R) -> Result<(Option<u8>, Begun<R>)> {
     let mut start = Vec::new();
     let first = |start: &[u8]| start.trim_ascii_start().first().copied();
     loop {

@@ -249,7 +249,12 @@ mod tests {
         let chunk = Chunk { line: 1, bytes: b"from_lon,from_lat,to_lon,to_lat\n1,2,3,4\n".to_vec() };
         let mut found = Vec::new();
         let layout = Layout::find(&chunk, &PAIR, None).unwrap();
-        layout.each(&chunk, |_, [a, b]| Ok(found.push((a.lon(), b.lat())))).unwrap();
+        layout
+            .each(&chunk, |_, [a, b]| {
+                found.push((a.lon(), b.lat()));
+                Ok(())
+            })
+            .unwrap();
         assert_eq!((found, layout.separator()), (vec![(1.0, 4.0)], ','));
     }
 }

@@ -27,7 +27,7 @@ mod geojson;
 mod layout;
 mod line;
 
-pub use begin::begin;
+pub use begin::{Begun, begin};
 pub use chunks::{Chunk, Chunks};
 pub use geojson::add_heights;
 pub use layout::{Coordinate, Layout, PAIR, POINT};

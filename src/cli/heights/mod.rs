@@ -11,9 +11,9 @@ mod stream;
 use std::io::{BufReader, IsTerminal, Read};
 use std::path::Path;
 
+use crate::archive::ArchiveKind;
 use crate::archive::heights::CachedHeights;
 use crate::archive::pmtiles::TileReader;
-use crate::atomic;
 use crate::error::{Error, Result};
 use crate::heights::{HeightQueries, Heights, Interpolation, Sampling, Voids};
 
@@ -50,15 +50,18 @@ impl SamplingArgs {
 
 /// Opens a file of heights, or a PMTiles archive of terrain, whose tiles are decoded and kept.
 fn open(path: &Path) -> Result<Box<dyn HeightQueries>> {
-    if atomic::holds(path, b"PMTiles") {
-        let cached = TileReader::open(path).and_then(|reader| CachedHeights::new(reader, CACHE));
-        return Ok(Box::new(cached.map_err(|error| error.with_path(path))?));
+    match ArchiveKind::detect(path) {
+        Ok(ArchiveKind::Pmtiles) => {
+            let cached = TileReader::open(path).and_then(|reader| CachedHeights::new(reader, CACHE));
+            Ok(Box::new(cached.map_err(|error| error.with_path(path))?))
+        }
+        Ok(ArchiveKind::Mbtiles | ArchiveKind::Files) => {
+            let remedy = "make a file of heights of it first: `archive::convert`";
+            Err(Error::other_kind("holds tiles that can't be asked for heights", remedy).with_path(path))
+        }
+        // What is none of these is named as what it is no file of.
+        Ok(ArchiveKind::Heights) | Err(_) => Ok(Box::new(Heights::open(path)?)),
     }
-    if path.is_dir() || atomic::holds(path, b"SQLite format 3\0") {
-        let remedy = "make a file of heights of it first: `archive::convert`";
-        return Err(Error::other_kind("holds tiles that answer no questions", remedy).with_path(path));
-    }
-    Ok(Box::new(Heights::open(path)?))
 }
 
 /// An input by its name; `-` and nothing are stdin.
