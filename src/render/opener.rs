@@ -91,6 +91,10 @@ impl RasterOpener for Bounded<'_> {
     fn vertical(&self, from: &str, to: &str) -> Result<Box<dyn VerticalShift>> {
         self.opener.vertical(from, to)
     }
+
+    fn check_datum(&self, datum: &str) -> Result<()> {
+        self.opener.check_datum(datum)
+    }
 }
 
 /// Opens through GDAL.
