@@ -16,7 +16,8 @@ fn made() -> &'static (String, [f64; 4]) {
         let w = World::get();
         let file = w.path("asked.heights");
         ok(&["convert", &w.path("s.pmtiles"), "-o", &file, "--lineage", &w.path("s-lineage.pmtiles")]);
-        let bounds = hypso::archive::open(std::path::Path::new(&w.path("s.pmtiles"))).unwrap().metadata().bounds.unwrap();
+        let bounds =
+            hypso::archive::open(std::path::Path::new(&w.path("s.pmtiles"))).unwrap().metadata().bounds.unwrap();
         (file, bounds)
     })
 }
