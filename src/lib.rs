@@ -89,3 +89,7 @@ pub use store::Store;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+#[cfg(all(doctest, feature = "gdal"))]
+#[doc = include_str!("../docs/library.md")]
+mod library {}

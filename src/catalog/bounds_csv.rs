@@ -246,15 +246,10 @@ fn read_values([unit, scale, band]: [&str; 3]) -> Result<(f64, f64, u32), (&'sta
     Ok((metres, factor, number))
 }
 
-/// Asks PROJ whether it knows a CRS. Without GDAL every CRS passes.
-#[cfg(feature = "gdal")]
+/// Asks whether a CRS is known. Without a reader of rasters every CRS passes.
 fn check_crs(text: &str) -> Result<(), String> {
-    crate::raster::gdal::check_crs(text).map_err(|e| format!("expected EPSG:n, WKT, or nothing; {e}"))
-}
-
-#[cfg(not(feature = "gdal"))]
-fn check_crs(_: &str) -> Result<(), String> {
-    Ok(())
+    let Ok(reader) = crate::raster::reader() else { return Ok(()) };
+    reader.check_crs(text).map_err(|e| format!("expected EPSG:n, WKT, or nothing; {e}"))
 }
 
 /// True where a box shares area with the square world.

@@ -8,7 +8,7 @@ use strum::VariantNames as _;
 use super::{Known, Location, Reason, Rejected, SourceSpec, Unread, bounds_csv, check_names, list, masks};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::raster::Adjustment;
+use crate::raster::{self, Adjustment};
 use crate::store::{RecordInput, SourceInput};
 
 /// What to do with a file that can't be used.
@@ -145,7 +145,6 @@ impl Survey {
     }
 
     /// Adds the sources of a tile index and what it knows of their rasters.
-    #[cfg(feature = "gdal")]
     fn index(&mut self, path: &Path, spec: &SourceSpec, like: &Contents, progress: &dyn Progress) -> Result<()> {
         for part in super::tile_index::read(path, spec, self.sources.len(), progress)? {
             if part.records.is_empty() && part.to_scan.is_empty() && part.rejected.is_empty() {
@@ -161,11 +160,6 @@ impl Survey {
             self.sources.push(part.source);
         }
         Ok(())
-    }
-
-    #[cfg(not(feature = "gdal"))]
-    fn index(&mut self, path: &Path, _: &SourceSpec, _: &Contents, _: &dyn Progress) -> Result<()> {
-        Err(without_gdal(path, "read"))
     }
 
     /// What is done to the values of sources, by their names; only those where something is.
@@ -328,7 +322,6 @@ pub fn build_catalog(specs: &[SourceSpec], options: &Options, progress: &dyn Pro
 }
 
 /// The files of a folder or a pattern.
-#[cfg_attr(not(feature = "gdal"), allow(dead_code, reason = "nothing is scanned without GDAL"))]
 struct Files<'a> {
     source: usize,
     name: &'a str,
@@ -339,7 +332,6 @@ struct Files<'a> {
     by: &'a Adjustment,
 }
 
-#[cfg(feature = "gdal")]
 fn scan_source(
     files: &Files<'_>,
     known: Option<&Known>,
@@ -350,7 +342,7 @@ fn scan_source(
 ) -> Result<()> {
     let &Files { source, name, root, paths, assume_crs, by } = files;
     let known = known.and_then(|known| known.source(name, assume_crs, by));
-    let to_scan = super::ToScan { source, root, paths, assume_crs, by, known };
+    let to_scan = super::ToScan { reader: raster::reader()?, source, root, paths, assume_crs, by, known };
     super::scan(&to_scan, threads, progress, &mut |path, outcome, reused| {
         match outcome {
             Ok(taken) => {
@@ -369,28 +361,6 @@ fn scan_source(
         }
         Ok(())
     })
-}
-
-#[cfg(not(feature = "gdal"))]
-fn scan_source(
-    files: &Files<'_>,
-    _: Option<&Known>,
-    _: usize,
-    _: &dyn Progress,
-    _: &mut Scanned,
-    _: &mut dyn FnMut(RecordInput) -> Result<()>,
-) -> Result<()> {
-    Err(without_gdal(files.root, "scanned"))
-}
-
-/// Why something can't be done in this build.
-#[cfg(not(feature = "gdal"))]
-fn without_gdal(path: &Path, what: &str) -> Error {
-    let remedy = "give a bounds.csv instead, or build it with the feature gdal";
-    Error::argument(
-        path.display().to_string(),
-        format!("can't be {what}: this program was built without GDAL; {remedy}"),
-    )
 }
 
 fn no_rasters(spec: &SourceSpec, unread: &[Unread]) -> Error {

@@ -13,8 +13,7 @@ use super::values::{self, one_of};
 use super::{Outcome, exit};
 use crate::error::Result;
 use crate::plan::{Coverage, Pattern, PlanOptions};
-use crate::raster::Resampling;
-use crate::render::GdalOpener;
+use crate::raster::{self, Resampling};
 use crate::store::Store;
 use crate::terrain::webp::Level;
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
@@ -223,7 +222,7 @@ pub fn options(output: &Path, zooms: &ZoomOptions, tiles: &TileArgs, run: &RunAr
     (options.keep_intermediates, options.resume_from) = (run.keep_intermediates, run.resume_from);
     (options.disk_reserve, options.ignore_space) = (run.disk_reserve, run.ignore_space);
     (options.alert_empty, options.alert_unused) = (run.alert_empty, run.alert_unused);
-    options.check_with(&GdalOpener)?;
+    options.check_with(raster::reader()?)?;
     Ok(options)
 }
 
@@ -242,10 +241,10 @@ pub fn run_zoom(args: &ZoomArgs) -> Outcome {
 
 /// Plans and runs, and says what came of it.
 pub fn make(store: &Store, options: &JobOptions) -> Outcome {
-    let prepared = options.prepare(store, &GdalOpener)?;
+    let prepared = options.prepare(store, raster::reader()?)?;
     announce(&prepared, options);
     let mut launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
-    if crate::raster::gdal::remote_allowed() {
+    if raster::reader()?.remote_allowed() {
         launcher.arguments.push("--allow-remote".into());
     }
     let summary = prepared.run(&launcher, &Terminal::default())?;

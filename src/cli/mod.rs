@@ -148,8 +148,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse_from(area::join_numbers(std::env::args_os()));
     cli.talk.apply();
     #[cfg(feature = "gdal")]
-    if cli.allow_remote {
-        crate::raster::gdal::allow_remote();
+    if cli.allow_remote
+        && let Ok(reader) = crate::raster::reader()
+    {
+        reader.allow_remote();
     }
     if !cli.command.is_worker() {
         interrupt::catch();

@@ -3,19 +3,8 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
-use crate::raster::Adjustment;
+use crate::raster::{Adjustment, FieldKind, FieldValue};
 use crate::store::{RecordRef, SourceRef};
-
-/// The type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// UTF-8.
-    Text,
-    /// A signed integer of 64 bits.
-    Integer,
-    /// A float of 64 bits.
-    Real,
-}
 
 /// The column that names the raster: an absolute path, or one relative to the folder of the index.
 pub const LOCATION: &str = "location";
@@ -40,31 +29,31 @@ pub const PARTS: &str = "parts";
 ///
 /// `nodata` is text in tables, since GeoPackages know no NaN; sizes are bytes, times nanoseconds since 1970 (UTC), and
 /// `pixel_size` is in EPSG:3857 metres.
-pub const COLUMNS: [(&str, Kind); 24] = [
-    ("id", Kind::Text),
-    (LOCATION, Kind::Text),
-    ("source", Kind::Text),
-    ("path", Kind::Text),
-    ("priority", Kind::Integer),
-    (RANK, Kind::Integer),
-    ("native_zoom", Kind::Integer),
-    ("pixel_size", Kind::Real),
-    ("width", Kind::Integer),
-    ("height", Kind::Integer),
-    ("crs", Kind::Text),
-    ("nodata", Kind::Text),
-    ("data_type", Kind::Text),
-    ("file_size", Kind::Integer),
-    ("modified_ns", Kind::Integer),
-    ("attribution", Kind::Text),
-    ("licence", Kind::Text),
-    ("vertical_datum", Kind::Text),
-    (OFFSET, Kind::Real),
-    (MORE_NODATA, Kind::Text),
-    (BAND, Kind::Integer),
-    (UNIT, Kind::Real),
-    (SCALE, Kind::Real),
-    (PARTS, Kind::Text),
+pub const COLUMNS: [(&str, FieldKind); 24] = [
+    ("id", FieldKind::Text),
+    (LOCATION, FieldKind::Text),
+    ("source", FieldKind::Text),
+    ("path", FieldKind::Text),
+    ("priority", FieldKind::Integer),
+    (RANK, FieldKind::Integer),
+    ("native_zoom", FieldKind::Integer),
+    ("pixel_size", FieldKind::Real),
+    ("width", FieldKind::Integer),
+    ("height", FieldKind::Integer),
+    ("crs", FieldKind::Text),
+    ("nodata", FieldKind::Text),
+    ("data_type", FieldKind::Text),
+    ("file_size", FieldKind::Integer),
+    ("modified_ns", FieldKind::Integer),
+    ("attribution", FieldKind::Text),
+    ("licence", FieldKind::Text),
+    ("vertical_datum", FieldKind::Text),
+    (OFFSET, FieldKind::Real),
+    (MORE_NODATA, FieldKind::Text),
+    (BAND, FieldKind::Integer),
+    (UNIT, FieldKind::Real),
+    (SCALE, FieldKind::Real),
+    (PARTS, FieldKind::Text),
 ];
 
 /// What a column holds for one record.
@@ -82,7 +71,19 @@ pub enum Value<'a> {
     Nodata(f64),
 }
 
-impl Value<'_> {
+impl<'a> Value<'a> {
+    /// The value in a table; nodata is a text there, since GeoPackages know no NaN.
+    #[must_use]
+    pub fn field(self) -> FieldValue<'a> {
+        match self {
+            Self::Missing => FieldValue::Missing,
+            Self::Text(text) => FieldValue::Text(text),
+            Self::Integer(number) => FieldValue::Integer(number),
+            Self::Real(number) => FieldValue::Real(number),
+            Self::Nodata(value) => FieldValue::Text(Cow::Owned(nodata_text(value))),
+        }
+    }
+
     /// The text of a column of texts; `None` for numbers and for nothing.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'_, str>> {

@@ -23,7 +23,7 @@ pub(super) struct Rows<'a> {
     inside: Option<Vec<RowId>>,
     /// The folder that locations are written relative to.
     folder: Option<PathBuf>,
-    progress: &'a dyn Progress,
+    pub(super) progress: &'a dyn Progress,
 }
 
 impl<'a> Rows<'a> {

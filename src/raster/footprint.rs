@@ -1,6 +1,6 @@
 //! The box of a raster in EPSG:3857 and the size of its pixels there.
 
-use super::RasterInfo;
+use super::{Projector, RasterInfo};
 use crate::error::{Error, Result};
 use crate::tile::{Bounds, web_mercator};
 
@@ -172,6 +172,14 @@ pub fn on_the_lattice(pixel_size: f64) -> f64 {
     let zoom = (web_mercator::WORLD / pixel_size).log2().round();
     let exact = web_mercator::WORLD / zoom.exp2();
     if (pixel_size / exact - 1.0).abs() < 1e-6 { exact } else { pixel_size }
+}
+
+/// [`footprint`] with a projector of the raster's CRS.
+///
+/// # Errors
+/// As [`footprint`].
+pub fn footprint_by(info: &RasterInfo, projector: &dyn Projector) -> Result<Footprint> {
+    footprint(info, &|xs, ys| projector.to_mercator(xs, ys))
 }
 
 #[cfg(test)]

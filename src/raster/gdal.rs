@@ -1,4 +1,4 @@
-//! GDAL behind the [`Raster`] and [`Projector`] traits, and a GeoTIFF writer.
+//! GDAL behind [`RasterReader`](super::RasterReader), and a GeoTIFF writer.
 //!
 //! This module is the only one of the library that knows GDAL's types. GDAL's messages go into our errors and never to
 //! stderr.
@@ -12,7 +12,7 @@ use ::gdal::raster::Buffer;
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 use ::gdal::{Dataset, GdalOpenFlags};
 
-use super::{Adjustment, Block, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
+use super::{Adjustment, Block, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint_by};
 use crate::data_type::DataType;
 use crate::error::{Error, Result};
 use crate::text::one_line;
@@ -26,6 +26,8 @@ mod geotiff;
 mod heights;
 mod local;
 mod overviews;
+mod reader;
+mod tables;
 mod vertical;
 
 use block::Stored;
@@ -33,8 +35,7 @@ use heights::{Heights, Mask};
 
 pub use degrees::GdalDegrees;
 pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
-pub(crate) use local::INDICES;
-pub use local::{allow_remote, remote_allowed};
+pub use reader::GdalOpener;
 pub use vertical::{GdalVertical, check_vertical_datum};
 
 thread_local! {
@@ -46,7 +47,7 @@ thread_local! {
 const LONGEST: usize = 400;
 
 /// Sets GDAL up: its messages are kept for our errors. Every entry of this file calls it.
-pub(crate) fn prepare() {
+fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         ::gdal::config::set_error_handler(|_class, _number, message| {
@@ -96,7 +97,7 @@ fn said() -> String {
 }
 
 /// An error of the crate as one of ours, with GDAL's message where there is one.
-pub(crate) fn failed(path: &Path, what: &str) -> impl FnOnce(::gdal::errors::GdalError) -> Error {
+fn failed(path: &Path, what: &str) -> impl FnOnce(::gdal::errors::GdalError) -> Error {
     move |error| {
         let words = said();
         let words = if words.is_empty() { error.to_string() } else { words };
@@ -105,7 +106,7 @@ pub(crate) fn failed(path: &Path, what: &str) -> impl FnOnce(::gdal::errors::Gda
 }
 
 /// A CRS from `EPSG:n`, WKT, PROJJSON or a PROJ string, with axes in the order x, y.
-pub(crate) fn spatial_ref(definition: &str) -> Result<SpatialRef> {
+fn spatial_ref(definition: &str) -> Result<SpatialRef> {
     let mut crs = SpatialRef::from_definition(definition).map_err(|_| {
         let words = said();
         Error::argument(format!("CRS {:?}", shorten(definition)), format!("is not known to PROJ; {words}"))
@@ -239,12 +240,6 @@ impl GdalRaster {
         let stored = OnceCell::new();
         Ok(Ok(Self { dataset, info, band: heights.band, mask: heights.mask, unit: heights.unit, stored }))
     }
-
-    /// The unit that heights are converted from; empty for metres.
-    #[must_use]
-    pub fn unit(&self) -> &str {
-        &self.unit
-    }
 }
 
 /// The names of the rasters that a file holds side by side, for messages.
@@ -265,6 +260,14 @@ fn subdatasets(dataset: &Dataset) -> String {
 impl Raster for GdalRaster {
     fn info(&self) -> &RasterInfo {
         &self.info
+    }
+
+    fn unit(&self) -> &str {
+        &self.unit
+    }
+
+    fn probe_end(&mut self) -> Result<()> {
+        self.read_last_cell()
     }
 
     /// The first call costs some microseconds; of a VRT the opening of each of its sources, some tenths of a millisecond.
@@ -394,20 +397,12 @@ fn transform(by: &CoordTransform, xs: &mut [f64], ys: &mut [f64]) {
 }
 
 /// The footprint of a raster in EPSG:3857 metres and its pixel size there; see [`footprint`]. Makes a projector of its own:
-/// for many rasters of one CRS keep one and call [`footprint_by`].
+/// for many rasters of one CRS keep one and call [`footprint_by`](super::footprint_by).
 ///
 /// # Errors
 /// As [`GdalProjector::new`] and [`footprint`].
 pub fn source_footprint(info: &RasterInfo) -> Result<Footprint> {
     footprint_by(info, &GdalProjector::new(&info.crs)?)
-}
-
-/// [`source_footprint`] with a projector of the raster's CRS.
-///
-/// # Errors
-/// As [`footprint`].
-pub fn footprint_by(info: &RasterInfo, projector: &GdalProjector) -> Result<Footprint> {
-    footprint(info, &|xs, ys| projector.to_mercator(xs, ys))
 }
 
 #[cfg(test)]

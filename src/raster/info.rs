@@ -123,6 +123,19 @@ pub trait Raster {
     /// Where the file can't be read or decoded.
     fn read_into(&mut self, cells: &mut Cells) -> Result<()>;
 
+    /// The unit that heights are converted from; empty for metres.
+    fn unit(&self) -> &str {
+        ""
+    }
+
+    /// Looks whether the end of the file is there, so that one that was cut short is found before a run.
+    ///
+    /// # Errors
+    /// Where its last block can't be read or ends beyond the file.
+    fn probe_end(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// The largest block that may have to be decoded to read one cell; [`Block::default`] where that is not known.
     fn block(&self) -> Block {
         Block::default()

@@ -7,14 +7,13 @@
 //!
 //! What a library promises of this is [`TileRenderer`] and [`HeightSampler`]; runs over many tiles are the work of the program.
 
-#[cfg(feature = "gdal")]
 #[doc(hidden)]
 pub mod against;
+mod bounded;
 mod door;
 mod finer;
 mod mosaic;
 mod odd;
-mod opener;
 mod place;
 mod pool;
 mod provenance;
@@ -27,23 +26,22 @@ mod vertical;
 mod voids;
 
 pub use crate::raster::Resampling;
-pub use door::{Height, HeightSampler, TileRenderer};
-pub(crate) use opener::Bounded;
 #[cfg(feature = "gdal")]
-pub use opener::GdalOpener;
-pub use opener::RasterOpener;
+pub use crate::raster::gdal::GdalOpener;
+pub use crate::raster::{RasterOpener, RasterReader};
+pub(crate) use bounded::Bounded;
+pub use door::{Height, HeightSampler, TileRenderer};
 pub use unit::RenderOptions;
 
 // No promise: what the program, its tests and benches use.
-#[cfg(feature = "gdal")]
+#[doc(hidden)]
+pub use crate::raster::SMALL_BLOCK;
 #[doc(hidden)]
 pub use against::{Comparison, Differences, compare as compare_with_sources};
 #[doc(hidden)]
 pub use finer::{FinerTiles, Layer, NoFinerTiles};
 #[doc(hidden)]
 pub use odd::Odd;
-#[doc(hidden)]
-pub use opener::SMALL_BLOCK;
 #[doc(hidden)]
 pub use place::check_place;
 #[doc(hidden)]

@@ -144,7 +144,7 @@ impl<'a> Pool<'a> {
             let now = self.folders.borrow_mut().digest(&path).map_err(broken)?;
             if now != record.parts() {
                 let problem = "one of the files that it consists of was changed after the store was built (a source of the VRT, \
-                    a mask, a sidecar); run `hypso build` again";
+                    a mask, a sidecar); build the store again (`store::Builder`)";
                 return Err(Error::raster(&path, problem));
             }
         }

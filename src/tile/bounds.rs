@@ -32,6 +32,13 @@ impl Bounds {
         Self { min_x, min_y, max_x, max_y }
     }
 
+    /// Its corners, counterclockwise and closed.
+    #[must_use]
+    pub fn corners(&self) -> [(f64, f64); 5] {
+        let Self { min_x, min_y, max_x, max_y } = *self;
+        [(min_x, min_y), (max_x, min_y), (max_x, max_y), (min_x, max_y), (min_x, min_y)]
+    }
+
     /// The box as `[west, south, east, north]` degrees.
     #[must_use]
     pub fn to_lon_lat(&self) -> [f64; 4] {

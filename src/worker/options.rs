@@ -6,8 +6,8 @@ use super::budget::{Budget, BudgetOptions, Needs, tiles_in_work};
 use super::outputs::check_output;
 use crate::error::{Error, Result};
 use crate::plan::{Coverage, Pattern, Plan, PlanOptions, ZoomRange};
-use crate::raster::Resampling;
-use crate::render::{RasterOpener, RenderOptions, check_blend, check_gaps};
+use crate::raster::{RasterReader, Resampling};
+use crate::render::{RenderOptions, check_blend, check_gaps};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
 
 /// All that decides a run besides the store: which tiles, their pixels, their bytes, and how the work is done.
@@ -133,9 +133,9 @@ impl JobOptions {
     ///
     /// # Errors
     /// As [`JobOptions::check`].
-    pub fn check_with(&self, opener: &dyn RasterOpener) -> Result<()> {
+    pub fn check_with(&self, reader: &dyn RasterReader) -> Result<()> {
         self.check()?;
-        self.vertical_datum.as_deref().map_or(Ok(()), |datum| opener.check_datum(datum))
+        self.vertical_datum.as_deref().map_or(Ok(()), |datum| reader.check_datum(datum))
     }
 
     /// How the tiles of a plan are made.

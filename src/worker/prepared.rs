@@ -14,7 +14,8 @@ use crate::catalog::{Reindexed, reindex};
 use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, PlanOptions};
 use crate::progress::Progress;
-use crate::render::{RasterOpener, RenderOptions};
+use crate::raster::RasterReader;
+use crate::render::RenderOptions;
 use crate::store::Store;
 
 /// A run of a store, planned.
@@ -38,8 +39,8 @@ impl JobOptions {
     /// As [`JobOptions::check_with`]; where the store has nothing in the wanted zooms and area, more than a run can make, or
     /// sources that don't go with the options; where the finer archive does not fit, or the memory is too little for a worker or for one
     /// block of a raster.
-    pub fn prepare<'a>(&'a self, store: &Store, opener: &dyn RasterOpener) -> Result<Prepared<'a>> {
-        self.check_with(opener)?;
+    pub fn prepare<'a>(&'a self, store: &Store, reader: &dyn RasterReader) -> Result<Prepared<'a>> {
+        self.check_with(reader)?;
         let other = self.tile_size.filter(|&size| size != store.tile_size());
         let reindexed = other.map(|size| reindex(store, size, &self.output)).transpose()?;
         let store = reindexed.as_ref().map_or_else(|| store.clone(), |r| r.store().clone());

@@ -179,7 +179,7 @@ fn a_file_of_heights_names_the_source_of_every_pixel() {
     let report = archive::verify(&path, VerifyOptions::default(), &|_, _| Ok(()), &Silent).unwrap();
     assert_eq!(report.errors, 0, "{:?}", report.problems);
     let plain = HeightsWriter::create(&folder.path().join("c.heights"), source.metadata(), false).unwrap();
-    assert!(plain.with_lineage(archive::open(&from).unwrap()).unwrap_err().to_string().contains("no legend"));
+    assert!(plain.with_lineage(archive::open(&from).unwrap()).err().unwrap().to_string().contains("no legend"));
 }
 
 fn places(count: usize, seed: u64) -> Vec<LonLat> {

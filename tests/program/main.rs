@@ -19,5 +19,6 @@ mod limits;
 mod nothing_lost;
 mod refused;
 mod runs;
+mod service;
 mod tile_index;
 mod workers;

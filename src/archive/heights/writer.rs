@@ -95,7 +95,7 @@ fn names_in(source: &dyn TileSource) -> Result<Vec<String>> {
     }
     if names.is_empty() {
         let problem = "have no legend of sources";
-        let error = Error::invalid("metadata", problem, "give a lineage archive, as `worker::aggregate` makes it");
+        let error = Error::invalid("metadata", problem, "give a lineage archive, as a run with `lineage` makes it");
         return Err(error.with_path(source.path()));
     }
     Ok(names)

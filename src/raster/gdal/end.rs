@@ -18,7 +18,7 @@ impl GdalRaster {
     ///
     /// # Errors
     /// Where the block can't be read or decoded, or ends beyond the file.
-    pub fn probe_end(&mut self) -> Result<()> {
+    pub(super) fn read_last_cell(&mut self) -> Result<()> {
         let stored = self.stored();
         if let Some(problem) = &stored.cut_short {
             return Err(Error::raster(&self.info.path, problem));

@@ -128,16 +128,15 @@ const RASTERS: [&str; 75] = [
 ];
 
 /// Drivers of tile indices, and of nothing else.
-pub(crate) const INDICES: [&str; 5] = ["GPKG", "FlatGeobuf", "ESRI Shapefile", "GeoJSON", "GeoJSONSeq"];
+pub(super) const INDICES: [&str; 5] = ["GPKG", "FlatGeobuf", "ESRI Shapefile", "GeoJSON", "GeoJSONSeq"];
 
 /// Lets GDAL read over the network from here on. Call it before the first raster is opened; it can't be taken back.
-pub fn allow_remote() {
+pub(super) fn allow_remote() {
     REMOTE.store(true, Ordering::Relaxed);
 }
 
 /// True where GDAL may read over the network.
-#[must_use]
-pub fn remote_allowed() -> bool {
+pub(super) fn remote_allowed() -> bool {
     REMOTE.load(Ordering::Relaxed)
 }
 

@@ -2,8 +2,7 @@
 //! by its geotransform to cells. Nothing here comes from elsewhere. Whether places repeat around the world is found by transforming there and back
 //! with PROJ.
 
-use crate::raster::gdal::GdalDegrees;
-use crate::raster::{GeoTransform, RasterInfo};
+use crate::raster::{Degrees, GeoTransform, RasterInfo};
 use crate::tile::TileCoord;
 
 /// The longitudes and latitudes of the centres of some rows of a tile's pixels, row by row, degrees.
@@ -23,7 +22,7 @@ const PLACES: usize = 129;
 
 /// What must be added to an x so that it lies in or beside the raster: 0, and for rasters that PROJ finds on both sides of the line where
 /// its own x are cut, how far that is.
-pub(super) fn shifts(info: &RasterInfo, by: &GdalDegrees) -> Vec<f64> {
+pub(super) fn shifts(info: &RasterInfo, by: &dyn Degrees) -> Vec<f64> {
     let (width, height) = (f64::from(info.width), f64::from(info.height));
     let cell = info.transform.0[1].hypot(info.transform.0[2]);
     // PROJ refuses places several turns away.
