@@ -9,7 +9,7 @@
 use super::answers::{Height, Interpolation, Sampling, Voids};
 use super::grid::{Grid, Pixels, Place, tile_of};
 use crate::error::Result;
-use crate::tile::LonLat;
+use crate::tile::{LonLat, TileCoord};
 
 /// The height at a point; `None` in a void and where there is no tile.
 #[inline]
@@ -36,7 +36,7 @@ pub(super) fn at_place<G: Grid>(grid: &G, place: Place, how: &Sampling) -> Resul
 /// The tile of a zoom that holds a place, and the pixel that does.
 pub(super) struct Found<T> {
     pub(super) tile: T,
-    zoom: u8,
+    pub(super) coord: TileCoord,
     /// The pixel in the world.
     own: [u64; 2],
     /// The pixel in the tile.
@@ -44,12 +44,27 @@ pub(super) struct Found<T> {
     pub(super) row: u32,
 }
 
-impl<T: Pixels> Found<T> {
+impl<T: Pixels + Clone> Found<T> {
     #[inline]
     pub(super) fn at<'a, G: Grid<Tile<'a> = T> + 'a>(grid: &'a G, place: Place, zoom: u8) -> Result<Option<Self>> {
+        Self::at_or_in(grid, place, zoom, None)
+    }
+
+    /// The same, where `known` is a tile that was found before, perhaps this one.
+    #[inline]
+    pub(super) fn at_or_in<'a, G: Grid<Tile<'a> = T> + 'a>(
+        grid: &'a G,
+        place: Place,
+        zoom: u8,
+        known: Option<&(TileCoord, T)>,
+    ) -> Result<Option<Self>> {
         let (x, y) = place.pixel(grid.shape().world(zoom));
-        let Some((id, coord, column, row)) = tile_of(grid.shape(), zoom, x, y) else { return Ok(None) };
-        Ok(grid.tile(id, coord)?.map(|tile| Self { tile, zoom, own: [x, y], column, row }))
+        let Some((coord, column, row)) = tile_of(grid.shape(), zoom, x, y) else { return Ok(None) };
+        let tile = match known {
+            Some((of, tile)) if *of == coord => Some(tile.clone()),
+            _ => grid.tile(coord)?,
+        };
+        Ok(tile.map(|tile| Self { tile, coord, own: [x, y], column, row }))
     }
 
     #[inline]
@@ -65,13 +80,13 @@ impl<T: Pixels> Found<T> {
         };
         let Some(code) = code else { return Ok(None) };
         let source = self.tile.source(self.column, self.row)?;
-        Ok(Some(Height { metres: grid.shape().metres(code), zoom: self.zoom, source }))
+        Ok(Some(Height { metres: grid.shape().metres(code), zoom: self.coord.z(), source }))
     }
 
     /// The code at a place between pixels; `None` where the pixel that holds the place is void.
     #[inline]
     fn bilinear<'a, G: Grid<Tile<'a> = T>>(&self, grid: &'a G, place: Place) -> Result<Option<f64>> {
-        let (size, side) = (i64::from(grid.shape().size), grid.shape().world(self.zoom));
+        let (size, side) = (i64::from(grid.shape().size), grid.shape().world(self.coord.z()));
         let (px, py) = (place.u * side as f64 - 0.5, place.v * side as f64 - 0.5);
         let (left, top) = (px.floor(), py.floor());
         let (fx, fy) = (px - left, py - top);
@@ -90,7 +105,7 @@ impl<T: Pixels> Found<T> {
                 *code = if (0..size).contains(&x) && (0..size).contains(&y) {
                     self.tile.code(x as u32, y as u32)?
                 } else {
-                    beside(grid, self.zoom, left + (i & 1), top + (i >> 1))?
+                    beside(grid, self.coord.z(), left + (i & 1), top + (i >> 1))?
                 };
             }
             codes
@@ -124,8 +139,8 @@ pub(super) fn beside<G: Grid>(grid: &G, zoom: u8, x: i64, y: i64) -> Result<Opti
     let (x, y) = (x.rem_euclid(side) as u64, y as u64);
     for coarser in (shape.min_zoom..=zoom).rev() {
         let up = zoom - coarser;
-        let Some((id, coord, column, row)) = tile_of(shape, coarser, x >> up, y >> up) else { continue };
-        let Some(tile) = grid.tile(id, coord)? else { continue };
+        let Some((coord, column, row)) = tile_of(shape, coarser, x >> up, y >> up) else { continue };
+        let Some(tile) = grid.tile(coord)? else { continue };
         return tile.code(column, row);
     }
     Ok(None)

@@ -6,7 +6,7 @@
 use super::answers::{Height, Sampling, TileHeights};
 use super::pack::Facts;
 use crate::error::Result;
-use crate::tile::{LonLat, TileCoord, TileId, hilbert, web_mercator};
+use crate::tile::{LonLat, TileCoord, web_mercator};
 
 /// What is known of all tiles.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -135,11 +135,11 @@ pub trait Grid: Send + Sync {
     /// Tile size, zooms, coding.
     fn shape(&self) -> &Shape;
 
-    /// A tile, by its identifier and address; `None` where there is none.
+    /// A tile; `None` where there is none.
     ///
     /// # Errors
     /// Where the file is damaged.
-    fn tile(&self, id: TileId, coord: TileCoord) -> Result<Option<Self::Tile<'_>>>;
+    fn tile(&self, tile: TileCoord) -> Result<Option<Self::Tile<'_>>>;
 
     /// True where a finer tile lies below this one, up to a zoom.
     ///
@@ -182,7 +182,7 @@ pub trait Grid: Send + Sync {
     where
         Self: Sized,
     {
-        let Some(found) = self.tile(tile.into(), tile)? else { return Ok(None) };
+        let Some(found) = self.tile(tile)? else { return Ok(None) };
         let shape = self.shape();
         let side = shape.size as usize;
         let (mut values, mut valid) = (vec![0.0; side * side], vec![0; side * side]);
@@ -204,12 +204,10 @@ pub trait Grid: Send + Sync {
     }
 }
 
-/// The tile of a pixel of a zoom.
+/// The tile of a pixel of a zoom, and the pixel in the tile.
 #[inline]
-pub(super) fn tile_of(shape: &Shape, zoom: u8, x: u64, y: u64) -> Option<(TileId, TileCoord, u32, u32)> {
+pub(super) fn tile_of(shape: &Shape, zoom: u8, x: u64, y: u64) -> Option<(TileCoord, u32, u32)> {
     let size = u64::from(shape.size);
-    let (column, row) = ((x / size) as u32, (y / size) as u32);
-    let coord = TileCoord::new(zoom, column, row)?;
-    let id = TileId(TileId::first(zoom).0 + hilbert::position(column, row, u32::from(zoom)));
-    Some((id, coord, (x % size) as u32, (y % size) as u32))
+    let tile = TileCoord::new(zoom, (x / size) as u32, (y / size) as u32)?;
+    Some((tile, (x % size) as u32, (y % size) as u32))
 }

@@ -12,7 +12,7 @@ use super::entry::{Entry, SIDE};
 use super::grid::{Grid as _, Place};
 use super::mapped::{MappedTile, View};
 use crate::error::Result;
-use crate::tile::LonLat;
+use crate::tile::{LonLat, TileCoord};
 
 /// Points that are looked for together.
 const GROUP: usize = 32;
@@ -25,11 +25,13 @@ pub(super) fn many(
 ) -> Result<()> {
     answers.clear();
     answers.reserve(points.len());
+    // Points that follow one another often lie in one tile.
+    let mut last = None;
     for points in points.chunks(GROUP) {
         let mut found: [Option<(Place, Found<MappedTile<'_>>)>; GROUP] = [const { None }; GROUP];
         for (&point, found) in points.iter().zip(&mut found) {
             if let Some(place) = Place::of(point) {
-                *found = finest(heights, place, how)?.map(|tile| (place, tile));
+                *found = finest(heights, place, how, &mut last)?.map(|tile| (place, tile));
             }
         }
         let mut entries = [(Entry::VOID, 0); GROUP];
@@ -63,9 +65,15 @@ pub(super) fn many(
     Ok(())
 }
 
-fn finest<'a>(heights: &View<'a>, place: Place, how: &Sampling) -> Result<Option<Found<MappedTile<'a>>>> {
+fn finest<'a>(
+    heights: &View<'a>,
+    place: Place,
+    how: &Sampling,
+    last: &mut Option<(TileCoord, MappedTile<'a>)>,
+) -> Result<Option<Found<MappedTile<'a>>>> {
     for zoom in heights.shape().zooms(how) {
-        if let Some(found) = Found::at(heights, place, zoom)? {
+        if let Some(found) = Found::at_or_in(heights, place, zoom, last.as_ref())? {
+            *last = Some((found.coord, found.tile));
             return Ok(Some(found));
         }
     }

@@ -24,10 +24,9 @@ impl Heights {
 }
 
 impl<'a> View<'a> {
-    /// A tile, by its identifier.
     #[inline]
-    fn find(&self, id: TileId) -> Result<Option<MappedTile<'a>>> {
-        let Some(row) = self.runs.row(id.0) else { return Ok(None) };
+    fn find(&self, tile: TileCoord) -> Result<Option<MappedTile<'a>>> {
+        let Some(row) = self.runs.row(TileId::from(tile).0) else { return Ok(None) };
         let content = self.layer.content_of(row)?;
         let blocks = self.layer.blocks(content)?;
         Ok(Some(MappedTile { heights: self.heights, row, content, blocks }))
@@ -96,8 +95,8 @@ impl Grid for Heights {
     }
 
     #[inline]
-    fn tile(&self, id: TileId, _: TileCoord) -> Result<Option<MappedTile<'_>>> {
-        self.view().find(id)
+    fn tile(&self, tile: TileCoord) -> Result<Option<MappedTile<'_>>> {
+        self.view().find(tile)
     }
 
     fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
@@ -130,8 +129,8 @@ impl<'h> Grid for View<'h> {
     }
 
     #[inline]
-    fn tile(&self, id: TileId, _: TileCoord) -> Result<Option<MappedTile<'h>>> {
-        self.find(id)
+    fn tile(&self, tile: TileCoord) -> Result<Option<MappedTile<'h>>> {
+        self.find(tile)
     }
 
     fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {

@@ -35,13 +35,11 @@ impl Stretch {
         let finest = how.max_zoom.unwrap_or(u8::MAX);
         for zoom in shape.zooms(how) {
             let Some(found) = Found::at(grid, place, zoom)? else { continue };
-            let (x, y) = place.pixel(shape.world(zoom));
-            let size = u64::from(shape.size);
-            let coord = super::grid::tile_of(shape, zoom, x, y).map(|(_, coord, _, _)| coord);
-            let Some(coord) = coord else { return Ok(None) };
-            if grid.has_finer(coord, finest)? {
+            if grid.has_finer(found.coord, finest)? {
                 return Ok(None);
             }
+            let (x, y) = place.pixel(shape.world(zoom));
+            let size = u64::from(shape.size);
             let facts = found.tile.facts();
             let heights = [facts.least, facts.greatest].map(|code| shape.metres(code.into()));
             let inside = |t: u64| (t / size * size) as f64..((t / size + 1) * size - 1) as f64;

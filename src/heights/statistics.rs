@@ -103,7 +103,7 @@ impl<'a, G: Grid> Scan<'a, G> {
         if contact == Contact::Outside {
             return Ok(());
         }
-        let own = self.grid.tile(cell.into(), cell)?.map(|tile| (tile, cell));
+        let own = self.grid.tile(cell)?.map(|tile| (tile, cell));
         let holder = own.as_ref().or(above);
         if cell.z() < self.finest && self.grid.has_finer(cell, self.finest)? {
             return cell.children().into_iter().flatten().try_for_each(|child| self.visit(child, holder));
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
     use crate::heights::Heights;
     use crate::heights::tests::made_up;
-    use crate::tile::{LonLatBox, Polygons, TileId};
+    use crate::tile::{LonLatBox, Polygons};
 
     /// All pixels of the world at a zoom, each of the finest tile that covers it; the centre of that tile's pixel decides.
     fn full_scan(heights: &Heights, area: &Area, finest: u8) -> Statistics {
@@ -268,7 +268,7 @@ mod tests {
                     let up = finest - z;
                     let (px, py) = (x >> up, y >> up);
                     let coord = TileCoord::new(z, (px / size) as u32, (py / size) as u32).unwrap();
-                    let Some(tile) = heights.tile(TileId::from(coord), coord).unwrap() else { continue };
+                    let Some(tile) = Grid::tile(heights, coord).unwrap() else { continue };
                     let world = web_mercator::WORLD;
                     let at = |p: u64| (p as f64 + 0.5) / (size << z) as f64 * world - world / 2.0;
                     if area.contains_point(at(px), -at(py)) {

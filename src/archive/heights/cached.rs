@@ -109,12 +109,13 @@ impl Grid for CachedHeights {
         &self.shape
     }
 
-    fn tile(&self, id: TileId, coord: TileCoord) -> Result<Option<Arc<Decoded>>> {
+    fn tile(&self, tile: TileCoord) -> Result<Option<Arc<Decoded>>> {
+        let id = TileId::from(tile);
         if let Some(decoded) = self.cache.get(&id.0) {
             return Ok(Some(decoded));
         }
-        let Some(bytes) = self.reader.tile(coord)? else { return Ok(None) };
-        self.cache.get_or_insert_with(&id.0, || self.decode(coord, bytes)).map(Some)
+        let Some(bytes) = self.reader.tile(tile)? else { return Ok(None) };
+        self.cache.get_or_insert_with(&id.0, || self.decode(tile, bytes)).map(Some)
     }
 
     fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
