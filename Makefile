@@ -1,5 +1,5 @@
 # hypso: `make demo` shows everything, `make test` checks everything.
-.PHONY: demo seam test lint doc bench fuzz memcheck clean
+.PHONY: demo seam test lint licences msrv doc bench fuzz memcheck clean
 
 demo: ## build, make a sample, and turn it into a PMTiles and a picture in demo/
 	@scripts/demo.sh
@@ -10,11 +10,18 @@ seam: ## the pictures of docs/seams.md, in demo/
 test: ## all tests
 	@scripts/test.sh
 
-lint: ## format and clippy, warnings denied
+lint: licences ## format and clippy, warnings denied; and licences
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --no-default-features --lib -- -D warnings
 	cargo clippy --no-default-features --features cli -- -D warnings
+
+licences: ## licences, advisories and sources of dependencies (deny.toml), where cargo-deny is installed
+	@if command -v cargo-deny >/dev/null 2>&1; then cargo deny check; else \
+		echo "SKIPPED: licences were not checked; run \`cargo install --locked cargo-deny\`" >&2; fi
+
+msrv: ## builds with the oldest Rust that is promised
+	@scripts/check-msrv.sh
 
 doc: ## the documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps

@@ -1,6 +1,6 @@
 //! Encoders of lossless tiles side by side, on the same pixels in the same run: ours at three levels, libwebp, image-webp, png.
 //!
-//! The tiles are made here, so that nobody needs data: fractal terrain in steps of 1/2 m, the same blown up four times, and a coast. The
+//! The tiles are made here, so that nobody needs data: fractal terrain in steps of 1/2 m, the same upsampled four times, and a coast. The
 //! bytes of each are printed first. Results, and those of real tiles: `RESULTS.md`.
 //!
 //! For tiles of your own, archives that `hypso tiles` made, it prints a table instead, time on the clock, the better of two rounds, or one where it took over 50 ms:
@@ -47,7 +47,7 @@ fn tiles() -> Vec<(&'static str, Vec<u8>)> {
         (at(i, j) * (1.0 - u) + at(i + 1, j) * u) * (1.0 - v) + (at(i, j + 1) * (1.0 - u) + at(i + 1, j + 1) * u) * v
     };
     let coast = |x: u32, y: u32| (native(x, y) - 900.0).max(0.0);
-    vec![("native", tile(128.0, native)), ("blown up", tile(128.0, coarse)), ("coast", tile(128.0, coast))]
+    vec![("native", tile(128.0, native)), ("upsampled", tile(128.0, coarse)), ("coast", tile(128.0, coast))]
 }
 
 fn libwebp(side: u32, rgb: &[u8], method: i32, quality: f32) -> Vec<u8> {

@@ -4,7 +4,7 @@
     cargo build --release
     python3 benches/fuji.py [FOLDER]        # FOLDER holds gsi-dem5a, gsi-dem5a-z13, aster30m, mapbox76m, srtm30
 
-Both make every 512 px tile of zooms 0-14 that the box touches, coarse areas blown up (hypso: --coverage full). The peer
+Both make every 512 px tile of zooms 0-14 that the box touches, coarse areas upsampled (hypso: --coverage full). The peer
 warps all rasters, coarse ones first, into one raster of zoom 14's resolution, encodes it as terrarium RGB with numpy, and
 cuts PNG tiles with two processes. Its coarser tiles average the channels, which is wrong for terrarium; its cost is what
 is measured here. Needs gdal-bin and python3-gdal. Wall and CPU seconds include all child processes.

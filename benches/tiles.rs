@@ -25,8 +25,8 @@ use gdal::{Dataset, DriverManager};
 use hypso::catalog::{self, SourceSpec};
 use hypso::plan::{Coverage, Pattern, Plan, PlanOptions};
 use hypso::progress::Silent;
+use hypso::raster::GeoTransform;
 use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
-use hypso::raster::{GeoTransform, Resampling};
 use hypso::render::{GdalOpener, Made, NoFinerTiles, RenderOptions, Renderer};
 use hypso::store::{Builder, Parameters, Store};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
@@ -97,15 +97,8 @@ fn ours(store: &Store, zoom: u8) -> Vec<Made> {
         finer_given: false,
     };
     let plan = Plan::new(store, &options).expect("a plan");
-    let options = RenderOptions {
-        codec: CODEC,
-        resampling: Resampling::Bilinear,
-        lineage: false,
-        extent: plan.extent.clone(),
-        blend: 0.0,
-        fill_gaps: 0,
-        vertical_datum: None,
-    };
+    let mut options = RenderOptions::default();
+    (options.codec, options.extent) = (CODEC, plan.extent.clone());
     let mut renderer = Renderer::new(store, &options, &GdalOpener).expect("options");
     let mut out = Vec::new();
     for unit in plan.groups.iter().flat_map(|g| &g.steps).flat_map(|s| &s.units) {

@@ -85,7 +85,7 @@ pub enum Error {
     Busy {
         /// The output or the work folder.
         path: PathBuf,
-        /// Who has it, and what to do next.
+        /// Which process uses it, and what to do next.
         problem: String,
     },
     /// A raster can't be used; the reason is GDAL's or ours.
@@ -103,6 +103,20 @@ pub enum Error {
         path: PathBuf,
         /// True where it changed while it was in use.
         in_use: bool,
+    },
+    /// A raster is stored in blocks that don't fit into the memory that may be used: to read any cell, all of a block is decoded.
+    #[non_exhaustive]
+    BlockTooLarge {
+        /// The raster file.
+        path: PathBuf,
+        /// Columns and rows of its largest block.
+        block: (u32, u32),
+        /// Bytes that the decoded block takes.
+        bytes: u64,
+        /// Bytes that one process may take for it.
+        limit: u64,
+        /// What all processes must be allowed to take together so that it fits, bytes; where that is known.
+        enough: Option<u64>,
     },
     /// The machine, the system or a format has no room for this: memory, threads, processes, disk, 4 GB in one tile.
     #[non_exhaustive]
@@ -184,7 +198,7 @@ impl Error {
         }
     }
 
-    /// A name that is none of those there are, for options that are named.
+    /// A name that is not among the known ones, for options that are given by name.
     #[cfg(feature = "engine")]
     pub(crate) fn unknown_name(what: &str, found: &str, known: &[&str]) -> Self {
         Self::argument(what, format!("{found:?} is not known; expected one of {}", known.join(", ")))
@@ -277,6 +291,26 @@ impl std::fmt::Display for Error {
             Self::AfterWhole { output, source } => {
                 write!(f, "{} is whole and has its name; what follows failed", output.display())?;
                 if f.alternate() { write!(f, ": {source:#}") } else { Ok(()) }
+            }
+            Self::BlockTooLarge { path, block: (width, height), bytes, limit, enough } => {
+                let mb = |bytes: u64| bytes.div_ceil(1 << 20);
+                let of = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("vrt")) {
+                    "has a source that "
+                } else {
+                    ""
+                };
+                write!(
+                    f,
+                    "{}: {of}is stored in blocks of {width} x {height} cells, and to read any cell all {} MB of one are decoded; a process may \
+                     take {} MB for that. Store it in tiles (gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT)",
+                    path.display(),
+                    mb(*bytes),
+                    limit >> 20
+                )?;
+                match enough {
+                    Some(enough) => write!(f, ", or give more: `memory = {}M` at least", mb(*enough)),
+                    None => write!(f, ", or give more memory (`memory`), or use fewer workers (`jobs`)"),
+                }
             }
             Self::Interrupted => write!(f, "interrupted; run the same command again to go on"),
             Self::NotFound { problem } | Self::Limit { problem } | Self::Incomplete { problem } => f.write_str(problem),

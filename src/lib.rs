@@ -2,20 +2,37 @@
 //!
 //! The library without default features is the store and its queries: open a file with [`Store::open`], ask it what
 //! overlaps a point, a box or a tile with [`Store::overlapping`], and read records. It needs
-//! no GDAL, no C compiler and no lock; where files can't be mapped, as in wasm32, a store is opened
-//! [from bytes](Store::from_bytes). The features `engine`, `gdal` and `cli` add what turns rasters into tiles.
+//! no GDAL, no C compiler and no lock. Where files can't be mapped, as in wasm32, a store is opened
+//! [from bytes](Store::from_bytes).
 //!
-//! ARCHITECTURE.md says where everything lives, `store-format.md` specifies the file.
+//! | feature | what it adds | needs |
+//! |---|---|---|
+//! | | stores, containers, queries, tiles | |
+//! | `engine` | archives, terrain codecs, plans, rendering, workers | a C compiler |
+//! | `gdal` | reading rasters and coordinate systems | GDAL |
+//! | `cli` | the program | |
+//!
+//! Versions keep to what these pages show: stores and files of other schemas ([`Container`]), their builders and queries,
+//! [`Handle`], [`tile`], and with `engine` the modules `archive` (reading and writing), `terrain` (codecs) and `render` (single
+//! tiles and heights). Modules that are not shown are public for this package's own tests, and may change at any time.
+//!
+//! ARCHITECTURE.md says where everything lives. `store-format.md` specifies the file.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(all(test, feature = "engine"))]
 mod altered;
-pub mod atomic;
+pub(crate) mod atomic;
 pub mod column;
 pub mod container;
+mod data_type;
 pub mod error;
 pub mod format;
+pub mod heights;
 pub mod index;
 mod local;
+#[cfg(feature = "engine")]
+mod memory;
 mod mmap;
 pub mod progress;
 pub mod query;
@@ -29,27 +46,42 @@ pub mod tile;
 #[cfg(feature = "engine")]
 pub mod archive;
 #[cfg(feature = "engine")]
-pub mod catalog;
-#[cfg(feature = "engine")]
-pub mod export;
-#[cfg(feature = "engine")]
-pub mod pixels;
-#[cfg(feature = "engine")]
-pub mod plan;
-#[cfg(feature = "engine")]
-pub mod raster;
-#[cfg(feature = "engine")]
 pub mod render;
-#[cfg(feature = "gdal")]
-pub mod sample;
 #[cfg(feature = "engine")]
 pub mod terrain;
 #[cfg(feature = "engine")]
+pub mod track;
+
+// What the program is made of beyond that. It is public for the tests and benches of this package, and no promise: any version may
+// change it.
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod catalog;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod export;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod pixels;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod plan;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod raster;
+#[cfg(feature = "gdal")]
+#[doc(hidden)]
+pub mod sample;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
 pub mod worker;
 
 #[cfg(feature = "cli")]
-pub mod cli;
+pub(crate) mod cli;
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use cli::main as program;
 pub use container::{Container, Handle};
 pub use error::{Error, Result};
 pub use store::Store;
@@ -57,3 +89,7 @@ pub use store::Store;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+#[cfg(all(doctest, feature = "gdal"))]
+#[doc = include_str!("../docs/library.md")]
+mod library {}

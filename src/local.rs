@@ -1,4 +1,4 @@
-//! What a path of an input or an output may be: a local file or folder. Streams and what lies on other machines are told by name.
+//! What a path of an input or an output may be: a local file or folder. Streams and URLs are refused by name.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -111,6 +111,19 @@ pub(crate) fn output(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// True where both paths lead to one existing file, links followed.
+#[cfg(feature = "engine")]
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if let (Ok(a), Ok(b)) = (std::fs::metadata(a), std::fs::metadata(b)) {
+            return (a.dev(), a.ino()) == (b.dev(), b.ino());
+        }
+    }
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The `hypso` program: parse, run, exit code. Everything lives in the library.
 
 fn main() -> std::process::ExitCode {
-    hypso::cli::main()
+    hypso::program()
 }

@@ -38,7 +38,7 @@ impl Mapped {
     /// # Errors
     /// Where the file can't be opened or mapped, or `check` refuses it.
     pub(crate) fn open(path: &Path, check: impl FnOnce(&Metadata) -> Result<()>) -> Result<(Self, Metadata)> {
-        // Before it is opened: a pipe that nobody writes to would wait for ever.
+        // Before it is opened: opening a pipe without a writer would wait for ever.
         crate::local::input(path)?;
         let file = File::open(path).map_err(Error::io("open", path))?;
         let facts = file.metadata().map_err(Error::io("look at", path))?;

@@ -1,4 +1,4 @@
-//! Texts of others, such as names and metadata of files and the words of libraries, made fit to be shown.
+//! Texts from outside, such as names and metadata of files and messages of libraries, made safe to show.
 
 use std::borrow::Cow;
 

@@ -1,16 +1,42 @@
-//! Holds ARCHITECTURE.md against the code: who imports whom, where some names live, how long files are.
+//! Holds ARCHITECTURE.md against the code: who imports whom, where some names live, how long files and functions are.
+
+#[path = "common/source.rs"]
+mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// What every module may use.
-const FREE: [&str; 8] = ["error", "progress", "atomic", "local", "mmap", "text", "threads", "tile"];
-/// Re-exports of the crate's root: the name and the module behind it.
-const ROOT: [(&str, &str); 5] =
-    [("Error", "error"), ("Result", "error"), ("Store", "store"), ("Container", "container"), ("Handle", "container")];
-const LONGEST: usize = 500;
+use source::{Source, What};
+
+const LONGEST_FILE: usize = 500;
+const LONGEST_FUNCTION: usize = 80;
+/// Functions that are longer and wait to be cut. The list may only get shorter.
+const LONG: [(&str, &str); 5] = [
+    ("src/catalog/bounds_csv.rs", "each"),
+    ("src/cli/build.rs", "build"),
+    ("src/pixels/pyramid.rs", "merge"),
+    ("src/render/surroundings.rs", "fill_wide"),
+    ("src/terrain/webp/huffman.rs", "describe"),
+];
 
 type Table = BTreeMap<String, BTreeSet<String>>;
+
+/// What the document says: the table, and the modules that every other one may use.
+struct Plan {
+    table: Table,
+    free: BTreeSet<String>,
+    /// Re-exports of the crate's root: the name and the module behind it.
+    root: BTreeMap<String, String>,
+}
+
+impl Plan {
+    fn new(document: &str, root: &[(String, String)]) -> Self {
+        let sentence = document.lines().find(|line| line.starts_with("Everything may use `")).unwrap_or_default();
+        let names = sentence.split('.').next().unwrap_or_default().split('`').skip(1).step_by(2);
+        Self { table: table(document), free: names.map(String::from).collect(), root: root.iter().cloned().collect() }
+    }
+}
 
 /// The rows of the table with the header `| module | imports |`.
 fn table(document: &str) -> Table {
@@ -25,74 +51,74 @@ fn table(document: &str) -> Table {
         .collect()
 }
 
-/// Code without comments and without what follows `#[cfg(test)]` (tests may use anything).
-fn code(text: &str) -> Vec<(usize, String)> {
-    let mut out = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        if line.trim() == "#[cfg(test)]" || line.trim_start().starts_with("#[cfg(all(test") {
-            break;
-        }
-        let line = line.split("//").next().unwrap_or("");
-        if !line.trim().is_empty() {
-            out.push((number + 1, line.to_string()));
-        }
-    }
-    out
-}
-
-/// The modules of this crate that a line names after `crate::`, groups included.
-fn imports(line: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for part in line.split("crate::").skip(1) {
-        let names: Vec<&str> = match part.strip_prefix('{') {
-            Some(group) => group.split(',').map(|n| n.trim().split("::").next().unwrap_or("")).collect(),
-            None => vec![part],
-        };
-        for name in names {
-            let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            if !name.is_empty() {
-                found.push(name);
-            }
-        }
-    }
-    found
-}
-
 /// What is wrong with the imports of one file of `module`.
-fn illegal(module: &str, file: &str, text: &str, table: &Table) -> Vec<String> {
-    let Some(allowed) = table.get(module) else {
+fn illegal(module: &str, file: &str, source: &Source, plan: &Plan) -> Vec<String> {
+    let Some(allowed) = plan.table.get(module) else {
         return vec![format!("{file}: module {module} is not in ARCHITECTURE.md's table")];
     };
     let mut problems = Vec::new();
-    for (number, line) in code(text) {
-        for name in imports(&line) {
-            let target = ROOT.iter().find(|(n, _)| *n == name).map_or(name.as_str(), |(_, m)| m);
-            let known = table.contains_key(target) || FREE.contains(&target);
-            if known && target != module && !FREE.contains(&target) && !allowed.contains(target) {
-                problems.push(format!("{file}:{number}: {module} must not import {target}"));
-            }
+    for named in &source.named {
+        let What::Inside(path) = &named.what else { continue };
+        let Some(first) = path.first() else {
+            // `use crate::*` would hide what is imported.
+            problems.push(format!("{file}:{}: names what it imports from the crate's root", named.line));
+            continue;
+        };
+        let target = plan.root.get(first).unwrap_or(first);
+        let free = plan.free.contains(target) && !plan.free.contains(module);
+        if plan.table.contains_key(target) && target != module && !free && !allowed.contains(target) {
+            problems.push(format!("{file}:{}: {module} must not import {target}", named.line));
         }
     }
     problems
 }
 
-fn sources() -> Vec<(String, PathBuf)> {
-    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                walk(&path, out);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                out.push(path);
-            }
+/// The module of a file below `src/`: its names from the crate's root on.
+fn module_of(file: &str) -> Vec<&str> {
+    let file = file.strip_prefix("src/").unwrap_or(file);
+    let file = file.strip_suffix("/mod.rs").or(file.strip_suffix(".rs")).unwrap_or(file);
+    if matches!(file, "lib" | "main") { Vec::new() } else { file.split('/').collect() }
+}
+
+fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, out);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
         }
     }
+}
+
+/// A file below `src/`: its name, how many lines it has, what it names.
+type Read = (String, usize, Source);
+
+/// All files that are not for tests alone.
+static SOURCES: LazyLock<Vec<Read>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    walk(&root.join("src"), &mut files);
+    rust_files(&root.join("src"), &mut files);
     files.sort();
-    files.into_iter().map(|p| (p.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/"), p)).collect()
-}
+    let mut read = Vec::new();
+    let mut tests = BTreeSet::new();
+    for path in files {
+        let name = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let source = source::read(&text, &module_of(&name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let roots = ["/mod.rs", "/lib.rs", "/main.rs"];
+        let folder = roots.iter().find_map(|root| name.strip_suffix(root)).or(name.strip_suffix(".rs")).unwrap();
+        for (module, file) in &source.test_modules {
+            match file {
+                Some(file) => tests.extend([format!("{}/{file}", name.rsplit_once('/').unwrap().0)]),
+                None => tests.extend([format!("{folder}/{module}.rs"), format!("{folder}/{module}/mod.rs")]),
+            }
+        }
+        read.push((name, text.lines().count(), source));
+    }
+    read.retain(|(name, ..)| !tests.contains(name));
+    read
+});
 
 fn document() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap()
@@ -100,42 +126,54 @@ fn document() -> String {
 
 #[test]
 fn modules_import_only_what_the_table_says() {
-    let table = table(&document());
-    assert!(table.len() >= 14, "the table is read: {table:?}");
+    let library = SOURCES.iter().find(|(name, ..)| name == "src/lib.rs").unwrap();
+    let plan = Plan::new(&document(), &library.2.reexports);
+    assert!(plan.table.len() >= 14 && plan.free.len() >= 7 && plan.root.len() >= 3, "the plan is read");
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
-    for (name, path) in sources() {
-        let Some((module, _)) = name.strip_prefix("src/").and_then(|n| n.split_once('/')) else { continue };
+    for (name, _, source) in &*SOURCES {
+        let Some(&module) = module_of(name).first() else { continue };
         seen.insert(module.to_string());
-        if !FREE.contains(&module) {
-            problems.extend(illegal(module, &name, &std::fs::read_to_string(&path).unwrap(), &table));
-        }
+        problems.extend(illegal(module, name, source, &plan));
     }
     assert_eq!(problems, Vec::<String>::new());
-    let unknown: Vec<_> = table.keys().filter(|m| !seen.contains(*m)).collect();
+    let unknown: Vec<_> = plan.table.keys().filter(|m| !seen.contains(*m)).collect();
     assert!(unknown.is_empty(), "in the table, but not in src/: {unknown:?}");
+}
+
+/// Whether something that is named is what `rule` says: a crate (`gdal::`), the end of a path (`io::stdout`), a macro
+/// (`print!`) or `unsafe`.
+fn is(what: &What, rule: &str) -> bool {
+    match what {
+        What::Outside { path, extern_crate } => {
+            (*extern_crate && rule.strip_suffix("::") == Some(&path[0])) || path.join("::").ends_with(rule)
+        }
+        What::Macro(name) => rule.strip_suffix('!') == Some(name),
+        What::Unsafe => rule == "unsafe",
+        What::Inside(_) => false,
+    }
 }
 
 #[test]
 fn some_names_have_one_home() {
     // What, and the paths (by prefix) where it may stand.
-    let homes: [(&str, &[&str]); 7] = [
-        ("::gdal::", &["src/raster/gdal", "src/export/gti.rs", "src/catalog/scan.rs", "src/catalog/tile_index/ogr.rs"]),
-        ("memmap2", &["src/mmap.rs"]),
-        ("unsafe ", &["src/mmap", "src/index/rtree/node.rs"]),
+    let homes: [(&str, &[&str]); 9] = [
+        ("gdal::", &["src/raster/gdal", "src/raster/opener.rs", "src/render/mod.rs", "src/sample/"]),
+        ("memmap2::", &["src/mmap.rs"]),
+        ("unsafe", &["src/mmap", "src/index/rtree/node.rs"]),
+        ("print!", &["src/cli/"]),
         ("println!", &["src/cli/"]),
         ("eprint!", &["src/cli/"]),
+        ("eprintln!", &["src/cli/"]),
         ("io::stdout", &["src/cli/"]),
         ("io::stderr", &["src/cli/"]),
     ];
     let mut problems = Vec::new();
-    for (name, path) in sources() {
-        for (number, line) in code(&std::fs::read_to_string(&path).unwrap()) {
-            for (what, allowed) in homes {
-                let own = what == "::gdal::" && line.contains("raster::gdal::") && !line.contains(" ::gdal::");
-                if line.contains(what) && !own && !allowed.iter().any(|a| name.starts_with(a)) {
-                    problems.push(format!("{name}:{number}: {what} lives in {allowed:?}"));
-                }
+    for (name, _, source) in &*SOURCES {
+        for (rule, allowed) in homes {
+            let here = source.named.iter().filter(|named| is(&named.what, rule));
+            if !allowed.iter().any(|a| name.starts_with(a)) {
+                problems.extend(here.map(|named| format!("{name}:{}: {rule} lives in {allowed:?}", named.line)));
             }
         }
     }
@@ -143,27 +181,60 @@ fn some_names_have_one_home() {
 }
 
 #[test]
-fn files_hold_one_idea() {
-    let long: Vec<String> = sources()
-        .into_iter()
-        .map(|(name, path)| (name, std::fs::read_to_string(path).unwrap().lines().count()))
-        .filter(|(_, lines)| *lines > LONGEST)
-        .map(|(name, lines)| format!("{name}: {lines} lines; what second idea lives inside?"))
-        .collect();
+fn files_and_functions_hold_one_idea() {
+    let (mut long, mut known) = (Vec::new(), LONG.to_vec());
+    for (name, lines, source) in &*SOURCES {
+        if *lines > LONGEST_FILE {
+            long.push(format!("{name}: {lines} lines; what second idea lives inside?"));
+        }
+        for function in source.functions.iter().filter(|f| f.lines > LONGEST_FUNCTION) {
+            match known.iter().position(|(file, known)| file == name && *known == function.name) {
+                Some(at) => drop(known.remove(at)),
+                None => long.push(format!("{name}:{}: {} has {} lines", function.line, function.name, function.lines)),
+            }
+        }
+    }
+    assert!(known.is_empty(), "these are short now; take them out of the list: {known:?}");
     assert_eq!(long, Vec::<String>::new());
 }
 
 #[test]
 fn the_checks_can_fail() {
-    let table = table("x\n| module | imports |\n|---|---|\n| a | - |\n| b | a |\n| cli | a, b |\n\nmore");
-    assert_eq!(table["cli"], ["a", "b"].map(String::from).into());
-    let bad = illegal(
-        "a",
-        "a.rs",
-        "use crate::error::Result;\nuse crate::{tile::X, b::Y};\n// crate::b\n#[cfg(test)]\nuse crate::b;",
-        &table,
+    let document = "Everything may use `error` and `tile`. Nothing else.\n| module | imports |\n|---|---|\n| error | - |\n\
+                    | a | - |\n| b | a |\n| tile | error |\n| cli | a, b |\n\nmore";
+    let plan = Plan::new(document, &[("B".into(), "b".into())]);
+    assert_eq!(plan.table["cli"], ["a", "b"].map(String::from).into());
+    let check = |module: &str, text: &str| {
+        let source = source::read(text, &[module, "part"]).unwrap();
+        illegal(module, "f.rs", &source, &plan)
+    };
+    let bad = |module: &str, text: &str, problem: &str| assert_eq!(check(module, text), [problem], "{text}");
+    let good = |module: &str, text: &str| assert_eq!(check(module, text), [""; 0], "{text}");
+
+    bad("a", "use crate::error::Result;\nuse crate::{tile::X, b::Y};", "f.rs:2: a must not import b");
+    bad("a", "use crate::{\n    tile::X,\n    b::{\n        Z::W as V,\n    }\n};", "f.rs:4: a must not import b");
+    bad("a", "fn f(x: crate::b::X) {}", "f.rs:1: a must not import b");
+    bad("a", "fn f() { vec![1, crate::b::X] }", "f.rs:1: a must not import b");
+    bad("a", "use super::super::b;", "f.rs:1: a must not import b");
+    bad("a", "mod m { use super::super::super::b; }", "f.rs:1: a must not import b");
+    bad("a", "#[cfg(test)]\nmod tests { use crate::b; }\nuse crate::b;", "f.rs:3: a must not import b");
+    bad("a", "use crate::B;", "f.rs:1: a must not import b");
+    bad("tile", "use crate::a::X;", "f.rs:1: tile must not import a");
+    bad("a", "use crate::*;", "f.rs:1: names what it imports from the crate's root");
+    bad("c", "", "f.rs: module c is not in ARCHITECTURE.md's table");
+    good("a", "// crate::b\n/// crate::b\nconst B: &str = \"crate::b\";\n#[cfg(test)]\nuse crate::b;");
+    good("a", "#[cfg(all(test, unix))]\nfn f() { crate::b::g() }\nuse super::super::error;");
+    good("b", "fn f() { crate::a::g() }");
+
+    let named = |text: &str| source::read(text, &["a"]).unwrap().named;
+    let has = |text: &str, rule: &str| named(text).iter().any(|named| is(&named.what, rule));
+    assert!(has("use gdal::Dataset;", "gdal::") && has("fn f() { ::gdal::x() }", "gdal::"));
+    assert!(has("fn f() { gdal::x() }", "gdal::") && !has("mod gdal;\nfn f() { gdal::x() }", "gdal::"));
+    assert!(has("fn f() { unsafe { g() } }", "unsafe") && has("unsafe impl Send for X {}", "unsafe"));
+    assert!(
+        has("use std::io;\nfn f() { io::stdout() }", "io::stdout") && has("use std::io::{self, stdout};", "io::stdout")
     );
-    assert_eq!(bad, ["a.rs:2: a must not import b"]);
-    assert_eq!(illegal("b", "b.rs", "fn f() { crate::a::g() }", &table), Vec::<String>::new());
-    assert_eq!(illegal("c", "c.rs", "", &table).len(), 1);
+    assert!(has("fn f() { if x { println!(\"a\") } }", "println!") && !has("/// println!\nfn f() {}", "println!"));
+    let functions = source::read("/// Doc.\n#[inline]\nfn f() {\n    g();\n}", &["a"]).unwrap().functions;
+    assert_eq!(functions.iter().map(|f| f.lines).collect::<Vec<_>>(), [3]);
 }

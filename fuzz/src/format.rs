@@ -1,5 +1,6 @@
 //! Breaks stores and reads them. See README.md.
 
+mod heights;
 mod random;
 
 use std::io::Cursor;
@@ -82,6 +83,7 @@ fn seeds(random: &mut Random) -> Vec<Vec<u8>> {
     for count in [0, 1, 15, 16, 17, 40, 257, 300] {
         seeds.push(seed_store(count, random));
     }
+    (0..3).for_each(|_| seeds.push(heights::seed(random)));
     seeds
 }
 
@@ -345,7 +347,7 @@ fn run(bytes: &[u8], seed: u64) -> Result<bool, String> {
             assert!(!e.to_string().is_empty());
             let file = Container::from_bytes(bytes.to_vec());
             let _ = file.as_ref().map(|file| use_parts(file, &mut Random(seed)));
-            file.is_ok_and(|file| file.schema() == "parts")
+            file.is_ok_and(|file| file.schema() == "parts") || heights::run(bytes, &mut Random(seed))
         }
     }));
     if begin.elapsed() > Duration::from_secs(10) {

@@ -9,7 +9,7 @@ use crate::progress::Progress;
 /// Copies the chosen tiles of `source` into `sink`, byte by byte, and finishes it.
 ///
 /// Make the sink with [`Selection::metadata`]. Streams on all processors: memory does not grow with the source. Metadata that the
-/// tiles belie (format, compression, bounds that leave tiles out, a centre elsewhere) are put right, with a note to `progress`.
+/// tiles belie (format, compression, bounds that leave tiles out, a centre elsewhere) are corrected, with a note to `progress`.
 ///
 /// # Errors
 /// Where no tile is chosen, the source can't be read, the sink can't be written, or the user interrupts.
@@ -54,7 +54,7 @@ pub fn convert_as(
     seen.finish(sink, set, source.path(), progress)
 }
 
-/// Says what was put right while the tiles were read.
+/// Says what was corrected while the tiles were read.
 pub(crate) fn tell(inputs: &[&dyn TileSource], progress: &dyn Progress) {
     for input in inputs {
         for note in input.notes() {

@@ -1,7 +1,7 @@
 //! Which tiles an archive holds, as ranges of identifiers: counts, extent, tiles without a parent.
 //!
 //! Tiles come in [`TileId`] order, so every zoom is a sorted list of ranges, and a parent is a division by four. Memory
-//! is 16 bytes a gap on two zooms, not a figure per tile.
+//! is 16 bytes for each gap on two zooms, and nothing for each tile.
 
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub(super) struct Coverage {
     current: Vec<Range<u64>>,
 }
 
-/// How many orphans are kept by name.
+/// How many orphans are listed.
 const KEEP_ORPHANS: usize = 10;
 
 impl Coverage {
@@ -52,7 +52,7 @@ impl Coverage {
     }
 
     /// Adds `count` tiles from `first` on. False, and nothing added, where they do not follow what was pushed before or
-    /// lie beyond zoom 31.
+    /// lie beyond [`MAX_ZOOM`](crate::tile::MAX_ZOOM).
     pub(super) fn push(&mut self, first: TileId, count: u64) -> bool {
         let Some(end) = first.0.checked_add(count) else { return false };
         if count == 0 || TileId(end - 1).zoom().is_none() {
@@ -214,7 +214,7 @@ mod tests {
             let orphans = coords.iter().filter(|t| Some(t.z()) > lowest && !coords.contains(&t.parent().unwrap())).count();
             prop_assert_eq!(found.orphans, orphans as u64);
             let mut extent: Option<Bounds> = None;
-            for tile in coords.iter().filter(|t| t.children().iter().all(|c| !coords.contains(c))) {
+            for tile in coords.iter().filter(|t| t.children().iter().flatten().all(|c| !coords.contains(c))) {
                 extent = Some(extent.map_or(tile.bounds(), |b| b.union(&tile.bounds())));
             }
             prop_assert_eq!(found.extent, extent);

@@ -24,7 +24,7 @@ pub enum Change {
     Added,
     /// Other bytes, the same pixels.
     Recoded,
-    /// Other pixels; `None` where nobody could decode them.
+    /// Other pixels; `None` where they could not be decoded.
     Changed(Option<PixelDifference>),
 }
 
@@ -178,7 +178,7 @@ pub fn diff(
     Ok(out)
 }
 
-/// The keys whose values differ. How a header rounds degrees is no difference.
+/// The keys whose values differ. Degrees that differ only by a header's rounding count as equal.
 fn metadata(a: &dyn TileSource, b: &dyn TileSource) -> Vec<(String, Value, Value)> {
     let [Value::Object(a), Value::Object(b)] = [a.metadata().to_json(), b.metadata().to_json()] else {
         return Vec::new();

@@ -1,82 +1,30 @@
-//! What the bytes of a tile are: the format that their first bytes show, and what they are packed with on top of it.
+//! What the bytes of a tile are: the format that their first bytes show, and what they are compressed with on top of it.
 //!
-//! Pictures are packed by their own format; whatever lies around them is a mistake that browsers don't undo. Vector tiles are
-//! packed as the archive says, mostly with gzip. Only first bytes are looked at, unless something is packed.
-
-use std::io::{Read, Write};
+//! Images are compressed by their own format. Compression around them is a mistake, which browsers don't undo. Vector tiles are
+//! compressed as the archive says, mostly with gzip. Only the first bytes are looked at, unless something is compressed.
 
 use super::TileFormat;
+use super::packing::{Packing, gzip};
 use super::pmtiles::Compression;
 use crate::error::{Error, Result};
 
 /// How much of a packed content is unpacked to see what it is, bytes.
 const HEAD: usize = 4096;
-/// How often a content is unpacked that is packed several times.
+/// How many layers of compression are undone.
 const LAYERS: usize = 4;
+/// How hard gzip tries for tiles, of 9.
+const LEVEL: u32 = 6;
 /// The largest content that is unpacked, bytes.
 const CAP: u64 = 256 << 20;
-
-/// What a tile is packed with, by its first bytes. Brotli has none to be known by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Packing {
-    Gzip,
-    /// RFC 1950, as old vector tiles have it; the header of PMTiles has no number for it.
-    Zlib,
-    Zstd,
-    Brotli,
-}
-
-impl Packing {
-    /// What the first bytes show.
-    #[inline]
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
-        match bytes {
-            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
-            // A window of 32 kB, as every program writes it, and a check over both bytes (RFC 1950, 2.2).
-            [0x78, flags, ..] if (0x7800 + u16::from(*flags)).is_multiple_of(31) => Some(Self::Zlib),
-            _ => None,
-        }
-    }
-
-    pub(super) fn of_compression(compression: Compression) -> Option<Self> {
-        match compression {
-            Compression::Gzip => Some(Self::Gzip),
-            Compression::Zstd => Some(Self::Zstd),
-            Compression::Brotli => Some(Self::Brotli),
-            Compression::None | Compression::Unknown => None,
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Gzip => "gzip",
-            Self::Zlib => "zlib",
-            Self::Zstd => "zstd",
-            Self::Brotli => "brotli",
-        }
-    }
-
-    /// Appends at most `cap` bytes of what is inside; up to where it is damaged, if it is.
-    fn unpack(self, bytes: &[u8], cap: u64, out: &mut Vec<u8>) -> std::io::Result<()> {
-        match self {
-            Self::Gzip => flate2::read::MultiGzDecoder::new(bytes).take(cap).read_to_end(out),
-            Self::Zlib => flate2::read::ZlibDecoder::new(bytes).take(cap).read_to_end(out),
-            Self::Zstd => zstd::stream::read::Decoder::new(bytes).and_then(|d| d.take(cap).read_to_end(out)),
-            Self::Brotli => brotli_decompressor::Decompressor::new(bytes, 4096).take(cap).read_to_end(out),
-        }
-        .map(drop)
-    }
-}
 
 /// What a content is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Look {
     /// The format inside of all packings; `None` where nothing shows it.
     pub(super) format: Option<TileFormat>,
-    /// What is outermost.
+    /// The outermost compression.
     pub(super) packing: Option<Packing>,
-    /// How many packings lie around each other.
+    /// How many layers of compression there are.
     pub(super) layers: usize,
 }
 
@@ -91,7 +39,7 @@ impl Look {
         let (mut next, mut head) = (look.packing, Vec::new());
         while let Some(packing) = next.filter(|_| look.format.is_none() && look.layers < LAYERS) {
             let packed = if look.layers == 0 { bytes } else { &head };
-            // A head of a head ends in the middle of it: what comes before is good.
+            // The beginning of a compressed content ends somewhere inside it: what was decoded before that is good.
             let mut inside = Vec::new();
             let read = packing.unpack(packed, HEAD as u64, &mut inside);
             if read.is_err() && inside.is_empty() {
@@ -103,7 +51,7 @@ impl Look {
             head = inside;
         }
         if look.layers == 0 {
-            // Bytes that happen to begin like something packed.
+            // Bytes that only happen to begin like a compressed content.
             look.packing = None;
         }
         look
@@ -163,7 +111,7 @@ pub enum TileForm {
     /// As they are stored.
     #[default]
     Stored,
-    /// Pictures: nothing around their own format.
+    /// Images: nothing around their own format.
     Picture {
         /// Where the archive declares brotli, which can't be seen, what shows no format is tried with it.
         brotli: bool,
@@ -217,7 +165,7 @@ impl TileForm {
                 }
                 let content = unpack_all(bytes, None)?;
                 Ok(Some(match packed {
-                    Compression::Gzip => gzip(&content),
+                    Compression::Gzip => gzip(&content, LEVEL),
                     Compression::Zstd => zstd::encode_all(&content[..], 9).map_err(|e| damaged("zstd", &e))?,
                     _ => content,
                 }))
@@ -250,18 +198,15 @@ pub(super) fn unpack_all(bytes: &[u8], said: Option<Packing>) -> Result<Vec<u8>>
     Ok(content.unwrap_or_else(|| bytes.to_vec()))
 }
 
-/// gzip, the same output for the same input.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    // Writing to a Vec can't fail.
-    let written = encoder.write_all(bytes);
-    debug_assert!(written.is_ok());
-    encoder.finish().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        super::gzip(bytes, LEVEL)
+    }
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\nthe rest of it";
 
@@ -311,7 +256,7 @@ mod tests {
         assert_eq!(picture.mend(PNG).unwrap(), None);
         assert_eq!(picture.mend(&gzip(&gzip(PNG))).unwrap().as_deref(), Some(PNG));
         assert_eq!(picture.mend(&zlib(PNG)).unwrap().as_deref(), Some(PNG));
-        // What holds no picture is not ours to unpack; what is damaged is said.
+        // A content without an image is not unpacked; a damaged one is reported.
         assert_eq!(picture.mend(&gzip(b"text")).unwrap(), None);
         let cut = gzip(&PNG.repeat(400));
         assert!(picture.mend(&cut[..cut.len() - 9]).unwrap_err().to_string().contains("can't be unpacked from gzip"));

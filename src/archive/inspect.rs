@@ -1,4 +1,4 @@
-//! What an archive holds, told by its directories and addresses; no tile is read.
+//! What an archive holds, from its directories and addresses; no tile is read.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
@@ -44,7 +44,7 @@ pub struct ArchiveOverview {
     pub bytes: u64,
 }
 
-/// How many contents are told apart: about 150 MB.
+/// How many contents are distinguished: about 150 MB.
 const CONTENTS_CAP: usize = 8_000_000;
 
 /// Counts tiles and bytes by zoom and finds the `largest` tiles.

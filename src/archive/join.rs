@@ -13,7 +13,7 @@ pub(crate) struct Holders {
     pub(crate) id: TileId,
     /// The first input and its tile.
     pub(crate) first: (usize, Located),
-    /// The others. Most tiles stand in one input alone, and need no list then.
+    /// The others. Most tiles are in only one input, and then need no list.
     pub(crate) others: Vec<(usize, Located)>,
 }
 

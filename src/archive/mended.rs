@@ -1,4 +1,4 @@
-//! An archive whose tiles are given out as they should have been stored, and whose metadata say what the tiles are.
+//! An archive whose tiles are given out in the form that they should have, and whose metadata agree with them.
 //!
 //! Some programs pack pictures with gzip, write a compression into a header that the tiles don't have, or call vector tiles PNG. A few
 //! tiles are looked at when the archive is opened; then the first bytes of every tile as it passes.
@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value};
 
-use super::form::{Look, Packing, TileForm, is_picture};
+use super::form::{Look, TileForm, is_picture};
 use super::mbtiles::MbtilesReader;
+use super::packing::Packing;
 use super::pmtiles::Compression;
 use super::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileFormat, TileRun, TileSource};
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ use crate::tile::{TileCoord, TileId};
 
 /// Tiles that are looked at to find out what all of them are.
 const LOOKED_AT: usize = 16;
-/// What MapTiler calls an archive of pictures of several formats.
+/// What MapTiler calls an archive of images of several formats.
 pub(super) const HYBRID: &str = "hybrid";
 
 /// See the module.
@@ -61,7 +62,7 @@ impl Mended {
     }
 }
 
-/// What the tiles are, by some of them. Metadata that say something else are corrected, with a word about it.
+/// What the tiles are, by some of them. Metadata that say something else are corrected; a message says so.
 fn judge(looks: &[Look], metadata: &mut ArchiveMetadata, warnings: &mut Vec<String>) -> TileForm {
     let mut formats: Vec<&TileFormat> = Vec::new();
     for format in looks.iter().filter_map(|look| look.format.as_ref()) {
@@ -73,7 +74,7 @@ fn judge(looks: &[Look], metadata: &mut ArchiveMetadata, warnings: &mut Vec<Stri
     let pictures = formats.iter().filter(|format| is_picture(format)).count();
     let found = match formats[..] {
         [] if is_picture(&metadata.format) => return TileForm::Picture { brotli: false },
-        // What nobody knows, or what can't be one archive: the copy says so where it meets it.
+        // An unknown format, or formats that can't be in one archive: the copy reports it when it meets such a tile.
         [] => return TileForm::Stored,
         _ if pictures > 0 && pictures < formats.len() => return TileForm::Stored,
         [only] if metadata.format.name() != HYBRID || !is_picture(only) => only.clone(),

@@ -17,6 +17,7 @@ use crate::tile::TileId;
 
 /// What to do with a tile that more than one input holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnOverlap {
     /// Stop with a message that names the tile and both files.
     #[default]
@@ -27,7 +28,7 @@ pub enum OnOverlap {
     Last,
 }
 
-/// Addresses that are compared between two looks at whether to stop.
+/// Addresses that are compared between two checks for an interruption.
 const ASKED: usize = 1 << 14;
 /// What joins attributions.
 const JOIN: &str = " | ";
@@ -147,7 +148,7 @@ pub fn uneven_zooms(inputs: &[&dyn TileSource]) -> Vec<String> {
 
 /// Copies all tiles of all inputs into `sink`, byte by byte in the order of tile ids, and finishes it.
 ///
-/// Make the sink with [`merged_metadata`]. Metadata that the tiles belie are put right as by [`convert`](super::convert). Streams on all processors: memory does not grow with the inputs. Plain MBTiles
+/// Make the sink with [`merged_metadata`]. Metadata that the tiles belie are corrected as by [`convert`](super::convert). Streams on all processors: memory does not grow with the inputs. Plain MBTiles
 /// without overlaps go into plain MBTiles by whole records inside SQLite, input by input, once their addresses were compared.
 ///
 /// # Errors
@@ -185,7 +186,7 @@ pub fn merge(
     seen.finish(sink, &[], first.path(), progress)
 }
 
-/// Inputs of more bytes are compared for overlaps while they are copied, so that nobody waits for the end to hear of one.
+/// Inputs of more bytes are compared for overlaps while they are copied, so that the user hears of one early.
 const LARGE: u64 = 4 << 30;
 
 /// Copies plain MBTiles that share no tile into plain MBTiles. False, and nothing done, where that is not what they are.

@@ -8,10 +8,11 @@ use super::coverage::Coverage;
 use super::form::Look;
 use super::pmtiles::Compression;
 use crate::error::{Error, Result};
-use crate::tile::Bounds;
+use crate::tile::{Bounds, MAX_ZOOM};
 
 /// The format of the tiles.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum TileFormat {
     /// Not said and not known.
     #[default]
@@ -71,6 +72,7 @@ impl TileFormat {
 
 /// What the pixels (or bytes) of the tiles mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TileEncoding {
     /// Elevation, `R * 256 + G + B / 256 - 32768` metres.
     Terrarium,
@@ -126,7 +128,7 @@ impl Center {
         let [west, south, east, north] = bounds;
         let box_metres = Bounds::from_lon_lat(west, south, east, north);
         let side = box_metres.width().max(box_metres.height()).max(1.0);
-        let zoom = (crate::tile::web_mercator::WORLD / side).log2().floor().clamp(0.0, 31.0) as u8;
+        let zoom = (crate::tile::web_mercator::WORLD / side).log2().floor().clamp(0.0, f64::from(MAX_ZOOM)) as u8;
         let (x, y) = box_metres.center();
         let (lon, lat) = crate::tile::web_mercator::to_lon_lat(x, y);
         let degrees = |v: f64| (v * 1e7).round() / 1e7;
@@ -200,7 +202,7 @@ impl ArchiveMetadata {
     /// other key with a text. An empty text removes the value.
     ///
     /// # Errors
-    /// For a key that the tiles decide (zooms) or that says how tiles are served, and for a value that is none of its kind.
+    /// For a key that the tiles decide (zooms) or that says how tiles are served, and for a value of the wrong kind.
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let wrong = |expected: &str| Error::argument(key, format!("expected {expected}, found {value:?}"));
         let field = match key {
@@ -271,7 +273,7 @@ impl ArchiveMetadata {
         Ok(())
     }
 
-    /// Completes zooms from the tiles that a sink took, and bounds and centre where nobody gave them.
+    /// Completes zooms from the tiles that a sink took, and bounds and centre where they were not given.
     pub(super) fn complete(&mut self, coverage: &Coverage) {
         (self.minzoom, self.maxzoom) = coverage.zooms().unzip();
         self.bounds = self.bounds.or(coverage.lon_lat());
@@ -326,6 +328,39 @@ impl ArchiveMetadata {
         Value::Object(map)
     }
 
+    /// The metadata in an object with the keys of TileJSON and of the PMTiles JSON; numbers may be texts. What is none of its kind is
+    /// left out.
+    #[must_use]
+    pub(crate) fn from_json(map: &Map<String, Value>) -> Self {
+        let text = |key: &str| match map.get(key) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        };
+        let number = |key: &str| text(key).trim().parse::<u32>().ok();
+        let zoom = |key: &str| number(key).and_then(|zoom| u8::try_from(zoom).ok());
+        Self {
+            name: text("name"),
+            description: text("description"),
+            attribution: text("attribution"),
+            version: text("version"),
+            layer_type: text("type"),
+            format: TileFormat::from_name(&text("format")),
+            encoding: TileEncoding::from_name(&text("encoding")),
+            tile_compression: Compression::from_name(&text("compression")),
+            tile_size: number("tileSize").or_else(|| number("tile_size")),
+            bounds: parse_bounds(&text("bounds")),
+            center: parse_center(&text("center")),
+            minzoom: zoom("minzoom"),
+            maxzoom: zoom("maxzoom"),
+            other: map
+                .iter()
+                .filter(|(key, _)| !OWN_KEYS.contains(&key.as_str()))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        }
+    }
+
     /// The metadata as one object with the keys of the PMTiles JSON: texts, encoding, tile size, zooms, bounds, others.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -362,7 +397,7 @@ pub(crate) fn parse_center(text: &str) -> Option<Center> {
     match numbers(text)?[..] {
         [lon, lat, zoom] => {
             let inside = (-180.001..=180.001).contains(&lon) && (-90.001..=90.001).contains(&lat);
-            (inside && (0.0..=31.0).contains(&zoom)).then_some(Center { lon, lat, zoom: zoom as u8 })
+            (inside && (0.0..=f64::from(MAX_ZOOM)).contains(&zoom)).then_some(Center { lon, lat, zoom: zoom as u8 })
         }
         _ => None,
     }
@@ -380,96 +415,4 @@ pub(crate) fn sane_bounds(values: [f64; 4]) -> Option<[f64; 4]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tilejson_announces_encoding_and_tile_size() {
-        let metadata = ArchiveMetadata {
-            name: "n".into(),
-            format: TileFormat::Webp,
-            encoding: Some(TileEncoding::Terrarium),
-            tile_size: Some(512),
-            minzoom: Some(0),
-            maxzoom: Some(12),
-            bounds: Some([1.0, 2.0, 3.0, 4.0]),
-            other: BTreeMap::from([("sources".to_owned(), json!(["a"])), ("tiles".to_owned(), json!("bad"))]),
-            ..ArchiveMetadata::default()
-        };
-        let document = metadata.tilejson("{z}/{x}/{y}.webp");
-        assert_eq!(
-            document,
-            json!({
-                "tilejson": "3.0.0", "tiles": ["{z}/{x}/{y}.webp"], "scheme": "xyz", "name": "n", "format": "webp",
-                "encoding": "terrarium", "tileSize": 512, "minzoom": 0, "maxzoom": 12,
-                "bounds": [1.0, 2.0, 3.0, 4.0], "sources": ["a"],
-            })
-        );
-    }
-
-    #[test]
-    fn values_are_set_by_their_keys() {
-        let mut metadata = ArchiveMetadata::default();
-        for (key, value) in [("name", "n"), ("encoding", "mapbox"), ("tileSize", "256"), ("licence", "CC0"), ("x", "")]
-        {
-            metadata.set(key, value).unwrap();
-        }
-        let other = BTreeMap::from([("licence".to_owned(), json!("CC0"))]);
-        let (name, encoding) = ("n".to_owned(), Some(TileEncoding::Mapbox));
-        let expected = ArchiveMetadata { name, encoding, tile_size: Some(256), other, ..ArchiveMetadata::default() };
-        assert_eq!(metadata, expected);
-        for (key, value) in [("minzoom", "1"), ("tiles", "png"), ("tileSize", "big")] {
-            assert!(metadata.set(key, value).is_err(), "{key}");
-        }
-        assert_eq!(metadata, expected);
-        for (key, value) in [
-            ("bounds", "1,2,3"),
-            ("bounds", "1,2,nan,4"),
-            ("bounds", "3,2,1,4"),
-            ("bounds", "0,-100,1,4"),
-            ("center", "1,2"),
-            ("center", "200,2,3"),
-            ("centre", "1,2,77"),
-            ("compression", "zip"),
-        ] {
-            assert!(metadata.set(key, value).unwrap_err().to_string().contains("expected"), "{key}={value}");
-        }
-        assert_eq!(metadata, expected);
-        for (key, value) in
-            [("bounds", "[1, 2, 3.5, 4]"), ("centre", "2 3 5"), ("compression", "gzip"), ("format", "png")]
-        {
-            metadata.set(key, value).unwrap();
-        }
-        assert_eq!(metadata.bounds, Some([1.0, 2.0, 3.5, 4.0]));
-        assert_eq!(metadata.center, Some(Center { lon: 2.0, lat: 3.0, zoom: 5 }));
-        assert_eq!((metadata.tile_compression, &metadata.format), (Some(Compression::Gzip), &TileFormat::Png));
-        ["bounds", "center", "compression"].iter().for_each(|key| metadata.set(key, "").unwrap());
-        assert_eq!((metadata.bounds, metadata.center, metadata.tile_compression), (None, None, None));
-    }
-
-    #[test]
-    fn formats_are_known_by_name_and_by_their_first_bytes() {
-        for format in [TileFormat::Webp, TileFormat::Png, TileFormat::Jpeg, TileFormat::Avif, TileFormat::Mvt] {
-            assert_eq!(TileFormat::from_name(format.name()), format);
-        }
-        for (name, format) in
-            [("png256", TileFormat::Png), ("image/png; mode=8bit", TileFormat::Png), ("JPEG80", TileFormat::Jpeg)]
-        {
-            assert_eq!(TileFormat::from_name(name), format);
-        }
-        assert_eq!(TileFormat::from_name("Hybrid"), TileFormat::Other("hybrid".into()));
-        assert_eq!(TileFormat::sniff(b"RIFF\0\0\0\0WEBPVP8L"), Some(TileFormat::Webp));
-        assert_eq!(TileFormat::sniff(b"\x89PNG\r\n\x1a\n"), Some(TileFormat::Png));
-        assert_eq!(TileFormat::sniff(b"RIFF"), None);
-        assert_eq!(TileFormat::sniff(b""), None);
-    }
-
-    #[test]
-    fn the_centre_stays_inside_the_zooms() {
-        assert_eq!(Center::of([-180.0, -85.0, 180.0, 85.0], 0, 14).zoom, 0);
-        let fuji = Center::of([138.5, 35.2, 139.0, 35.5], 0, 14);
-        assert_eq!(fuji.zoom, 9);
-        assert!((fuji.lon - 138.75).abs() < 1e-9 && (fuji.lat - 35.35).abs() < 0.01);
-        assert_eq!(Center::of([138.5, 35.2, 139.0, 35.5], 11, 12).zoom, 11);
-    }
-}
+mod tests;

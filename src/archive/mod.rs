@@ -1,4 +1,4 @@
-//! Tile archives: MBTiles and PMTiles, read, written, merged, cut, compared, patched, inspected and verified.
+//! Tile archives: MBTiles, PMTiles, folders and files of heights, read, written, merged, cut, compared, patched, inspected and verified.
 //!
 //! Everything that reads an archive is a [`TileSource`], everything that makes one a [`TileSink`]. [`open`] looks at
 //! the content of a file, [`create`] at the extension of its name. Tiles are opaque bytes here: nothing in this module
@@ -26,6 +26,7 @@ mod coverage;
 mod diff;
 pub mod files;
 mod form;
+pub mod heights;
 mod inspect;
 pub(crate) mod join;
 pub mod mbtiles;
@@ -34,12 +35,12 @@ mod merge;
 mod metadata;
 mod open;
 mod output;
+mod packing;
 mod patch;
 pub(crate) mod pipeline;
 pub mod pmtiles;
 mod read_at;
 mod scheme;
-mod scratch;
 pub(crate) mod seen;
 mod select;
 mod traits;
@@ -51,12 +52,9 @@ pub use form::TileForm;
 pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
 pub use merge::{OnOverlap, merge, merged_metadata, uneven_zooms};
 pub use metadata::{ArchiveMetadata, Center, TileEncoding, TileFormat};
-pub use open::{
-    ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with, same_file,
-};
+pub use open::{ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with};
 pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
 pub use scheme::Scheme;
-pub use scratch::ScratchFile;
 pub use select::Selection;
 pub use traits::{ArchiveSummary, Located, LocatedTiles, TileIds, TileRun, TileSink, TileSource};
 pub use verify::{Problem, Report, Severity, TileCheck, VerifyOptions, verify, verify_as};

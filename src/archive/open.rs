@@ -5,15 +5,20 @@ use std::io::Read;
 use std::path::Path;
 
 use super::files::{FilesReader, FilesWriter};
+use super::heights::{HeightsReader, HeightsWriter};
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
 use super::mended::Mended;
 use super::pmtiles::{Header, PmtilesReader, PmtilesWriter};
 use super::{ArchiveMetadata, Scheme, TileSink, TileSource};
 use crate::error::{Error, Result};
-use crate::local;
+use crate::{heights, local};
+
+/// How much of a file is read to see what it is, bytes.
+const HEAD: u64 = 128;
 
 /// The format of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ArchiveKind {
     /// MBTiles 1.3, an SQLite database.
     Mbtiles,
@@ -21,16 +26,19 @@ pub enum ArchiveKind {
     Pmtiles,
     /// A folder of files `{z}/{x}/{y}`.
     Files,
+    /// A file of heights ([`crate::heights`]).
+    Heights,
 }
 
 impl ArchiveKind {
-    /// Its name: `MBTiles` or `PMTiles`.
+    /// Its name: `MBTiles`, `PMTiles`, `folder` or `heights`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Mbtiles => "MBTiles",
             Self::Pmtiles => "PMTiles",
             Self::Files => "folder",
+            Self::Heights => "heights",
         }
     }
 
@@ -48,13 +56,17 @@ impl ArchiveKind {
             return Err(Error::invalid("archive", "is empty (0 bytes)", remedy).with_path(path));
         }
         let mut head = Vec::new();
-        File::open(path).and_then(|file| file.take(16).read_to_end(&mut head)).map_err(Error::io("read", path))?;
+        File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head)).map_err(Error::io("read", path))?;
         if head.starts_with(b"SQLite format 3\0") {
             return Ok(Self::Mbtiles);
         }
         if head.starts_with(b"PMTiles") {
             return Ok(Self::Pmtiles);
         }
+        if heights::is_heights(&head) {
+            return Ok(Self::Heights);
+        }
+        head.truncate(16);
         if head.starts_with(b"PM\x01\x00") || head.starts_with(b"PM\x02\x00") {
             let remedy = "convert it with `pmtiles convert old.pmtiles new.pmtiles`";
             let problem = format!("is PMTiles version {}, expected 3", head[2]);
@@ -69,7 +81,7 @@ impl ArchiveKind {
         Err(Error::other_kind(problem, "give an MBTiles or PMTiles file").with_path(path))
     }
 
-    /// The format that a name asks for: `.mbtiles`, `.pmtiles`, or a folder where it has no extension.
+    /// The format that a name asks for: `.mbtiles`, `.pmtiles`, `.heights`, or a folder where it has no extension.
     ///
     /// # Errors
     /// For every other extension, and for what is no name of a local file.
@@ -78,10 +90,11 @@ impl ArchiveKind {
         match path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).as_deref() {
             Some("mbtiles") => Ok(Self::Mbtiles),
             Some("pmtiles") => Ok(Self::Pmtiles),
+            Some("heights") => Ok(Self::Heights),
             None if path.file_name().is_some() => Ok(Self::Files),
             _ => Err(other_name(
                 path,
-                "expected a name that ends in .mbtiles or .pmtiles, or a folder without an extension; the name chooses the format",
+                "expected a name that ends in .mbtiles, .pmtiles or .heights, or a folder without an extension; the name chooses the format",
             )),
         }
     }
@@ -90,6 +103,7 @@ impl ArchiveKind {
 /// What to do with a tile that one archive holds twice, with different contents: rows of an MBTiles without a unique index, files of
 /// two extensions in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnDuplicate {
     /// Stop with a message that names the tile.
     #[default]
@@ -128,6 +142,7 @@ pub fn open_with(path: &Path, options: OpenOptions) -> Result<Box<dyn TileSource
         ArchiveKind::Mbtiles => Box::new(MbtilesReader::open_with(path, options)?),
         ArchiveKind::Pmtiles => Box::new(PmtilesReader::open(path)?),
         ArchiveKind::Files => Box::new(FilesReader::open_with(path, options)?),
+        ArchiveKind::Heights => Box::new(HeightsReader::open(path)?),
     })))
 }
 
@@ -149,7 +164,7 @@ pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Resul
     if ArchiveKind::of_name(path)? == ArchiveKind::Files {
         return Err(other_name(
             path,
-            "expected a name that ends in .mbtiles or .pmtiles; the extension chooses the format",
+            "expected a name that ends in .mbtiles, .pmtiles or .heights; the extension chooses the format",
         ));
     }
     create_with(path, metadata, CreateOptions { overwrite, ..CreateOptions::default() })
@@ -183,18 +198,6 @@ pub fn create_as(
         ArchiveKind::Mbtiles => Box::new(MbtilesWriter::create(path, metadata, overwrite)?),
         ArchiveKind::Pmtiles => Box::new(PmtilesWriter::create(path, metadata, overwrite)?),
         ArchiveKind::Files => Box::new(FilesWriter::create_with(path, metadata, overwrite, scheme)?),
+        ArchiveKind::Heights => Box::new(HeightsWriter::create(path, metadata, overwrite)?),
     })
-}
-
-/// True where both paths lead to one existing file, links followed.
-#[must_use]
-pub fn same_file(a: &Path, b: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        if let (Ok(a), Ok(b)) = (std::fs::metadata(a), std::fs::metadata(b)) {
-            return (a.dev(), a.ino()) == (b.dev(), b.ino());
-        }
-    }
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

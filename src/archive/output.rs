@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use crate::atomic::{AtomicFile, refuse_existing};
 use crate::error::{Error, Result};
 
-/// A file beside its target, under a temporary name that goes away with this value.
+/// A file beside its target, under a temporary name that is removed with this value.
 #[derive(Debug)]
 pub(super) struct PendingFile {
     file: AtomicFile,
@@ -53,11 +53,6 @@ impl PendingFile {
     /// The folder that the file will stand in.
     pub(super) fn folder(&self) -> &Path {
         self.file.target().parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-    }
-
-    /// An unnamed file on the same volume, for what doesn't fit in memory.
-    pub(super) fn scratch(&self) -> std::io::Result<File> {
-        tempfile::tempfile_in(self.folder())
     }
 
     /// Flushes the file to the disk, gives it its final name, flushes the folder, and returns the size in bytes.

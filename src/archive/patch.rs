@@ -1,6 +1,6 @@
-//! An update as an archive of its own: the tiles that changed, and which ones went away.
+//! An update as an archive: the tiles that changed, and which ones were removed.
 //!
-//! A patch is an MBTiles or PMTiles file like any other. It holds the new and changed tiles; a tile that goes away is a
+//! A patch is an MBTiles or PMTiles file like any other. It holds the new and changed tiles; a tile that is removed is a
 //! tile of the 13 bytes `hypso:deleted`, so that a million of them cost a few directory entries. The metadata are those of
 //! the new archive, and under the key `hypso_patch`:
 //!
@@ -23,11 +23,11 @@ use super::pmtiles::Compression;
 use super::{ArchiveKind, ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{TileCoord, TileId};
+use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
 /// The key of the metadata by which a patch is known.
 const KEY: &str = "hypso_patch";
-/// The content of a tile that goes away.
+/// The content of a tile that is removed.
 const DELETED: &[u8] = b"hypso:deleted";
 /// Tiles in one piece of work.
 const BATCH: usize = 32;
@@ -125,18 +125,18 @@ fn pairs(
     })
 }
 
-/// The metadata of a patch that leads to `new`; what it is made from is added when it is complete.
+/// The metadata of a patch that gives `new`; those about its base are added when it is complete.
 #[must_use]
 pub fn patch_metadata(new: &dyn TileSource) -> ArchiveMetadata {
     let mut metadata = new.metadata().clone();
     if metadata.format == TileFormat::Mvt && metadata.tile_compression.is_none() {
-        // A tile that goes away may come first, and tells nothing about the others.
+        // A tile that is removed may come first, and tells nothing about the others.
         metadata.tile_compression = Some(Compression::Gzip);
     }
     metadata
 }
 
-/// Writes what leads from `old` to `new` into `sink`, which [`patch_metadata`] described, and finishes it.
+/// Writes the changes from `old` to `new` into `sink`, which [`patch_metadata`] described, and finishes it.
 ///
 /// Reads both archives once, on all processors; memory does not grow with them.
 ///
@@ -214,7 +214,7 @@ fn about(patch: &dyn TileSource) -> Result<About> {
             center: numbers("center").filter(|v| v.len() == 3).map(|v| Center {
                 lon: v[0],
                 lat: v[1],
-                zoom: v[2].clamp(0.0, 31.0) as u8,
+                zoom: v[2].clamp(0.0, f64::from(MAX_ZOOM)) as u8,
             }),
         }),
         _ => Err(invalid("have a hypso_patch that is damaged", "make the patch again")),
@@ -224,7 +224,7 @@ fn about(patch: &dyn TileSource) -> Result<About> {
 /// The metadata of what [`apply_patch`] will write: those of the new archive.
 ///
 /// # Errors
-/// Where `patch` is none.
+/// Where `patch` is no patch.
 pub fn patched_metadata(patch: &dyn TileSource) -> Result<ArchiveMetadata> {
     let about = about(patch)?;
     let mut metadata = patch.metadata().clone();
@@ -239,7 +239,7 @@ pub fn patched_metadata(patch: &dyn TileSource) -> Result<ArchiveMetadata> {
 /// result is the one that it should lead to.
 ///
 /// # Errors
-/// Where `patch` is none, or was made from another archive than `base`; where an archive can't be read, the sink can't be
+/// Where `patch` is no patch, or was made from another archive than `base`; where an archive can't be read, the sink can't be
 /// written, or the user interrupts.
 pub fn apply_patch(
     base: &dyn TileSource,

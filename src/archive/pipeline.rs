@@ -15,7 +15,7 @@ use super::{Located, TileSource};
 const AHEAD: usize = 2;
 /// Tiles that are read in one piece of work, before it is known how large they are.
 const BATCH: usize = 64;
-/// Bytes that are read in one piece of work, about: enough that handing it over costs little beside.
+/// Bytes that are read in one piece of work, about: enough that handing it over costs little in comparison.
 const BATCH_BYTES: usize = 512 << 10;
 
 /// Gives every job to one of several threads and its result to `take`, in the order of the jobs.
@@ -40,7 +40,7 @@ pub(crate) fn in_order<J: Send, R: Send>(
                 let (done, results) = sync_channel::<Result<R>>(AHEAD);
                 let lane = move || {
                     for job in jobs {
-                        // Nobody listens any more: the work was given up.
+                        // The receiver is gone: the work was given up.
                         if done.send(work(job)).is_err() {
                             return;
                         }
@@ -99,7 +99,7 @@ fn ahead<T: Send>(
         let (hand_over, handed) = sync_channel(1);
         let walk = move || {
             for item in handed.into_iter().flatten() {
-                // Nobody listens any more: the work was given up.
+                // The receiver is gone: the work was given up.
                 if give.send(item).is_err() {
                     return;
                 }
@@ -160,7 +160,7 @@ pub(super) fn read_all(
             let first = ends.len();
             for (_, tile) in run {
                 let Some(coord) = tile.id.coord() else { return Err(beyond(tile.id)) };
-                // Neighbours that share a content, as the sea gives them, are read once.
+                // Neighbours that share a content (mostly tiles of the sea) are read once.
                 if wanted.last().is_none_or(|last: &Located| !last.same_content(tile)) {
                     wanted.push(*tile);
                 }
@@ -234,7 +234,7 @@ fn batches_of<'a, T: 'a>(
 mod tests {
     use super::*;
 
-    /// What became of work on a thread of its own: whether it panicked. Fails where it waits for ever.
+    /// Whether work on a thread of its own panicked. Fails where it waits for ever.
     fn panics(work: impl FnOnce() + Send + 'static) -> bool {
         let (done, ended) = sync_channel(1);
         thread::spawn(move || {

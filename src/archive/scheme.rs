@@ -1,6 +1,6 @@
 //! How the addresses of tiles are written in folders and databases, and which way of writing fits declared bounds.
 
-use crate::tile::{Bounds, TileCoord};
+use crate::tile::{Bounds, MAX_ZOOM, TileCoord};
 
 /// How an address is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,7 +42,7 @@ impl Scheme {
 
     /// The tile at an address; `None` where it lies outside of the zoom's grid.
     pub(super) fn tile(self, z: u8, (a, b): (u32, u32)) -> Option<TileCoord> {
-        let inside = z <= 31 && u64::from(a) < 1 << z && u64::from(b) < 1 << z;
+        let inside = z <= MAX_ZOOM && u64::from(a) < 1 << z && u64::from(b) < 1 << z;
         let (x, y) = match self {
             _ if !inside => return None,
             Self::Xyz => (a, b),
@@ -81,7 +81,7 @@ pub(super) enum Verdict {
     Fits,
     /// The other one fits and this one doesn't.
     Other(Scheme),
-    /// The other one fits better, but not so that it could be taken for sure.
+    /// The other one fits better, but not clearly enough to take it.
     Doubtful(Scheme),
 }
 
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(both.verdict(Scheme::Xyz, &[Scheme::Tms]), Verdict::Fits);
         let mixed = fit(&[(7, 3), (7, 3), (7, 4), (7, 4), (7, 4)]);
         assert_eq!(mixed.verdict(Scheme::Xyz, &[Scheme::Tms]), Verdict::Doubtful(Scheme::Tms));
-        // Bounds elsewhere tell nothing.
+        // Bounds that lie elsewhere say nothing.
         assert_eq!(
             Fit::of([-100.0, -40.0, -90.0, -30.0], 3, &[(7, 3)]).verdict(Scheme::Xyz, &[Scheme::Tms]),
             Verdict::Fits

@@ -1,15 +1,16 @@
-//! What a copy saw of the tiles that passed, and what it makes of the metadata: they are to say what the tiles are and where.
+//! What a copy saw of the tiles that passed, and how it corrects the metadata by them.
 
 use std::path::Path;
 
 use super::coverage::Coverage;
-use super::form::{Packing, plain};
+use super::form::plain;
 use super::mended::HYBRID;
+use super::packing::Packing;
 use super::pmtiles::Compression;
 use super::{ArchiveMetadata, TileFormat, TileSink};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{Bounds, TileCoord, TileId, TileRange};
+use crate::tile::{Bounds, MAX_ZOOM, TileCoord, TileId, TileRange};
 
 /// Degrees that a header may have rounded away: 10 cm.
 const ROUNDED: f64 = 1e-6;
@@ -74,7 +75,7 @@ pub(crate) struct Fence {
 impl Fence {
     pub(crate) fn of([west, south, east, north]: [f64; 4]) -> Self {
         let area = Bounds::from_lon_lat(west - ROUNDED, south - ROUNDED, east + ROUNDED, north + ROUNDED);
-        Self { ranges: (0..=31).map(|z| TileRange::covering(&area, z)).collect() }
+        Self { ranges: (0..=MAX_ZOOM).map(|z| TileRange::covering(&area, z)).collect() }
     }
 
     pub(crate) fn holds(&self, tile: TileCoord) -> bool {
@@ -142,7 +143,7 @@ impl Seen {
         }
     }
 
-    /// Says what was put right, and finishes the archive. The keys in `set` were given by the user: they are kept, and refused where
+    /// Says what was corrected, and finishes the archive. The keys in `set` were given by the user: they are kept, and refused where
     /// the tiles can't be so.
     ///
     /// # Errors

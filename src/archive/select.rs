@@ -3,7 +3,7 @@
 use super::metadata::{Center, sane_bounds};
 use super::{ArchiveMetadata, TileSource};
 use crate::error::{Error, Result};
-use crate::tile::{Area, Degrees, TileCoord};
+use crate::tile::{Area, Degrees, MAX_ZOOM, TileCoord};
 
 /// A part of an archive; the default is all of it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -22,7 +22,7 @@ impl Selection {
     /// # Errors
     /// Where the zooms are impossible.
     pub(crate) fn filter(&self) -> Result<Filter<'_>> {
-        let (min, max) = (self.min_zoom.unwrap_or(0), self.max_zoom.unwrap_or(31));
+        let (min, max) = (self.min_zoom.unwrap_or(0), self.max_zoom.unwrap_or(MAX_ZOOM));
         if min > max {
             return Err(Error::argument("min_zoom", format!("{min} is above `max_zoom = {max}`; swap them")));
         }
@@ -44,7 +44,7 @@ impl Selection {
             && let Some(zooms) = metadata.minzoom.zip(metadata.maxzoom)
             && let Some(wider) = parts.iter().max_by(|a, b| (a[2] - a[0]).total_cmp(&(b[2] - b[0])))
         {
-            let (min, max) = (self.min_zoom.unwrap_or(0).max(zooms.0), self.max_zoom.unwrap_or(31).min(zooms.1));
+            let (min, max) = (self.min_zoom.unwrap_or(0).max(zooms.0), self.max_zoom.unwrap_or(MAX_ZOOM).min(zooms.1));
             metadata.center = Some(Center::of(*wider, min, max));
         }
         metadata

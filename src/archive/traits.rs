@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
-use super::{ArchiveKind, ArchiveMetadata, ScratchFile, TileForm};
+use super::{ArchiveKind, ArchiveMetadata, TileForm};
+use crate::atomic::ScratchFile;
 use crate::error::Result;
 use crate::tile::{TileCoord, TileId};
 
@@ -115,12 +116,12 @@ pub trait TileSource: Send + Sync {
         Ok(Box::new(self.tiles()?.map(|tile| tile.map(|tile| tile.id))))
     }
 
-    /// What is odd about the archive and is put right while reading, in words for the user; known when it is opened.
+    /// What is odd about the archive and is corrected while reading, as messages for the user; known when it is opened.
     fn warnings(&self) -> &[String] {
         &[]
     }
 
-    /// What was found and put right while tiles were read, in words for the user.
+    /// What was found and corrected while tiles were read, as messages for the user.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
@@ -184,6 +185,7 @@ pub trait TileSink: Send {
     ///
     /// # Errors
     /// Where the folder can't be written.
+    #[doc(hidden)]
     fn scratch(&self) -> Result<ScratchFile>;
 
     /// The metadata, which are written at the end.

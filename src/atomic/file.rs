@@ -24,7 +24,7 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Starts a file for `target`, or for what that leads to where it is a link. Its temporary name is hidden, of chance, and on the
+    /// Starts a file for `target`, or for its target where it is a link. Its temporary name is hidden, random, and on the
     /// same volume. Removes what killed programs left of the same file.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Names of files that are being made: of chance, made exclusively, locked while their maker lives, removed when it is dead.
+//! Names of files that are being made: random, created exclusively, locked while their process lives, removed when it is dead.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -20,7 +20,7 @@ const LONGEST: usize = 200;
 /// How often another name is tried.
 const TRIES: u32 = 100;
 
-/// A number that nobody can guess, and that is another one in every process.
+/// A number that can't be guessed, and that differs in every process.
 pub(super) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
@@ -175,7 +175,7 @@ pub(crate) struct Swept {
 
 static LISTENER: OnceLock<fn(&Swept)> = OnceLock::new();
 
-/// Says who is told what [`sweep`] removed; the first one who asks is.
+/// Sets who is told what [`sweep`] removed; the first call counts.
 #[cfg(feature = "cli")]
 pub(crate) fn on_sweep(listener: fn(&Swept)) {
     let _ = LISTENER.set(listener);

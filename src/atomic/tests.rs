@@ -107,7 +107,7 @@ fn a_folder_exchanges_names_and_what_is_not_ours_is_kept() {
     assert_eq!(names(folder.path()), ["tiles"]);
     // Something appears after it was looked at.
     let intruder = |path: &Path| fs::write(path.join("photograph.jpg"), "x").map_err(crate::Error::io("write", path));
-    let error = make("4").commit(intruder, &owns).unwrap_err().to_string();
+    let error = format!("{:#}", make("4").commit(intruder, &owns).unwrap_err());
     assert!(error.contains("is whole") && error.contains("photograph.jpg"), "{error}");
     assert_eq!(fs::read(target.join("a.tile")).unwrap(), b"4");
     let kept = names(folder.path()).into_iter().find(|n| n.starts_with("tiles.kept-")).unwrap();

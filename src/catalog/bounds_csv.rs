@@ -167,6 +167,7 @@ pub fn each(
         let (file_size, modified_ns) = match fingerprint(&folder.join(&name)) {
             Ok(found) => found,
             Err((reason, detail)) => {
+                let detail = format!("{detail} ({})", at_line(path, number));
                 keep(Err(Rejected { source, path: name, reason, detail }))?;
                 continue;
             }
@@ -175,7 +176,8 @@ pub fn each(
             Ok(parts) => parts,
             Err(why) => {
                 let reason = Reason::of(&why);
-                keep(Err(Rejected { source, path: name, reason, detail: why.to_string() }))?;
+                let detail = format!("{why} ({})", at_line(path, number));
+                keep(Err(Rejected { source, path: name, reason, detail }))?;
                 continue;
             }
         };
@@ -189,7 +191,10 @@ pub fn each(
         let cell = (bounds.width() / f64::from(width) * (bounds.height() / f64::from(height))).sqrt();
         let inside = if in_the_world(&bounds) { world_parts(&bounds, cell * 1e-3) } else { Vec::new() };
         if inside.is_empty() {
-            let detail = "its box does not meet the square world; is it in EPSG:3857 metres?".to_string();
+            let detail = format!(
+                "its box does not meet the square world; is it in EPSG:3857 metres? ({})",
+                at_line(path, number)
+            );
             keep(Err(Rejected { source, path: name, reason: Reason::OutsideWebMercator, detail }))?;
             continue;
         }
@@ -211,10 +216,21 @@ pub fn each(
                 unit,
                 scale,
                 ..RecordInput::default()
-            }))?;
+            }))
+            .map_err(|error| match error {
+                Error::Raster { path: file, problem } => {
+                    Error::raster(file, format!("{problem} ({})", at_line(path, number)))
+                }
+                other => other,
+            })?;
         }
     }
     Ok(())
+}
+
+/// Where a list says something.
+fn at_line(list: &Path, number: u64) -> String {
+    format!("line {number} of {}", list.display())
 }
 
 /// Unit, scale and band of a line, 0 for what is empty; or the column that is wrong, and why.
@@ -230,15 +246,10 @@ fn read_values([unit, scale, band]: [&str; 3]) -> Result<(f64, f64, u32), (&'sta
     Ok((metres, factor, number))
 }
 
-/// Asks PROJ whether it knows a CRS; without GDAL nobody can be asked.
-#[cfg(feature = "gdal")]
+/// Asks whether a CRS is known. Without a reader of rasters every CRS passes.
 fn check_crs(text: &str) -> Result<(), String> {
-    crate::raster::gdal::check_crs(text).map_err(|e| format!("expected EPSG:n, WKT, or nothing; {e}"))
-}
-
-#[cfg(not(feature = "gdal"))]
-fn check_crs(_: &str) -> Result<(), String> {
-    Ok(())
+    let Ok(reader) = crate::raster::reader() else { return Ok(()) };
+    reader.check_crs(text).map_err(|e| format!("expected EPSG:n, WKT, or nothing; {e}"))
 }
 
 /// True where a box shares area with the square world.

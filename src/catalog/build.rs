@@ -8,7 +8,7 @@ use strum::VariantNames as _;
 use super::{Known, Location, Reason, Rejected, SourceSpec, Unread, bounds_csv, check_names, list, masks};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::raster::Adjustment;
+use crate::raster::{self, Adjustment};
 use crate::store::{RecordInput, SourceInput};
 
 /// What to do with a file that can't be used.
@@ -61,6 +61,8 @@ pub struct Survey {
 /// Where the records of a source come from.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Contents {
+    /// The list or the index that names its files, absolute.
+    list: Option<PathBuf>,
     bounds_csv: Option<PathBuf>,
     /// What a tile index describes.
     records: Vec<RecordInput>,
@@ -102,7 +104,11 @@ impl Survey {
             let assume_crs = spec.assume_crs.clone().or_else(|| options.assume_crs.clone());
             let number = survey.sources.len();
             let adjustment = spec.adjustment();
-            let mut contents = Contents { assume_crs, adjustment, ..Contents::default() };
+            let index = match &spec.location {
+                Location::BoundsCsv(path) | Location::Index(path) => path.file_name().map(|name| root.join(name)),
+                _ => None,
+            };
+            let mut contents = Contents { list: index, assume_crs, adjustment, ..Contents::default() };
             match &spec.location {
                 Location::Index(path) => {
                     survey.index(path, spec, &contents, progress)?;
@@ -139,7 +145,6 @@ impl Survey {
     }
 
     /// Adds the sources of a tile index and what it knows of their rasters.
-    #[cfg(feature = "gdal")]
     fn index(&mut self, path: &Path, spec: &SourceSpec, like: &Contents, progress: &dyn Progress) -> Result<()> {
         for part in super::tile_index::read(path, spec, self.sources.len(), progress)? {
             if part.records.is_empty() && part.to_scan.is_empty() && part.rejected.is_empty() {
@@ -157,16 +162,17 @@ impl Survey {
         Ok(())
     }
 
-    #[cfg(not(feature = "gdal"))]
-    fn index(&mut self, path: &Path, _: &SourceSpec, _: &Contents, _: &dyn Progress) -> Result<()> {
-        Err(without_gdal(path, "read"))
-    }
-
     /// What is done to the values of sources, by their names; only those where something is.
     pub fn adjusted(&self) -> impl Iterator<Item = (&str, &Adjustment)> {
         let both = self.sources.iter().zip(&self.contents);
         let named = both.map(|(source, contents)| (source.name.as_str(), &contents.adjustment));
         named.filter(|(_, adjustment)| **adjustment != Adjustment::default())
+    }
+
+    /// The lists and indices that name the files of sources, by the names of these.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
+        let both = self.sources.iter().zip(&self.contents);
+        both.filter_map(|(source, contents)| Some((source.name.as_str(), contents.list.as_deref()?.to_str()?)))
     }
 
     /// Rasters that lie in the folders of sources and are not read, with the positions of their sources.
@@ -316,7 +322,6 @@ pub fn build_catalog(specs: &[SourceSpec], options: &Options, progress: &dyn Pro
 }
 
 /// The files of a folder or a pattern.
-#[cfg_attr(not(feature = "gdal"), allow(dead_code, reason = "nothing is scanned without GDAL"))]
 struct Files<'a> {
     source: usize,
     name: &'a str,
@@ -327,7 +332,6 @@ struct Files<'a> {
     by: &'a Adjustment,
 }
 
-#[cfg(feature = "gdal")]
 fn scan_source(
     files: &Files<'_>,
     known: Option<&Known>,
@@ -338,7 +342,7 @@ fn scan_source(
 ) -> Result<()> {
     let &Files { source, name, root, paths, assume_crs, by } = files;
     let known = known.and_then(|known| known.source(name, assume_crs, by));
-    let to_scan = super::ToScan { source, root, paths, assume_crs, by, known };
+    let to_scan = super::ToScan { reader: raster::reader()?, source, root, paths, assume_crs, by, known };
     super::scan(&to_scan, threads, progress, &mut |path, outcome, reused| {
         match outcome {
             Ok(taken) => {
@@ -357,28 +361,6 @@ fn scan_source(
         }
         Ok(())
     })
-}
-
-#[cfg(not(feature = "gdal"))]
-fn scan_source(
-    files: &Files<'_>,
-    _: Option<&Known>,
-    _: usize,
-    _: &dyn Progress,
-    _: &mut Scanned,
-    _: &mut dyn FnMut(RecordInput) -> Result<()>,
-) -> Result<()> {
-    Err(without_gdal(files.root, "scanned"))
-}
-
-/// Why something can't be done in this build.
-#[cfg(not(feature = "gdal"))]
-fn without_gdal(path: &Path, what: &str) -> Error {
-    let remedy = "give a bounds.csv instead, or build it with the feature gdal";
-    Error::argument(
-        path.display().to_string(),
-        format!("can't be {what}: this program was built without GDAL; {remedy}"),
-    )
 }
 
 fn no_rasters(spec: &SourceSpec, unread: &[Unread]) -> Error {

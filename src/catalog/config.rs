@@ -29,7 +29,7 @@ use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::raster::unit;
 
-/// A larger file is none that lists sources, bytes.
+/// A larger file can't be a list of sources, bytes.
 const LARGEST: u64 = 64 << 20;
 
 /// The name that the file has by convention.

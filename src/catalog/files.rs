@@ -22,7 +22,7 @@ const COMPANIONS: [&str; 19] = [
     "fgb", "geojson", "geojsonl",
 ];
 
-/// Companions that may be grids all the same.
+/// Extensions of companion files that may also be grids.
 const TEXTS: [&str; 2] = ["txt", "csv"];
 
 /// What a location holds.

@@ -32,10 +32,10 @@ impl Known {
     /// Takes a store as what is known.
     ///
     /// # Errors
-    /// Where the texts of its coordinate systems are damaged.
+    /// Where the texts of its coordinate systems or its metadata are damaged.
     pub fn new(store: Store) -> Result<Self> {
         let crs = store.crs_names()?;
-        let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
+        let metadata = store.notes()?;
         let of = |key| metadata.get(key).and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
         let (assumed, adjusted) = (of(ASSUMED), of(ADJUSTED));
         Ok(Self { store, crs, assumed, adjusted })
@@ -68,7 +68,7 @@ impl Known {
 
 impl KnownSource<'_> {
     /// The records of a file that has not changed: same path, size, modification time and further files (`parts`). Records that came from a
-    /// `bounds.csv` do not count, nor those without a block size: nobody has looked into their files, or an earlier version has.
+    /// `bounds.csv` do not count, nor those without a block size: their files were not opened, or by an earlier version.
     #[must_use]
     pub fn records(&self, source: usize, path: &str, file: (u64, i64), parts: u64) -> Option<Vec<RecordInput>> {
         let mut records = vec![self.record(source, path, file, parts)?];
@@ -85,8 +85,7 @@ impl KnownSource<'_> {
     ) -> Option<RecordInput> {
         let record = self.known.store.by_id(record_id(self.name, path))?;
         // Stores of earlier versions do not say of which files a raster consists.
-        let same = (record.file_size(), record.modified_ns()) == (file_size, modified_ns)
-            && record.parts().unwrap_or(0) == parts;
+        let same = (record.file_size(), record.modified_ns()) == (file_size, modified_ns) && record.parts() == parts;
         if !same || record.data_type() == DataType::Unknown || record.block_width() == 0 {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Files that lie over the heights of their own source and are none: masks and quality layers that come in the same folder.
+//! Files that come in the same folder as the heights of a source and are no heights: masks and quality layers.
 //!
 //! Where the heights have a void, such a file would give the pixel: 1 m where a mask says "water". So bytes that lie over files
 //! of another type are refused, and so are files whose names say that they hold something else (`_MSK`, `_HEM`).
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::store::{DataType, RecordInput};
 use crate::tile::Bounds;
 
-/// Last parts of names of files that come with elevation models and are none, in lower case.
+/// Last parts of the names of files that come with elevation models and hold no heights, in lower case.
 const LAYERS: [&str; 34] = [
     "msk",
     "mask",

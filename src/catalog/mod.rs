@@ -25,10 +25,8 @@ mod masks;
 mod notes;
 mod reindex;
 mod rejected;
-#[cfg(feature = "gdal")]
 mod scan;
 mod spec;
-#[cfg(feature = "gdal")]
 mod tile_index;
 mod unread;
 
@@ -38,7 +36,6 @@ pub use known::{ASSUMED, Known, KnownSource};
 pub use notes::{ADJUSTED, notes, notes_of};
 pub use reindex::{Reindexed, reindex};
 pub use rejected::{Reason, Rejected};
-#[cfg(feature = "gdal")]
 pub use scan::{Outcome, Taken, ToScan, scan};
 pub use spec::{Location, SourceSpec, check_names, gather};
 pub use unread::{Others, Unread};

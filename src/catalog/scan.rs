@@ -11,16 +11,17 @@ use super::spec::extension;
 use super::{KnownSource, Reason, part_path};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::raster::gdal::{GdalProjector, GdalRaster, footprint_by};
 use crate::raster::parts::Folders;
-use crate::raster::{Adjustment, Raster, RasterInfo, Unusable};
-use crate::store::{DataType, RecordInput};
+use crate::raster::{Adjustment, Projector, RasterReader, Unusable, footprint_by};
+use crate::store::RecordInput;
 use crate::threads::spawn;
 use crate::tile::Bounds;
 
 /// The files of a source.
 #[derive(Debug, Clone, Copy)]
 pub struct ToScan<'a> {
+    /// What opens them.
+    pub reader: &'a dyn RasterReader,
     /// The position of the source in the list of sources.
     pub source: usize,
     /// The source's root.
@@ -151,7 +152,7 @@ impl Iterator for HeaderReader<'_> {
 }
 
 /// One projector a CRS and thread; `None` for a CRS without a way to Web Mercator.
-type Projectors = HashMap<String, Result<GdalProjector, String>>;
+type Projectors = HashMap<String, Result<Box<dyn Projector>, String>>;
 
 fn scan_one(
     files: &ToScan<'_>,
@@ -186,7 +187,7 @@ fn open_one(
     if let Err(error) = std::fs::File::open(path) {
         return Ok(Err((reason_of(&error), error.to_string())));
     }
-    let mut raster = match GdalRaster::open_or_why(path, files.assume_crs, files.by)? {
+    let mut raster = match files.reader.open_or_why(path, files.assume_crs, files.by)? {
         Ok(raster) => raster,
         Err(why) => return Ok(Err(reason(path, why))),
     };
@@ -194,17 +195,18 @@ fn open_one(
         return Ok(Err((Reason::Truncated, words(error))));
     }
     let info = raster.info();
-    let projector =
-        projectors.entry(info.crs.clone()).or_insert_with(|| GdalProjector::new(&info.crs).map_err(|e| e.to_string()));
+    let projector = projectors
+        .entry(info.crs.clone())
+        .or_insert_with(|| files.reader.projector(&info.crs).map_err(|e| e.to_string()));
     let placed = match projector {
-        Ok(projector) => footprint_by(info, projector).map_err(words),
+        Ok(projector) => footprint_by(info, projector.as_ref()).map_err(words),
         Err(problem) => Err(problem.clone()),
     };
     let footprint = match placed {
         Ok(placed) => placed,
         Err(problem) => return Ok(Err((Reason::OutsideWebMercator, problem))),
     };
-    let (block, cells) = (raster.block(), data_type(info));
+    let (block, cells) = (raster.block(), info.data_type);
     let record = |(part, &bounds): (usize, &Bounds)| RecordInput {
         source: files.source,
         path: part_path(name, part),
@@ -261,9 +263,4 @@ fn words(error: Error) -> String {
         Error::Raster { problem, .. } => problem,
         other => other.to_string(),
     }
-}
-
-/// The store's number for a type of cells.
-fn data_type(info: &RasterInfo) -> DataType {
-    DataType::ALL.into_iter().find(|t| t.name() == info.data_type).unwrap_or(DataType::Unknown)
 }

@@ -29,7 +29,7 @@ impl Location {
     /// Reads a location; a path to a single raster becomes the pattern that matches just it.
     ///
     /// # Errors
-    /// Where nothing has that name, or the pattern is none.
+    /// Where nothing has that name, or the pattern is malformed.
     pub fn parse(text: &str) -> Result<Self> {
         let path = Path::new(text);
         if let Some(advice) = local::advice(path).filter(|_| !path.exists()) {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::raster::{self, Adjustment, Raster, Unusable};
+
 /// Extensions of raster formats, grids of points and point clouds that are not looked for in folders, in lower case.
 const KNOWN: [&str; 37] = [
     "nc", "nc4", "cdf", "grb", "grb2", "grib", "grib1", "grib2", "gb2", "adf", "h5", "hdf", "hdf4", "hdf5", "he4",
@@ -10,7 +12,7 @@ const KNOWN: [&str; 37] = [
     "gtx", "nitf", "ntf", "j2k", "zarr", "gdb",
 ];
 
-/// Pictures: named where they have a place on the Earth.
+/// Images: named where they have a place on the Earth.
 const PICTURES: [&str; 8] = ["png", "jpg", "jpeg", "gif", "bmp", "webp", "pdf", "svg"];
 
 /// Files of one extension that are looked into.
@@ -98,7 +100,6 @@ impl Others {
 }
 
 /// What a file is to GDAL.
-#[cfg_attr(not(feature = "gdal"), allow(dead_code, reason = "nothing is opened without GDAL"))]
 enum Kind {
     Readable,
     /// Several rasters in one file; what it says of them.
@@ -142,34 +143,22 @@ fn is_grid(start: &str) -> bool {
     lines.len() >= 4 && lines[..lines.len() - 1].iter().all(|line| numbers(line))
 }
 
-#[cfg(feature = "gdal")]
+/// What opening a file says; `None` without a reader of rasters too.
+fn open(path: &Path) -> Option<Result<Box<dyn Raster>, Unusable>> {
+    raster::reader().ok()?.open_or_why(path, Some("EPSG:4326"), &Adjustment::default()).ok()
+}
+
 fn opened(path: &Path) -> Option<Kind> {
-    use crate::raster::gdal::GdalRaster;
-    use crate::raster::{Adjustment, Unusable};
-    match GdalRaster::open_or_why(path, Some("EPSG:4326"), &Adjustment::default()) {
-        Ok(Err(Unusable::NotARaster(_))) | Err(_) => None,
-        Ok(Err(Unusable::NoBand(words))) if !words.is_empty() => Some(Kind::Parts(words)),
-        Ok(_) => Some(Kind::Readable),
+    match open(path)? {
+        Err(Unusable::NotARaster(_)) => None,
+        Err(Unusable::NoBand(words)) if !words.is_empty() => Some(Kind::Parts(words)),
+        _ => Some(Kind::Readable),
     }
 }
 
 /// True where a picture says where it lies.
-#[cfg(feature = "gdal")]
 fn placed(path: &Path) -> bool {
-    use crate::raster::gdal::GdalRaster;
-    use crate::raster::{Adjustment, Unusable};
-    let found = GdalRaster::open_or_why(path, Some("EPSG:4326"), &Adjustment::default());
-    !matches!(found, Ok(Err(Unusable::NoGeoreference(_) | Unusable::NoHeights(_))) | Err(_))
-}
-
-#[cfg(not(feature = "gdal"))]
-fn opened(_: &Path) -> Option<Kind> {
-    None
-}
-
-#[cfg(not(feature = "gdal"))]
-fn placed(_: &Path) -> bool {
-    false
+    open(path).is_some_and(|found| !matches!(found, Err(Unusable::NoGeoreference(_) | Unusable::NoHeights(_))))
 }
 
 #[cfg(test)]

@@ -13,8 +13,7 @@ use super::values::{self, one_of};
 use super::{Outcome, exit};
 use crate::error::Result;
 use crate::plan::{Coverage, Pattern, PlanOptions};
-use crate::raster::Resampling;
-use crate::render::GdalOpener;
+use crate::raster::{self, Resampling};
 use crate::store::Store;
 use crate::terrain::webp::Level;
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
@@ -22,7 +21,7 @@ use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared};
 
 /// Make terrain tiles from a store: each zoom group by worker processes, then one archive of all.
 ///
-/// Run the same command again after an interruption: it goes on where it stopped and gives the same bytes.
+/// Run the same command again after an interruption: it continues where it stopped and gives the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5,35.2,139.0,35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --memory 2G --keep-intermediates\n  hypso build --update -o japan.hypso dem1a/ dem5a/ && hypso aggregate japan.hypso -o japan.pmtiles --update"
@@ -30,7 +29,7 @@ use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared};
 pub struct Args {
     /// The store.
     store: PathBuf,
-    /// The archive to write, .pmtiles or .mbtiles.
+    /// The archive to write: .pmtiles, .mbtiles or .heights.
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]
@@ -78,7 +77,8 @@ pub struct ZoomOptions {
     /// The coarsest zoom.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     min_zoom: Option<u8>,
-    /// The finest zoom [default: the finest native zoom of the records].
+    /// The finest zoom [default: the finest native zoom of the records]. Coarser tiles are means of finer ones, so these are
+    /// made all the same, and not kept.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     max_zoom: Option<u8>,
     /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
@@ -91,7 +91,7 @@ pub struct ZoomOptions {
 pub struct TileArgs {
     #[command(flatten)]
     pub area: AreaArgs,
-    /// native: coarse areas stop at their own zoom; full: they are blown up to the finest zoom.
+    /// native: coarse areas stop at their own zoom; full: they are upsampled to the finest zoom.
     #[arg(long, help_heading = "Which tiles", default_value = "native", value_name = "RULE", value_parser = one_of::<Coverage>())]
     coverage: Coverage,
     /// Pixels along a tile's side, 256 or 512 [default: the store's, 512].
@@ -106,7 +106,7 @@ pub struct TileArgs {
     /// How much time the images are worth. Changes bytes, and no pixel.
     #[arg(long, help_heading = "Images", default_value = "default", value_name = "LEVEL", value_parser = one_of::<Level>())]
     encoder_level: Level,
-    /// Who writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, and no pixel.
+    /// Which encoder writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, but no pixel.
     #[arg(long, help_heading = "Images", default_value = "hypso", value_name = "ENCODER", value_parser = one_of::<WebpEncoder>(), hide_short_help = true)]
     encoder: WebpEncoder,
     /// by-zoom: heights are rounded to 2^(19-z)/256 m; full: to 1/256 m at every zoom.
@@ -118,8 +118,8 @@ pub struct TileArgs {
     /// The elevation, in metres, that pixels without data are written as.
     #[arg(long, help_heading = "Heights", default_value_t = 0.0, allow_negative_numbers = true, value_name = "METRES", value_parser = values::number, hide_short_help = true)]
     nodata_elevation: f64,
-    /// Let the values of a source go over into those of the next one over this distance inside of its border, in Web
-    /// Mercator metres. Holes that are narrower have no border.
+    /// Let the values of a source change gradually into those of the next one, over this distance inside its border, in Web
+    /// Mercator metres. Narrower holes have no border.
     #[arg(long, help_heading = "Heights", default_value_t = 0.0, value_name = "METRES", value_parser = values::distance)]
     blend: f64,
     /// Fill voids of up to this many pixels across by interpolation; lineage tiles show them as interpolated.
@@ -222,7 +222,7 @@ pub fn options(output: &Path, zooms: &ZoomOptions, tiles: &TileArgs, run: &RunAr
     (options.keep_intermediates, options.resume_from) = (run.keep_intermediates, run.resume_from);
     (options.disk_reserve, options.ignore_space) = (run.disk_reserve, run.ignore_space);
     (options.alert_empty, options.alert_unused) = (run.alert_empty, run.alert_unused);
-    options.check_with(&GdalOpener)?;
+    options.check_with(raster::reader()?)?;
     Ok(options)
 }
 
@@ -241,10 +241,10 @@ pub fn run_zoom(args: &ZoomArgs) -> Outcome {
 
 /// Plans and runs, and says what came of it.
 pub fn make(store: &Store, options: &JobOptions) -> Outcome {
-    let prepared = options.prepare(store, &GdalOpener)?;
+    let prepared = options.prepare(store, raster::reader()?)?;
     announce(&prepared, options);
     let mut launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
-    if crate::raster::gdal::remote_allowed() {
+    if raster::reader()?.remote_allowed() {
         launcher.arguments.push("--allow-remote".into());
     }
     let summary = prepared.run(&launcher, &Terminal::default())?;

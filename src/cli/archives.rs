@@ -148,7 +148,7 @@ pub struct EncoderArgs {
     /// How much time the images are worth [default: default]. Changes bytes, and no pixel.
     #[arg(id = "encoder_level", long = "encoder-level", value_name = "LEVEL", value_parser = one_of::<Level>())]
     pub level: Option<Level>,
-    /// Who writes WebP [default: hypso]. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, and no pixel.
+    /// Which encoder writes WebP [default: hypso]. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, but no pixel.
     #[arg(long, value_name = "ENCODER", value_parser = one_of::<WebpEncoder>())]
     pub encoder: Option<WebpEncoder>,
 }

@@ -58,7 +58,7 @@ fn problem(error: Error) -> String {
 const NUMBERS: [(&str, usize); 2] = [("--bbox", 4), ("--point", 2)];
 
 /// The arguments, with the numbers of a box or a point joined by commas: `--bbox -10 -10 179 60`, `--bbox -10,-10,179,60`,
-/// `--bbox=-10, -10, 179, 60` are all the same. What is no number ends the list, so that nothing else is taken for a part of it.
+/// `--bbox=-10, -10, 179, 60` are the same. The list ends where a word is no number.
 pub fn join_numbers(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut out: Vec<OsString> = Vec::new();
     let mut arguments = arguments.into_iter().peekable();
@@ -68,6 +68,11 @@ pub fn join_numbers(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsStri
             break;
         }
         let text = argument.to_str().unwrap_or_default();
+        // A point by itself, in the west: behind a space it is not taken for an option.
+        if text.starts_with('-') && text.contains(',') && numbers(text) == Some(2) {
+            out.push(format!(" {text}").into());
+            continue;
+        }
         let option =
             |(name, _): &&(&str, usize)| text.strip_prefix(name).is_some_and(|r| r.is_empty() || r.starts_with('='));
         let Some(&(name, wanted)) = NUMBERS.iter().find(option) else {
@@ -126,6 +131,7 @@ mod tests {
             ("x --bboxes 1 2", "x --bboxes 1 2"),
             ("x --point 139 -34.2 --nearest 3", "x --point=139,-34.2 --nearest 3"),
             ("x --point -139,34.2 3", "x --point=-139,34.2 3"),
+            ("x -139,34.2 -1,-2 -o b", "x  -139,34.2  -1,-2 -o b"),
             ("x -- --bbox 1 2 3 4", "x -- --bbox 1 2 3 4"),
         ] {
             assert_eq!(joined(line), want, "{line}");

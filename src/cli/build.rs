@@ -6,7 +6,8 @@ use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::values::{self, one_of};
-use super::{Outcome, exit, places, rejected};
+use super::{Outcome, exit, rejected};
+use crate::atomic::{check_output, holds, refuse_inputs, write_whole};
 use crate::catalog::{self, Known, Location, OnError, Options, SourceSpec, Survey};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -72,7 +73,7 @@ pub struct CatalogArgs {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    places::check(&args.output, args.overwrite || args.update)?;
+    check_output(&args.output, args.overwrite || args.update)?;
     check_written(args)?;
     let known = if args.update && args.output.exists() {
         Some(Known::new(store_file::open(&args.output, Care::Thorough)?)?)
@@ -82,7 +83,7 @@ pub fn run(args: &Args) -> Outcome {
     let Built { specs, store, alert } =
         build(&args.catalog, &args.output, args.tile_size, known.as_ref(), &|_| Ok(()))?;
     if let Some(path) = &args.write_config {
-        places::write(path, catalog::config::text(path, &specs)?.as_bytes(), args.overwrite)?;
+        write_whole(path, catalog::config::text(path, &specs)?.as_bytes(), args.overwrite)?;
         super::say(&format!(
             "{}: sources written; complete attribution, licence and vertical datum, then build with --config",
             path.display()
@@ -99,7 +100,7 @@ pub fn run(args: &Args) -> Outcome {
         })?;
         records.sort_by(|a, b| a.path.cmp(&b.path));
         let renews = args.overwrite || args.update && is_bounds_csv(path);
-        places::write(path, &catalog::bounds_csv::text(&records)?, renews)?;
+        write_whole(path, &catalog::bounds_csv::text(&records)?, renews)?;
         super::say(&format!("{}: {} footprints written", path.display(), output::count(u64::from(store.len()))));
     }
     super::say(&format!(
@@ -115,18 +116,18 @@ fn check_written(args: &Args) -> Result<()> {
     let mut taken = vec![args.output.as_path()];
     if let Some(path) = &args.write_config {
         let same = catalog::config::text(path, &specs(&args.catalog)?)?;
-        let same = places::holds(path, same.as_bytes());
+        let same = holds(path, same.as_bytes());
         written_apart(path, &taken)?;
-        places::check(path, args.overwrite || same)?;
+        check_output(path, args.overwrite || same)?;
         if !same {
-            places::refuse_inputs(path, inputs(&args.catalog)?)?;
+            refuse_inputs(path, inputs(&args.catalog)?)?;
         }
         taken.push(path);
     }
     if let Some(path) = &args.write_bounds {
         written_apart(path, &taken)?;
-        places::check(path, args.overwrite || args.update && is_bounds_csv(path))?;
-        places::refuse_inputs(path, inputs(&args.catalog)?)?;
+        check_output(path, args.overwrite || args.update && is_bounds_csv(path))?;
+        refuse_inputs(path, inputs(&args.catalog)?)?;
     }
     Ok(())
 }
@@ -188,7 +189,7 @@ pub fn build(
     // A store is no raster; anything else may be one of those that are read.
     let other = output.exists() && !store_file::looks_like_one(output);
     if other {
-        places::refuse_inputs(output, inputs(args)?)?;
+        refuse_inputs(output, inputs(args)?)?;
     }
     for (source, unread) in survey.unread() {
         super::say(&format!("not read, source {}: {unread}", sources[*source].name));
@@ -198,7 +199,7 @@ pub fn build(
     let scanned = survey.each_record(&options, known, &progress, &mut |record| {
         if other {
             let raster = sources.get(record.source).map(|source| source.root.join(&record.path));
-            places::refuse_inputs(output, raster)?;
+            refuse_inputs(output, raster)?;
         }
         builder.add(&record)
     });

@@ -1,39 +1,46 @@
-//! `hypso convert`: one archive into another, as it is or encoded anew.
+//! `hypso convert`: one archive into another, as it is or re-encoded.
 
 use std::path::PathBuf;
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report};
-use super::places::refuse_inputs;
 use super::progress::Terminal;
 use super::values::one_of;
 use super::{Outcome, exit};
-use crate::archive;
+use crate::archive::heights::HeightsWriter;
+use crate::archive::{self, ArchiveKind, TileSink};
+use crate::atomic::refuse_inputs;
 use crate::error::{Error, Result};
 use crate::pixels::{self, RecodeOptions};
 use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 
-/// Convert an archive between MBTiles, PMTiles and a folder of files; encode its tiles anew.
+/// Convert an archive between MBTiles, PMTiles, a folder of files and a file of heights; re-encode its tiles.
 ///
 /// Tiles are copied byte by byte, unless --encoding, --tile-format, --tile-size, --vertical-resolution, --encoder or
 /// --encoder-level ask for other ones.
-/// PMTiles come out clustered, with equal tiles stored once; zooms are counted anew, and MBTiles get the unique index and the
+/// PMTiles are written clustered, with equal tiles stored once. Zooms come from the tiles. MBTiles get the unique index and the
 /// metadata rows that other writers leave out. A name without an extension is a folder of files {z}/{x}/{y}.
 ///
-/// What no client could use is put right, with a word about it: a format or a compression that the tiles don't have, gzip around
-/// pictures, bounds that leave tiles out, a centre elsewhere.
+/// A name that ends in .heights is a file of heights: the same pixels, each of which can be read by itself. Its tiles become images
+/// again when it is converted back.
+///
+/// What clients could not use is corrected, with a message: a format or a compression that the tiles don't have, gzip around
+/// images, bounds that leave out tiles, a centre elsewhere.
 ///
 /// Heights keep their values as far as the new encoding can hold them, and the metadata say the coarsest step that they went
 /// through. Tiles of 512 pixels become 256 one zoom deeper, pixel by pixel, and the other way round.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert tms-folder/ -o new.pmtiles --scheme tms --set bounds=122.5,20.2,154,46\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
+    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert tms-folder/ -o new.pmtiles --scheme tms --set bounds=122.5,20.2,154,46\n  hypso convert japan.pmtiles -o japan.heights --lineage japan-lineage.pmtiles\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
 )]
 pub struct Args {
     /// The archive to read; its content says what it is.
     input: PathBuf,
-    /// The archive to write: .pmtiles, .mbtiles, or a folder.
+    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
     #[arg(short, long)]
     output: PathBuf,
+    /// Put the source of every pixel into the file of heights that is written, from this lineage archive.
+    #[arg(long, value_name = "ARCHIVE")]
+    lineage: Option<PathBuf>,
     #[command(flatten)]
     read: InputArgs,
     #[command(flatten)]
@@ -86,7 +93,17 @@ pub fn run(args: &Args) -> Outcome {
     }
     let set = set(&args.set, &mut metadata)?;
     let scheme = args.read.output_scheme(&[&args.input], &args.output);
-    let sink = args.out.create(&args.output, &metadata, scheme)?;
+    let sink: Box<dyn TileSink> = match &args.lineage {
+        Some(lineage) if ArchiveKind::of_name(&args.output)? == ArchiveKind::Heights => {
+            refuse_inputs(&args.output, [lineage])?;
+            let writer = HeightsWriter::create(&args.output, &metadata, args.out.overwrite)?;
+            Box::new(writer.with_lineage(archive::open(lineage)?)?)
+        }
+        Some(_) => {
+            return Err(Error::argument("--lineage", "goes into a file of heights: name an output .heights").into());
+        }
+        None => args.out.create(&args.output, &metadata, scheme)?,
+    };
     let progress = Terminal::default();
     let summary = match recoding {
         Some(options) => pixels::recode_as(source.as_ref(), sink, &selection, options, &set, &progress)?,

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::archives::{InputArgs, OutputArgs, report};
 use super::inspect::Format;
-use super::places::refuse_inputs;
 use super::progress::Terminal;
 use super::{Outcome, exit, output};
 use crate::archive::{self, Change, Differences, TileSource, ZoomDifference};
+use crate::atomic::refuse_inputs;
 use crate::pixels;
 
 /// Compare two archives tile by tile, or write what leads from one to the other as a patch.

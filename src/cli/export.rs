@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Outcome {
     let started = std::time::Instant::now();
     let format = format(args)?;
     let store = store_file::open(&args.store, Care::Quick)?;
-    if crate::archive::same_file(&args.output, &args.store) {
+    if crate::local::same_file(&args.output, &args.store) {
         return super::usage("--output", "is the store itself; choose another name");
     }
     refuse_raster(&store, &args.output)?;
@@ -97,7 +97,7 @@ fn refuse_raster(store: &Store, output: &Path) -> Result<()> {
         return Ok(());
     }
     let rasters = store.records().iter().map(|record| record.full_path()).collect::<Result<Vec<_>>>()?;
-    super::places::refuse_inputs(output, rasters)
+    crate::atomic::refuse_inputs(output, rasters)
 }
 
 fn format(args: &Args) -> Result<export::Format> {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::archives::{InputArgs, OutputArgs, PartArgs, report};
-use super::places::refuse_inputs;
 use super::progress::Terminal;
 use super::{Outcome, exit, usage};
+use crate::atomic::refuse_inputs;
 use crate::{archive, local};
 
 /// Cut a part out of an archive: zooms, a box, or polygons.
@@ -18,7 +18,7 @@ use crate::{archive, local};
 pub struct Args {
     /// The archive to read.
     input: PathBuf,
-    /// The archive to write: .pmtiles, .mbtiles, or a folder.
+    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]

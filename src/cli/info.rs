@@ -9,7 +9,7 @@ use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::container;
 use crate::store::{RecordRef, Store};
-use crate::tile::{MAX_ZOOM, web_mercator};
+use crate::tile::{MAX_NATIVE_ZOOM, web_mercator};
 
 /// Tell what a store holds: sources, zooms, extent, sections.
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,7 @@ fn facts(store: &Store) -> anyhow::Result<Value> {
             "attribution": source.attribution()?, "licence": source.licence()?, "vertical_datum": source.vertical_datum()?,
         }));
     }
-    let zooms: Vec<Value> = (0..=MAX_ZOOM)
+    let zooms: Vec<Value> = (0..=MAX_NATIVE_ZOOM)
         .filter(|&z| store.tiles().count(z) > 0)
         .map(|z| {
             let native = store.records().native_zoom.iter().filter(|&&n| n == z).count();

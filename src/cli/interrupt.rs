@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: the work has a moment to stop by itself, then the process ends, whatever it is in the middle of.
 //!
 //! What is being made has a temporary name and goes; packs of a run are whole and stay, so that it can go on. A statement of SQLite
-//! or a call of GDAL can't be asked to stop, so nobody waits for one.
+//! or a call of GDAL can't be asked to stop, so it is not waited for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -40,7 +40,7 @@ pub fn catch() {
     }
 }
 
-/// Says that the work was interrupted, unless stderr is a pipe that nobody reads: then there is nobody to wait for.
+/// Says that the work was interrupted, unless stderr is a pipe without a reader, which would block.
 fn say() {
     let (said, heard) = sync_channel(1);
     let words = move || {
@@ -79,7 +79,7 @@ const SIGNALS: [i32; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 /// Makes Ctrl-C do nothing here; a worker ends when its coordinator closes the pipe.
 #[cfg(feature = "gdal")]
 pub fn ignore() {
-    // A flag that nobody looks at: it takes no thread.
+    // A flag that is never read: it takes no thread.
     #[cfg(unix)]
     for signal in SIGNALS {
         let _ = signal_hook::flag::register(signal, Arc::clone(&ASKED));

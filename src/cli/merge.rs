@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, report};
-use super::places::refuse_inputs;
 use super::progress::Terminal;
 use super::{Outcome, exit, say, usage};
 use crate::archive::{self, Scheme, TileEncoding, TileSource};
+use crate::atomic::refuse_inputs;
 use crate::error::Error;
 use crate::pixels::{self, LineageMerge, PixelMerge, Rule};
 
@@ -27,7 +27,7 @@ pub struct Args {
     /// The archives to merge, the most important one first.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// The archive to write: .pmtiles, .mbtiles, or a folder.
+    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
     #[arg(short, long)]
     output: PathBuf,
     /// What to do with a tile that several inputs hold.
@@ -174,7 +174,7 @@ fn tell_zooms(inputs: &[&dyn TileSource]) {
 fn open_all(args: &Args, paths: &[PathBuf], output: &Path) -> crate::Result<Vec<Box<dyn TileSource>>> {
     for (n, input) in paths.iter().enumerate() {
         refuse_inputs(output, [input])?;
-        if paths[..n].iter().any(|earlier| archive::same_file(earlier, input)) {
+        if paths[..n].iter().any(|earlier| crate::local::same_file(earlier, input)) {
             return Err(Error::argument(input.display().to_string(), "is given twice; name each input once"));
         }
     }

@@ -13,13 +13,13 @@ mod convert;
 mod diff;
 mod export;
 mod extract;
+mod heights;
 mod info;
 mod inspect;
 mod interrupt;
 mod merge;
 mod output;
 mod picture;
-mod places;
 #[cfg(feature = "gdal")]
 mod plan;
 mod preview;
@@ -115,6 +115,10 @@ enum Command {
     Inspect(inspect::Args),
     Verify(verify::Args),
     Preview(preview::Args),
+    Height(heights::height::Args),
+    Profile(heights::profile::Args),
+    Stats(heights::stats::Args),
+    Sight(heights::sight::Args),
     #[cfg(feature = "gdal")]
     Sample(sample::Args),
     Completions(completions::Args),
@@ -144,8 +148,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse_from(area::join_numbers(std::env::args_os()));
     cli.talk.apply();
     #[cfg(feature = "gdal")]
-    if cli.allow_remote {
-        crate::raster::gdal::allow_remote();
+    if cli.allow_remote
+        && let Ok(reader) = crate::raster::reader()
+    {
+        reader.allow_remote();
     }
     if !cli.command.is_worker() {
         interrupt::catch();
@@ -184,6 +190,10 @@ fn run(command: Command) -> Outcome {
         Command::Inspect(args) => inspect::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Preview(args) => preview::run(&args),
+        Command::Height(args) => heights::height::run(&args),
+        Command::Profile(args) => heights::profile::run(&args),
+        Command::Stats(args) => heights::stats::run(&args),
+        Command::Sight(args) => heights::sight::run(&args),
         #[cfg(feature = "gdal")]
         Command::Sample(args) => sample::run(&args),
         Command::Completions(args) => completions::run(&args),

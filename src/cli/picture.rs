@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 
-use super::places;
+use crate::atomic::write_whole;
 use crate::error::{Error, Result};
 
 /// Colours that people with any colour vision tell apart (Okabe and Ito, 2008), the strongest ones first.
@@ -53,7 +53,8 @@ impl Picture {
         }
     }
 
-    fn fill(&mut self, (left, top): (usize, usize), (width, height): (usize, usize), color: [u8; 3]) {
+    /// Fills a box, as far as it lies in the picture.
+    pub fn fill(&mut self, (left, top): (usize, usize), (width, height): (usize, usize), color: [u8; 3]) {
         for y in top..(top + height).min(self.height) {
             for x in left..(left + width).min(self.width) {
                 let at = (y * self.width + x) * 3;
@@ -77,14 +78,36 @@ impl Picture {
         out
     }
 
+    /// Writes a text; `left` and `base` are where its first letter stands, `size` is the height of a line in pixels.
+    ///
+    /// # Errors
+    /// Where the font that comes with the program can't be read.
+    pub fn text(&mut self, (left, base): (f32, f32), size: f32, color: [u8; 3], text: &str) -> Result<()> {
+        let font = font()?;
+        let font = font.as_scaled(PxScale::from(size));
+        self.write(&font, lay_out(&font, text), (left, base), color);
+        Ok(())
+    }
+
+    fn write<F: Font>(&mut self, font: &impl ScaleFont<F>, text: Vec<Glyph>, at: (f32, f32), color: [u8; 3]) {
+        for mut glyph in text {
+            glyph.position += point(at.0, at.1);
+            if let Some(outline) = font.outline_glyph(glyph) {
+                let corner = outline.px_bounds().min;
+                outline.draw(|x, y, share| {
+                    self.blend((i64::from(x) + corner.x as i64, i64::from(y) + corner.y as i64), color, share);
+                });
+            }
+        }
+    }
+
     /// Writes colours and names into the lower left corner.
     ///
     /// # Errors
     /// Where the font that comes with the program can't be read.
     pub fn legend(&mut self, rows: &[Entry]) -> Result<()> {
         const INK: [u8; 3] = [20, 20, 20];
-        let font = FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT)
-            .map_err(|e| Error::internal(format!("the font of the legend can't be read: {e}")))?;
+        let font = font()?;
         let size = (self.width as f32 / 45.0).clamp(11.0, 26.0);
         let font = font.as_scaled(PxScale::from(size));
         let line = (size * 1.25).ceil() as usize;
@@ -100,15 +123,7 @@ impl Picture {
             self.fill((gap, y + 1), (swatch, line - 3), INK);
             self.fill((gap + 1, y + 2), (swatch - 2, line - 5), *color);
             let (left, base) = ((2 * gap + swatch) as f32, y as f32 + font.ascent() + size * 0.05);
-            for mut glyph in text {
-                glyph.position += point(left, base);
-                if let Some(outline) = font.outline_glyph(glyph) {
-                    let corner = outline.px_bounds().min;
-                    outline.draw(|x, y, share| {
-                        self.blend((i64::from(x) + corner.x as i64, i64::from(y) + corner.y as i64), INK, share);
-                    });
-                }
-            }
+            self.write(&font, text, (left, base), INK);
         }
         Ok(())
     }
@@ -124,8 +139,14 @@ impl Picture {
         encoder.set_depth(png::BitDepth::Eight);
         let written = encoder.write_header().and_then(|mut w| w.write_image_data(&self.pixels));
         written.map_err(|e| Error::internal(format!("{}: can't encode the picture: {e}", path.display())))?;
-        places::write(path, &bytes, overwrite)
+        write_whole(path, &bytes, overwrite)
     }
+}
+
+/// The font that comes with the program.
+fn font() -> Result<FontRef<'static>> {
+    FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT)
+        .map_err(|e| Error::internal(format!("the font of the legend can't be read: {e}")))
 }
 
 /// The glyphs of a text on a line that begins at 0, 0.

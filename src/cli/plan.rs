@@ -7,10 +7,11 @@ use serde_json::json;
 use super::aggregate::{RunArgs, TileArgs, ZoomOptions, options, warn};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
-use super::{Outcome, exit, places};
+use super::{Outcome, exit};
+use crate::atomic::{check_output, refuse_inputs, write_whole};
 use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, Step};
-use crate::render::GdalOpener;
+use crate::raster;
 use crate::store::Store;
 use crate::worker::{self, Made, PlanFile};
 
@@ -64,14 +65,14 @@ pub fn run(args: &Args) -> Outcome {
     if let Some(path) = &args.export {
         // A plan of before is renewed; nothing else is.
         renews |= worker::is_plan(path);
-        places::check(path, renews)?;
-        places::refuse_inputs(path, [&args.store])?;
+        check_output(path, renews)?;
+        refuse_inputs(path, [&args.store])?;
     }
     let store = store_file::open(&args.store, Care::Thorough)?;
     if args.tiles.tile_size.is_some_and(|t| t != store.tile_size()) {
         return super::usage("--tile-size", "can't be planned; build the store for that tile size");
     }
-    let prepared = options.prepare(&store, &GdalOpener)?;
+    let prepared = options.prepare(&store, raster::reader()?)?;
     warn(&prepared);
     let (plan, estimate, memory) = (prepared.plan(), prepared.estimate(), prepared.memory());
     match args.print {
@@ -81,7 +82,7 @@ pub fn run(args: &Args) -> Outcome {
     }
     if let Some(path) = &args.export {
         let text = prepared.plan_file()?.to_json()?;
-        places::write(path, text.as_bytes(), renews)?;
+        write_whole(path, text.as_bytes(), renews)?;
         let units = plan.units();
         super::say(&format!(
             "{}: {} written; next: hypso work --plan {0} --unit 0",
@@ -96,8 +97,9 @@ pub fn run(args: &Args) -> Outcome {
 
 pub fn run_work(args: &WorkArgs) -> Outcome {
     let plan = PlanFile::read(&args.plan)?;
-    crate::raster::gdal::configure(plan.block_cache())?;
-    plan.work(&args.unit, &crate::render::GdalOpener, |unit, made| {
+    let reader = raster::reader()?;
+    reader.limit_cache(plan.block_cache())?;
+    plan.work(&args.unit, reader, |unit, made| {
         super::say(&match made {
             Made::Now(report) => format!("{}: made, {}", unit.id, output::counted(report.tiles, "tile")),
             Made::Before(report) => format!("{}: was there, {}", unit.id, output::counted(report.tiles, "tile")),

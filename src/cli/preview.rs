@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use super::archives::InputArgs;
 use super::picture::{Picture, distinct};
-use super::{Outcome, exit, places};
+use super::{Outcome, exit};
 use crate::archive::{self, TileSource};
+use crate::atomic::{check_output, refuse_inputs};
 use crate::error::{Error, Result};
 use crate::terrain::relief::{self, HeightField};
 use crate::terrain::{
@@ -58,8 +59,8 @@ struct Frame {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    places::check(&args.output, args.overwrite)?;
-    places::refuse_inputs(&args.output, [Some(args.archive.clone()), lineage_path(args)].into_iter().flatten())?;
+    check_output(&args.output, args.overwrite)?;
+    refuse_inputs(&args.output, [Some(args.archive.clone()), lineage_path(args)].into_iter().flatten())?;
     let archive = args.read.open(&args.archive, None)?;
     let codec = codec(archive.as_ref())?;
     let frame = frame(args, archive.as_ref())?;
@@ -93,7 +94,7 @@ pub fn run(args: &Args) -> Outcome {
 fn codec(archive: &dyn TileSource) -> Result<TileCodec> {
     let name = archive.metadata().encoding.as_ref().map_or("", |e| e.name());
     let encoding = match name {
-        // Archives of others often do not say; MapLibre then takes Terrain-RGB.
+        // Archives by other programs often do not say; MapLibre then takes Terrain-RGB.
         "" | "mapbox" => Encoding::Mapbox,
         "terrarium" => Encoding::Terrarium,
         other => {

@@ -10,8 +10,9 @@ use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::error::{Error, Result};
 use crate::query::Place;
+use crate::raster;
 use crate::raster::Resampling;
-use crate::render::{GdalOpener, candidates, shares};
+use crate::render::{HeightSampler, shares};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::{TileCoord, web_mercator};
 
@@ -49,7 +50,7 @@ pub fn run(args: &Args) -> Outcome {
     let (x, y) = point(&args.place)?;
     let natives = store.overlapping(Place::Point { x, y }).map(|r| r.native_zoom());
     let zoom = args.zoom.or_else(|| natives.max()).unwrap_or(0);
-    let found = candidates(&store, &GdalOpener, resampling, (x, y), zoom)?;
+    let found = HeightSampler::new(&store, raster::reader()?, resampling)?.candidates((x, y), zoom)?;
     let winner = found.iter().position(|c| c.height.is_some());
     let rows = found.iter().enumerate().map(|(i, candidate)| {
         let facts = facts(&store, candidate.row)?;
@@ -79,7 +80,7 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 fn tile(store: &Store, tile: TileCoord, resampling: Resampling, format: Format) -> Outcome {
-    let found = shares(store, &GdalOpener, resampling, tile)?;
+    let found = shares(store, raster::reader()?, resampling, tile)?;
     let all = u64::from(store.tile_size()).pow(2);
     let nothing = all - found.iter().map(|s| s.pixels).sum::<u64>();
     let part = |pixels: u64| pixels as f64 / all as f64;

@@ -28,10 +28,77 @@ fn range(odd: &Odd) -> String {
     if odd.lowest == odd.highest { format!("{} m", odd.lowest) } else { format!("{} to {} m", odd.lowest, odd.highest) }
 }
 
+/// What the units of a run did and took.
+fn work(summary: &Summary, store: &Store, row: &mut dyn FnMut(&str, String)) {
+    let r = &summary.report;
+    if let Some((added, removed, changed)) = summary.update {
+        row(
+            "update",
+            format!(
+                "{} added, {removed} removed, {changed} changed; {} made anew",
+                output::counted(added, "record"),
+                output::counted(r.tiles, "tile")
+            ),
+        );
+    }
+    let mut units = format!(
+        "{} made, {} found from before, {} tries repeated",
+        summary.units_made, summary.units_found, summary.retried
+    );
+    if summary.split + summary.ended > 0 {
+        units += &format!(
+            ", {} made in parts, {} ended by the watchdog",
+            summary.split,
+            output::counted(summary.ended, "worker")
+        );
+    }
+    row("units", units);
+    if r.intermediate + r.empty + r.clamped > 0 {
+        row(
+            "besides",
+            format!(
+                "{}, {} without data skipped, {} clamped",
+                output::counted(r.intermediate, "intermediate tile"),
+                output::counted(r.empty, "tile"),
+                output::counted(r.clamped, "value")
+            ),
+        );
+    }
+    if let Some(line) = implausible(store, r) {
+        row("heights", line);
+    }
+    if summary.update.is_none() {
+        row(
+            "records",
+            format!("{} of {} gave pixels", output::count(summary.records_used), output::count(u64::from(store.len()))),
+        );
+    }
+    row(
+        "workers",
+        format!(
+            "{:.1} s reading, {:.1} s warping, {:.1} s coding, {:.1} s writing, {} opened",
+            r.reading,
+            r.warping,
+            r.coding,
+            r.writing,
+            output::counted(r.opened, "raster")
+        ),
+    );
+    if summary.memory.total > 0 {
+        row(
+            "memory",
+            format!(
+                "{} at most in all processes (proportional), {} in one",
+                output::bytes(summary.memory.total),
+                output::bytes(summary.memory.process)
+            ),
+        );
+    }
+}
+
 /// Prints the table of a finished run.
 pub fn print(summary: &Summary, store: &Store) {
     let Some((path, archive)) = &summary.output else { return };
-    let r = &summary.report;
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.into(), value]);
     row("made", path.display().to_string());
@@ -50,73 +117,7 @@ pub fn print(summary: &Summary, store: &Store) {
     if summary.complete_before {
         row("units", "all of an earlier run of the same store and options; nothing to do".into());
     } else {
-        if let Some((added, removed, changed)) = summary.update {
-            row(
-                "update",
-                format!(
-                    "{} added, {removed} removed, {changed} changed; {} made anew",
-                    output::counted(added, "record"),
-                    output::counted(r.tiles, "tile")
-                ),
-            );
-        }
-        let mut units = format!(
-            "{} made, {} found from before, {} tries repeated",
-            summary.units_made, summary.units_found, summary.retried
-        );
-        if summary.split + summary.ended > 0 {
-            units += &format!(
-                ", {} made in parts, {} ended by the watchdog",
-                summary.split,
-                output::counted(summary.ended, "worker")
-            );
-        }
-        row("units", units);
-        if r.intermediate + r.empty + r.clamped > 0 {
-            row(
-                "besides",
-                format!(
-                    "{}, {} without data skipped, {} clamped",
-                    output::counted(r.intermediate, "intermediate tile"),
-                    output::counted(r.empty, "tile"),
-                    output::counted(r.clamped, "value")
-                ),
-            );
-        }
-        if let Some(line) = implausible(store, r) {
-            row("heights", line);
-        }
-        if summary.update.is_none() {
-            row(
-                "records",
-                format!(
-                    "{} of {} gave pixels",
-                    output::count(summary.records_used),
-                    output::count(u64::from(store.len()))
-                ),
-            );
-        }
-        row(
-            "workers",
-            format!(
-                "{:.1} s reading, {:.1} s warping, {:.1} s coding, {:.1} s writing, {} opened",
-                r.reading,
-                r.warping,
-                r.coding,
-                r.writing,
-                output::counted(r.opened, "raster")
-            ),
-        );
-        if summary.memory.total > 0 {
-            row(
-                "memory",
-                format!(
-                    "{} at most in all processes (proportional), {} in one",
-                    output::bytes(summary.memory.total),
-                    output::bytes(summary.memory.process)
-                ),
-            );
-        }
+        work(summary, store, &mut row);
         row("report", summary.report_path.display().to_string());
     }
     let rate = archive.tiles as f64 / summary.took.as_secs_f64().max(1e-9);

@@ -10,7 +10,7 @@ use crate::catalog::Known;
 use crate::error::{Error, Result};
 use crate::store::SourceInput;
 
-/// Make terrain tiles from folders of rasters, in one go.
+/// Make terrain tiles from folders of rasters, with one command.
 ///
 /// The store is kept beside the output, so that `hypso query` and a later `hypso aggregate` find it.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ use crate::store::SourceInput;
 pub struct Args {
     #[command(flatten)]
     catalog: CatalogArgs,
-    /// The archive to write, .pmtiles or .mbtiles.
+    /// The archive to write: .pmtiles, .mbtiles or .heights.
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]

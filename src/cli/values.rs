@@ -14,7 +14,6 @@ where
 }
 
 /// A finite number.
-#[cfg(feature = "gdal")]
 pub fn number(text: &str) -> Result<f64, String> {
     let value = text.trim().parse::<f64>().ok().filter(|v| v.is_finite());
     value.ok_or_else(|| format!("{text:?} is no number"))
@@ -47,7 +46,7 @@ pub fn tile_size(text: &str) -> Result<u32, String> {
 /// A zoom.
 #[cfg(feature = "gdal")]
 pub fn zoom(text: &str) -> Result<u8, String> {
-    let last = crate::tile::MAX_ZOOM;
+    let last = crate::tile::MAX_NATIVE_ZOOM;
     text.parse().ok().filter(|&z| z <= last).ok_or_else(|| format!("a zoom is a whole number from 0 to {last}"))
 }
 

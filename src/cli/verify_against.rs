@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
-use crate::archive::{self, Problem, Report, Severity};
+use crate::archive::{self, Report};
 use crate::error::Result;
 use crate::render::{Comparison, compare_with_sources};
 
@@ -15,19 +15,7 @@ use crate::render::{Comparison, compare_with_sources};
 pub fn compare(path: &Path, store: &Path, sample: Option<u64>, report: &mut Report) -> Result<Comparison> {
     let store = store_file::open(store, Care::Quick)?;
     let found = compare_with_sources(archive::open(path)?.as_ref(), &store, sample, &Terminal::default())?;
-    let remedy = "make the tile again; where sources changed since, build the store and run aggregate --update";
-    for finding in &found.findings {
-        let (wrong, all) = finding.pixels;
-        let (wrong, all) = (output::count(wrong), output::count(all));
-        report.push(Problem {
-            severity: Severity::Error,
-            tile: Some(finding.tile),
-            message: format!("{wrong} of {all} pixels are not what the sources hold: {}", finding.worst),
-            remedy: remedy.to_owned(),
-        });
-    }
-    report.errors += found.more;
-    report.more_problems += found.more;
+    found.add_to(report);
     Ok(found)
 }
 

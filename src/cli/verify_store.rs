@@ -18,10 +18,13 @@ use crate::store;
 /// What to do with a file that is damaged.
 const REMEDY: &str = "copy it again from where it is whole, or build it again from its sources";
 
-/// True for files of the store format, by their first bytes; where these are damaged, by the name.
+/// True for files of the store format but heights, which are archives, by their first bytes; where these are damaged, by the name.
 pub fn is_one(path: &Path) -> bool {
     let mut head = Vec::new();
     if !path.is_file() || File::open(path).and_then(|file| file.take(8).read_to_end(&mut head)).is_err() {
+        return false;
+    }
+    if matches!(ArchiveKind::detect(path), Ok(ArchiveKind::Heights)) {
         return false;
     }
     let same = head.iter().zip(layout::MAGIC).filter(|(a, b)| **a == *b).count();

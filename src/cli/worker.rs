@@ -13,8 +13,9 @@ pub fn run(_args: &Args) -> Outcome {
     // Ctrl-C reaches the whole process group; the coordinator decides what becomes of the units in flight.
     interrupt::ignore();
     let (input, output) = (BufReader::new(std::io::stdin()), replies()?);
-    let configure = |job: &JobMessage| crate::raster::gdal::configure(job.block_cache);
-    serve(input, output, &crate::render::GdalOpener, configure, || interrupt::end(exit::OK))?;
+    let reader = crate::raster::reader()?;
+    let configure = |job: &JobMessage| reader.limit_cache(job.block_cache);
+    serve(input, output, reader, configure, || interrupt::end(exit::OK))?;
     Ok(exit::OK)
 }
 

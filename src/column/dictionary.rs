@@ -53,7 +53,7 @@ impl<'a> Dictionary<'a> {
     /// The text of a row.
     ///
     /// # Errors
-    /// Where the row does not exist, its number is none of the dictionary, or the text is damaged.
+    /// Where the row does not exist, its number is not in the dictionary, or the text is damaged.
     pub fn text(&self, row: usize) -> Result<Cow<'a, str>> {
         // A row that does not exist gets a number that does not exist.
         self.texts.text(self.codes.get(row).map_or(usize::MAX, |&code| code as usize))

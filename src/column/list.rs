@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Element;
 use super::numbers::{view, write_column};
 use crate::error::{Error, Result};
-use crate::format::{ContainerWriter, ElementType, Kind, Sections};
+use crate::format::{ContainerWriter, ElementType, Kind, Origin, Sections};
 
 const REBUILD: &str = "build the file again from its sources";
 
@@ -14,6 +14,7 @@ const REBUILD: &str = "build the file again from its sources";
 #[derive(Debug, Clone, Copy)]
 pub struct List<'a, T> {
     name: &'a str,
+    origin: &'a Origin,
     offsets: &'a [u64],
     values: &'a [T],
 }
@@ -27,7 +28,7 @@ impl<'a, T: Element> List<'a, T> {
         let offsets = sections.raw(name, Kind::Offsets, ElementType::U64, None)?;
         let values = sections.raw(name, Kind::Column, T::TYPE, None)?;
         let name = sections.find(name, Kind::Offsets).map_or("?", |e| e.label());
-        Ok(Self { name, offsets: view(file, &offsets), values: view(file, &values) })
+        Ok(Self { name, origin: sections.origin(), offsets: view(file, &offsets), values: view(file, &values) })
     }
 
     /// How many rows.
@@ -63,7 +64,7 @@ impl<'a, T: Element> List<'a, T> {
     #[cold]
     fn bad(&self, row: usize) -> Error {
         let problem = if row < self.len() { "its offsets are damaged" } else { "there is no such row" };
-        Error::invalid(format!("section {:?}, row {row}", self.name), problem, REBUILD)
+        self.origin.name(Error::invalid(format!("section {:?}, row {row}", self.name), problem, REBUILD))
     }
 
     /// The list of a row, where it lies.
@@ -93,7 +94,7 @@ impl<'a, T: Element> List<'a, T> {
             return Ok(());
         }
         let problem = format!("its offsets do not rise from 0 to {}", self.values.len());
-        Err(Error::invalid(format!("section {:?}", self.name), problem, REBUILD))
+        Err(self.origin.name(Error::invalid(format!("section {:?}", self.name), problem, REBUILD)))
     }
 }
 

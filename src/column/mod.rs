@@ -9,8 +9,14 @@ mod numbers;
 mod ragged;
 mod reader;
 
-pub use dictionary::{Dictionary, write_dictionary};
-pub use list::{List, write_list};
-pub use numbers::{Element, view, write_column};
-pub use ragged::{Ragged, RaggedLayout, write_ragged};
+pub use dictionary::Dictionary;
+pub(crate) use dictionary::write_dictionary;
+pub use list::List;
+pub(crate) use list::write_list;
+pub use numbers::Element;
+pub(crate) use numbers::{view, write_column};
+pub use ragged::Ragged;
+#[doc(hidden)]
+pub use ragged::RaggedLayout;
+pub(crate) use ragged::write_ragged;
 pub use reader::{Batch, RowReader};

@@ -6,15 +6,23 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::format::{ContainerWriter, ElementType, Kind};
 
-/// A type that a column can hold.
-pub trait Element: bytemuck::Pod + Send + Sync {
+/// A type that a column can hold: `u8`, `u16`, `u32`, `u64`, `i32`, `i64`, `f32` or `f64`.
+pub trait Element: sealed::Number {
     /// Its number in the format.
     const TYPE: ElementType;
 }
 
+mod sealed {
+    /// Any bytes are a value of it, and it has no gaps.
+    pub trait Number: bytemuck::Pod + Send + Sync {}
+}
+
 macro_rules! elements {
     ($($rust:ty => $variant:ident),*) => {
-        $(impl Element for $rust { const TYPE: ElementType = ElementType::$variant; })*
+        $(
+            impl sealed::Number for $rust {}
+            impl Element for $rust { const TYPE: ElementType = ElementType::$variant; }
+        )*
     };
 }
 elements!(u8 => U8, u16 => U16, u32 => U32, u64 => U64, i32 => I32, i64 => I64, f32 => F32, f64 => F64);

@@ -8,7 +8,7 @@ use super::RowReader;
 use super::numbers::view;
 use crate::error::{Error, Result};
 use crate::format::rows::{self, Decoder};
-use crate::format::{Codec, ContainerWriter, ElementType, Kind, Sections, codec, layout};
+use crate::format::{Codec, ContainerWriter, ElementType, Kind, Origin, Sections, codec, layout};
 
 const REBUILD: &str = "verify the file (`store::verify`), and build it again from its sources";
 
@@ -17,6 +17,7 @@ const REBUILD: &str = "verify the file (`store::verify`), and build it again fro
 pub struct RaggedLayout {
     name: &'static str,
     place: Place,
+    origin: Origin,
 }
 
 #[derive(Debug, Clone)]
@@ -40,7 +41,10 @@ impl Place {
     fn find(sections: &Sections, name: &str, rows: Option<u64>) -> Result<Self> {
         let numbers = rows.map(|rows| rows.saturating_add(1));
         let offsets = sections.raw(name, Kind::Offsets, ElementType::U64, numbers)?;
-        let missing = || Error::invalid(format!("section {name:?}"), "has no bytes", REBUILD);
+        let missing = || {
+            let error = Error::invalid(format!("section {name:?}"), "has no bytes", REBUILD);
+            sections.origin().name(error)
+        };
         let entry = sections.find(name, Kind::Bytes).ok_or_else(missing)?;
         let raw_length = entry.count();
         let starts = |count| sections.raw(name, Kind::Blocks, ElementType::U64, Some(count));
@@ -64,9 +68,10 @@ impl Place {
         Ok(Self { offsets, bytes, raw_length, packing, dictionary })
     }
 
-    fn over<'a>(&self, name: &'a str, file: &'a [u8]) -> Ragged<'a> {
+    fn over<'a>(&self, name: &'a str, origin: &'a Origin, file: &'a [u8]) -> Ragged<'a> {
         Ragged {
             name,
+            origin,
             offsets: view(file, &self.offsets),
             bytes: file.get(self.bytes.clone()).unwrap_or(&[]),
             raw_length: self.raw_length,
@@ -86,13 +91,13 @@ impl RaggedLayout {
     /// # Errors
     /// Where a section is missing, of another type, or of another length.
     pub fn find(sections: &Sections, name: &'static str, rows: u64) -> Result<Self> {
-        Ok(Self { name, place: Place::find(sections, name, Some(rows))? })
+        Ok(Self { name, place: Place::find(sections, name, Some(rows))?, origin: sections.origin().clone() })
     }
 
     /// The column over the bytes of its file.
     #[must_use]
-    pub fn over<'a>(&self, file: &'a [u8]) -> Ragged<'a> {
-        self.place.over(self.name, file)
+    pub fn over<'a>(&'a self, file: &'a [u8]) -> Ragged<'a> {
+        self.place.over(self.name, &self.origin, file)
     }
 }
 
@@ -100,6 +105,7 @@ impl RaggedLayout {
 #[derive(Debug, Clone, Copy)]
 pub struct Ragged<'a> {
     name: &'a str,
+    origin: &'a Origin,
     offsets: &'a [u64],
     bytes: &'a [u8],
     raw_length: u64,
@@ -114,7 +120,8 @@ impl<'a> Ragged<'a> {
     /// Where a section is missing or of another type.
     pub fn find(sections: &'a Sections, file: &'a [u8], name: &str) -> Result<Self> {
         let place = Place::find(sections, name, None)?;
-        Ok(place.over(sections.find(name, Kind::Offsets).map_or("?", |e| e.label()), file))
+        let label = sections.find(name, Kind::Offsets).map_or("?", |e| e.label());
+        Ok(place.over(label, sections.origin(), file))
     }
 
     /// How many rows.
@@ -147,14 +154,20 @@ impl<'a> Ragged<'a> {
                     return Ok(Cow::Borrowed(stored));
                 }
                 let mut raw = vec![0; (end - start) as usize];
-                Decoder::new(self.dictionary)?.decode(stored, &mut raw)?;
+                let decoded = Decoder::new(self.dictionary).and_then(|mut decoder| decoder.decode(stored, &mut raw));
+                decoded.map_err(|e| self.named(e))?;
                 Ok(Cow::Owned(raw))
             }
         }
     }
 
     fn bad(&self, row: usize, problem: impl Into<String>) -> Error {
-        Error::invalid(format!("section {:?}, row {row}", self.name), problem, REBUILD)
+        self.named(Error::invalid(format!("section {:?}, row {row}", self.name), problem, REBUILD))
+    }
+
+    /// An error with the path of the column's file.
+    pub(super) fn named(&self, error: Error) -> Error {
+        self.origin.name(error)
     }
 
     /// Where a row lies in the raw bytes; never beyond their end.
@@ -243,7 +256,7 @@ impl<'a> Ragged<'a> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn text(&self, row: usize) -> Result<Cow<'a, str>> {
-        let bad = |_| Error::invalid(format!("section {:?}, row {row}", self.name), "is not UTF-8", REBUILD);
+        let bad = |()| self.bad(row, "is not UTF-8");
         match self.get(row)? {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| bad(())),
             Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| bad(())),
@@ -251,8 +264,8 @@ impl<'a> Ragged<'a> {
     }
 
     fn block(&self, number: usize) -> Result<Vec<u8>> {
-        let bad =
-            || Error::invalid(format!("section {:?}, block {number}", self.name), "lies outside its section", REBUILD);
+        let part = || format!("section {:?}, block {number}", self.name);
+        let bad = || self.named(Error::invalid(part(), "lies outside its section", REBUILD));
         let Packing::Blocks { starts } = self.packing else { return Err(bad()) };
         let (Some(&from), Some(&to)) = (starts.get(number), starts.get(number + 1)) else { return Err(bad()) };
         let frame = usize::try_from(from)
@@ -262,7 +275,7 @@ impl<'a> Ragged<'a> {
             .ok_or_else(bad)?;
         let block = u64::from(layout::BLOCK_LENGTH);
         let raw = (self.raw_length - number as u64 * block).min(block);
-        codec::decompress(frame, raw as usize)
+        codec::decompress(frame, raw as usize).map_err(|e| self.named(e))
     }
 
     /// Checks that the offsets start at 0, never decrease and end where the bytes end.
@@ -275,7 +288,7 @@ impl<'a> Ragged<'a> {
             return Ok(());
         }
         let problem = format!("its offsets do not rise from 0 to {}", self.raw_length);
-        Err(Error::invalid(format!("section {:?}", self.name), problem, REBUILD))
+        Err(self.named(Error::invalid(format!("section {:?}", self.name), problem, REBUILD)))
     }
 
     /// Calls `each` with every row in order, decoding each block once.

@@ -36,7 +36,8 @@ pub struct RowReader<'a> {
 
 impl<'a> RowReader<'a> {
     pub(super) fn new(column: Ragged<'a>) -> Result<Self> {
-        let decoder = column.has_compressed_rows().then(|| Decoder::new(column.dictionary())).transpose()?;
+        let decoder = column.has_compressed_rows().then(|| Decoder::new(column.dictionary())).transpose();
+        let decoder = decoder.map_err(|e| column.named(e))?;
         Ok(Self { column, decoder, buffer: Words::default() })
     }
 
@@ -65,7 +66,7 @@ impl<'a> RowReader<'a> {
         };
         let stored = self.column.stored(row)?;
         let raw = &mut self.buffer.room(length)[..length];
-        decoder.decode(stored, raw)?;
+        decoder.decode(stored, raw).map_err(|e| self.column.named(e))?;
         Ok(raw)
     }
 
@@ -82,7 +83,7 @@ impl<'a> RowReader<'a> {
                     let stored = self.column.stored(row)?;
                     if let Err(error) = decoder.decode(stored, batch.push(length)) {
                         batch.rows.pop();
-                        return Err(error);
+                        return Err(self.column.named(error));
                     }
                 }
                 None => {

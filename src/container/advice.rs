@@ -10,7 +10,7 @@ use crate::format::{SectionEntry, byte_range};
 /// matters for files that are *cold*; where all pages are in memory, it costs and gains nothing. It holds for this
 /// open file (and its clones), not for other processes.
 ///
-/// Files are opened with [`Random`](Self::Random), which is best for who asks queries. **Before a scan of a cold file say
+/// Files are opened with [`Random`](Self::Random), which is best for queries. **Before a scan of a cold file, ask for
 /// [`Normal`](Self::Normal) or [`Sequential`](Self::Sequential)**, or it takes many times as long. Measured on a virtual disk
 /// that reads 8 MiB ahead, with a store of 4 million records (585 MiB):
 ///

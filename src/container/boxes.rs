@@ -2,14 +2,17 @@
 
 use super::Container;
 use crate::error::{Error, Result};
-use crate::format::{ElementType, Kind};
+use crate::format::{ElementType, Kind, Origin};
 use crate::index::RowId;
 use crate::index::rtree::{self, RTree};
 use crate::tile::Bounds;
 
+const REBUILD: &str = "build the file again from its sources";
+
 /// Boxes of rows in EPSG:3857 metres, which may be points, and a packed R-tree over them.
 #[derive(Debug, Clone, Copy)]
 pub struct Boxes<'a> {
+    origin: &'a Origin,
     /// The name of the tree's section.
     name: &'a str,
     tree: RTree<'a>,
@@ -27,9 +30,8 @@ impl<'a> Boxes<'a> {
         }
         let rows = edges[0].len();
         let name = format!("{prefix}.tree");
-        let bad = |problem: String| {
-            Error::invalid(format!("section {name:?}"), problem, "build the file again from its sources")
-        };
+        let origin = container.sections().origin();
+        let bad = |problem: String| origin.name(Error::invalid(format!("section {name:?}"), problem, REBUILD));
         if edges.iter().any(|edge| edge.len() != rows) || rows >= u32::MAX as usize {
             return Err(bad("belongs to columns of different lengths, or of too many rows".into()));
         }
@@ -39,7 +41,8 @@ impl<'a> Boxes<'a> {
             return Err(bad(format!("has nodes of {fan_out} boxes; {} expected", rtree::FAN_OUT)));
         }
         let label = container.sections().find(&name, Kind::Tree).map_or("?", |e| e.label());
-        Ok(Self { name: label, tree: RTree::new(crate::column::view(container.bytes(), &values), rows)?, edges })
+        let tree = RTree::new(crate::column::view(container.bytes(), &values), rows).map_err(|e| origin.name(e))?;
+        Ok(Self { origin, name: label, tree, edges })
     }
 
     /// How many rows.
@@ -59,22 +62,20 @@ impl<'a> Boxes<'a> {
     /// # Errors
     /// Where that does not hold. Reads all of it.
     pub fn verify(&self) -> Result<()> {
-        let remedy = "build the file again from its sources";
         let all = || (0..self.len() as RowId).filter_map(|row| self.get(row));
         let good = |b: &Bounds| {
             let finite = [b.min_x, b.min_y, b.max_x, b.max_y].iter().all(|edge| edge.is_finite());
             finite && b.min_x <= b.max_x && b.min_y <= b.max_y
         };
         if let Some(row) = all().position(|b| !good(&b)) {
-            let part = format!("section {:?}", self.name);
-            return Err(Error::invalid(part, format!("row {row} of its boxes is no box"), remedy));
+            return Err(self.bad(format!("row {row} of its boxes is no box")));
         }
         let boxes: Vec<Bounds> = all().collect();
-        let problem = "its boxes are not those of the rows";
-        match self.tree.verify(boxes.into_iter()) {
-            Ok(()) => Ok(()),
-            Err(_) => Err(Error::invalid(format!("section {:?}", self.name), problem, remedy)),
-        }
+        self.tree.verify(boxes.into_iter()).map_err(|_| self.bad("its boxes are not those of the rows"))
+    }
+
+    fn bad(&self, problem: impl Into<String>) -> Error {
+        self.origin.name(Error::invalid(format!("section {:?}", self.name), problem, REBUILD))
     }
 
     /// The box of a row.
@@ -116,7 +117,7 @@ impl<'a> Boxes<'a> {
         found.take_while(move |_| x.is_finite() && y.is_finite())
     }
 
-    /// The tree, for searches of one's own.
+    /// The tree, to search it yourself.
     #[must_use]
     pub fn tree(&self) -> RTree<'a> {
         self.tree

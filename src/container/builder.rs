@@ -14,7 +14,7 @@ use crate::tile::Bounds;
 /// Sections that the first page of a file has room for.
 const ROOM: usize = 62;
 
-/// Writes the sections of a schema of one's own, in the order of the calls, to any `Write + Seek`.
+/// Writes the sections of your own schema, in the order of the calls, to any `Write + Seek`.
 ///
 /// A name has 1 to 24 bytes, prefix and all. Rows are counted from 0; that columns of the same things have the same number
 /// of rows is the schema's business.
@@ -150,11 +150,12 @@ impl<W: Write + Seek> ContainerBuilder<W> {
         self.column(&format!("{prefix}.ranks"), &table.ranks)
     }
 
-    /// A JSON document, for people or for what fits no column. It is not looked into.
+    /// A JSON document, for people or for what fits no column.
     ///
     /// # Errors
-    /// As [`column`](Self::column).
+    /// As [`column`](Self::column), and where the text is no JSON.
     pub fn json(&mut self, name: &str, document: &str) -> Result<()> {
+        crate::format::json::check(document).map_err(|e| Error::argument(name, format!("is no JSON: {e}")))?;
         self.out.raw(name, Kind::Json, ElementType::U8, 0, document.as_bytes())
     }
 
@@ -172,8 +173,8 @@ impl<W: Write + Seek> ContainerBuilder<W> {
     }
 }
 
-/// Writes a file of any schema whole or not at all: beside the target, synced, then renamed over it. Who has the old file
-/// open keeps it.
+/// Writes a file of any schema whole or not at all: beside the target, synced, then renamed over it. A program that has
+/// the old file open keeps it.
 ///
 /// ```no_run
 /// hypso::container::write_container("stations.hypso", "weather-stations", |out| {

@@ -1,6 +1,6 @@
 //! Any file of the format, whatever its schema.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::backing::{Backing, PRELOAD, pieces};
 use super::identity::FileIdentity;
@@ -44,7 +44,6 @@ use crate::progress::{Progress, Silent};
 pub struct Container {
     backing: Backing,
     sections: Sections,
-    path: Option<PathBuf>,
 }
 
 impl Container {
@@ -65,7 +64,7 @@ impl Container {
     /// in header or table. Damage elsewhere is found by checksums.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::new(Backing::Map(Map::open(path)?), Some(path.to_path_buf())).map_err(|e| e.with_path(path))
+        Self::new(Backing::Map(Map::open(path)?), Some(path))
     }
 
     /// Reads a whole file into memory. Unlike a mapped file it may be written into or cut afterwards; it costs its size in
@@ -76,7 +75,7 @@ impl Container {
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = crate::local::read(path, u64::MAX - 1)?;
-        Self::new(Backing::buffer(bytes), Some(path.to_path_buf())).map_err(|e| e.with_path(path))
+        Self::new(Backing::buffer(bytes), Some(path))
     }
 
     /// Opens bytes in memory. Bytes that do not start at a multiple of eight are copied once.
@@ -87,9 +86,13 @@ impl Container {
         Self::new(Backing::buffer(bytes), None)
     }
 
-    fn new(backing: Backing, path: Option<PathBuf>) -> Result<Self> {
-        let sections = Sections::parse(backing.bytes())?;
-        Ok(Self { backing, sections, path })
+    fn new(backing: Backing, path: Option<&Path>) -> Result<Self> {
+        let sections = Sections::parse(backing.bytes());
+        let sections = match path {
+            Some(path) => sections.map_err(|e| e.with_path(path))?.of_file(path),
+            None => sections?,
+        };
+        Ok(Self { backing, sections })
     }
 
     /// What the sections mean, from the header: `terrain-records` for a [`Store`](crate::Store).
@@ -113,16 +116,13 @@ impl Container {
 
     /// An error with the path of the file.
     pub(crate) fn named(&self, error: Error) -> Error {
-        match &self.path {
-            Some(path) => error.with_path(path),
-            None => error,
-        }
+        self.sections.origin().name(error)
     }
 
     /// The file that was opened or read; `None` for bytes in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.sections.origin().path()
     }
 
     /// A number that identifies the whole content: two files with the same one hold the same bytes, up to hash
@@ -201,7 +201,8 @@ impl Container {
     /// Where a section is missing, or their lengths do not fit one another.
     pub fn ids(&self, prefix: &str) -> Result<Ids<'_>> {
         let part = |part: &str| format!("{prefix}.{part}");
-        Ids::new(self.column(&part("keys"))?, self.column(&part("rows"))?, self.column(&part("directory"))?)
+        let ids = Ids::new(self.column(&part("keys"))?, self.column(&part("rows"))?, self.column(&part("directory"))?);
+        ids.map_err(|e| self.named(e))
     }
 
     /// An array from dense ids to rows: `prefix.first` and `prefix.rows`.
@@ -218,7 +219,8 @@ impl Container {
     /// Where a section is missing, or their lengths do not fit one another.
     pub fn bitmap_ids(&self, prefix: &str) -> Result<Bitmap<'_>> {
         let part = |part: &str| format!("{prefix}.{part}");
-        Bitmap::new(self.first(prefix)?, self.column(&part("bits"))?, self.column(&part("ranks"))?)
+        let ids = Bitmap::new(self.first(prefix)?, self.column(&part("bits"))?, self.column(&part("ranks"))?);
+        ids.map_err(|e| self.named(e))
     }
 
     /// An array from dense signed ids to rows: `prefix.first`, which is signed then, and `prefix.rows`.
@@ -236,7 +238,8 @@ impl Container {
     /// Where a section is missing, or their lengths do not fit one another.
     pub fn signed_bitmap_ids(&self, prefix: &str) -> Result<Signed<Bitmap<'_>>> {
         let part = |part: &str| format!("{prefix}.{part}");
-        Signed::bitmap(self.first(prefix)?, self.column(&part("bits"))?, self.column(&part("ranks"))?)
+        let ids = Signed::bitmap(self.first(prefix)?, self.column(&part("bits"))?, self.column(&part("ranks"))?);
+        ids.map_err(|e| self.named(e))
     }
 
     fn first<T: Element>(&self, prefix: &str) -> Result<T> {
@@ -245,7 +248,9 @@ impl Container {
             &[first] => Ok(first),
             values => {
                 let problem = format!("has {} numbers, 1 expected", values.len());
-                Err(Error::invalid(format!("section {name:?}"), problem, "build the file again from its sources"))
+                let error =
+                    Error::invalid(format!("section {name:?}"), problem, "build the file again from its sources");
+                Err(self.named(error))
             }
         }
     }
@@ -264,7 +269,10 @@ impl Container {
     #[cfg(feature = "engine")]
     pub(crate) fn expect_whole(&self, remedy: &'static str) -> Result<()> {
         match self.verify_checksums().into_iter().next() {
-            Some(problem) => Err(Error::invalid(format!("section {:?}", problem.section), problem.problem, remedy)),
+            Some(problem) => {
+                let part = format!("section {:?}", problem.section);
+                Err(self.named(Error::invalid(part, problem.problem, remedy)))
+            }
             None => Ok(()),
         }
     }
@@ -307,7 +315,8 @@ impl Container {
     pub fn json(&self, name: &str) -> Result<&str> {
         let range = self.sections.raw(name, Kind::Json, u8::TYPE, None)?;
         std::str::from_utf8(view(self.bytes(), &range)).map_err(|_| {
-            Error::invalid(format!("section {name:?}"), "is not UTF-8", "build the file again from its sources")
+            let remedy = "build the file again from its sources";
+            self.named(Error::invalid(format!("section {name:?}"), "is not UTF-8", remedy))
         })
     }
 }
@@ -324,6 +333,6 @@ impl Schema for Container {
 
 impl std::fmt::Debug for Container {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Container").field("path", &self.path).field("schema", &self.schema()).finish_non_exhaustive()
+        f.debug_struct("Container").field("path", &self.path()).field("schema", &self.schema()).finish_non_exhaustive()
     }
 }

@@ -107,7 +107,7 @@ impl<W: Write + Seek> ContainerBuilder<W> {
     /// ends; parts that were begun before can still be filled.
     ///
     /// # Errors
-    /// As [`column`](Self::column), and where the dictionary is none.
+    /// As [`column`](Self::column), and where the dictionary is malformed.
     pub fn begin_ragged(&mut self, name: &str, rows: u64, packing: Packing<'_>) -> Result<RaggedPart> {
         let offsets = self.begin_offsets(name, rows)?;
         let bytes = match packing {

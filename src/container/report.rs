@@ -5,6 +5,7 @@ use super::Container;
 /// One section of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "engine", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct SectionReport {
     /// Its name.
     pub name: String,

@@ -18,7 +18,7 @@ const BUFFER: usize = 1 << 20;
 /// A scratch file to which rows are added, that survives an interruption: a build that takes hours, or whose source can be
 /// read once only, goes on where it was.
 ///
-/// A file of the store format is written in one go. A program that can't promise that collects its rows in a spool beside
+/// A file of the store format is written in one pass. A program that may be interrupted collects its rows in a spool beside
 /// it, and makes the file of them in the end. What the bytes of a row are is the caller's business. Each row has a checksum; a
 /// row that was cut off when a run ended is dropped by the next one.
 ///
@@ -164,7 +164,7 @@ impl Spool {
         std::fs::remove_file(&self.path).map_err(Error::io("delete", &self.path))
     }
 
-    /// Reads whole rows up to the first that is none; gives their number and where the last one ends.
+    /// Reads whole rows up to the first one that is damaged; gives their number and where the last one ends.
     fn scan(&mut self, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<(u64, u64)> {
         let failed = |e| Error::io("read", &self.path)(e);
         let length = self.file.metadata().map_err(failed)?.len();
@@ -194,7 +194,7 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        // A caller who has to know calls `sync`.
+        // To be sure that it is on the disk, call `sync`.
         let _ = self.flush();
     }
 }

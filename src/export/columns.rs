@@ -3,23 +3,12 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
-use crate::raster::Adjustment;
+use crate::raster::{Adjustment, FieldKind, FieldValue};
 use crate::store::{RecordRef, SourceRef};
-
-/// The type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// UTF-8.
-    Text,
-    /// A signed integer of 64 bits.
-    Integer,
-    /// A float of 64 bits.
-    Real,
-}
 
 /// The column that names the raster: an absolute path, or one relative to the folder of the index.
 pub const LOCATION: &str = "location";
-/// The column that says who wins: 0 first. GDAL draws in its descending order.
+/// The column of ranks: 0 wins. GDAL draws in descending order.
 pub const RANK: &str = "rank";
 
 /// The column of what must be added to every height of the raster, metres: the source's `offset`. GDAL's mosaics leave it out.
@@ -33,38 +22,38 @@ pub const BAND: &str = "band";
 pub const UNIT: &str = "unit";
 /// The column of what cells are multiplied by; nothing where the file says.
 pub const SCALE: &str = "scale";
-/// The column of what tells the raster's further files from others, 16 hexadecimal digits; nothing where it has none.
+/// The column of the digest of the raster's further files, 16 hexadecimal digits; nothing where it has none.
 pub const PARTS: &str = "parts";
 
 /// Names and types of the columns, in the order of [`values`].
 ///
 /// `nodata` is text in tables, since GeoPackages know no NaN; sizes are bytes, times nanoseconds since 1970 (UTC), and
 /// `pixel_size` is in EPSG:3857 metres.
-pub const COLUMNS: [(&str, Kind); 24] = [
-    ("id", Kind::Text),
-    (LOCATION, Kind::Text),
-    ("source", Kind::Text),
-    ("path", Kind::Text),
-    ("priority", Kind::Integer),
-    (RANK, Kind::Integer),
-    ("native_zoom", Kind::Integer),
-    ("pixel_size", Kind::Real),
-    ("width", Kind::Integer),
-    ("height", Kind::Integer),
-    ("crs", Kind::Text),
-    ("nodata", Kind::Text),
-    ("data_type", Kind::Text),
-    ("file_size", Kind::Integer),
-    ("modified_ns", Kind::Integer),
-    ("attribution", Kind::Text),
-    ("licence", Kind::Text),
-    ("vertical_datum", Kind::Text),
-    (OFFSET, Kind::Real),
-    (MORE_NODATA, Kind::Text),
-    (BAND, Kind::Integer),
-    (UNIT, Kind::Real),
-    (SCALE, Kind::Real),
-    (PARTS, Kind::Text),
+pub const COLUMNS: [(&str, FieldKind); 24] = [
+    ("id", FieldKind::Text),
+    (LOCATION, FieldKind::Text),
+    ("source", FieldKind::Text),
+    ("path", FieldKind::Text),
+    ("priority", FieldKind::Integer),
+    (RANK, FieldKind::Integer),
+    ("native_zoom", FieldKind::Integer),
+    ("pixel_size", FieldKind::Real),
+    ("width", FieldKind::Integer),
+    ("height", FieldKind::Integer),
+    ("crs", FieldKind::Text),
+    ("nodata", FieldKind::Text),
+    ("data_type", FieldKind::Text),
+    ("file_size", FieldKind::Integer),
+    ("modified_ns", FieldKind::Integer),
+    ("attribution", FieldKind::Text),
+    ("licence", FieldKind::Text),
+    ("vertical_datum", FieldKind::Text),
+    (OFFSET, FieldKind::Real),
+    (MORE_NODATA, FieldKind::Text),
+    (BAND, FieldKind::Integer),
+    (UNIT, FieldKind::Real),
+    (SCALE, FieldKind::Real),
+    (PARTS, FieldKind::Text),
 ];
 
 /// What a column holds for one record.
@@ -82,7 +71,19 @@ pub enum Value<'a> {
     Nodata(f64),
 }
 
-impl Value<'_> {
+impl<'a> Value<'a> {
+    /// The value in a table; nodata is a text there, since GeoPackages know no NaN.
+    #[must_use]
+    pub fn field(self) -> FieldValue<'a> {
+        match self {
+            Self::Missing => FieldValue::Missing,
+            Self::Text(text) => FieldValue::Text(text),
+            Self::Integer(number) => FieldValue::Integer(number),
+            Self::Real(number) => FieldValue::Real(number),
+            Self::Nodata(value) => FieldValue::Text(Cow::Owned(nodata_text(value))),
+        }
+    }
+
     /// The text of a column of texts; `None` for numbers and for nothing.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'_, str>> {
@@ -148,12 +149,13 @@ impl SourceTexts {
 
 /// What the store's metadata say is done to the values of a source.
 fn adjustment(source: &SourceRef) -> Result<Adjustment> {
-    let metadata: serde_json::Value = serde_json::from_str(source.store().metadata()).unwrap_or_default();
+    let metadata = source.store().notes()?;
     let name = source.name()?;
     let Some(found) = metadata.get("adjust").and_then(|all| all.get(&*name)) else { return Ok(Adjustment::default()) };
     serde_json::from_value(found.clone()).map_err(|e| {
         let problem = format!("says for source {name:?} what this version does not know: {e}");
-        Error::invalid("store metadata", problem, "build the store again with this version")
+        let error = Error::invalid("store metadata", problem, "build the store again with this version");
+        source.store().container().named(error)
     })
 }
 
@@ -217,7 +219,7 @@ pub fn values<'a>(row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
         if r.band() == 0 { Value::Missing } else { Value::Integer(i64::from(r.band())) },
         if r.unit() == 0.0 { Value::Missing } else { Value::Real(r.unit()) },
         if r.scale() == 0.0 { Value::Missing } else { Value::Real(r.scale()) },
-        match r.parts().unwrap_or(0) {
+        match r.parts() {
             0 => Value::Missing,
             parts => Value::Text(Cow::Owned(format!("{parts:016x}"))),
         },

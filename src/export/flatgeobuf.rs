@@ -10,10 +10,11 @@ use ::flatgeobuf::geozero::{ColumnValue, GeomProcessor, GeozeroGeometry, Propert
 use ::flatgeobuf::{ColumnType, FgbCrs, FgbWriter, FgbWriterOptions, GeometryType};
 
 use super::LAYER;
-use super::columns::{COLUMNS, Kind, Value, values};
+use super::columns::{COLUMNS, Value, values};
 use super::mosaic;
 use super::rows::Rows;
 use crate::error::{Error, Result};
+use crate::raster::FieldKind;
 use crate::tile::Bounds;
 
 /// Writes the file. Features are kept in an unnamed temporary file until all are known; memory holds some 60 bytes for
@@ -34,9 +35,9 @@ pub(super) fn write(rows: &Rows, out: impl Write, target: &Path) -> Result<()> {
         FgbWriter::create_with_options(LAYER, GeometryType::Polygon, options).map_err(|e| failed(target, e))?;
     for (name, kind) in COLUMNS {
         let column = match kind {
-            Kind::Text => ColumnType::String,
-            Kind::Integer => ColumnType::Long,
-            Kind::Real => ColumnType::Double,
+            FieldKind::Text => ColumnType::String,
+            FieldKind::Integer => ColumnType::Long,
+            FieldKind::Real => ColumnType::Double,
         };
         file.add_column(name, column, |_, _| {});
     }
@@ -68,7 +69,7 @@ struct Footprint(Bounds);
 
 impl GeozeroGeometry for Footprint {
     fn process_geom<P: GeomProcessor>(&self, to: &mut P) -> GeoResult<()> {
-        let corners = super::corners(&self.0);
+        let corners = self.0.corners();
         to.polygon_begin(true, 1, 0)?;
         to.linestring_begin(false, corners.len(), 0)?;
         for (i, (x, y)) in corners.into_iter().enumerate() {

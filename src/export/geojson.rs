@@ -34,7 +34,7 @@ impl<P> Feature<P> {
     pub fn new(bounds: &Bounds, properties: P) -> Self {
         let [west, south, east, north] = bounds.to_lon_lat();
         // The edges of the world, which rounding may have moved beyond what a longitude can be.
-        let corners = super::corners(&Bounds::new(west.max(-180.0), south, east.min(180.0), north));
+        let corners = Bounds::new(west.max(-180.0), south, east.min(180.0), north).corners();
         Self { kind: "Feature", geometry: Polygon { kind: "Polygon", coordinates: [corners] }, properties }
     }
 }

@@ -24,23 +24,21 @@
 pub mod columns;
 mod flatgeobuf;
 pub mod geojson;
-#[cfg(feature = "gdal")]
-mod gti;
 mod mosaic;
 mod rows;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use columns::{COLUMNS, Value, values};
 use rows::Rows;
 
-#[cfg(feature = "gdal")]
-use crate::atomic::refuse_journals;
-use crate::atomic::{AtomicFile, refuse_existing};
+use crate::atomic::{AtomicFile, refuse_existing, refuse_journals};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::raster::{self, TableForm};
 use crate::store::Store;
-use crate::tile::{Bounds, LonLatBox};
+use crate::tile::LonLatBox;
 
 /// The name of the layer in formats that name layers.
 const LAYER: &str = "footprints";
@@ -107,7 +105,7 @@ pub struct Summary {
 
 /// Writes records of a store to `output`, which appears whole or not at all.
 ///
-/// Ranks and priorities are those of the whole store, whatever is taken out of it. Memory holds no records, but a row
+/// Ranks and priorities are those of the whole store, whichever records are exported. Memory holds no records, but a row
 /// number for each one inside [`Options::bbox`].
 ///
 /// # Errors
@@ -145,22 +143,26 @@ pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Pr
     Ok(Summary { records, file_size })
 }
 
-#[cfg(feature = "gdal")]
+/// A GeoPackage that GDAL 3.9 and later open as a raster (GTI, the raster tile index), and that every GIS opens as a table
+/// of footprints.
 fn geopackage(rows: &Rows, output: &Path) -> Result<AtomicFile> {
+    let Ok(reader) = raster::reader() else {
+        return Err(Error::argument(
+            output.display().to_string(),
+            "can't be written: this program was built without GDAL; write FlatGeobuf instead (.gti.fgb, which GDAL opens as \
+             GTI too), or build it with the feature gdal",
+        ));
+    };
     refuse_journals(output)?;
-    AtomicFile::made_by(output, "gpkg", |path| gti::write(rows, path, output))
-}
-
-#[cfg(not(feature = "gdal"))]
-fn geopackage(_: &Rows, output: &Path) -> Result<AtomicFile> {
-    Err(Error::argument(
-        output.display().to_string(),
-        "can't be written: this program was built without GDAL; write FlatGeobuf instead (.gti.fgb, which GDAL opens as \
-         GTI too), or build it with the feature gdal",
-    ))
-}
-
-/// The corners of a footprint, counterclockwise and closed.
-fn corners(b: &Bounds) -> [(f64, f64); 5] {
-    [(b.min_x, b.min_y), (b.max_x, b.min_y), (b.max_x, b.max_y), (b.min_x, b.max_y), (b.min_x, b.min_y)]
+    let items = mosaic::items(rows.records());
+    let form = TableForm { layer: LAYER, fields: &COLUMNS, items: &items };
+    AtomicFile::made_by(output, "gpkg", |path| {
+        reader.tables().write(path, output, &form, &mut |put| {
+            rows.for_each(|row| put(&values(row).map(Value::field), &row.record.bounds()))?;
+            rows.progress.begin("committing and indexing", None, "records");
+            Ok(())
+        })?;
+        rows.progress.end();
+        Ok(())
+    })
 }

@@ -23,7 +23,7 @@ pub(super) struct Rows<'a> {
     inside: Option<Vec<RowId>>,
     /// The folder that locations are written relative to.
     folder: Option<PathBuf>,
-    progress: &'a dyn Progress,
+    pub(super) progress: &'a dyn Progress,
 }
 
 impl<'a> Rows<'a> {
@@ -91,7 +91,7 @@ impl<'a> Rows<'a> {
             let damaged = || Error::invalid(format!("row {row}"), "its path or source is damaged", "verify the store");
             let path = std::str::from_utf8(path).map_err(|_| damaged())?;
             let source = self.sources.get(usize::from(record.source_index())).ok_or_else(damaged)?;
-            // The names of coordinate systems are compressed; each is decoded once.
+            // The names of coordinate systems are compressed. Each is decoded once.
             let crs = match names.entry(systems.get(row).copied().unwrap_or(u32::MAX)) {
                 Entry::Occupied(known) => known.get().clone(),
                 Entry::Vacant(new) => new.insert(record.crs()?.as_ref().into()).clone(),

@@ -5,9 +5,12 @@
 //! mean is the business of [`store`](crate::store); anyone can store another schema in the same container, see
 //! [`Container`](crate::container::Container).
 
+#[doc(hidden)]
 pub mod checksum;
-pub mod codec;
+pub(crate) mod codec;
 mod header;
+pub(crate) mod json;
+#[doc(hidden)]
 pub mod layout;
 pub mod rows;
 mod section;
@@ -16,6 +19,7 @@ mod writer;
 
 pub use header::Header;
 pub use section::{Codec, ElementType, Kind, SectionEntry};
+pub(crate) use sections::Origin;
 pub use sections::Sections;
 pub(crate) use sections::byte_range;
 pub use writer::{BytesSection, ContainerWriter, RawSection};

@@ -105,7 +105,7 @@ pub(super) struct Encoder {
 /// An encoder; `None` where this build can't compress.
 ///
 /// # Errors
-/// Where the dictionary is none.
+/// Where the dictionary is malformed.
 pub(super) fn encoder(level: i32, dictionary: &[u8]) -> Result<Option<Encoder>> {
     #[cfg(feature = "engine")]
     {

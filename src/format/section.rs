@@ -9,6 +9,7 @@ use super::layout;
 /// What the bytes of a section are for. A name and a kind together are unique in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Kind {
     /// One value a row.
     Column = 1,
@@ -30,6 +31,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[allow(missing_docs, reason = "the names are the types")]
+#[non_exhaustive]
 pub enum ElementType {
     U8 = 1,
     U16 = 2,
@@ -88,6 +90,7 @@ impl ElementType {
 /// How a section's bytes are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Codec {
     /// As they are.
     Raw = 0,

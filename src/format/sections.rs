@@ -1,6 +1,8 @@
 //! Opening: the section table, checked once, and typed views of sections.
 
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -8,11 +10,37 @@ use super::header::REBUILD;
 use super::{Codec, ElementType, Header, Kind, SectionEntry, checksum, layout};
 use crate::error::{Error, Result};
 
+/// What to do where a section is not there, or another one than was asked for.
+const ANOTHER: &str = "ask for another one, or build the file again from its sources";
+
 /// The checked table of a file. Holds no data, only where it lies.
 #[derive(Debug, Clone)]
 pub struct Sections {
     header: Header,
     entries: Vec<SectionEntry>,
+    origin: Origin,
+}
+
+/// Where the bytes of a file came from, so that every error about them can say it: all that is found by a table of sections keeps
+/// the table's. Nothing for bytes in memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origin(Option<Arc<Path>>);
+
+impl Origin {
+    /// The file.
+    #[must_use]
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+
+    /// An error with the path of the file.
+    #[must_use]
+    pub(crate) fn name(&self, error: Error) -> Error {
+        match self.path() {
+            Some(path) => error.with_path(path),
+            None => error,
+        }
+    }
 }
 
 impl Sections {
@@ -47,7 +75,20 @@ impl Sections {
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(bad(format!("lists {:?} twice", pair[0].0)));
         }
-        Ok(Self { header, entries })
+        Ok(Self { header, entries, origin: Origin::default() })
+    }
+
+    /// The same table as that of a file: errors about its sections, and about all that is found by them, name the file.
+    #[must_use]
+    pub(crate) fn of_file(mut self, path: &Path) -> Self {
+        self.origin = Origin(Some(Arc::from(path)));
+        self
+    }
+
+    /// The file that the sections lie in.
+    #[must_use]
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The header.
@@ -73,15 +114,27 @@ impl Sections {
     /// # Errors
     /// Where there is none, or it has another type or codec.
     pub fn expect(&self, name: &str, kind: Kind, element: ElementType, codec: Codec) -> Result<&SectionEntry> {
-        let bad = |problem: &str| Error::invalid(format!("section {name:?}"), problem, REBUILD);
-        let entry = self.find(name, kind).ok_or_else(|| bad("is missing"))?;
+        let bad = |problem: &str| self.origin.name(Error::invalid(format!("section {name:?}"), problem, ANOTHER));
+        let entry = self.find(name, kind).ok_or_else(|| bad(&format!("is missing; {}", self.names(kind))))?;
         if entry.element() != Some(element) {
-            return Err(bad(&format!("should hold {}", element.name())));
+            let found = entry.element().map_or("another type", |found| found.name());
+            return Err(bad(&format!("holds {found}, not {}", element.name())));
         }
         if entry.codec() != Some(codec) {
             return Err(bad("is stored with another codec than version 1 says"));
         }
         Ok(entry)
+    }
+
+    /// The sections of a kind, in words.
+    fn names(&self, kind: Kind) -> String {
+        const MOST: usize = 64;
+        let names: Vec<_> = self.entries.iter().filter(|e| e.kind_number() == kind as u8).map(|e| e.name()).collect();
+        match names.len() {
+            0 => "there are none of this kind".into(),
+            n if n > MOST => format!("there are {} and {} more", names[..MOST].join(", "), n - MOST),
+            _ => format!("there are {}", names.join(", ")),
+        }
     }
 
     /// Where a raw section with this type and exactly `count` elements lies (any number where `None`).
@@ -92,7 +145,7 @@ impl Sections {
         let entry = self.expect(name, kind, element, Codec::Raw)?;
         if let Some(count) = count.filter(|&c| c != entry.count()) {
             let problem = format!("has {} elements, {count} expected", entry.count());
-            return Err(Error::invalid(format!("section {name:?}"), problem, REBUILD));
+            return Err(self.origin.name(Error::invalid(format!("section {name:?}"), problem, REBUILD)));
         }
         Ok(byte_range(entry))
     }

@@ -55,7 +55,7 @@ pub struct BytesSection {
     rows: Option<Encoder>,
 }
 
-/// Sections are written up to the next multiple of this: where a file system caches what is written in one go in one
+/// Sections are written up to the next multiple of this: where a file system caches what is written at once in one
 /// large page (ext4 and XFS on Linux do), maps of the file use large pages as well, and random reads wait less for
 /// address translation.
 const PIECE: u64 = 2 << 20;
@@ -185,7 +185,7 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// [`rows::train`], is written before the bytes; readers need it. A build that can't compress writes raw bytes.
     ///
     /// # Errors
-    /// As [`raw`](Self::raw), and where the dictionary is none.
+    /// As [`raw`](Self::raw), and where the dictionary is malformed.
     pub fn begin_rows(&mut self, name: &str, level: i32, dictionary: &[u8]) -> Result<BytesSection> {
         let Some(encoder) = rows::encoder(level, dictionary)? else { return self.begin_bytes(name, false) };
         if !dictionary.is_empty() {

@@ -6,7 +6,9 @@
 pub mod dense;
 pub mod grid;
 pub mod id;
+#[doc(hidden)]
 pub mod rtree;
+#[doc(hidden)]
 pub mod sorted;
 pub mod tiles;
 

@@ -11,10 +11,10 @@ use std::ops::Range;
 
 use super::sorted::Sorted;
 use crate::error::{Error, Result};
-use crate::tile::{Bounds, MAX_ZOOM, TileCoord, TileId};
+use crate::tile::{Bounds, MAX_NATIVE_ZOOM, TileCoord, TileId};
 
 /// Numbers in `tile.zoom_runs`: where the runs of each zoom start, and their total.
-pub const ZOOM_RUNS: usize = MAX_ZOOM as usize + 2;
+pub const ZOOM_RUNS: usize = MAX_NATIVE_ZOOM as usize + 2;
 
 /// A view of a tile index.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ impl<'a> Tiles<'a> {
     }
 
     fn run_of(&self, tile: TileCoord) -> Option<usize> {
-        if tile.z() > MAX_ZOOM {
+        if tile.z() > MAX_NATIVE_ZOOM {
             return None;
         }
         let id = TileId::from(tile).0;
@@ -98,7 +98,7 @@ impl<'a> Tiles<'a> {
     /// The deepest zoom with a tile; `None` for an empty store.
     #[must_use]
     pub fn max_zoom(&self) -> Option<u8> {
-        (0..=MAX_ZOOM).rev().find(|&z| self.count(z) > 0)
+        (0..=MAX_NATIVE_ZOOM).rev().find(|&z| self.count(z) > 0)
     }
 
     /// Runs of consecutive identifiers that exist at zoom `z` below `ancestor` (itself included), in order. Touches
@@ -106,7 +106,8 @@ impl<'a> Tiles<'a> {
     pub fn subtree(&self, ancestor: TileCoord, z: u8) -> impl Iterator<Item = Range<u64>> + use<'a> {
         let this = *self;
         // Beyond the deepest zoom there are neither tiles nor identifiers.
-        let (wanted, runs) = if z > MAX_ZOOM { (0..0, 0..0) } else { (TileId::subtree(ancestor, z), self.runs(z)) };
+        let (wanted, runs) =
+            if z > MAX_NATIVE_ZOOM { (0..0, 0..0) } else { (TileId::subtree(ancestor, z), self.runs(z)) };
         let first = self.run_start.last_not_above(wanted.start).unwrap_or(0).clamp(runs.start, runs.end);
         (first..runs.end)
             .map(move |run| {
@@ -133,7 +134,7 @@ impl<'a> Tiles<'a> {
     /// Touches only those runs, and for each tile along the box's edge a search.
     pub fn runs_in_bounds(&self, bounds: &Bounds, z: u8, mut each: impl FnMut(Range<u64>)) {
         if let Some(world) = TileCoord::new(0, 0, 0)
-            && z <= MAX_ZOOM
+            && z <= MAX_NATIVE_ZOOM
         {
             self.descend(world, bounds, z, &mut each);
         }
@@ -148,9 +149,7 @@ impl<'a> Tiles<'a> {
         if tile.z() == z || bounds.contains(&own) {
             return self.subtree(tile, z).for_each(each);
         }
-        let mut children = tile.children();
-        children.sort_unstable_by_key(|&c| TileId::from(c));
-        children.into_iter().for_each(|child| self.descend(child, bounds, z, each));
+        tile.children_by_id().into_iter().flatten().for_each(|child| self.descend(child, bounds, z, each));
     }
 
     /// How many tiles at zoom `z` exist and share area with a box (EPSG:3857 metres).

@@ -80,7 +80,7 @@ pub fn check_parents(
 /// `None` where there is no child, or something can't be decoded.
 fn compare(source: &dyn TileSource, coding: Coding, tile: TileCoord, at: Located) -> Result<Option<ParentCheck>> {
     let mut children = Vec::new();
-    for (quadrant, child) in tile.children().into_iter().enumerate() {
+    for (quadrant, child) in tile.children().into_iter().flatten().enumerate() {
         children.extend(source.tile(child)?.map(|bytes| (quadrant, bytes)));
     }
     if children.is_empty() {

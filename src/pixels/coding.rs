@@ -5,10 +5,11 @@ use serde_json::Value;
 use crate::archive::{ArchiveMetadata, TileEncoding, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
+use crate::tile::MAX_ZOOM;
 
 /// The key of the vertical resolution: `by-zoom`, `full`, or the step in words.
 pub(super) const VERTICAL: &str = "vertical_resolution";
-/// The key that says by how many zooms the steps by zoom are off, which tiles of another size than they were made with are.
+/// The key that says by how many zooms the steps by zoom are shifted. They are shifted where the tile size was changed.
 pub(super) const OFFSET: &str = "vertical_zoom_offset";
 
 /// How far heights are rounded at each zoom, out of the metadata.
@@ -26,7 +27,7 @@ impl Steps {
         let text = metadata.other.get(VERTICAL).and_then(Value::as_str).unwrap_or_default();
         let offset = metadata.other.get(OFFSET).and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()));
         Self {
-            offset: offset.map_or(0, |zooms| zooms.clamp(-31, 31) as i32),
+            offset: offset.map_or(0, |zooms| zooms.clamp(-i64::from(MAX_ZOOM), i64::from(MAX_ZOOM)) as i32),
             by_zoom: text.starts_with("by-zoom"),
             coarse: text.ends_with("0.1 m"),
         }

@@ -2,7 +2,7 @@
 
 use crate::terrain::ElevationTile;
 
-/// Which value a pixel takes that several tiles hold. Pixels without data never take part.
+/// Which value a pixel takes where several tiles have one. Pixels without data never take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rule {
     /// The first one in the order of the inputs.

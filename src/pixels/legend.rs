@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::archive::TileSource;
 use crate::error::{Error, Result};
-use crate::terrain::{self, INTERPOLATED, NO_SOURCE};
+use crate::terrain::{self, INTERPOLATED, MOST_SOURCES, NO_SOURCE};
 
 /// The union of several legends, and what each input's numbers become in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ impl Legends {
                     all.len() - 1
                 });
                 table[usize::from(number)] = u8::try_from(at).ok().filter(|&n| n < INTERPOLATED).ok_or_else(|| {
-                    let problem = "has too many sources: together they are more than 254";
+                    let problem = format!("has too many sources: together they are more than {MOST_SOURCES}");
                     Error::invalid("legend", problem, "merge fewer archives").with_path(input.path())
                 })?;
             }
@@ -59,7 +59,7 @@ impl Legends {
         self.tables[input][usize::from(source)]
     }
 
-    /// True where the sources of `input` keep their order, so that ties between them end as they did.
+    /// True where the sources of `input` keep their order, so that ties between them are decided as before.
     pub(super) fn keeps_order(&self, input: usize) -> bool {
         let known = self.tables[input].iter().filter(|number| **number != NO_SOURCE);
         known.is_sorted()

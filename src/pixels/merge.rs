@@ -2,7 +2,7 @@
 //!
 //! From the finest zoom to the coarsest. A tile that one input holds alone, with all that lies below it, is copied byte by byte.
 //! Every other one is decoded: its pixels are means of the finer tiles of the output where these have values, and else combined
-//! by the [`Rule`]. It is encoded again, unless that is what an input has. So the output is a pyramid where the inputs are.
+//! by the [`Rule`]. It is re-encoded, unless that is what an input has. So the output is a pyramid where the inputs are pyramids.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ pub struct PixelMerge {
     pub rule: Rule,
     /// A height that means nodata, metres, besides masks and transparent pixels, in tiles that several inputs hold.
     pub nodata: Option<f64>,
-    /// Who writes WebP.
+    /// Which encoder writes WebP.
     pub encoder: WebpEncoder,
     /// How much time the images are worth.
     pub level: Level,

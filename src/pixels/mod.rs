@@ -1,4 +1,4 @@
-//! Archives by what their pixels hold: overlaps combined, tiles encoded anew, compared, and checked against their means.
+//! Archives by what their pixels hold: overlaps combined, tiles re-encoded, compared, and checked against their means.
 //!
 //! `archive` treats tiles as bytes, `terrain` knows what one tile means; here both meet. Everything works tile by tile on
 //! all processors, and memory does not grow with the archives.

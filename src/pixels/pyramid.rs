@@ -1,6 +1,6 @@
-//! Archives merged zoom by zoom, the finest first, because a coarser tile can be the mean of what became of finer ones.
+//! Archives merged zoom by zoom, the finest first, because a coarser tile can be the mean of merged finer ones.
 //!
-//! Tile ids run the other way. So what is encoded anew waits in a file on the output's volume, and a record of each tile in
+//! Tile ids run the other way. So what is re-encoded waits in a file on the output's volume, and a record of each tile in
 //! another one; at the end both are read in the order of tile ids, and what stayed as it was is copied from the inputs.
 
 use std::iter::Peekable;
@@ -10,10 +10,11 @@ use std::path::Path;
 use crate::archive::join::{Holders, Join};
 use crate::archive::pipeline::{batches, in_order, threads};
 use crate::archive::seen::Seen;
-use crate::archive::{ArchiveSummary, Located, ScratchFile, TileSink, TileSource};
+use crate::archive::{ArchiveSummary, Located, TileSink, TileSource};
+use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{TileCoord, TileId};
+use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
 /// Tiles in one piece of work.
 const BATCH: usize = 8;
@@ -28,7 +29,7 @@ pub(super) const HEIGHTS: usize = 0;
 /// The plane of lineage.
 pub(super) const LINEAGE: usize = 1;
 
-/// What a plane of a tile becomes.
+/// What happens to a plane of a tile.
 #[derive(Debug)]
 pub(super) enum Content {
     /// There is no such plane.
@@ -178,7 +179,7 @@ impl Iterator for Records<'_> {
 /// The output's tiles below a tile; tiles are asked for in their order.
 fn below(tile: TileCoord, records: &mut Peekable<Records<'_>>) -> Result<[Child; 4]> {
     let mut out = [None; 4];
-    if tile.z() >= 31 {
+    if tile.z() >= MAX_ZOOM {
         return Ok(out);
     }
     let ids = TileId::subtree(tile, tile.z() + 1);
@@ -194,7 +195,7 @@ fn below(tile: TileCoord, records: &mut Peekable<Records<'_>>) -> Result<[Child;
 
 /// Merges all tiles of the inputs into the sinks of the planes, and finishes them.
 ///
-/// Beside the output it takes the space of what is encoded anew, and 36 bytes a tile.
+/// Beside the output it takes the space of what is re-encoded, and 36 bytes a tile.
 pub(super) fn merge(
     inputs: &[&dyn TileSource],
     merger: &impl Merger,
@@ -301,7 +302,7 @@ pub(super) fn merge(
 
 /// The zooms that have tiles, ascending, and the number of tiles of all inputs.
 fn zooms(inputs: &[&dyn TileSource], progress: &dyn Progress) -> Result<(Vec<u8>, u64)> {
-    /// Tiles that are counted between two looks at whether to stop.
+    /// Tiles that are counted between two checks for an interruption.
     const ASKED: u64 = 1 << 16;
     let (mut found, mut total) = ([false; 32], 0u64);
     for input in inputs {

@@ -1,7 +1,7 @@
-//! Tiles encoded anew: another encoding of heights, another image format, another tile size.
+//! Tiles re-encoded: another encoding of heights, another image format, another tile size.
 //!
 //! - Heights keep their values, as far as the new encoding can hold them: Terrain-RGB has steps of 0.1 m, terrarium of
-//!   1/256 m. The metadata say the coarsest step that the values went through, never a finer one than that.
+//!   1/256 m. The metadata give the coarsest step that the values went through, never a finer one.
 //! - A tile of 512 pixels at zoom z is four tiles of 256 pixels at zoom z + 1, pixel by pixel. So zooms move by one. The one
 //!   tile of 256 pixels at zoom 0 is the mean of the 512 pixels at zoom 0; on the way back it is left out.
 //! - The step by zoom belongs to a pixel's ground size. After a change of tile size it is the step of the zoom that the tile
@@ -39,7 +39,7 @@ pub struct RecodeOptions {
     pub tile_size: Option<u32>,
     /// Rounds heights to these steps; without it they stay as they are.
     pub vertical: Option<VerticalResolution>,
-    /// Who writes WebP.
+    /// Which encoder writes WebP.
     pub encoder: Option<WebpEncoder>,
     /// How much time the images are worth.
     pub level: Option<Level>,
@@ -120,7 +120,7 @@ pub fn recoded_metadata(
     Ok(metadata)
 }
 
-/// Encodes the chosen tiles of `source` anew into `sink`, which [`recoded_metadata`] described, and finishes it. Zooms and
+/// Re-encodes the chosen tiles of `source` into `sink`, which [`recoded_metadata`] described, and finishes it. Zooms and
 /// areas are chosen among the tiles of the source.
 ///
 /// Runs on all processors and holds a few tiles a thread.
@@ -312,12 +312,10 @@ impl<'a> Recoder<'a> {
                     if tile.z() == 0 {
                         out.push((*tile, plane.halved()));
                     }
-                    if tile.z() < 31 {
-                        for (quadrant, child) in tile.children().into_iter().enumerate() {
-                            let mut part = P::empty(256);
-                            part.copy(plane, (quadrant & 1) * 256, (quadrant >> 1) * 256, 0, 0, 256);
-                            out.push((child, part));
-                        }
+                    for (quadrant, child) in tile.children().into_iter().flatten().enumerate() {
+                        let mut part = P::empty(256);
+                        part.copy(plane, (quadrant & 1) * 256, (quadrant >> 1) * 256, 0, 0, 256);
+                        out.push((child, part));
                     }
                 }
             }

@@ -10,7 +10,7 @@ use crate::tile::TileCoord;
 
 /// Tiles in one piece of work.
 const BATCH: usize = 8;
-/// The lowest and the highest height that a histogram tells apart, metres; the Earth lies between them.
+/// The lowest and the highest height that a histogram distinguishes, metres; the Earth lies between them.
 const RANGE: (i32, i32) = (-12_000, 10_000);
 /// The width of its finest class, metres.
 const CLASS: i32 = 10;
@@ -45,7 +45,7 @@ impl Statistics {
         for (&value, _) in tile.values.iter().zip(&tile.valid).filter(|(_, valid)| **valid == 1) {
             (low, high, count) = (low.min(value), high.max(value), count + 1);
             self.sum += f64::from(value);
-            // A cast saturates, so that what lies outside goes into the first or the last class.
+            // A cast saturates, so values outside go into the first or the last class.
             let class = ((value - RANGE.0 as f32) / CLASS as f32).floor() as usize;
             let last = self.classes.len() - 1;
             self.classes[class.min(last)] += 1;

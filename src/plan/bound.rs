@@ -40,10 +40,20 @@ fn too_many(store: &Store, extent: &Extent, total: u64, finest: u8) -> Error {
     };
     let blown_up = full && record.native_zoom() < finest;
     let remedy = if blown_up {
-        "give a smaller `max_zoom`, or make parts of it: an `area` with a `min_zoom`"
+        "give a smaller `max_zoom`, or make parts of it: an `area` with a `min_zoom`".to_string()
     } else {
-        "if that is wrong, correct its georeference (or its line in bounds.csv), and build the store again (`store::Builder`); if it is right, \
-         make parts of it: an `area` with a `min_zoom`"
+        let place = record.listed().unwrap_or_else(|| "its georeference".into());
+        // All finer tiles are made for the wanted ones, whose pixels depend on no option.
+        let coarser = if extent.zooms.max < record.native_zoom() {
+            "; a smaller `max_zoom` saves none of them, since coarser tiles are means of finer ones: to have coarse tiles alone, \
+             make a coarser raster of it first (gdalwarp -tr -r average)"
+        } else {
+            ""
+        };
+        format!(
+            "if that is wrong, correct {place}, and build the store again (`store::Builder`); if it is right, make parts of it: an \
+             `area` with a `min_zoom`{coarser}"
+        )
     };
     let problem = format!(
         "{many}; most are those of this raster: {} x {} cells of {:.3e} m, {} tiles at zoom {}; {remedy}",

@@ -58,8 +58,8 @@ impl Changes {
         self.file.boxes("changed").map_or(0, |b| b.len())
     }
 
-    /// True where a tile can have changed. One that is not wanted goes with the wanted one that is made from it, because
-    /// nobody kept it. A search in the tree.
+    /// True where a tile can have changed. A tile that is not wanted was not kept, so it
+    /// counts as changed together with the wanted tile that is made from it. A search in the tree.
     #[must_use]
     pub fn touch(&self, extent: &Extent, tile: TileCoord) -> bool {
         let mut kept = tile;
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn what_was_not_kept_goes_with_what_is_made_from_it() {
         let (_folder, changes) = changes(&[tile(12, 0, 0).bounds().buffered(-3000.0)], false);
-        // Zooms below 9 are kept: a far tile of zoom 12 below the same tile of zoom 9 is needed to make that anew.
+        // Zooms below 9 are kept: a far tile of zoom 12 below the same tile of zoom 9 is needed to make that again.
         let coarse = extent(0, 9, None);
         assert!(changes.touch(&coarse, tile(12, 7, 7)) && !changes.touch(&extent(0, 12, None), tile(12, 7, 7)));
         assert!(changes.touch_block(&coarse, tile(12, 7, 7)) && !changes.touch_block(&coarse, tile(12, 80, 80)));

@@ -21,7 +21,7 @@ pub enum Coverage {
     /// zoom.
     #[default]
     Native,
-    /// A tile exists where any record shares area with it: coarse areas are blown up to the last zoom.
+    /// A tile exists where any record shares area with it: coarse areas are upsampled to the last zoom.
     Full,
 }
 
@@ -61,7 +61,7 @@ impl Extent {
     }
 
     /// True where a box shares area with the wanted area.
-    pub(super) fn meets(&self, tile: &Bounds) -> bool {
+    pub(crate) fn meets(&self, tile: &Bounds) -> bool {
         self.area.as_ref().is_none_or(|area| area.overlaps(tile))
     }
 
@@ -129,7 +129,7 @@ impl Extent {
         if self.surely_holds(&bounds) {
             return all(each);
         }
-        in_order(tile).into_iter().try_for_each(|child| self.native(store, child, z, each))
+        tile.children_by_id().into_iter().flatten().try_for_each(|child| self.native(store, child, z, each))
     }
 
     /// The tiles that share area with any record and are wanted, and those of the tile index that are needed.
@@ -153,10 +153,10 @@ impl Extent {
         if self.surely_holds(&bounds) && rows.iter().any(|&row| store.records().bounds(row).contains(&bounds)) {
             return each(TileId::subtree(tile, z));
         }
-        in_order(tile).into_iter().try_for_each(|child| self.full(store, child, z, each))
+        tile.children_by_id().into_iter().flatten().try_for_each(|child| self.full(store, child, z, each))
     }
 
-    /// True where a box lies wholly inside the wanted area for certain.
+    /// True where a box certainly lies wholly inside the wanted area.
     fn surely_holds(&self, bounds: &Bounds) -> bool {
         self.area.as_ref().is_none_or(|area| area.surely_contains(bounds))
     }
@@ -164,10 +164,3 @@ impl Extent {
 
 /// What is called with runs of identifiers.
 type Each<'a> = &'a mut dyn FnMut(Range<u64>) -> ControlFlow<()>;
-
-/// The tile's children in Hilbert order.
-fn in_order(tile: TileCoord) -> [TileCoord; 4] {
-    let mut children = tile.children();
-    children.sort_unstable_by_key(|&c| TileId::from(c));
-    children
-}

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::tile::MAX_ZOOM;
+use crate::tile::MAX_NATIVE_ZOOM;
 
 /// Zooms from `min` to `max`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,14 +18,14 @@ impl ZoomRange {
     /// A range.
     ///
     /// # Errors
-    /// Where `min` is above `max` or `max` above [`MAX_ZOOM`].
+    /// Where `min` is above `max` or `max` above [`MAX_NATIVE_ZOOM`].
     pub fn new(min: u8, max: u8) -> Result<Self> {
-        if min <= max && max <= MAX_ZOOM {
+        if min <= max && max <= MAX_NATIVE_ZOOM {
             return Ok(Self { min, max });
         }
         Err(Error::argument(
             "zoom range",
-            format!("{min}-{max} is impossible; give two zooms from 0 to {MAX_ZOOM}, the smaller one first"),
+            format!("{min}-{max} is impossible; give two zooms from 0 to {MAX_NATIVE_ZOOM}, the smaller one first"),
         ))
     }
 
@@ -93,7 +93,7 @@ impl Pattern {
             return Ok(by_count(zooms, *limit, tiles));
         }
         let named: &[(u8, u8)] = match self {
-            Self::Single => &[(0, MAX_ZOOM)],
+            Self::Single => &[(0, MAX_NATIVE_ZOOM)],
             Self::Balanced => &[(0, 10), (11, 12), (13, 14), (15, 16)],
             Self::Safe => &[(0, 9), (10, 11), (12, 12), (13, 13), (14, 14), (15, 16)],
             Self::Fast => &[(0, 11), (12, 13), (14, 16)],
@@ -107,7 +107,7 @@ impl Pattern {
             check_contiguous(&ranges, zooms)?;
         } else {
             let next = ranges.last().map_or(0, |r| r.max + 1);
-            ranges.extend((next..=MAX_ZOOM).map(|z| ZoomRange { min: z, max: z }));
+            ranges.extend((next..=MAX_NATIVE_ZOOM).map(|z| ZoomRange { min: z, max: z }));
         }
         let clipped = ranges.into_iter().rev().map(|r| (r.min.max(zooms.min), r.max.min(zooms.max)));
         Ok(clipped.filter(|(min, max)| min <= max).map(|(min, max)| ZoomRange { min, max }).collect())

@@ -109,9 +109,7 @@ impl Unit {
             return None;
         }
         let zooms = ZoomRange { min: self.zooms.min + u8::from(at_block), max: self.zooms.max };
-        let mut blocks = self.block.children();
-        blocks.sort_unstable_by_key(|&b| TileId::from(b));
-        let units = blocks.map(|block| Self { block, zooms, tiles: self.tiles.div_ceil(4) });
+        let units = self.block.children_by_id()?.map(|block| Self { block, zooms, tiles: self.tiles.div_ceil(4) });
         let top = ZoomRange { min: self.zooms.min, max: self.zooms.min };
         Some(Parts { units, rest: at_block.then_some(Self { block: self.block, zooms: top, tiles: 1 }) })
     }

@@ -6,6 +6,7 @@ use crate::tile::Bounds;
 
 /// A record and how far its footprint is.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Neighbour<'a> {
     /// The record.
     pub record: RecordRef<'a>,

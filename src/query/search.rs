@@ -10,6 +10,7 @@ use crate::tile::Bounds;
 
 /// The order of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Order {
     /// By row: along the Hilbert curve, and what the index gives at no cost.
     Row,

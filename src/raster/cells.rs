@@ -53,7 +53,7 @@ impl State {
     pub const OUTSIDE: u8 = 2;
     /// With a value that was sampled from a raster of another lattice: it has a part in values, but makes no pixel valid.
     pub const BORROWED: u8 = 3;
-    /// Between a valid cell and one that another raster has: with their mean. It counts as valid.
+    /// Between a valid cell and one that another raster has: with the mean of both. It counts as valid.
     pub const BRIDGED: u8 = 7;
 
     /// True for a cell with a value, wherever that is from.
@@ -120,7 +120,7 @@ impl Cells {
         out
     }
 
-    /// Takes the cells that it shares with another window from there; the other one holds all of it.
+    /// Copies the cells of this window from another one, which holds all of them.
     pub fn copy_from(&mut self, wide: &Self) {
         let (dx, dy) = (self.window.col - wide.window.col, self.window.row - wide.window.row);
         let (Ok(dx), Ok(dy)) = (usize::try_from(dx), usize::try_from(dy)) else { return };

@@ -1,10 +1,10 @@
 //! The box of a raster in EPSG:3857 and the size of its pixels there.
 
-use super::RasterInfo;
+use super::{Projector, RasterInfo};
 use crate::error::{Error, Result};
 use crate::tile::{Bounds, web_mercator};
 
-/// Points along an edge at first; doubled until the box stands still.
+/// Points along an edge at first; doubled until the box stops moving.
 const POINTS: usize = 21;
 /// The most points along an edge.
 const MOST_POINTS: usize = 5_120;
@@ -29,7 +29,7 @@ pub struct Footprint {
 ///
 /// The raster's outline is followed with 21 points an edge, then 42 and so on, until the box moves by less than a tenth of
 /// a pixel. Each point is taken on the turn of the world that is nearest to the one before: so an outline that crosses the
-/// 180th meridian stays one, and one that goes around the world once holds a pole.
+/// 180th meridian stays in one piece, and one that goes around the world once holds a pole.
 ///
 /// # Errors
 /// Where the raster lies outside of Web Mercator, or a point of its edge has no place in it.
@@ -124,7 +124,7 @@ fn turns(distance: f64) -> f64 {
     (distance / web_mercator::WORLD).round() * web_mercator::WORLD
 }
 
-/// A box that may reach beyond the world as one or two boxes inside it; what is no wider than `least` metres is left out.
+/// A box that may reach beyond the world as one or two boxes inside it; parts that are at most `least` metres wide are left out.
 #[must_use]
 pub fn world_parts(bounds: &Bounds, least: f64) -> Vec<Bounds> {
     let (half, world) = (web_mercator::HALF_WORLD, web_mercator::WORLD);
@@ -172,6 +172,14 @@ pub fn on_the_lattice(pixel_size: f64) -> f64 {
     let zoom = (web_mercator::WORLD / pixel_size).log2().round();
     let exact = web_mercator::WORLD / zoom.exp2();
     if (pixel_size / exact - 1.0).abs() < 1e-6 { exact } else { pixel_size }
+}
+
+/// [`footprint`] with a projector of the raster's CRS.
+///
+/// # Errors
+/// As [`footprint`].
+pub fn footprint_by(info: &RasterInfo, projector: &dyn Projector) -> Result<Footprint> {
+    footprint(info, &|xs, ys| projector.to_mercator(xs, ys))
 }
 
 #[cfg(test)]

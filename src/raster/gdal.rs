@@ -1,4 +1,4 @@
-//! GDAL behind the [`Raster`] and [`Projector`] traits, and a GeoTIFF writer.
+//! GDAL behind [`RasterReader`](super::RasterReader), and a GeoTIFF writer.
 //!
 //! This module is the only one of the library that knows GDAL's types. GDAL's messages go into our errors and never to
 //! stderr.
@@ -12,7 +12,8 @@ use ::gdal::raster::Buffer;
 use ::gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 use ::gdal::{Dataset, GdalOpenFlags};
 
-use super::{Adjustment, Block, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint};
+use super::{Adjustment, Block, Cells, Footprint, GeoTransform, Projector, Raster, RasterInfo, Unusable, footprint_by};
+use crate::data_type::DataType;
 use crate::error::{Error, Result};
 use crate::text::one_line;
 
@@ -25,6 +26,8 @@ mod geotiff;
 mod heights;
 mod local;
 mod overviews;
+mod reader;
+mod tables;
 mod vertical;
 
 use block::Stored;
@@ -32,8 +35,7 @@ use heights::{Heights, Mask};
 
 pub use degrees::GdalDegrees;
 pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
-pub(crate) use local::INDICES;
-pub use local::{allow_remote, remote_allowed};
+pub use reader::GdalOpener;
 pub use vertical::{GdalVertical, check_vertical_datum};
 
 thread_local! {
@@ -45,12 +47,12 @@ thread_local! {
 const LONGEST: usize = 400;
 
 /// Sets GDAL up: its messages are kept for our errors. Every entry of this file calls it.
-pub(crate) fn prepare() {
+fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         ::gdal::config::set_error_handler(|_class, _number, message| {
             let message = message.to_owned();
-            // A message while the thread ends, or from inside the handler, is lost; nothing else is.
+            // Only a message while the thread ends, or from inside the handler, is lost.
             let _ = MESSAGES.try_with(|all| {
                 if let Ok(mut all) = all.try_borrow_mut()
                     && all.len() < 16
@@ -59,7 +61,7 @@ pub(crate) fn prepare() {
                 }
             });
         });
-        // Sidecar files are looked up one by one: listing a folder of 50,000 rasters for each of them is not.
+        // Sidecar files are looked up one by one. Listing a folder of 50,000 rasters for each raster would be slow.
         if ::gdal::config::get_config_option("GDAL_DISABLE_READDIR_ON_OPEN", "").is_ok_and(|v| v.is_empty()) {
             let _ = ::gdal::config::set_config_option("GDAL_DISABLE_READDIR_ON_OPEN", "TRUE");
         }
@@ -94,8 +96,8 @@ fn said() -> String {
     one_line(&all.join("; "), LONGEST)
 }
 
-/// An error of the crate as one of ours, with GDAL's own words where it had any.
-pub(crate) fn failed(path: &Path, what: &str) -> impl FnOnce(::gdal::errors::GdalError) -> Error {
+/// An error of the crate as one of ours, with GDAL's message where there is one.
+fn failed(path: &Path, what: &str) -> impl FnOnce(::gdal::errors::GdalError) -> Error {
     move |error| {
         let words = said();
         let words = if words.is_empty() { error.to_string() } else { words };
@@ -104,7 +106,7 @@ pub(crate) fn failed(path: &Path, what: &str) -> impl FnOnce(::gdal::errors::Gda
 }
 
 /// A CRS from `EPSG:n`, WKT, PROJJSON or a PROJ string, with axes in the order x, y.
-pub(crate) fn spatial_ref(definition: &str) -> Result<SpatialRef> {
+fn spatial_ref(definition: &str) -> Result<SpatialRef> {
     let mut crs = SpatialRef::from_definition(definition).map_err(|_| {
         let words = said();
         Error::argument(format!("CRS {:?}", shorten(definition)), format!("is not known to PROJ; {words}"))
@@ -116,14 +118,14 @@ pub(crate) fn spatial_ref(definition: &str) -> Result<SpatialRef> {
 /// Asks PROJ whether it knows a CRS.
 ///
 /// # Errors
-/// Where it does not; with its words.
+/// Where it does not; with PROJ's message.
 pub fn check_crs(definition: &str) -> Result<()> {
     prepare();
     said();
     spatial_ref(definition).map(drop)
 }
 
-/// A definition on a line, for messages: WKT is long.
+/// A definition in one line, for messages: WKT is long.
 fn shorten(text: &str) -> String {
     one_line(text, 60)
 }
@@ -136,7 +138,7 @@ pub struct GdalRaster {
     band: usize,
     mask: Mask,
     unit: String,
-    /// How the cells are stored, once somebody asks.
+    /// How the cells are stored, once it is asked for.
     stored: OnceCell<Stored>,
 }
 
@@ -152,7 +154,7 @@ impl GdalRaster {
         Self::open_adjusted(path, assume_crs, &Adjustment::default())
     }
 
-    /// [`GdalRaster::open`] with what is known of the values, which goes before what the file says.
+    /// [`GdalRaster::open`] with what is known of the values, which takes precedence over the file.
     ///
     /// # Errors
     /// As [`GdalRaster::open`], and where the file has no such band.
@@ -164,7 +166,7 @@ impl GdalRaster {
     /// [`GdalRaster::open`] with the usual reasons apart, for reports.
     ///
     /// # Errors
-    /// Only for what is not a matter of the file's content, such as an assumed CRS that nobody knows.
+    /// Only for what does not depend on the file's content, such as an unknown assumed CRS.
     pub fn open_or_why(
         path: impl AsRef<Path>,
         assume_crs: Option<&str>,
@@ -176,7 +178,7 @@ impl GdalRaster {
         if let Some(remote) = local::refused(path) {
             return Ok(Err(Unusable::Remote(remote)));
         }
-        // Without this GDAL says nothing of files that no driver knows.
+        // Without this GDAL has no message for files that no driver knows.
         let dataset = match local::open(path, GdalOpenFlags::GDAL_OF_VERBOSE_ERROR, None) {
             Ok(dataset) => dataset,
             Err(error) => {
@@ -226,7 +228,7 @@ impl GdalRaster {
             more_nodata: by
                 .nodata
                 .iter()
-                .map(|&v| if heights.data_type == "int8" { heights::signed(v) } else { v })
+                .map(|&v| if heights.data_type == DataType::I8 { heights::signed(v) } else { v })
                 .collect(),
             data_type: heights.data_type,
             scale: heights.scale,
@@ -237,12 +239,6 @@ impl GdalRaster {
         said();
         let stored = OnceCell::new();
         Ok(Ok(Self { dataset, info, band: heights.band, mask: heights.mask, unit: heights.unit, stored }))
-    }
-
-    /// The unit that heights are converted from; empty for metres.
-    #[must_use]
-    pub fn unit(&self) -> &str {
-        &self.unit
     }
 }
 
@@ -264,6 +260,14 @@ fn subdatasets(dataset: &Dataset) -> String {
 impl Raster for GdalRaster {
     fn info(&self) -> &RasterInfo {
         &self.info
+    }
+
+    fn unit(&self) -> &str {
+        &self.unit
+    }
+
+    fn probe_end(&mut self) -> Result<()> {
+        self.read_last_cell()
     }
 
     /// The first call costs some microseconds; of a VRT the opening of each of its sources, some tenths of a millisecond.
@@ -295,9 +299,9 @@ impl Raster for GdalRaster {
         };
         let shown = |i: usize| mask.as_ref().is_none_or(|m| m.data()[i] != 0);
         let problem = || failed(path, "can't read its cells; the file may be cut short or damaged");
-        if matches!(info.data_type, "float32" | "int16" | "uint16" | "uint8" | "int8") {
+        if info.data_type.fits_float() {
             let cell = band.read_as::<f32>(at, size, size, None).map_err(problem())?;
-            let (single, bytes) = (info.data_type == "float32", info.data_type == "int8");
+            let (single, bytes) = (info.data_type == DataType::F32, info.data_type == DataType::I8);
             let nodata = if let Mask::Value(v) = self.mask { v as f32 } else { f32::NAN };
             let plain = scale == 1.0 && offset == 0.0;
             // GDAL's rule for float32: nodata values went through text and may be off in the last bits.
@@ -393,20 +397,12 @@ fn transform(by: &CoordTransform, xs: &mut [f64], ys: &mut [f64]) {
 }
 
 /// The footprint of a raster in EPSG:3857 metres and its pixel size there; see [`footprint`]. Makes a projector of its own:
-/// for many rasters of one CRS keep one and call [`footprint_by`].
+/// for many rasters of one CRS keep one and call [`footprint_by`](super::footprint_by).
 ///
 /// # Errors
 /// As [`GdalProjector::new`] and [`footprint`].
 pub fn source_footprint(info: &RasterInfo) -> Result<Footprint> {
     footprint_by(info, &GdalProjector::new(&info.crs)?)
-}
-
-/// [`source_footprint`] with a projector of the raster's CRS.
-///
-/// # Errors
-/// As [`footprint`].
-pub fn footprint_by(info: &RasterInfo, projector: &GdalProjector) -> Result<Footprint> {
-    footprint(info, &|xs, ys| projector.to_mercator(xs, ys))
 }
 
 #[cfg(test)]

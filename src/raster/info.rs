@@ -1,8 +1,9 @@
-//! What is known of a raster without reading its cells, and the traits that stand before GDAL.
+//! What is known about a raster without reading its cells, and the traits that GDAL is behind.
 
 use std::path::PathBuf;
 
 use super::{Block, Cells, GeoTransform};
+use crate::data_type::DataType;
 use crate::error::Result;
 
 /// The header of a raster.
@@ -20,8 +21,8 @@ pub struct RasterInfo {
     pub crs: String,
     /// The declared nodata value, as stored in the file (before scale and offset).
     pub nodata: Option<f64>,
-    /// The type of the cells: `int16`, `float32`, ...; bytes are `int8` where the file says that they have a sign.
-    pub data_type: &'static str,
+    /// The type of the cells; bytes are `int8` where the file says that they have a sign.
+    pub data_type: DataType,
     /// Elevation in metres = cell * scale + offset; the unit of the file is part of both.
     pub scale: f64,
     /// See `scale`.
@@ -121,6 +122,19 @@ pub trait Raster {
     /// # Errors
     /// Where the file can't be read or decoded.
     fn read_into(&mut self, cells: &mut Cells) -> Result<()>;
+
+    /// The unit that heights are converted from; empty for metres.
+    fn unit(&self) -> &str {
+        ""
+    }
+
+    /// Looks whether the end of the file is there, so that one that was cut short is found before a run.
+    ///
+    /// # Errors
+    /// Where its last block can't be read or ends beyond the file.
+    fn probe_end(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// The largest block that may have to be decoded to read one cell; [`Block::default`] where that is not known.
     fn block(&self) -> Block {
@@ -253,7 +267,7 @@ pub(super) mod tests {
             crs: "EPSG:4326".into(),
             nodata: None,
             more_nodata: Vec::new(),
-            data_type: "float32",
+            data_type: DataType::F32,
             scale: 1.0,
             offset: 0.0,
             turn: None,

@@ -10,8 +10,8 @@
 //!    the next begins.
 //! 4. [`warp::resample`] makes the pixels whose centres lie inside the raster.
 //!
-//! Cells have a mask beside their values: nodata never enters a mean. GDAL stands behind the [`Raster`] and
-//! [`Projector`] traits, in one file, behind the feature `gdal`.
+//! Cells have a mask beside their values: nodata never enters a mean. What reads rasters stands behind [`RasterReader`]; GDAL
+//! does, in one folder, behind the feature `gdal`.
 
 mod block;
 mod cells;
@@ -19,12 +19,14 @@ mod footprint;
 mod geotransform;
 mod info;
 pub mod kernel;
+mod opener;
 pub mod parts;
 mod pixel_map;
 mod resampling;
 mod seam;
 mod separable;
 mod stamp;
+mod table;
 mod turn;
 pub mod unit;
 pub mod warp;
@@ -34,14 +36,16 @@ pub mod gdal;
 
 pub use block::Block;
 pub use cells::{Cells, State, Window};
-pub use footprint::{Footprint, ToMercator, footprint, on_the_lattice, world_parts};
+pub use footprint::{Footprint, ToMercator, footprint, footprint_by, on_the_lattice, world_parts};
 pub use geotransform::GeoTransform;
 pub use info::{
     Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_around, read_neighbour,
     shares_lattice,
 };
+pub use opener::{Degrees, RasterOpener, RasterReader, SMALL_BLOCK, reader};
 pub use resampling::Resampling;
 pub(crate) use stamp::modified;
 pub use stamp::{FileStamp, stamp};
+pub use table::{Feature, FieldKind, FieldValue, FootprintTables, PutRow, TableForm};
 pub use turn::{Around, FromDegrees, LATITUDE, around};
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};

@@ -1,4 +1,4 @@
-//! The files that a raster consists of besides its own: sources of a VRT, masks, world files, headers, what GDAL keeps aside.
+//! The files that a raster consists of besides its own: sources of a VRT, masks, world files, headers, GDAL's sidecars.
 //!
 //! A change of any of them changes pixels or their place, so a record keeps a digest of them. It is made from names, sizes and
 //! times alone, by rules that depend on no version of GDAL, and opens no raster:
@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::local;
 
-/// Why the files of a raster can't be told.
+/// Why the files of a raster can't be found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Broken {
     /// `by` refers to a file that is not there.
@@ -33,7 +33,7 @@ pub enum Broken {
     },
     /// A VRT that refers to itself, maybe through others.
     Itself(PathBuf),
-    /// A pipe or a device where a file belongs: who reads it may wait for ever.
+    /// A pipe or a device where a file belongs: reading it may wait for ever.
     NoFile(PathBuf),
 }
 
@@ -49,7 +49,7 @@ impl std::fmt::Display for Broken {
     }
 }
 
-/// Names of files by folder, each listed once: a look at the sidecars of a raster then costs no call of the system.
+/// Names of files by folder. Each folder is listed once, so that looking for the sidecars of a raster costs no system call.
 ///
 /// What appears in a folder after it was listed is not seen. Make a new one for each pass over files.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ pub struct Folders {
     names: HashMap<PathBuf, Rc<Vec<String>>>,
 }
 
-/// VRTs within VRTs; deeper ones are taken for a circle.
+/// VRTs within VRTs at most; deeper ones count as a circle.
 const DEEPEST: usize = 50;
 
 /// What of a file counts.

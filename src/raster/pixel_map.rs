@@ -71,7 +71,7 @@ const POINTS: [(f64, f64); 13] = [
 ///
 /// A separable map costs `2 size` points of PROJ, exact. Any other costs about `size^2 / 300`: positions are exact on a
 /// lattice of 32 pixels and biquadratic between, and blocks where that is off by more than 1/4096 of a cell are quartered
-/// until it is not, down to every pixel. At a slope of 45 degrees the error is so below 1/4096 of the cell size.
+/// until it is not, down to every pixel. So at a slope of 45 degrees the error in height is below 1/4096 of the cell size.
 ///
 /// # Errors
 /// Where the raster's geotransform has no inverse or the projector fails as a whole.
@@ -200,7 +200,7 @@ fn refine(grid: &mut Grid, blocks: &[(usize, usize)], step: usize, locate: &Loca
     for (i, &(x, y)) in blocks.iter().enumerate() {
         let range = i * POINTS.len()..(i + 1) * POINTS.len();
         let (c, r) = (&cols[range.clone()], &rows[range]);
-        // The tile's centre is wanted whichever raster it lies in: the kernel's scale is measured there.
+        // The position of the tile's centre is needed wherever it lies: the kernel's scale is measured there.
         let reaches = |v: usize| (v..=v + step).contains(&(grid.side / 2));
         let at_center = reaches(x) && reaches(y);
         if !at_center && !locate.may_hit(c, r) {

@@ -7,6 +7,7 @@ use crate::error::Error;
 /// How a pixel is made from the cells around its centre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
+#[non_exhaustive]
 pub enum Resampling {
     /// The cell that holds the centre.
     Nearest,
@@ -26,7 +27,7 @@ fn unknown(text: &str) -> Error {
 }
 
 impl Resampling {
-    /// All methods, from the cheapest to the dearest.
+    /// All methods, from the cheapest to the most expensive.
     pub const ALL: [Self; 5] = [Self::Nearest, Self::Bilinear, Self::Cubic, Self::Lanczos, Self::Average];
 }
 

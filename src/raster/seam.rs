@@ -1,7 +1,7 @@
 //! Tiles over the line where a raster around the world begins and ends.
 //!
-//! Pixels on one side of the seam lie at one edge of the raster, those on the other side at the other edge, so that one window for
-//! both would be as wide as the world. Each side gets its own.
+//! Pixels on one side of the seam lie at one edge of the raster, those on the other side at the other edge, so one window for
+//! both would be as wide as the world. Each side gets its own window.
 
 use super::pixel_map::rounded;
 use super::warp::inside;

@@ -121,8 +121,8 @@ impl Axis {
     }
 }
 
-/// Plain bilinear: rows of cells mixed across at the tile's columns. Where a coarse raster is blown up, many rows of pixels lie
-/// between the same two, and for each there is only the mixing down.
+/// Plain bilinear: rows of cells mixed across at the tile's columns. Where a coarse raster is upsampled, many rows of pixels lie
+/// between the same two, and each of them only has to be mixed down.
 struct Mixed<'a> {
     cells: &'a Cells,
     /// The first of the tile's columns inside of the raster; the others follow, up to the last one.

@@ -1,4 +1,4 @@
-//! What the system knows of the files of a raster, to notice that one was changed while it is in use.
+//! Size and times of the files of a raster, to notice that one was changed while it is in use.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl FileStamp {
     }
 }
 
-/// A number that stands for the stamps of all files of a raster, its own and the further ones, in order: another one as soon as one of them is changed.
+/// A number that stands for the stamps of all files of a raster, its own and the further ones, in order. It changes as soon as one of them does.
 ///
 /// # Errors
 /// As [`FileStamp::of`].

@@ -1,7 +1,7 @@
 //! Around the world: coordinate systems in which the same place lies at x, at x plus a full turn, and so on.
 //!
 //! These are geographic coordinates, and every cylindrical projection in normal aspect: Mercator, plate carrée, equal area, whatever
-//! meridian is in the middle. Which projected systems are such is asked of their projection, not of a list of codes: x must be linear
+//! meridian is in the middle. Projected systems are recognised by what their projection does, not by a list of codes: x must be linear
 //! in longitude and y must not depend on it.
 
 use super::RasterInfo;
@@ -37,7 +37,7 @@ const STRAIGHT: f64 = 1e-10;
 /// As `project`.
 pub fn around(project: &FromDegrees) -> Result<Option<Around>> {
     let meridians = (360.0 / STEP) as usize;
-    // Half a degree beside round numbers: nobody cuts the world there.
+    // Half a degree beside round numbers: no data set is cut there.
     let lon = |i: usize| -179.5 + i as f64 * STEP;
     let mut xs: Vec<f64> = PARALLELS.iter().flat_map(|_| (0..meridians).map(lon)).collect();
     let mut ys: Vec<f64> = PARALLELS.iter().flat_map(|&lat| std::iter::repeat_n(lat, meridians)).collect();
@@ -86,7 +86,7 @@ impl RasterInfo {
         f64::from(self.width) * t[1].abs() + f64::from(self.height) * t[2].abs()
     }
 
-    /// What must be added to an x of the raster so that PROJ takes it: it knows no place several turns away. 0 within a turn of the
+    /// What must be added to an x of the raster so that PROJ accepts it: it refuses places several turns away. 0 within a turn of the
     /// origin.
     #[must_use]
     pub fn way_home(&self) -> f64 {
@@ -94,7 +94,7 @@ impl RasterInfo {
         self.turn.map_or(0.0, |turn| -turn * (middle / turn).trunc())
     }
 
-    /// True where the raster goes on at its other edge: it lacks less than a cell of a full turn.
+    /// True where the raster continues at its other edge: it lacks less than a cell of a full turn.
     #[must_use]
     pub fn goes_around(&self) -> bool {
         let cell = self.transform.0[1].abs().max(self.transform.0[2].abs());

@@ -50,7 +50,7 @@ const NAMES: [(&[&str], f64); 16] = [
     (&["nmi", "nauticalmile", "nauticalmiles"], 1852.0),
 ];
 
-/// Texts that stand where no unit is known.
+/// Texts that mean that no unit is known.
 const UNKNOWN: [&str; 7] = ["", "unknown", "none", "na", "n/a", "undefined", "unspecified"];
 
 /// Metres of one unit; `None` where the text names no length.

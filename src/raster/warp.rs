@@ -2,7 +2,7 @@
 //!
 //! A pixel is made by the raster that its centre lies in. It is valid where the valid cells have at least half of the
 //! kernel's weight over the cells that lie in some raster; its value is the weighted mean over the valid cells. Cells
-//! beyond every raster do not count, so that the edge of a collection is not eaten away; nor do cells that were borrowed from
+//! beyond every raster do not count, so that the edge of a collection does not shrink; nor do cells that were borrowed from
 //! a raster of another lattice, which have a part in the value only. Cells between the raster and another one ([`State::BRIDGED`])
 //! count as valid.
 
@@ -137,7 +137,7 @@ pub fn source_window(map: &PixelMap, info: &RasterInfo, resampling: Resampling, 
 /// for every pixel that gets its value here: the lineage. Returns how many pixels got one.
 ///
 /// Sums are in f64. Over a separable map rows of cells are resampled across once, and then down for each row of pixels: plain bilinear costs
-/// about a nanosecond a pixel where the raster is blown up. The rest costs one multiplication a cell of the kernel.
+/// about a nanosecond a pixel where the raster is upsampled. The rest costs one multiplication a cell of the kernel.
 ///
 /// # Panics
 /// Where a slice is shorter than the map.
@@ -272,7 +272,7 @@ fn four(north: &Line, south: &Line, col: usize, fx: f64, fy: f64) -> Option<f32>
 fn four_of_full(cells: &Cells, (col, fx): (i64, f64), (row, fy): (i64, f64)) -> Option<f32> {
     let width = cells.window.width;
     let (col, row) = ((col - cells.window.col) as usize, (row - cells.window.row) as usize);
-    // Numbers below zero are huge here.
+    // Negative numbers became huge ones.
     if col >= width.saturating_sub(1) || row >= cells.window.height.saturating_sub(1) {
         return None;
     }
@@ -310,7 +310,7 @@ pub(super) fn blend(cells: &Cells, col: i64, wx: &[f64], row: i64, wy: &[f64]) -
             }
         }
     }
-    // A billionth for the rounding of the sums: exactly half is enough.
+    // Exactly half is enough; a billionth allows for the rounding of the sums.
     let enough = known > 0.0 && known * 2.0 >= total * (1.0 - 1e-9) && weight >= known * 0.25;
     enough.then(|| (sum / weight) as f32)
 }

@@ -1,13 +1,13 @@
 //! The files of a source as one surface.
 //!
-//! A kernel at the edge of a file needs cells that the file has not. Other files of the source have them: those on the
-//! same lattice cell by cell, all others (another CRS, resolution or registration) by sampling at the places of the cells. What is
-//! sampled is completed in the same way once, with the cells that the first file has, so that a coarse file beside a fine one
-//! gives both the same slope.
+//! A kernel at the edge of a file needs cells that the file does not have. Other files of the source have them. Those on the
+//! same lattice give them cell by cell. All others (another CRS, resolution or registration) are sampled at the places of the cells. The
+//! window that is sampled is itself completed once, with cells of the first file, so that a coarse file beside a fine one gives
+//! both the same slope.
 //!
-//! Files whose data meet along a line that is not their lattice's leave cells between them that neither has: each file's cells end up to a
-//! cell before the line. Such a cell lies between two that different files have, and gets their mean. A coast is no such line:
-//! there all files have the same side.
+//! Where the data of two files meet along a line that does not follow their lattices, each file's cells end up to a cell before the line.
+//! So cells are left between them that neither has. Such a cell lies between two cells that different files have, and gets their mean.
+//! A coast is no such line: all files have data on the same side of it.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ impl Sampler<'_> {
         margin: (usize, usize),
         depth: u8,
     ) -> Result<()> {
-        // A raster around the whole world goes on at its other edge: on its lattice, or where a turn is no whole number of cells,
+        // A raster around the whole world continues at its other edge: on its lattice, or where a turn is no whole number of cells,
         // as a neighbour of another one.
         let own_end = info.goes_around() && lattice_offset(info, info, 1).is_none();
         if info.turn.is_some() && cells.has_outside() {
@@ -94,7 +94,7 @@ impl Sampler<'_> {
         if others.is_empty() || cells.is_full() {
             return Ok(());
         }
-        // Whether a cell lies between two files is told by those around it.
+        // The cells around a cell tell whether it lies between two files.
         let mut wide = cells.grown(1);
         self.pool.raster(record)?.raster.read_into(&mut wide)?;
         if info.turn.is_some() && wide.has_outside() {

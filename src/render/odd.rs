@@ -5,10 +5,10 @@ use crate::terrain::EARTH;
 
 /// Cell values that often stand for no value, and that may be heights once scale, offset and unit are applied.
 const VOIDS: [f64; 4] = [-9999.0, -32767.0, -32768.0, -99999.0];
-/// Real depths of a void's height have neighbours within so many metres of it.
+/// Real depths that equal a nodata value have neighbours within so many metres.
 const NEAR: f32 = 500.0;
 
-/// Pixels of a record that are no heights, or hardly.
+/// Pixels of a record whose heights are impossible or unlikely.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
 pub struct Odd {
@@ -32,7 +32,7 @@ impl Odd {
         self.pixels += other.pixels;
         self.lowest = before.lowest.min(other.lowest);
         self.highest = before.highest.max(other.highest);
-        // The same whatever the order.
+        // Does not depend on the order.
         let larger = other.cell.abs().total_cmp(&before.cell.abs()).then(other.cell.total_cmp(&before.cell));
         self.cell = if larger.is_gt() { other.cell } else { before.cell };
     }
@@ -57,7 +57,7 @@ pub(super) fn look(
     for row in margin..size - margin {
         let line = row * size + margin..(row + 1) * size - margin;
         let suspicious = |v: f32| !EARTH.contains(&v) || voids.iter().any(|&void| (v - void).abs() <= NEAR);
-        // Most lines hold nothing of the kind.
+        // Most lines hold no such pixel.
         if !values[line.clone()].iter().any(|&v| suspicious(v)) {
             continue;
         }
@@ -84,6 +84,7 @@ pub(super) fn look(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_type::DataType;
     use crate::raster::GeoTransform;
 
     fn info(scale: f64, offset: f64) -> RasterInfo {
@@ -94,7 +95,7 @@ mod tests {
             transform: GeoTransform::north_up(0.0, 0.0, 1.0, 1.0),
             crs: String::new(),
             nodata: None,
-            data_type: "float32",
+            data_type: DataType::F32,
             scale,
             offset,
             more_nodata: Vec::new(),
@@ -119,7 +120,7 @@ mod tests {
         assert_eq!(found(&plain, &[-32767.0, 200.0, 8848.0]), (1, -32767.0));
         assert_eq!(found(&plain, &[1e20, f32::MAX, f32::INFINITY]).0, 3);
         assert_eq!(found(&plain, &[-10_990.0, 8_999.0, 0.0]).0, 0);
-        // A trench has other depths beside the one of a void.
+        // In a real trench, other depths lie beside such a value.
         assert_eq!(found(&plain, &[-9_998.0, -9_999.0, -10_000.5]).0, 0);
         // Feet and offsets.
         assert_eq!(found(&info(0.3048, -5.0), &[(-9999.0f64 * 0.3048 - 5.0) as f32, 1.0]), (1, -9999.0));

@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::Path;
 use std::rc::Rc;
 
 use super::voids::Voids;
-use super::{RasterOpener, ReadRecord};
+use super::{RasterOpener, ReadRecord, SMALL_BLOCK};
 use crate::error::{Error, Result};
 use crate::query::Order;
 use crate::raster::parts::{Broken, Folders};
-use crate::raster::{Adjustment, FileStamp, Projector, Raster, RasterInfo, footprint, stamp};
+use crate::raster::{Adjustment, Block, FileStamp, Projector, Raster, RasterInfo, footprint, stamp};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::Bounds;
 
@@ -19,8 +20,8 @@ const OPEN_RASTERS: usize = 64;
 /// The part of a raster's size that its box in the store may be off, beside two cells.
 const LENIENCE: f64 = 0.002;
 
-/// How many times the pixel size of a record may be its raster's: that of a list is a mean over the box, and cells of a tall raster
-/// differ.
+/// By which factor the pixel size of a record may differ from its raster's: that of a list is a mean over the box, and cells of a
+/// tall raster differ.
 const MOST_TIMES: f64 = 4.0;
 
 /// An open raster and its header.
@@ -40,14 +41,14 @@ pub(super) struct Pool<'a> {
     adjustments: HashMap<u16, Adjustment>,
     /// Names of sidecars.
     folders: RefCell<Folders>,
-    /// A bit a record: its place was compared with that of its raster.
+    /// A bit a record: whether its place was compared with that of its raster.
     placed: Vec<u64>,
     clock: u64,
     /// What was read since [`take_read`](Self::take_read), and the headers.
     read: HashMap<RowId, (ReadRecord, Rc<RasterInfo>)>,
     /// What is known of the files read since then.
     pub(super) voids: Voids,
-    /// Metres a pixel, where overviews may stand for rasters that are much finer: in what is told about tiles, never in tiles.
+    /// Metres a pixel, where overviews may replace rasters that are much finer: in reports about tiles, never in tiles.
     pub(super) overviews: Option<f64>,
     pub(super) opened: u64,
 }
@@ -107,7 +108,7 @@ impl<'a> Pool<'a> {
     /// What was read since this was asked last, in the order of rows.
     ///
     /// # Errors
-    /// Where a file is not any more what it was when it was opened; it is opened anew then, where it is asked for again.
+    /// Where a file has changed since it was opened. It is opened again when it is asked for again.
     pub(super) fn take_read(&mut self, store: &Store) -> Result<Vec<ReadRecord>> {
         self.voids.forget();
         let mut read: Vec<ReadRecord> = std::mem::take(&mut self.read).into_values().map(|(read, _)| read).collect();
@@ -139,11 +140,11 @@ impl<'a> Pool<'a> {
             return Err(Error::Changed { path, in_use: false });
         }
         // Stores of earlier versions do not say what a raster consists of.
-        if let Some(known) = record.parts() {
+        if record.store().knows_parts() {
             let now = self.folders.borrow_mut().digest(&path).map_err(broken)?;
-            if now != known {
+            if now != record.parts() {
                 let problem = "one of the files that it consists of was changed after the store was built (a source of the VRT, \
-                    a mask, a sidecar); run `hypso build` again";
+                    a mask, a sidecar); build the store again (`store::Builder`)";
                 return Err(Error::raster(&path, problem));
             }
         }
@@ -151,21 +152,29 @@ impl<'a> Pool<'a> {
         by.band = if record.band() == 0 { by.band } else { record.band() };
         by.unit = if record.unit() == 0.0 { by.unit } else { record.unit() };
         by.scale = if record.scale() == 0.0 { by.scale } else { record.scale() };
+        let known = Block { width: record.block_width(), height: record.block_height(), cell: 0 };
+        self.check_block(&path, known, record.block_bytes())?;
         let crs = record.crs()?;
         let crs = Some(&*crs).filter(|c| !c.is_empty());
         let mut raster = self.opener.open(&path, crs, &by)?;
         let info = raster.info();
         if (info.width, info.height) != (record.width(), record.height()) {
             let problem = format!(
-                "has {} x {} pixels, the store says {} x {}; build the store again (`store::Builder`; or correct bounds.csv)",
+                "has {} x {} pixels, the store says {} x {}{}",
                 info.width,
                 info.height,
                 record.width(),
-                record.height()
+                record.height(),
+                correct(record)
             );
             return Err(Error::raster(&path, problem));
         }
         let info = info.clone();
+        if record.block_bytes() == 0 {
+            // Not looked at before: the record comes from a list, an index, or an earlier version.
+            let block = raster.block();
+            self.check_block(&path, block, block.bytes())?;
+        }
         self.check_place(record, &info)?;
         // Two cells of the overview a pixel at least.
         let most = self.overviews.map_or(0.0, |pixel| pixel / record.pixel_size() / 2.0);
@@ -173,6 +182,16 @@ impl<'a> Pool<'a> {
             raster = self.opener.open_means(&path, crs, &by, most)?.unwrap_or(raster);
         }
         Ok((raster, read))
+    }
+
+    /// Refuses a raster whose blocks don't fit into the memory that there is.
+    fn check_block(&self, path: &Path, block: Block, bytes: u64) -> Result<()> {
+        let limit = if bytes > SMALL_BLOCK { self.opener.most_block() } else { u64::MAX };
+        if bytes <= limit {
+            return Ok(());
+        }
+        let block = (block.width, block.height);
+        Err(Error::BlockTooLarge { path: path.to_path_buf(), block, bytes, limit, enough: None })
     }
 
     /// Compares the place that the store has for a record with the raster's own, once: a line of a list or a feature of an index may
@@ -204,12 +223,12 @@ impl<'a> Pool<'a> {
         let text = |b: &Bounds| format!("{:.1} {:.1} {:.1} {:.1}", b.min_x, b.min_y, b.max_x, b.max_y);
         let parts: Vec<String> = own.parts.iter().map(text).collect();
         let problem = format!(
-            "lies at {} (left, bottom, right, top in EPSG:3857 metres; cells of {:.3e} m), the store says {} ({:.3e} m); correct its \
-             line in bounds.csv or its feature in the index, and run `hypso build` again",
+            "lies at {} (left, bottom, right, top in EPSG:3857 metres; cells of {:.3e} m), the store says {} ({:.3e} m){}",
             parts.join(" and "),
             own.pixel_size,
             text(&stored),
             record.pixel_size(),
+            correct(record),
         );
         Err(Error::raster(&info.path, problem))
     }
@@ -225,16 +244,25 @@ impl<'a> Pool<'a> {
     }
 }
 
+/// Who says so, and what to do about it; behind what the store says of a record.
+fn correct(record: &RecordRef<'_>) -> String {
+    match record.listed() {
+        Some(list) => format!(", from {list}; correct that, and build the store again (`store::Builder`)"),
+        None => "; build the store again (`store::Builder`)".into(),
+    }
+}
+
 /// What the store's metadata say is done to the values of sources.
 fn adjustments(store: &Store) -> Result<HashMap<u16, Adjustment>> {
-    let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
+    let metadata = store.notes()?;
     let mut found = HashMap::new();
     for source in store.sources().iter() {
         let name = source.name()?;
         if let Some(value) = metadata.get("adjust").and_then(|all| all.get(&*name)) {
             let adjustment = serde_json::from_value(value.clone()).map_err(|e| {
                 let problem = format!("says for source {name:?} what this version does not know: {e}");
-                Error::invalid("store metadata", problem, "build the store again with this version")
+                let error = Error::invalid("store metadata", problem, "build the store again with this version");
+                store.container().named(error)
             })?;
             found.insert(source.index(), adjustment);
         }

@@ -5,11 +5,10 @@ use std::ops::ControlFlow;
 use super::RasterOpener;
 use super::sampler::{Area, Sampler};
 use crate::error::Result;
-use crate::query::Place;
 use crate::raster::Resampling;
 use crate::store::{RowId, Store};
 use crate::terrain::ElevationTile;
-use crate::tile::{Bounds, TileCoord, web_mercator};
+use crate::tile::TileCoord;
 
 /// A record's part in a tile.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,37 +51,6 @@ pub fn shares(store: &Store, opener: &dyn RasterOpener, resampling: Resampling, 
     Ok(out)
 }
 
-/// What each record that covers a point says about the pixel around it, in candidate order: the first one with a height gives it.
-/// The point is in EPSG:3857 metres; `zoom` says how large the pixel is.
-///
-/// # Errors
-/// As [`shares`].
-pub fn candidates(
-    store: &Store,
-    opener: &dyn RasterOpener,
-    resampling: Resampling,
-    (x, y): (f64, f64),
-    zoom: u8,
-) -> Result<Vec<Candidate>> {
-    let mut sampler = Sampler::new(store, opener, resampling)?;
-    let step = web_mercator::resolution(zoom, store.tile_size());
-    // The pixel, and three beside it, since the kernel's scale is a difference.
-    let corner = |v: f64| (v / step).floor() * step;
-    let (west, south) = (corner(x), corner(y));
-    let area = Area {
-        tile: TileCoord::at(x, y, zoom),
-        bounds: Bounds::new(west, south - step, west + 2.0 * step, south + step),
-        size: 2,
-    };
-    let mut out = Vec::new();
-    for record in store.overlapping(Place::Point { x, y }) {
-        let mut plane = ElevationTile::empty(2);
-        sampler.draw(&area, &record, &mut plane, None)?;
-        out.push(Candidate { row: record.row(), height: (plane.valid[0] == 1).then_some(plane.values[0]) });
-    }
-    Ok(out)
-}
-
 /// The heights that the records give a tile at its own zoom, without blending, filling or rounding. Where records are finer than the tile, they, or overviews that hold their means, are averaged over its pixels.
 ///
 /// # Errors
@@ -107,7 +75,7 @@ pub fn heights(
     Ok(plane)
 }
 
-/// True where a record over the tile is finer than its zoom.
+/// True where a record over the tile is finer than the tile's zoom.
 pub(super) fn has_finer(store: &Store, tile: TileCoord) -> bool {
     let zooms = store.records().native_zoom;
     let finer = |row: RowId| zooms.get(row as usize).is_some_and(|&zoom| zoom > tile.z());

@@ -64,7 +64,7 @@ pub struct ReadRecord {
 }
 
 impl ReadRecord {
-    /// Looks whether all its files are as they were when it was read. A system call a file.
+    /// Checks that all its files are as they were when it was read. Costs one system call a file.
     ///
     /// # Errors
     /// [`Error::Changed`] where one is not, and where one is gone.
@@ -77,14 +77,14 @@ impl ReadRecord {
     }
 }
 
-/// Records that a report names for heights that the Earth does not have.
+/// How many records a report names for heights that the Earth does not have.
 pub const ODD_ROWS: usize = 50;
 
 /// What a source gave to tiles that were sampled from records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
 pub struct SourceReport {
-    /// Pixels inside its records that nothing before had filled.
+    /// Pixels inside its records that were not filled before.
     pub asked: u64,
     /// Those of them that it filled; the rest is nodata.
     pub filled: u64,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::raster::kernel::Kernel;
 use crate::raster::{Cells, PixelMap, RasterInfo, Resampling, Window, warp};
 use crate::store::{RecordRef, RowId, Store};
-use crate::terrain::ElevationTile;
+use crate::terrain::{ElevationTile, INTERPOLATED};
 use crate::tile::{Bounds, TileCoord};
 
 /// Cells that a window may have at most: 256 MB of heights would mean a raster that no tile can need.
@@ -210,7 +210,7 @@ impl<'a> Sampler<'a> {
         // A raster that is much finer than the tile is read in strips.
         let lines = if window.len() <= STRIP_CELLS { side } else { (side * STRIP_CELLS / window.len()).max(1) };
         // Sources beyond the palette are refused before a run with lineage starts.
-        let mut mark = lineage.map(|plane| (plane, record.source_index().min(254) as u8));
+        let mut mark = lineage.map(|plane| (plane, record.source_index().min(INTERPOLATED.into()) as u8));
         let mut filled = 0;
         for first in (0..side).step_by(lines) {
             let strip = first..(first + lines).min(side);

@@ -6,14 +6,18 @@ use super::sampler::Sampler;
 use super::vertical::Vertical;
 use super::{FinerTiles, Layer, ODD_ROWS, RasterOpener, UnitReport};
 use crate::error::{Error, Result};
-use crate::plan::{Changes, Extent, Unit};
+use crate::plan::{Changes, Coverage, Extent, Unit, ZoomRange};
 use crate::raster::Resampling;
 use crate::store::Store;
-use crate::terrain::{ElevationTile, NO_SOURCE, TileCodec, decode_lineage, downsample_into, downsample_lineage_into};
-use crate::tile::TileCoord;
+use crate::terrain::{
+    ElevationTile, Encoding, ImageFormat, MOST_SOURCES, NO_SOURCE, TileCodec, VerticalResolution, decode_lineage,
+    downsample_into, downsample_lineage_into,
+};
+use crate::tile::{MAX_ZOOM, TileCoord};
 
 /// How tiles are made.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RenderOptions {
     /// Encoding, image format, vertical rounding, nodata elevation.
     pub codec: TileCodec,
@@ -21,15 +25,32 @@ pub struct RenderOptions {
     pub resampling: Resampling,
     /// True where lineage tiles are made in the same pass.
     pub lineage: bool,
-    /// The wanted zooms and box.
+    /// The wanted zooms and box, for runs.
+    #[doc(hidden)]
     pub extent: Extent,
-    /// How wide the border between sources is, EPSG:3857 metres: inside of a source its values go over into those of the next
-    /// one over this distance. 0 for hard borders.
+    /// How wide the border between sources is, EPSG:3857 metres: over this distance inside its border, the values of a
+    /// source change gradually into those of the next one. 0 for hard borders.
     pub blend: f64,
     /// Voids of up to so many pixels across are filled by interpolation; 0 for none.
     pub fill_gaps: u32,
     /// The vertical datum that all heights are brought to, `EPSG:n` or `ellipsoid`; as they are where `None`.
     pub vertical_datum: Option<String>,
+}
+
+impl Default for RenderOptions {
+    /// Terrarium in lossless WebP, rounded by zoom, bilinear, with hard borders.
+    fn default() -> Self {
+        let codec = TileCodec::new(Encoding::Terrarium, ImageFormat::Webp);
+        Self {
+            codec: TileCodec { vertical: VerticalResolution::ByZoom, ..codec },
+            resampling: Resampling::default(),
+            lineage: false,
+            extent: Extent { coverage: Coverage::Native, zooms: ZoomRange { min: 0, max: MAX_ZOOM }, area: None },
+            blend: 0.0,
+            fill_gaps: 0,
+            vertical_datum: None,
+        }
+    }
 }
 
 /// A finished tile.
@@ -55,6 +76,8 @@ struct Pixels {
 pub struct Renderer<'a> {
     store: &'a Store,
     options: &'a RenderOptions,
+    /// That of the options, unless single tiles are wanted.
+    pub(super) extent: Extent,
     sampler: Sampler<'a>,
     update: Option<Update<'a>>,
     coding: Duration,
@@ -73,18 +96,27 @@ impl<'a> Renderer<'a> {
     /// A renderer.
     ///
     /// # Errors
-    /// Where lineage is wanted and the store has more than 254 sources, the options ask for more than a worker may hold, or its metadata are not of this version.
+    /// Where lineage is wanted and the store has more than [`MOST_SOURCES`] sources, the options ask for more than a worker may hold, or its metadata are not of this version.
     pub fn new(store: &'a Store, options: &'a RenderOptions, opener: &'a dyn RasterOpener) -> Result<Self> {
-        if options.lineage && store.sources().len() > 254 {
+        if options.lineage && store.sources().len() > MOST_SOURCES {
             return Err(Error::argument(
                 "lineage",
-                format!("works with at most 254 sources; the store has {}", store.sources().len()),
+                format!("works with at most {MOST_SOURCES} sources; the store has {}", store.sources().len()),
             ));
         }
         options.check(store)?;
         let mut sampler = Sampler::new(store, opener, options.resampling)?;
         sampler.vertical = options.vertical_datum.as_deref().map(Vertical::new);
-        Ok(Self { store, options, sampler, update: None, coding: Duration::ZERO, report: UnitReport::default() })
+        let extent = options.extent.clone();
+        Ok(Self {
+            store,
+            options,
+            extent,
+            sampler,
+            update: None,
+            coding: Duration::ZERO,
+            report: UnitReport::default(),
+        })
     }
 
     /// Makes only tiles that changed from here on; the other ones are taken as they were.
@@ -93,7 +125,7 @@ impl<'a> Renderer<'a> {
     }
 
     fn is_unchanged(&self, tile: TileCoord) -> bool {
-        self.update.as_ref().is_some_and(|u| !u.changes.touch(&self.options.extent, tile))
+        self.update.as_ref().is_some_and(|u| !u.changes.touch(&self.extent, tile))
     }
 
     /// Makes all tiles of a unit and gives each to `out`. `finer` has the tiles of the zoom below the unit.
@@ -110,7 +142,7 @@ impl<'a> Renderer<'a> {
         self.coding = Duration::ZERO;
         self.sampler.pool.forget_read();
         let (reading, warping, opened) = (self.sampler.reading, self.sampler.warping, self.sampler.opened());
-        for tile in self.options.extent.tiles(self.store, unit.block, unit.zooms.min) {
+        for tile in self.extent.tiles(self.store, unit.block, unit.zooms.min) {
             if !self.is_unchanged(tile) {
                 self.tile(tile, unit, finer, out)?;
             }
@@ -139,12 +171,12 @@ impl<'a> Renderer<'a> {
         let mut heights = ElevationTile::empty(size);
         let mut lineage = self.options.lineage.then(|| vec![NO_SOURCE; pixels]);
         let mut made_of_finer = [false; 4];
-        for (quadrant, child) in tile.children().into_iter().enumerate() {
+        for (quadrant, child) in tile.children().into_iter().flatten().enumerate() {
             let native = self.store.tiles().contains(child);
             let within = child.z() <= unit.zooms.max;
             if !native {
                 // An overzoomed tile belongs to the output, but is the mean of nothing and nothing is a mean of it.
-                let extent = &self.options.extent;
+                let extent = &self.extent;
                 if within && extent.wants(child) && extent.exists(self.store, child) && !self.is_unchanged(child) {
                     self.tile(child, unit, finer, out)?;
                 }
@@ -240,7 +272,7 @@ impl<'a> Renderer<'a> {
         let codec = &self.options.codec;
         let started = Instant::now();
         self.report.clamped += codec.quantize(tile.z(), &mut pixels.heights);
-        let wanted = self.options.extent.wants(tile);
+        let wanted = self.extent.wants(tile);
         if wanted {
             self.report.tiles += 1;
             self.report.pixels += pixels.heights.valid.len() as u64;

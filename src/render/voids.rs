@@ -1,8 +1,8 @@
 //! Cells that no file of a source has a value for.
 //!
-//! Where thousands of files lie over one another, each would ask all others for the cells that it has not, although the first one found
-//! that nobody has them. What the files of a lattice hold together is the same whichever of them is asked first, so it is remembered
-//! for as long as pixels of the same area are made.
+//! Where thousands of files overlap, each would ask all others for the cells that it does not have, although the first one found that
+//! no file has them. What the files of a lattice hold together does not depend on which of them is asked first. So it is remembered
+//! while pixels of the same area are made.
 
 use std::rc::Rc;
 
@@ -39,7 +39,7 @@ impl Voids {
         self.asked.push(Asked { area, source, info, window: cells.window, state: cells.state.clone() });
     }
 
-    /// Gives the cells without a value that nobody has the state that all files together gave them. True for these; empty where
+    /// Gives the cells without a value, which no file has, the state that all files together gave them. True for these; empty where
     /// nothing is known.
     pub(super) fn settle(&self, area: &Area, source: u16, info: &RasterInfo, cells: &mut Cells) -> Vec<bool> {
         let mut settled = Vec::new();

@@ -1,6 +1,7 @@
 //! Advice about parts of a store.
 
-use super::{Store, names};
+use super::Store;
+use super::columns::Column;
 use crate::container::Advice;
 use crate::error::Result;
 use crate::format::{Kind, SectionEntry};
@@ -23,13 +24,11 @@ impl Part {
     /// True where a section of a store belongs to this part.
     #[must_use]
     pub fn holds(self, section: &SectionEntry) -> bool {
-        const FOOTPRINTS: [&str; 6] =
-            [names::MIN_X, names::MIN_Y, names::MAX_X, names::MAX_Y, names::RANK, names::NATIVE_ZOOM];
         let name = section.name();
         let number = section.kind_number();
         let part = if number == Kind::Tree as u8 || name.starts_with("id.") || name.starts_with("tile.") {
             Self::Indices
-        } else if FOOTPRINTS.contains(&name.as_str()) {
+        } else if Column::FOOTPRINTS.iter().any(|column| column.name() == name) {
             Self::Footprints
         } else if [Kind::Offsets, Kind::Bytes, Kind::Blocks].iter().any(|&kind| number == kind as u8) {
             Self::Texts

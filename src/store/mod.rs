@@ -30,22 +30,28 @@
 //! A store is a [`Container`](crate::container::Container) of the schema [`SCHEMA`].
 
 mod advice;
-mod model;
+mod columns;
 mod names;
+#[cfg(feature = "engine")]
+mod notes;
 mod open;
 mod order;
 mod records;
 mod sources;
+mod table;
 mod tile_lists;
 mod verify;
 mod writer;
 
+pub use crate::data_type::DataType;
 pub use crate::index::RowId;
 pub use advice::Part;
-pub use model::{DataType, RecordInput, SourceInput};
+pub use columns::{RecordColumn, RecordInput, record_columns};
 pub use names::SCHEMA;
+#[cfg(feature = "engine")]
+pub(crate) use notes::LISTS;
 pub use open::Store;
 pub use records::{RecordRef, Records};
-pub use sources::{SourceRef, Sources};
+pub use sources::{SourceInput, SourceRef, Sources};
 pub use verify::{CHECKS, verify};
 pub use writer::{Builder, Parameters, record_id, write, write_file};

@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::columns::{self, Column};
+use super::sources::TEXTS;
 use super::{RecordRef, Records, SourceRef, Sources, names};
 use crate::column::{Element, RaggedLayout, view};
 use crate::container::{Container, Schema};
@@ -26,32 +28,11 @@ pub(super) struct Inner {
 pub(super) struct Layout {
     pub(super) rows: u32,
     pub(super) tile_size: u32,
-    pub(super) id: Range<usize>,
-    pub(super) bounds: [Range<usize>; 4],
-    pub(super) pixel_size: Range<usize>,
-    pub(super) width: Range<usize>,
-    pub(super) height: Range<usize>,
-    pub(super) native_zoom: Range<usize>,
-    pub(super) source: Range<usize>,
-    pub(super) priority: Range<usize>,
-    pub(super) rank: Range<usize>,
-    pub(super) crs: Range<usize>,
-    pub(super) nodata: Range<usize>,
-    pub(super) nodata_set: Range<usize>,
-    pub(super) data_type: Range<usize>,
-    pub(super) file_size: Range<usize>,
-    pub(super) modified: Range<usize>,
-    /// Since version 1.3, and only where a record has a value: columns of `0` are left out.
-    pub(super) parts: Range<usize>,
-    pub(super) band: Range<usize>,
-    pub(super) unit: Range<usize>,
-    pub(super) scale: Range<usize>,
-    pub(super) block_width: Range<usize>,
-    pub(super) block_height: Range<usize>,
-    pub(super) block_cell: Range<usize>,
+    /// By their places in [`Column::ALL`]; empty where an optional one is left out.
+    pub(super) columns: Vec<Range<usize>>,
     pub(super) path: RaggedLayout,
     pub(super) crs_name: RaggedLayout,
-    pub(super) source_texts: [RaggedLayout; 5],
+    pub(super) source_texts: Vec<RaggedLayout>,
     pub(super) source_records: Range<usize>,
     tree: Range<usize>,
     ids: [Range<usize>; 3],
@@ -158,6 +139,12 @@ impl Store {
         self.inner.container.bytes()
     }
 
+    /// True where the store says of every record which further files it consists of: since version 1.3 of the format.
+    #[must_use]
+    pub fn knows_parts(&self) -> bool {
+        self.sections().header().version().1 >= 3
+    }
+
     /// The metadata document, JSON.
     #[must_use]
     pub fn metadata(&self) -> &str {
@@ -198,6 +185,11 @@ impl Store {
 
     pub(super) fn slice<T: Element>(&self, range: &Range<usize>) -> &[T] {
         view(self.bytes(), range)
+    }
+
+    /// The numbers of a column of records; none where it is left out.
+    pub(super) fn numbers<T: Element>(&self, column: Column) -> &[T] {
+        self.slice(&self.inner.layout.columns[column as usize])
     }
 
     /// The R-tree over the rows.
@@ -245,14 +237,14 @@ impl std::fmt::Debug for Store {
 
 impl Layout {
     fn find(s: &Sections, bytes: &[u8]) -> Result<Self> {
-        use ElementType::{F64, I64, U8, U16, U32, U64};
+        use ElementType::{U32, U64};
         let parameters = s.raw(names::PARAMETERS, Kind::Column, U32, Some(1))?;
         let tile_size = view::<u32>(bytes, &parameters).first().copied().unwrap_or(0);
         if ![256, 512, 1024].contains(&tile_size) {
             let problem = format!("tile size is {tile_size}; 256, 512 or 1024 expected");
             return Err(Error::invalid("section \"store.parameters\"", problem, "build the store again"));
         }
-        let id = s.expect(names::ID, Kind::Column, U64, crate::format::Codec::Raw)?;
+        let id = s.expect(Column::id.name(), Kind::Column, U64, crate::format::Codec::Raw)?;
         let rows = id.count();
         if rows >= u64::from(u32::MAX) {
             return Err(Error::invalid(
@@ -261,11 +253,6 @@ impl Layout {
                 "build the store again",
             ));
         }
-        let column = |name, element| s.raw(name, Kind::Column, element, Some(rows));
-        let optional = |name, element| match s.find(name, Kind::Column) {
-            Some(_) => column(name, element),
-            None => Ok(0..0),
-        };
         let any = |name, kind, element| s.raw(name, kind, element, None);
         let source_records = any(names::SOURCE_RECORDS, Kind::Column, U64)?;
         let sources = source_records.len() as u64 / 8;
@@ -280,46 +267,13 @@ impl Layout {
             return Err(Error::invalid("section \"record.tree\"", problem, "build the store again"));
         }
         let crs_count = s.find(names::CRS_NAME, Kind::Offsets).map_or(0, |e| e.count().saturating_sub(1));
-        let text = |name| RaggedLayout::find(s, name, sources);
         Ok(Self {
             rows: rows as u32,
             tile_size,
-            id: column(names::ID, U64)?,
-            bounds: [
-                column(names::MIN_X, F64)?,
-                column(names::MIN_Y, F64)?,
-                column(names::MAX_X, F64)?,
-                column(names::MAX_Y, F64)?,
-            ],
-            pixel_size: column(names::PIXEL_SIZE, F64)?,
-            width: column(names::WIDTH, U32)?,
-            height: column(names::HEIGHT, U32)?,
-            native_zoom: column(names::NATIVE_ZOOM, U8)?,
-            source: column(names::SOURCE, U16)?,
-            priority: column(names::PRIORITY, U16)?,
-            rank: column(names::RANK, U32)?,
-            crs: column(names::CRS, U32)?,
-            nodata: column(names::NODATA, F64)?,
-            nodata_set: column(names::NODATA_SET, U8)?,
-            data_type: column(names::DATA_TYPE, U8)?,
-            file_size: column(names::FILE_SIZE, U64)?,
-            modified: column(names::MODIFIED, I64)?,
-            parts: optional(names::PARTS, U64)?,
-            band: optional(names::BAND, U32)?,
-            unit: optional(names::UNIT, F64)?,
-            scale: optional(names::SCALE, F64)?,
-            block_width: optional(names::BLOCK_WIDTH, U32)?,
-            block_height: optional(names::BLOCK_HEIGHT, U32)?,
-            block_cell: optional(names::BLOCK_CELL, U32)?,
+            columns: columns::find(s, rows)?,
             path: RaggedLayout::find(s, names::PATH, rows)?,
             crs_name: RaggedLayout::find(s, names::CRS_NAME, crs_count)?,
-            source_texts: [
-                text(names::SOURCE_NAME)?,
-                text(names::SOURCE_ROOT)?,
-                text(names::SOURCE_ATTRIBUTION)?,
-                text(names::SOURCE_LICENCE)?,
-                text(names::SOURCE_DATUM)?,
-            ],
+            source_texts: TEXTS.iter().map(|name| RaggedLayout::find(s, name, sources)).collect::<Result<_>>()?,
             source_records,
             tree,
             ids: [

@@ -1,7 +1,7 @@
 //! The candidate order of records: which one wins a pixel.
 
-/// How much larger a pixel size may be than the least one of its class, in parts of it: what tells apart sizes that are measured by
-/// differences of coordinates is no more than their rounding.
+/// How much larger a pixel size may be than the least one of its class, as a part of it. Sizes are measured by differences of
+/// coordinates, so sizes of one product differ by rounding.
 const ALIKE: f64 = 1e-6;
 
 /// Gives each pixel size its class: the least size of those that count as equal.

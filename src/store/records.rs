@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use super::{DataType, RecordInput, SourceInput, SourceRef, Store};
+use super::columns::{Column, RecordInput};
+use super::{DataType, SourceInput, SourceRef, Store};
+use crate::column::Element;
 use crate::error::{Error, Result};
 use crate::index::RowId;
 use crate::tile::Bounds;
@@ -28,15 +30,14 @@ pub struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub(super) fn new(store: &'a Store) -> Self {
-        let l = &store.inner.layout;
         Self {
             store,
-            min_x: store.slice(&l.bounds[0]),
-            min_y: store.slice(&l.bounds[1]),
-            max_x: store.slice(&l.bounds[2]),
-            max_y: store.slice(&l.bounds[3]),
-            rank: store.slice(&l.rank),
-            native_zoom: store.slice(&l.native_zoom),
+            min_x: store.numbers(Column::min_x),
+            min_y: store.numbers(Column::min_y),
+            max_x: store.numbers(Column::max_x),
+            max_y: store.numbers(Column::max_y),
+            rank: store.numbers(Column::rank),
+            native_zoom: store.numbers(Column::native_zoom),
         }
     }
 
@@ -90,34 +91,14 @@ impl Store {
     pub fn each_input(&self, mut each: impl FnMut(RecordInput) -> Result<()>) -> Result<()> {
         let crs = self.crs_names()?;
         let damaged = |row| {
-            Error::invalid(
-                format!("record {row}"),
-                "has a path or a coordinate system that is damaged",
-                "build it again",
-            )
+            let problem = "has a source, a path or a coordinate system that is damaged";
+            self.container().named(Error::invalid(format!("record {row}"), problem, "build the store again"))
         };
         self.inner.layout.path.over(self.bytes()).for_each(|row, path| {
-            let r = self.record(row as u32).ok_or_else(|| damaged(row))?;
-            each(RecordInput {
-                source: usize::from(r.source_index()),
-                path: String::from_utf8(path.to_vec()).map_err(|_| damaged(row))?,
-                bounds: r.bounds(),
-                pixel_size: r.pixel_size(),
-                width: r.width(),
-                height: r.height(),
-                crs: crs.get(r.crs_index() as usize).cloned().ok_or_else(|| damaged(row))?,
-                nodata: r.nodata(),
-                data_type: r.data_type(),
-                file_size: r.file_size(),
-                modified_ns: r.modified_ns(),
-                parts: r.parts().unwrap_or(0),
-                band: r.band(),
-                unit: r.unit(),
-                scale: r.scale(),
-                block_width: r.block_width(),
-                block_height: r.block_height(),
-                block_cell: r.block_cell(),
-            })
+            let r = self.record(row as u32).filter(|r| r.source().is_some()).ok_or_else(|| damaged(row))?;
+            let path = String::from_utf8(path.to_vec()).map_err(|_| damaged(row))?;
+            let crs = crs.get(r.crs_index() as usize).cloned().ok_or_else(|| damaged(row))?;
+            each(r.input(path, crs))
         })
     }
 
@@ -126,16 +107,7 @@ impl Store {
     /// # Errors
     /// Where a section is damaged.
     pub fn source_inputs(&self) -> Result<Vec<SourceInput>> {
-        let input = |s: SourceRef<'_>| {
-            Ok(SourceInput {
-                name: s.name()?.into_owned(),
-                root: PathBuf::from(&*s.root()?),
-                attribution: s.attribution()?.into_owned(),
-                licence: s.licence()?.into_owned(),
-                vertical_datum: s.vertical_datum()?.into_owned(),
-            })
-        };
-        self.sources().iter().map(input).collect()
+        self.sources().iter().map(|source| source.input()).collect()
     }
 }
 
@@ -146,91 +118,58 @@ pub struct RecordRef<'a> {
     row: RowId,
 }
 
-macro_rules! attribute {
-    ($(#[$doc:meta])* $name:ident: $type:ty = $column:ident) => {
-        $(#[$doc])*
-        #[must_use]
-        pub fn $name(&self) -> $type {
-            self.store.slice::<$type>(&self.store.inner.layout.$column).get(self.row as usize).copied().unwrap_or_default()
-        }
-    };
-}
-
 impl<'a> RecordRef<'a> {
+    /// The store that it belongs to.
+    #[must_use]
+    pub fn store(&self) -> &'a Store {
+        self.store
+    }
+
     /// The record's row.
     #[must_use]
     pub fn row(&self) -> RowId {
         self.row
     }
 
-    attribute!(
-        /// The record's id: a hash of source name and path, the same in every build.
-        id: u64 = id
-    );
-    attribute!(
-        /// Pixel size in EPSG:3857 metres.
-        pixel_size: f64 = pixel_size
-    );
-    attribute!(
-        /// Columns of the raster.
-        width: u32 = width
-    );
-    attribute!(
-        /// Rows of the raster.
-        height: u32 = height
-    );
-    attribute!(
-        /// The smallest zoom whose pixels are no larger than the record's.
-        native_zoom: u8 = native_zoom
-    );
-    attribute!(
-        /// The number of the record's coordinate system in [`Store::crs_names`].
-        crs_index: u32 = crs
-    );
-    attribute!(
-        /// The position of the record's source.
-        source_index: u16 = source
-    );
-    attribute!(
-        /// The priority of the record's source; 0 wins.
-        priority: u16 = priority
-    );
-    attribute!(
-        /// Position in the candidate order of all records: (priority, pixel size, path).
-        rank: u32 = rank
-    );
-    attribute!(
-        /// The file's size when the store was built, bytes.
-        file_size: u64 = file_size
-    );
-    attribute!(
-        /// The file's modification time when the store was built, nanoseconds since 1970 (UTC).
-        modified_ns: i64 = modified
-    );
-    attribute!(
-        /// The band that holds the heights, from 1 on; 0 for the only one.
-        band: u32 = band
-    );
-    attribute!(
-        /// Metres of one unit of the heights; 0 where the file says.
-        unit: f64 = unit
-    );
-    attribute!(
-        /// What cells are multiplied by; 0 where the file says.
-        scale: f64 = scale
-    );
-    attribute!(
-        /// Columns of the blocks that the file is stored in; 0 where nobody has opened it, or in stores before version 1.3.
-        block_width: u32 = block_width
-    );
-    attribute!(
-        /// Rows of the blocks; 0 where [`block_width`](Self::block_width) is.
-        block_height: u32 = block_height
-    );
-    attribute!(
-        /// Bytes that one cell of a decoded block takes; 0 where these are the bytes of [`data_type`](Self::data_type).
-        block_cell: u32 = block_cell
-    );
+    pub(super) fn number<T: Element + Default>(&self, column: Column) -> T {
+        self.store.numbers::<T>(column).get(self.row as usize).copied().unwrap_or_default()
+    }
+
+    /// The record's id: a hash of source name and path, the same in every build.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.number(Column::id)
+    }
+
+    /// The smallest zoom whose pixels are no larger than the record's.
+    #[must_use]
+    pub fn native_zoom(&self) -> u8 {
+        self.number(Column::native_zoom)
+    }
+
+    /// The number of the record's coordinate system in [`Store::crs_names`].
+    #[must_use]
+    pub fn crs_index(&self) -> u32 {
+        self.number(Column::crs)
+    }
+
+    /// The position of the record's source.
+    #[must_use]
+    pub fn source_index(&self) -> u16 {
+        self.number(Column::source)
+    }
+
+    /// The priority of the record's source; 0 wins.
+    #[must_use]
+    pub fn priority(&self) -> u16 {
+        self.number(Column::priority)
+    }
+
+    /// Position in the candidate order of all records: (priority, pixel size, path).
+    #[must_use]
+    pub fn rank(&self) -> u32 {
+        self.number(Column::rank)
+    }
 
     /// Bytes that one decoded block of the file takes in memory: what must be decoded to read a single cell. 0 where it is
     /// not known.
@@ -243,15 +182,6 @@ impl<'a> RecordRef<'a> {
         (u64::from(self.block_width()) * u64::from(self.block_height())).saturating_mul(cell)
     }
 
-    /// What told the raster's further files from others when the store was built: 0 where it had none; `None` in stores before
-    /// version 1.3, which do not say.
-    #[must_use]
-    pub fn parts(&self) -> Option<u64> {
-        let says = self.store.sections().header().version().1 >= 3;
-        let value = self.store.slice::<u64>(&self.store.inner.layout.parts).get(self.row as usize).copied();
-        value.or(says.then_some(0))
-    }
-
     /// The footprint, EPSG:3857 metres.
     #[must_use]
     pub fn bounds(&self) -> Bounds {
@@ -261,16 +191,13 @@ impl<'a> RecordRef<'a> {
     /// The declared nodata value.
     #[must_use]
     pub fn nodata(&self) -> Option<f64> {
-        let l = &self.store.inner.layout;
-        let set = self.store.slice::<u8>(&l.nodata_set).get(self.row as usize).copied().unwrap_or(0);
-        (set == 1).then(|| self.store.slice::<f64>(&l.nodata).get(self.row as usize).copied().unwrap_or(f64::NAN))
+        (self.number::<u8>(Column::nodata_set) == 1).then(|| self.number(Column::nodata))
     }
 
     /// The type of the raster's cells.
     #[must_use]
     pub fn data_type(&self) -> DataType {
-        let number = self.store.slice::<u8>(&self.store.inner.layout.data_type).get(self.row as usize).copied();
-        DataType::from_number(number.unwrap_or(0))
+        DataType::from_number(self.number(Column::data_type))
     }
 
     /// The record's source.
@@ -284,8 +211,7 @@ impl<'a> RecordRef<'a> {
     /// # Errors
     /// Where the section is damaged.
     pub fn path(&self) -> Result<Cow<'a, str>> {
-        let path = self.store.inner.layout.path.over(self.store.bytes()).text(self.row as usize);
-        path.map_err(|e| self.store.container().named(e))
+        self.store.inner.layout.path.over(self.store.bytes()).text(self.row as usize)
     }
 
     /// The path with its source's root before it: what to open.
@@ -293,11 +219,12 @@ impl<'a> RecordRef<'a> {
     /// # Errors
     /// Where a section is damaged.
     pub fn full_path(&self) -> Result<PathBuf> {
-        let root = match self.source() {
-            Some(source) => PathBuf::from(&*source.root()?),
-            None => PathBuf::new(),
-        };
-        Ok(root.join(&*self.path()?))
+        let source = self.source().ok_or_else(|| {
+            let problem = format!("belongs to source {}, of {}", self.source_index(), self.store.sources().len());
+            let error = Error::invalid(format!("record {}", self.row), problem, "build the store again");
+            self.store.container().named(error)
+        })?;
+        Ok(PathBuf::from(&*source.root()?).join(&*self.path()?))
     }
 
     /// The CRS as `EPSG:n` or WKT; empty where it was not known.
@@ -305,8 +232,7 @@ impl<'a> RecordRef<'a> {
     /// # Errors
     /// Where the section is damaged.
     pub fn crs(&self) -> Result<Cow<'a, str>> {
-        let l = &self.store.inner.layout;
-        let index = self.store.slice::<u32>(&l.crs).get(self.row as usize).copied().unwrap_or(u32::MAX);
-        l.crs_name.over(self.store.bytes()).text(index as usize).map_err(|e| self.store.container().named(e))
+        let names = self.store.inner.layout.crs_name.over(self.store.bytes());
+        names.text(self.crs_index() as usize)
     }
 }

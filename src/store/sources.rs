@@ -1,9 +1,64 @@
-//! Sources: named collections with one priority each.
+//! Sources: named collections with one priority each. Their texts are one line of a table each.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 use super::Store;
 use crate::error::Result;
+
+/// Makes [`SourceInput`] of a table of texts, and the methods of [`SourceRef`].
+macro_rules! texts {
+    ($($(#[$doc:meta])+ $field:ident: $type:ty = $name:literal;)*) => {
+        /// A named collection of rasters with one priority: the position in the list of sources, 0 wins.
+        #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        pub struct SourceInput {
+            $($(#[$doc])+ pub $field: $type,)*
+        }
+
+        /// The sections of the texts.
+        pub(super) const TEXTS: [&str; [$($name),*].len()] = [$($name),*];
+
+        #[allow(non_camel_case_types, reason = "they are the names of fields")]
+        enum Text { $($field,)* }
+
+        impl SourceInput {
+            /// Its texts in the order of [`TEXTS`].
+            pub(super) fn texts(&self) -> [Cow<'_, str>; TEXTS.len()] {
+                [$(AsRef::<std::ffi::OsStr>::as_ref(&self.$field).to_string_lossy(),)*]
+            }
+        }
+
+        impl<'a> SourceRef<'a> {
+            $(
+                $(#[$doc])+
+                ///
+                /// # Errors
+                /// Where the section is damaged.
+                pub fn $field(&self) -> Result<Cow<'a, str>> {
+                    self.text(Text::$field as usize)
+                }
+            )*
+
+            /// The source as it was given to the writer.
+            pub(super) fn input(&self) -> Result<SourceInput> {
+                Ok(SourceInput { $($field: <$type>::from(self.$field()?.into_owned()),)* })
+            }
+        }
+    };
+}
+
+texts! {
+    /// Unique name, such as `dem1a`.
+    name: String = "source.name";
+    /// The folder that the paths of its records are relative to.
+    root: PathBuf = "source.root";
+    /// Who must be named wherever the data are shown; may be empty.
+    attribution: String = "source.attribution";
+    /// The licence as its owner states it; may be empty.
+    licence: String = "source.licence";
+    /// The vertical datum as given, such as `EPSG:6695` or `JGD2011 (vertical)`; may be empty.
+    vertical_datum: String = "source.vertical_datum";
+}
 
 /// All sources of a store, in priority order.
 #[derive(Debug, Clone, Copy)]
@@ -71,46 +126,7 @@ impl<'a> SourceRef<'a> {
     }
 
     fn text(&self, which: usize) -> Result<Cow<'a, str>> {
-        self.store.inner.layout.source_texts[which].over(self.store.bytes()).text(usize::from(self.index))
-    }
-
-    /// Its name.
-    ///
-    /// # Errors
-    /// Where the section is damaged.
-    pub fn name(&self) -> Result<Cow<'a, str>> {
-        self.text(0)
-    }
-
-    /// The folder that its records' paths are relative to.
-    ///
-    /// # Errors
-    /// Where the section is damaged.
-    pub fn root(&self) -> Result<Cow<'a, str>> {
-        self.text(1)
-    }
-
-    /// Who must be named wherever the data are shown; may be empty.
-    ///
-    /// # Errors
-    /// Where the section is damaged.
-    pub fn attribution(&self) -> Result<Cow<'a, str>> {
-        self.text(2)
-    }
-
-    /// The licence as given; may be empty.
-    ///
-    /// # Errors
-    /// Where the section is damaged.
-    pub fn licence(&self) -> Result<Cow<'a, str>> {
-        self.text(3)
-    }
-
-    /// The vertical datum as given; may be empty.
-    ///
-    /// # Errors
-    /// Where the section is damaged.
-    pub fn vertical_datum(&self) -> Result<Cow<'a, str>> {
-        self.text(4)
+        let texts = self.store.inner.layout.source_texts[which].over(self.store.bytes());
+        texts.text(usize::from(self.index))
     }
 }

@@ -11,7 +11,7 @@ use crate::column::{Element, write_column};
 use crate::error::Result;
 use crate::format::{ContainerWriter, Kind};
 use crate::index::sorted;
-use crate::tile::{Bounds, MAX_ZOOM, TileCoord, TileId, web_mercator};
+use crate::tile::{Bounds, MAX_NATIVE_ZOOM, TileCoord, TileId, web_mercator};
 
 /// What the walk knows of each row.
 pub(super) struct Rows<'a> {
@@ -80,7 +80,7 @@ const LARGE: u64 = 1 << 14;
 
 /// How many tiles the edge of a record crosses, about, at its native zoom.
 pub(super) fn edge(bounds: &Bounds, native_zoom: u8) -> u64 {
-    let tile = web_mercator::WORLD / f64::from(1u32 << native_zoom.min(31));
+    let tile = web_mercator::WORLD / f64::from(1u32 << native_zoom.min(MAX_NATIVE_ZOOM));
     let across = |length: f64| (length.min(web_mercator::WORLD) / tile).ceil() as u64;
     2 * (across(bounds.width()) + across(bounds.height()))
 }
@@ -104,7 +104,7 @@ impl Edges {
 pub(super) fn build(rows: &Rows<'_>) -> TileLists {
     let mut by_rank: Vec<u32> = (0..rows.bounds.len() as u32).collect();
     by_rank.sort_unstable_by_key(|&r| rows.rank.get(r as usize));
-    let levels = vec![Vec::new(); usize::from(MAX_ZOOM) + 1];
+    let levels = vec![Vec::new(); usize::from(MAX_NATIVE_ZOOM) + 1];
     let mut walk = Walk { rows, levels, lists: Lists::default(), stack: Vec::new() };
     if let Some(world) = TileCoord::new(0, 0, 0) {
         let inside = |&r: &u32| rows.bounds[r as usize].overlaps(&world.bounds());
@@ -216,19 +216,17 @@ impl Walk<'_> {
         };
         let bounds = tile.bounds();
         let all_over = inside.iter().all(|&r| rows.bounds[r as usize].contains(&bounds));
-        let last = if all_over { deepest.min(MAX_ZOOM) } else { tile.z() };
+        let last = if all_over { deepest.min(MAX_NATIVE_ZOOM) } else { tile.z() };
         for z in tile.z()..=last {
             let own = self.stack[first..].iter().copied().filter(|&r| rows.native_zoom[r as usize] <= z);
             let list = self.lists.number(own);
             add(&mut self.levels[usize::from(z)], TileId::subtree(tile, z), list);
         }
-        if last > tile.z() || tile.z() == MAX_ZOOM {
+        if last > tile.z() || tile.z() == MAX_NATIVE_ZOOM {
             return;
         }
-        let mut children = tile.children();
-        children.sort_unstable_by_key(|&c| TileId::from(c));
         let end = self.stack.len();
-        for child in children {
+        for child in tile.children_by_id().into_iter().flatten() {
             let bounds = child.bounds();
             for i in first..end {
                 let row = self.stack[i];

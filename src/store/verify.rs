@@ -4,8 +4,10 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
+use super::columns::{Column, Row};
 use super::order::Classes;
-use super::{Store, names, record_id, tile_lists};
+use super::sources::TEXTS;
+use super::{DataType, Store, names, record_id, tile_lists};
 use crate::column::{Element, RaggedLayout};
 use crate::container::{Container, Findings, Problem, Schema, SchemaChecks, verify_general};
 use crate::error::{Error, Result};
@@ -87,40 +89,19 @@ impl<'a> Check<'a> {
 
     fn values(&mut self) {
         let store = self.store;
-        let records = store.records();
-        if let Some(row) = (0..store.len()).find(|&r| !records.bounds(r).has_area()) {
-            self.say(names::MIN_X, format!("row {row} has a footprint without area"));
-        }
         let sources = store.sources().len();
         let crs = store.inner.layout.crs_name.over(store.bytes()).len();
-        self.every::<f64>(names::PIXEL_SIZE, "a positive number", |_, v| v.is_finite() && v > 0.0);
-        self.every::<u32>(names::WIDTH, "at least 1", |_, v| v > 0);
-        self.every::<u32>(names::HEIGHT, "at least 1", |_, v| v > 0);
-        self.every::<u16>(names::SOURCE, "the number of a source", |_, v| usize::from(v) < sources);
-        let source = store.column::<u16>(names::SOURCE).unwrap_or(&[]);
-        self.every::<u16>(names::PRIORITY, "the priority of its source", |row, v| source.get(row) == Some(&v));
-        self.every::<u32>(names::CRS, "a row of crs.name", |_, v| (v as usize) < crs);
-        self.every::<u8>(names::NODATA_SET, "0 or 1", |_, v| v <= 1);
-        // A later minor version may have more.
+        // A later minor version may allow more.
         if store.sections().header().version().1 <= layout::VERSION_MINOR {
-            self.every::<u8>(names::DATA_TYPE, "0 to 10", |_, v| v <= 10);
-        }
-        for name in [names::UNIT, names::SCALE] {
-            if store.sections().find(name, Kind::Column).is_some() {
-                self.every::<f64>(name, "0 or a finite number", |_, v| {
-                    v.is_finite() && (v >= 0.0 || name == names::SCALE)
-                });
+            let mut rows = (0..store.len()).map(|row| (row, Row::read(store, row)));
+            if let Some((row, read, line)) = rows.find_map(|(row, read)| Some((row, read, read.fault()?))) {
+                self.say(line.name, format!("row {row} holds {}; {} expected", (line.show)(&read), line.expected));
             }
+            self.every::<u8>(Column::data_type.name(), "0 to 10", |_, v| usize::from(v) < DataType::ALL.len());
         }
-        let column = |name| store.column::<u32>(name).unwrap_or(&[]);
-        let known = |name, row: usize| column(name).get(row).is_some_and(|&v| v > 0);
-        for (name, other) in [(names::BLOCK_WIDTH, names::BLOCK_HEIGHT), (names::BLOCK_HEIGHT, names::BLOCK_WIDTH)] {
-            if store.sections().find(name, Kind::Column).is_some() {
-                self.every::<u32>(name, &format!("0 exactly where {other} is 0"), |row, v| {
-                    (v > 0) == known(other, row)
-                });
-            }
-        }
+        self.every::<u16>(Column::source.name(), "the number of a source", |_, v| usize::from(v) < sources);
+        let source = store.numbers::<u16>(Column::source);
+        self.every::<u32>(Column::crs.name(), "a row of crs.name", |_, v| (v as usize) < crs);
         let mut counts = vec![0u64; sources];
         source.iter().for_each(|&s| counts.get_mut(usize::from(s)).into_iter().for_each(|count| *count += 1));
         self.every::<u64>(names::SOURCE_RECORDS, "the number of its records", |row, v| counts[row] == v);
@@ -128,21 +109,15 @@ impl<'a> Check<'a> {
             let record = store.record(row as u32)?;
             Some(web_mercator::native_zoom(record.pixel_size(), store.tile_size()))
         };
-        self.every::<u8>(names::NATIVE_ZOOM, "the zoom of its pixel size", |row, v| zoom(row) == Some(v));
+        self.every::<u8>(Column::native_zoom.name(), "the zoom of its pixel size", |row, v| zoom(row) == Some(v));
     }
 
     fn texts(&mut self) {
         let layout = &self.store.inner.layout;
-        let [source_names, others @ ..] = &layout.source_texts;
         let mut known = HashSet::new();
-        self.column(names::SOURCE_NAME, source_names, |text| !text.is_empty() && known.insert(text.to_owned()));
-        for (layout, name) in others.iter().zip([
-            names::SOURCE_ROOT,
-            names::SOURCE_ATTRIBUTION,
-            names::SOURCE_LICENCE,
-            names::SOURCE_DATUM,
-        ]) {
-            self.column(name, layout, |_| true);
+        for (text, name) in layout.source_texts.iter().zip(TEXTS) {
+            let distinct = name == "source.name";
+            self.column(name, text, |text| !distinct || !text.is_empty() && known.insert(text.to_owned()));
         }
         self.column(names::CRS_NAME, &layout.crs_name, |_| true);
         self.column(names::PATH, &layout.path, |text| !text.is_empty());
@@ -185,7 +160,7 @@ impl<'a> Check<'a> {
             let source = store.record(row as u32)?.source_index();
             source_names.get(usize::from(source))
         };
-        self.every::<u64>(names::ID, "the hash of source and path", |row, v| {
+        self.every::<u64>(Column::id.name(), "the hash of source and path", |row, v| {
             let path = std::str::from_utf8(paths.get(row as u32));
             name(row).zip(path.ok()).is_some_and(|(name, path)| record_id(name, path) == v)
         });
@@ -193,18 +168,21 @@ impl<'a> Check<'a> {
         let place =
             |row: u32| store.record(row).map(|r| (grid::hilbert_of(&r.bounds()), r.source_index(), paths.get(row)));
         if let Some(row) = (1..store.len()).find(|&row| place(row - 1) >= place(row)) {
-            self.say(names::MIN_X, format!("rows {} and {row} are not in Hilbert order", row - 1));
+            self.say(Column::min_x.name(), format!("rows {} and {row} are not in Hilbert order", row - 1));
         }
         let mut by_rank: Vec<u32> = vec![u32::MAX; records.len()];
         for (row, &rank) in records.rank.iter().enumerate() {
             match by_rank.get_mut(rank as usize) {
                 Some(place) if *place == u32::MAX => *place = row as u32,
-                _ => return self.say(names::RANK, format!("row {row} has rank {rank}, which is taken or too large")),
+                _ => {
+                    return self
+                        .say(Column::rank.name(), format!("row {row} has rank {rank}, which is taken or too large"));
+                }
             }
         }
         if let Some((a, b)) = out_of_order(&by_rank, store, &paths) {
             let problem = format!("rows {a} and {b} are not in the order of priority, pixel size and path");
-            self.say(names::RANK, problem);
+            self.say(Column::rank.name(), problem);
         }
     }
 
@@ -215,12 +193,12 @@ impl<'a> Check<'a> {
         if let Err(e) = store.tree().verify(bounds.iter().copied()) {
             self.fault(names::TREE, &e);
         }
-        match id::build(store.column(names::ID).unwrap_or(&[])) {
+        match id::build(store.numbers(Column::id)) {
             Ok(table) => {
                 self.same(names::ID_KEYS, Kind::Column, &table.keys);
                 self.same(names::ID_ROWS, Kind::Column, &table.rows);
             }
-            Err((a, b)) => self.say(names::ID, format!("rows {a} and {b} have the same id")),
+            Err((a, b)) => self.say(Column::id.name(), format!("rows {a} and {b} have the same id")),
         }
         // A writer may choose another number of buckets; what counts is that every id is found.
         if let Some(r) = records.iter().find(|r| store.ids().row(r.id()) != Some(r.row())) {

@@ -1,7 +1,7 @@
 //! Soft borders between sources.
 //!
 //! Each source gets a weight that grows from its border inwards, and sources are put over one another by weight. A
-//! border is where data end over a width of at least the blend's: a hole that no disc of that diameter fits into is none, and has
+//! border is where data end over a width of at least the blend's: a hole that no disc of that diameter fits into has no border and
 //! no halo.
 
 use super::distance::squared_distances;

@@ -18,7 +18,7 @@ pub struct TileCodec {
     pub nodata_elevation: f64,
     /// How much time the images are worth: fewer bytes, never other pixels.
     pub level: Level,
-    /// Who writes WebP.
+    /// Which encoder writes WebP.
     pub encoder: WebpEncoder,
 }
 
@@ -87,23 +87,65 @@ impl TileCodec {
     /// # Errors
     /// Where the file is damaged, no WebP or PNG, not square, or larger than 4096 pixels a side.
     pub fn decode(&self, bytes: &[u8]) -> Result<ElevationTile> {
-        let pixels = image::decode(bytes)?;
-        if pixels.width != pixels.height {
-            let problem = format!("has {} x {} pixels; tiles are square", pixels.width, pixels.height);
-            return Err(Error::invalid("tile image", problem, "make the tile again"));
-        }
-        let mut tile = ElevationTile::empty(pixels.width);
-        match image::mask_of(bytes) {
-            Some(payload) => tile.valid.copy_from_slice(&mask::decode(payload, pixels.width)?),
-            None if pixels.channels == 4 => {
-                let alphas = pixels.bytes.iter().skip(3).step_by(4);
-                tile.valid.iter_mut().zip(alphas).for_each(|(valid, &alpha)| *valid = u8::from(alpha != 0));
-            }
-            None => tile.valid.fill(1),
-        }
+        let (pixels, valid) = square(bytes)?;
+        let mut tile = ElevationTile { size: pixels.width, values: vec![0.0; valid.len()], valid };
         self.encoding.read(&pixels.bytes, pixels.channels, &tile.valid, &mut tile.values);
         Ok(tile)
     }
+}
+
+/// The codes of a tile, whatever they mean: row by row from the north-west.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CodeTile {
+    /// Pixels along a side.
+    pub size: u32,
+    /// The 24 bits of each pixel, `0xRRGGBB`; of void ones too.
+    pub codes: Vec<u32>,
+    /// 1 where the pixel has a height, else 0.
+    pub valid: Vec<u8>,
+}
+
+impl CodeTile {
+    /// Decodes an image of either format as [`TileCodec::decode`] does.
+    ///
+    /// # Errors
+    /// As [`TileCodec::decode`].
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let (pixels, valid) = square(bytes)?;
+        let code = |pixel: &[u8]| u32::from_be_bytes([0, pixel[0], pixel[1], pixel[2]]);
+        Ok(Self { size: pixels.width, codes: pixels.bytes.chunks_exact(pixels.channels).map(code).collect(), valid })
+    }
+
+    /// Encodes the codes, lossless; a partly valid tile carries its mask.
+    ///
+    /// # Errors
+    /// Where the tile is not square or the image library refuses it.
+    pub fn encode(&self, format: ImageFormat) -> Result<Vec<u8>> {
+        let pixels = self.size as usize * self.size as usize;
+        if pixels == 0 || self.codes.len() != pixels || self.valid.len() != pixels {
+            return Err(Error::argument("tile", format!("should have {} x {} pixels", self.size, self.size)));
+        }
+        let file = image::encode(format, WebpEncoder::Hypso, Level::Default, self.size, &self.codes)?;
+        if self.valid.iter().all(|&valid| valid == 1) {
+            return Ok(file);
+        }
+        image::with_mask(file, self.size, &mask::encode(self.size, &self.valid)?)
+    }
+}
+
+/// The pixels of a square image, and which of them are valid: by the mask in the file, else by their alpha.
+fn square(bytes: &[u8]) -> Result<(image::Pixels, Vec<u8>)> {
+    let pixels = image::decode(bytes)?;
+    if pixels.width != pixels.height {
+        let problem = format!("has {} x {} pixels; tiles are square", pixels.width, pixels.height);
+        return Err(Error::invalid("tile image", problem, "make the tile again"));
+    }
+    let valid = match image::mask_of(bytes) {
+        Some(payload) => mask::decode(payload, pixels.width)?,
+        None if pixels.channels == 4 => pixels.bytes.iter().skip(3).step_by(4).map(|&a| u8::from(a != 0)).collect(),
+        None => vec![1; pixels.width as usize * pixels.height as usize],
+    };
+    Ok((pixels, valid))
 }
 
 #[cfg(test)]
@@ -191,6 +233,19 @@ mod tests {
             }
             assert!(codec.decode(b"").is_err() && codec.decode(&bytes[..20]).is_err());
         }
+    }
+
+    #[test]
+    fn codes_are_those_of_the_image() {
+        let codes: Vec<u32> = (0..16 * 16).map(|i| (i * 65_521) & 0xff_ffff).collect();
+        for voids in [false, true] {
+            let valid = (0..16 * 16).map(|i| u8::from(!voids || i % 7 != 0)).collect();
+            let tile = CodeTile { size: 16, codes: codes.clone(), valid };
+            for format in [ImageFormat::Webp, ImageFormat::Png] {
+                assert_eq!(CodeTile::decode(&tile.encode(format).unwrap()).unwrap(), tile);
+            }
+        }
+        assert!(CodeTile { size: 3, ..CodeTile::default() }.encode(ImageFormat::Png).is_err());
     }
 
     #[test]

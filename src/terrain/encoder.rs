@@ -5,9 +5,10 @@ use strum::VariantNames as _;
 use super::webp::{Encoder, Level};
 use crate::error::{Error, Result};
 
-/// Who encodes lossless WebP. Either gives the same pixels, in other bytes.
+/// The encoder of lossless WebP. Both give the same pixels, in different bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
+#[non_exhaustive]
 pub enum WebpEncoder {
     /// Our own code, made for elevation (see [`super::webp`]).
     #[default]

@@ -13,6 +13,7 @@ use crate::error::Error;
 /// The encoding of heights in RGB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
+#[non_exhaustive]
 pub enum Encoding {
     /// `R * 256 + G + B / 256 - 32768`.
     Terrarium,
@@ -27,6 +28,7 @@ fn unknown(text: &str) -> Error {
 /// The vertical step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown_resolution)]
+#[non_exhaustive]
 pub enum VerticalResolution {
     /// `2^(19 - z) / 256` metres.
     ByZoom,

@@ -2,9 +2,6 @@
 
 use super::ElevationTile;
 
-/// The number that stands for interpolated pixels in lineage tiles.
-pub const INTERPOLATED: u8 = 254;
-
 /// The eight directions, and the length of a step.
 const DIRECTIONS: [(i64, i64, f64); 8] = {
     const D: f64 = std::f64::consts::SQRT_2;

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 /// The image format of tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
+#[non_exhaustive]
 pub enum ImageFormat {
     /// Lossless WebP.
     Webp,

@@ -10,6 +10,12 @@ use crate::error::{Error, Result};
 /// A pixel without a source.
 pub const NO_SOURCE: u8 = 255;
 
+/// The number that stands for interpolated pixels.
+pub const INTERPOLATED: u8 = 254;
+
+/// How many sources have a number of their own: those below [`INTERPOLATED`].
+pub const MOST_SOURCES: usize = INTERPOLATED as usize;
+
 /// The colours of the first priorities, as the tools before this one painted them.
 const FIRST: [[u8; 3]; 7] =
     [[0, 100, 0], [50, 205, 50], [152, 251, 152], [34, 139, 34], [60, 179, 113], [144, 238, 144], [193, 255, 193]];
@@ -32,13 +38,13 @@ pub fn palette_color(priority: u8) -> [u8; 3] {
 #[must_use]
 pub fn legend(names: &[&str], interpolated: bool) -> serde_json::Value {
     let hex = |c: [u8; 3]| format!("#{:02x}{:02x}{:02x}", c[0], c[1], c[2]);
-    let filled = interpolated.then_some((usize::from(super::INTERPOLATED), &"interpolated"));
+    let filled = interpolated.then_some((MOST_SOURCES, &"interpolated"));
     let sources: Vec<_> = names
         .iter()
         .enumerate()
         .chain(filled)
         .map(
-            |(i, name)| serde_json::json!({"priority": i, "name": name, "color": hex(palette_color(i.min(254) as u8))}),
+            |(i, name)| serde_json::json!({"priority": i, "name": name, "color": hex(palette_color(i.min(MOST_SOURCES) as u8))}),
         )
         .collect();
     serde_json::json!({"sources": sources, "nodata": hex(palette_color(NO_SOURCE))})

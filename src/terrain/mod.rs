@@ -37,12 +37,12 @@ mod tile;
 pub mod webp;
 
 pub use blend::{Composite, weights};
-pub use codec::TileCodec;
+pub use codec::{CodeTile, TileCodec};
 pub use distance::squared_distances;
 pub use downsample::{downsample_into, downsample_lineage_into};
 pub use encoder::WebpEncoder;
 pub use encoding::{Encoding, VerticalResolution};
-pub use gaps::{INTERPOLATED, fill_gaps};
+pub use gaps::fill_gaps;
 pub use image::{ImageFormat, image_size, sniff};
-pub use lineage::{NO_SOURCE, decode_lineage, encode_lineage, legend, palette_color};
+pub use lineage::{INTERPOLATED, MOST_SOURCES, NO_SOURCE, decode_lineage, encode_lineage, legend, palette_color};
 pub use tile::ElevationTile;

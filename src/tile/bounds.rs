@@ -32,6 +32,13 @@ impl Bounds {
         Self { min_x, min_y, max_x, max_y }
     }
 
+    /// Its corners, counterclockwise and closed.
+    #[must_use]
+    pub fn corners(&self) -> [(f64, f64); 5] {
+        let Self { min_x, min_y, max_x, max_y } = *self;
+        [(min_x, min_y), (max_x, min_y), (max_x, max_y), (min_x, max_y), (min_x, min_y)]
+    }
+
     /// The box as `[west, south, east, north]` degrees.
     #[must_use]
     pub fn to_lon_lat(&self) -> [f64; 4] {
@@ -107,7 +114,7 @@ impl Bounds {
     }
 
     /// From the nearest point of this box to the nearest one of the other, in units of the boxes; 0 where they have a point in
-    /// common, not a number where an edge is none.
+    /// common, NaN where an edge is NaN.
     #[must_use]
     pub fn distance(&self, other: &Self) -> f64 {
         self.gap_x(other, 0.0).hypot(gap((self.min_y, self.max_y), (other.min_y, other.max_y)))
@@ -134,7 +141,7 @@ impl Bounds {
 
 /// The distance between two intervals.
 fn gap(a: (f64, f64), b: (f64, f64)) -> f64 {
-    let gap = (b.0 - a.1).max(a.0 - b.1);
-    // Not a number stays.
-    if gap <= 0.0 { 0.0 } else { gap }
+    let (before, behind) = (b.0 - a.1, a.0 - b.1);
+    // `max` would drop NaN.
+    if (before + behind).is_nan() { f64::NAN } else { before.max(behind).max(0.0) }
 }

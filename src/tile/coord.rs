@@ -1,6 +1,6 @@
 //! A tile's `z/x/y`.
 
-use super::{Bounds, LonLat, MAX_ZOOM, web_mercator};
+use super::{Bounds, LonLat, MAX_ZOOM, TileId, web_mercator};
 use crate::error::{Error, Result};
 
 /// The address of a tile in the XYZ scheme: zoom, column (eastwards), row (southwards).
@@ -14,10 +14,10 @@ pub struct TileCoord {
 }
 
 impl TileCoord {
-    /// The tile `z/x/y`, or `None` where the zoom is above 31 or the column or row lies outside the zoom's grid.
+    /// The tile `z/x/y`, or `None` where the zoom is above [`MAX_ZOOM`] or the column or row lies outside the zoom's grid.
     #[must_use]
     pub const fn new(z: u8, x: u32, y: u32) -> Option<Self> {
-        if z > 31 || (x as u64) >= 1 << z || (y as u64) >= 1 << z { None } else { Some(Self { z, x, y }) }
+        if z > MAX_ZOOM || (x as u64) >= 1 << z || (y as u64) >= 1 << z { None } else { Some(Self { z, x, y }) }
     }
 
     /// Zoom.
@@ -44,7 +44,7 @@ impl TileCoord {
         let n = f64::from(self.z).exp2();
         let edge = |i: u32| f64::from(i) / n * web_mercator::WORLD - web_mercator::HALF_WORLD;
         let edge_y = |i: u32| web_mercator::HALF_WORLD - f64::from(i) / n * web_mercator::WORLD;
-        // `i + 1` may be 2^31 at zoom 31, which still fits.
+        // `i + 1` may be 2^31 at the deepest zoom, which still fits.
         Bounds::new(edge(self.x), edge_y(self.y + 1), edge(self.x + 1), edge_y(self.y))
     }
 
@@ -64,21 +64,28 @@ impl TileCoord {
         Some(Self { z, x: self.x >> shift, y: self.y >> shift })
     }
 
-    /// The four tiles one zoom down: north-west, north-east, south-west, south-east.
-    ///
-    /// # Panics
-    /// At zoom 31, which has no children.
+    /// The four tiles one zoom down: north-west, north-east, south-west, south-east. `None` at [`MAX_ZOOM`].
     #[must_use]
-    pub const fn children(self) -> [Self; 4] {
-        assert!(self.z < 31, "a tile of zoom 31 has no children");
+    pub const fn children(self) -> Option<[Self; 4]> {
+        if self.z >= MAX_ZOOM {
+            return None;
+        }
         let (z, x, y) = (self.z + 1, self.x * 2, self.y * 2);
-        [Self { z, x, y }, Self { z, x: x + 1, y }, Self { z, x, y: y + 1 }, Self { z, x: x + 1, y: y + 1 }]
+        Some([Self { z, x, y }, Self { z, x: x + 1, y }, Self { z, x, y: y + 1 }, Self { z, x: x + 1, y: y + 1 }])
+    }
+
+    /// The children in the order of their identifiers. `None` at [`MAX_ZOOM`].
+    #[must_use]
+    pub fn children_by_id(self) -> Option<[Self; 4]> {
+        let mut children = self.children()?;
+        children.sort_unstable_by_key(|&child| TileId::from(child));
+        Some(children)
     }
 
     /// The tile at zoom `z` that holds a point in EPSG:3857 metres; points outside are moved to the border.
     #[must_use]
     pub fn at(x: f64, y: f64, z: u8) -> Self {
-        let z = z.min(31);
+        let z = z.min(MAX_ZOOM);
         let n = f64::from(z).exp2();
         let cell = |v: f64| ((v / web_mercator::WORLD + 0.5) * n).floor().clamp(0.0, n - 1.0) as u32;
         Self { z, x: cell(x), y: cell(-y) }
@@ -139,18 +146,23 @@ mod tests {
     #[test]
     fn family_ties() {
         let tile = TileCoord::new(3, 5, 2).unwrap();
-        for child in tile.children() {
+        for child in tile.children().unwrap() {
             assert_eq!(child.parent(), Some(tile));
             assert!(tile.bounds().contains(&child.bounds()));
         }
         assert_eq!(tile.ancestor(0), TileCoord::new(0, 0, 0));
         assert_eq!(tile.ancestor(4), None);
+        assert!(tile.children_by_id().unwrap().map(TileId::from).is_sorted());
+        let deepest = TileCoord::at(0.0, 0.0, MAX_ZOOM);
+        assert_eq!((deepest.z(), deepest.children(), deepest.children_by_id()), (31, None, None));
     }
 
     #[test]
     fn parses_what_it_prints_and_refuses_the_rest() {
-        assert_eq!("12/3628/1617".parse::<TileCoord>().unwrap().to_string(), "12/3628/1617");
-        for bad in ["", "1/2", "1/2/0", "0/0/1", "23/0/0", "1/1/1/1", "a/b/c", "-1/0/0"] {
+        for good in ["12/3628/1617", "31/2147483647/0"] {
+            assert_eq!(good.parse::<TileCoord>().unwrap().to_string(), good);
+        }
+        for bad in ["", "1/2", "1/2/0", "0/0/1", "32/0/0", "1/1/1/1", "a/b/c", "-1/0/0"] {
             assert!(bad.parse::<TileCoord>().is_err(), "{bad}");
         }
     }

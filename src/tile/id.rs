@@ -1,6 +1,6 @@
 //! One number for a tile: the Hilbert identifier of the PMTiles specification, version 3.
 
-use super::{TileCoord, hilbert};
+use super::{MAX_ZOOM, TileCoord, hilbert};
 
 /// A tile as one `u64`: the number of tiles at all lower zooms, plus the position on the zoom's Hilbert curve.
 ///
@@ -9,9 +9,6 @@ use super::{TileCoord, hilbert};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TileId(pub u64);
 
-/// The deepest zoom whose identifiers fit a `u64` together with all lower ones.
-const MAX_ID_ZOOM: u8 = 31;
-
 impl TileId {
     /// The first identifier of a zoom: the number of tiles at all lower zooms, `(4^z - 1) / 3`.
     #[must_use]
@@ -19,17 +16,17 @@ impl TileId {
         Self(((1u64 << (2 * z as u32)) - 1) / 3)
     }
 
-    /// The identifiers of all tiles of a zoom: first and one past the last; empty beyond zoom 31.
+    /// The identifiers of all tiles of a zoom: first and one past the last; empty beyond [`MAX_ZOOM`].
     #[must_use]
     pub const fn zoom_range(z: u8) -> std::ops::Range<u64> {
-        if z > MAX_ID_ZOOM {
+        if z > MAX_ZOOM {
             return 0..0;
         }
         let first = Self::first(z).0;
         first..first + (1 << (2 * z as u32))
     }
 
-    /// The tile, or `None` where the number is beyond zoom 31.
+    /// The tile, or `None` where the number is beyond [`MAX_ZOOM`].
     #[must_use]
     pub fn coord(self) -> Option<TileCoord> {
         let z = self.zoom()?;
@@ -53,13 +50,13 @@ impl TileId {
         TileCoord::new(z, x as u32, y as u32)
     }
 
-    /// The zoom that the identifier belongs to, or `None` beyond zoom 31.
+    /// The zoom that the identifier belongs to, or `None` beyond [`MAX_ZOOM`].
     #[must_use]
     pub fn zoom(self) -> Option<u8> {
         // first(z) <= id  <=>  4^z <= 3 id + 1
         let scaled = u128::from(self.0) * 3 + 1;
         let z = ((127 - scaled.leading_zeros()) / 2) as u8;
-        (z <= MAX_ID_ZOOM).then_some(z)
+        (z <= MAX_ZOOM).then_some(z)
     }
 
     /// The identifiers of all tiles at zoom `z` below `ancestor` (itself included): first and one past the last.

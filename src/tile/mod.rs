@@ -19,11 +19,15 @@ mod id;
 mod range;
 pub mod web_mercator;
 
-pub use area::{Area, Degrees, LonLat, LonLatBox, Polygon, Polygons};
+pub use area::{Area, Contact, Degrees, LonLat, LonLatBox, Polygon, Polygons};
 pub use bounds::Bounds;
 pub use coord::TileCoord;
 pub use id::TileId;
 pub use range::TileRange;
 
-/// The deepest zoom that hypso addresses. Native zooms are clamped to it.
-pub const MAX_ZOOM: u8 = 22;
+/// The deepest zoom that a tile can have: identifiers of deeper ones would not fit 64 bits (PMTiles, version 3).
+pub const MAX_ZOOM: u8 = 31;
+
+/// The deepest native zoom of a record, and so the deepest zoom of a store's tile index and of a run. Pixels are 1.9 cm
+/// there, 512 a side; finer rasters are averaged.
+pub const MAX_NATIVE_ZOOM: u8 = 22;

@@ -2,7 +2,7 @@
 //!
 //! Formulas: OGC Two Dimensional Tile Matrix Set, `WebMercatorQuad`; spherical Mercator with radius 6378137 m.
 
-use super::MAX_ZOOM;
+use super::{MAX_NATIVE_ZOOM, MAX_ZOOM};
 
 /// The equatorial radius of the sphere, metres.
 pub const RADIUS: f64 = 6_378_137.0;
@@ -41,10 +41,10 @@ pub fn to_lon_lat(x: f64, y: f64) -> (f64, f64) {
 /// Metres a pixel at a zoom: `WORLD / tile_size / 2^z`.
 #[must_use]
 pub fn resolution(z: u8, tile_size: u32) -> f64 {
-    WORLD / f64::from(tile_size) / f64::from(1u32 << z.min(31))
+    WORLD / f64::from(tile_size) / f64::from(1u32 << z.min(MAX_ZOOM))
 }
 
-/// The native zoom of a pixel size: the smallest z with `resolution(z) <= pixel_size`, in `0..=MAX_ZOOM`.
+/// The native zoom of a pixel size: the smallest z with `resolution(z) <= pixel_size`, in `0..=MAX_NATIVE_ZOOM`.
 ///
 /// `pixel_size` is in EPSG:3857 metres. A size that is not a positive number has native zoom 0.
 #[must_use]
@@ -52,7 +52,7 @@ pub fn native_zoom(pixel_size: f64, tile_size: u32) -> u8 {
     if pixel_size.is_nan() || pixel_size <= 0.0 {
         return 0;
     }
-    (0..MAX_ZOOM).find(|&z| resolution(z, tile_size) <= pixel_size).unwrap_or(MAX_ZOOM)
+    (0..MAX_NATIVE_ZOOM).find(|&z| resolution(z, tile_size) <= pixel_size).unwrap_or(MAX_NATIVE_ZOOM)
 }
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
         for tile_size in [256, 512] {
             for size in [0.01, 0.3, 1.0, 5.0, 7.4, 19.109, 33.265, 39_136.0, 78_271.6, 1e9] {
                 let z = native_zoom(size, tile_size);
-                assert!(resolution(z, tile_size) <= size || z == MAX_ZOOM);
+                assert!(resolution(z, tile_size) <= size || z == MAX_NATIVE_ZOOM);
                 assert!(z == 0 || resolution(z - 1, tile_size) > size, "{size} at {z}");
             }
         }

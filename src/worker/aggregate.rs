@@ -139,7 +139,7 @@ pub(super) fn aggregate(job: &Job<'_>, launcher: &Launcher, progress: &dyn Progr
     run.go(message, launcher, started)
 }
 
-/// The run was finished before, perhaps only just: what is left of its work goes.
+/// The run was finished before, perhaps just now: what is left of its work is removed.
 fn complete(
     job: &Job<'_>,
     identity: &Identity,
@@ -213,7 +213,7 @@ impl Run<'_> {
             let crew = Crew::new(launcher, &message, job.budget, &self.volumes, job.store.tile_size(), schedule)?;
             self.progress.begin("rendering", Some(tiles), "tiles");
             let mut kept_groups = |group: usize| {
-                // The finer groups, too: this one is made of them.
+                // The finer groups, too: this one is made from them.
                 let packs = self.packs(&groups[..=group]);
                 self.group_archives(&groups[group], &|| {
                     let mut used = UsedRecords::new(self.job.store.len());
@@ -257,9 +257,18 @@ impl Run<'_> {
             summary.took = started.elapsed();
             return Ok(summary);
         }
+        self.archives(&used, &mut memory, &mut summary)?;
+        summary.memory = memory;
+        summary.took = started.elapsed();
+        Ok(summary)
+    }
+
+    /// Puts the archives together from the packs of all units, and removes the packs.
+    fn archives(self, used: &UsedRecords, memory: &mut MemoryPeak, summary: &mut Summary) -> Result<()> {
+        let job = self.job;
         let writing = Instant::now();
         let mut layers = Vec::new();
-        let last = || self.check_sources(&used);
+        let last = || self.check_sources(used);
         for (layer, output) in outputs(job) {
             layers.push((output.clone(), self.write_output(layer, &output, &last)?));
             memory.take(&[proportional(std::process::id()).unwrap_or(0)]);
@@ -276,9 +285,7 @@ impl Run<'_> {
         self.journal.finish(self.progress).map_err(whole)?;
         let mut layers = layers.into_iter();
         (summary.output, summary.lineage) = (layers.next(), layers.next());
-        summary.memory = memory;
-        summary.took = started.elapsed();
-        Ok(summary)
+        Ok(())
     }
 
     fn claim(&self) -> Claim<'_> {
@@ -295,7 +302,7 @@ impl Run<'_> {
         let packs = self.packs(&self.plan.groups);
         let dropped = packs.drop_stale(&packs.units, |unit| used.add(unit))?;
         let Some(raster) = dropped.raster else { return Ok(false) };
-        // Reports of what went with them were taken as well.
+        // Reports of packs that were removed with them were counted as well.
         *used = UsedRecords::new(self.job.store.len());
         packs.drop_stale(&packs.units, |unit| used.add(unit))?;
         let (raster, packs) = (raster.display(), dropped.packs);
@@ -316,7 +323,7 @@ impl Run<'_> {
         Err(Error::argument("finer", "was changed while tiles were made from it; run the same command again"))
     }
 
-    /// Writes an output, unless a start before has.
+    /// Writes an output, unless an earlier start has written it.
     fn write_output(&self, layer: Layer, output: &Path, last: &dyn Fn() -> Result<()>) -> Result<ArchiveSummary> {
         let ours = run_of(output) == Some(self.identity.name());
         if ours && !self.again && !self.job.how.overwrite {

@@ -15,7 +15,7 @@ use crate::store::Store;
 use crate::terrain::{self, ImageFormat};
 use crate::tile::{Bounds, TileId};
 
-/// The metadata row by which an archive is known as made by a run.
+/// The metadata row that marks an archive as made by a run.
 const RUN_ROW: &str = "hypso_run";
 
 /// The name of a group's archive: `<stem>_z0-10.mbtiles`, lineage `<stem>-lineage_z0-10.mbtiles`.
@@ -25,10 +25,11 @@ pub(super) fn group_path(folder: &Path, output: &Path, layer: Layer, group: &Gro
     folder.join(format!("{stem}{suffix}_z{}.mbtiles", group.zooms))
 }
 
-/// The lineage archive that belongs to an output: `<stem>-lineage` with the same extension.
+/// The lineage archive that belongs to an output: `<stem>-lineage` with the same extension, or PMTiles beside a file of heights.
 pub(super) fn lineage_path(output: &Path) -> PathBuf {
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
     let extension = output.extension().unwrap_or_default().to_string_lossy();
+    let extension = if extension == "heights" { "pmtiles" } else { &*extension };
     output.with_file_name(format!("{stem}-lineage.{extension}"))
 }
 
@@ -119,17 +120,17 @@ pub(super) struct Kept<'a> {
 pub(super) struct Target<'a> {
     pub(super) path: &'a Path,
     pub(super) layer: Layer,
-    /// True where what has the name is replaced.
+    /// True where an existing file is replaced.
     pub(super) replace: bool,
     /// What the archive says about itself.
     pub(super) metadata: ArchiveMetadata,
     /// The fingerprint that it carries.
     pub(super) run: u64,
-    /// What is looked at before it gets its name.
+    /// The check before it gets its name.
     pub(super) last: &'a dyn Fn() -> Result<()>,
 }
 
-/// Writes an archive out of the packs of groups, and of what is kept from before, in the order of tile ids.
+/// Writes an archive out of the packs of groups, and from the tiles that are kept from before, in the order of tile ids.
 pub(super) fn write_archive(
     target: Target<'_>,
     groups: &[&Group],

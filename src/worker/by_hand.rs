@@ -20,11 +20,11 @@ use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::local;
 use crate::plan::Unit;
-use crate::render::{RasterOpener, UnitReport};
+use crate::render::{Bounded, RasterOpener, UnitReport};
 use crate::store::Store;
 use crate::text::one_line;
 
-/// True where a file is a plan of some version.
+/// True where a file is a plan of any version.
 #[must_use]
 pub fn is_plan(path: &Path) -> bool {
     #[derive(Deserialize)]
@@ -35,7 +35,7 @@ pub fn is_plan(path: &Path) -> bool {
     serde_json::from_slice(&text).is_ok_and(|plan: Start| plan.format.starts_with("hypso plan "))
 }
 
-/// What the first member of a plan file says.
+/// The value of the first member of a plan file.
 const FORMAT: &str = "hypso plan 3";
 
 /// A larger file is no plan, bytes: one of the most units that a run may have takes less.
@@ -50,7 +50,7 @@ pub struct PlanFile {
     output: PathBuf,
     job: JobMessage,
     units: Vec<PlannedUnit>,
-    /// XXH3 of the rest, 16 hexadecimal digits: units that were made by a plan which somebody altered would be taken for those of the run.
+    /// XXH3 of the rest, 16 hexadecimal digits: so that units of an altered plan are not taken for those of the run.
     checksum: String,
 }
 
@@ -83,7 +83,7 @@ impl PlanFile {
         Self::of(job, run.message(job, None)?, run.text)
     }
 
-    /// The plan of a run that is told apart by `identity`.
+    /// The plan of the run that `identity` names.
     pub(super) fn of(job: &Job<'_>, message: JobMessage, identity: String) -> Result<Self> {
         let mut finer = first_finer(job)?;
         let mut units = Vec::new();
@@ -128,7 +128,7 @@ impl PlanFile {
     /// Reads a plan file.
     ///
     /// # Errors
-    /// Where it can't be read or is none.
+    /// Where it can't be read or is no plan.
     pub fn read(path: &Path) -> Result<Self> {
         let text = local::read(path, LARGEST)?;
         let bad =
@@ -193,7 +193,8 @@ impl PlanFile {
         let options = self.job.options()?;
         options.check(&store)?;
         let before = self.job.update.as_ref().map(Before::open).transpose()?;
-        let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), opener)?;
+        let opener = Bounded { opener, most_block: self.job.most_block };
+        let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), &opener)?;
         let units = self.units.iter().map(|planned| planned.request.unit()).collect::<Result<Vec<_>>>()?;
         let packs = Packs { work: &self.job.work, run: self.job.run, store: &store, units };
         for planned in wanted {

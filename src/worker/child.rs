@@ -12,7 +12,7 @@ use crate::archive::{self, TileSource};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Extent, Unit, ZoomRange};
 use crate::render::{
-    self, FinerTiles, Layer, Made, NoFinerTiles, RasterOpener, ReadRecord, RenderOptions, Renderer, UnitReport,
+    self, Bounded, FinerTiles, Layer, Made, NoFinerTiles, RasterOpener, ReadRecord, RenderOptions, Renderer, UnitReport,
 };
 use crate::store::Store;
 use crate::threads;
@@ -20,7 +20,7 @@ use crate::tile::TileCoord;
 
 /// Serves units until the input ends. `ready` gets the job before the first unit, so that the caller can set the size
 /// of GDAL's block cache. `orphaned` is called as soon as the input ends, on a thread of its own, even in the middle of a
-/// unit: the coordinator is gone then, and a process should end, so that it does not work beside the next run.
+/// unit: the coordinator has ended then, and the worker should end, so that it does not run beside the next run's workers.
 ///
 /// # Errors
 /// Where the store can't be opened or is not the one of the run, or the pipes break. A unit that fails is no error
@@ -57,13 +57,15 @@ pub fn serve(
             .with_path(&job.store));
     }
     let before = job.update.as_ref().map(Before::open).transpose()?;
-    let mut maker = Maker::new(&job, &store, &options, before.as_ref(), opener)?;
+    let opener = Bounded { opener, most_block: job.most_block };
+    let mut maker = Maker::new(&job, &store, &options, before.as_ref(), &opener)?;
     for line in lines {
         let request: Request =
             serde_json::from_str(&line.map_err(pipe)?).map_err(|e| Error::internal(format!("unit message: {e}")))?;
         let reply = match maker.make(&request) {
             Ok(report) => Reply::Done(Box::new(report)),
             Err(error @ Error::Changed { .. }) => Reply::Changed(format!("{error:#}")),
+            Err(error @ Error::BlockTooLarge { .. }) => Reply::TooLarge(error.to_string()),
             Err(error) => Reply::Failed(format!("{error:#}")),
         };
         writeln!(output, "{}", encode(&reply)?).and_then(|()| output.flush()).map_err(pipe)?;
@@ -164,7 +166,7 @@ impl<'a> Maker<'a> {
         Ok(report)
     }
 
-    /// Renders a unit into a pack; gives the time as well that did not go into writing.
+    /// Renders a unit into a pack; also gives the time that did not go into writing.
     fn render(&mut self, unit: &Unit, finer: &dyn FinerTiles, pack: &mut PackWriter) -> Result<(UnitReport, Duration)> {
         let mixed = self.before.map(|before| FinerMixed { packs: finer, before, extent: self.extent });
         let finer = mixed.as_ref().map_or(finer, |m| m);
@@ -188,7 +190,7 @@ impl<'a> Maker<'a> {
         let store = self.store;
         let mut add_read = |part: &UnitReport| -> Result<()> {
             for record in &part.read {
-                // Parts of two states of a raster don't go together.
+                // Parts that were made from different states of a raster must not be mixed.
                 record.check(store)?;
                 read.insert(record.row, record.clone());
             }
@@ -204,7 +206,7 @@ impl<'a> Maker<'a> {
             add_read(&top)?;
         }
         for part in packs {
-            // What was only kept for the rest has served.
+            // Tiles that were kept only for the rest are not needed any more.
             for (tile, layer, wanted) in part.tiles().filter(|(t, _, wanted)| *wanted || t.z() == unit.zooms.min) {
                 if let Some(bytes) = part.read(tile, layer)? {
                     pack.put(&Made { tile, layer, wanted, bytes })?;

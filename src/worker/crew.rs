@@ -26,9 +26,9 @@ const ATTEMPTS: u32 = 3;
 const ATTEMPTS_OVER_LIMIT: u32 = 2;
 /// The pause before the second try; it doubles.
 const BACKOFF: Duration = Duration::from_millis(200);
-/// How often the last seat tries to get a worker, with the same pauses: processes of others may end meanwhile.
+/// How often the last seat tries to get a worker, with the same pauses: other processes may end meanwhile.
 const HIRES: u32 = 5;
-/// Units in a row that are set aside before the run is given up: the cause is then not in the units.
+/// Units in a row that are set aside before the run is given up: the cause is then not the units.
 const HOPELESS: u32 = 10;
 
 /// How to start a worker: the program and its arguments.
@@ -36,7 +36,7 @@ const HOPELESS: u32 = 10;
 pub struct Launcher {
     /// The program; the running one, in the command line.
     pub program: PathBuf,
-    /// What makes it a worker.
+    /// The arguments that make it a worker.
     pub arguments: Vec<OsString>,
 }
 
@@ -85,7 +85,7 @@ pub(super) struct Crew<'a> {
 pub(super) struct State {
     pub(super) schedule: Schedule,
     pub(super) outcome: Outcome,
-    /// Groups whose last unit was made and that nobody has looked at yet.
+    /// Groups whose last unit was made, and that were not looked at yet.
     finished: Vec<usize>,
     /// Units set aside since the last one that was made.
     failed_in_a_row: u32,
@@ -125,11 +125,13 @@ struct Failure {
     over_limit: bool,
     /// A raster was changed.
     changed: bool,
+    /// The next try would fail as well.
+    always: bool,
     /// The system has no room for a worker: it was not the unit.
     no_room: bool,
 }
 
-/// On unwinding, nothing more is begun, and whoever waits goes on.
+/// On unwinding, nothing more is begun, and waiting threads continue.
 struct Unwinding<'c, 'a>(&'c Crew<'a>);
 
 impl Drop for Unwinding<'_, '_> {
@@ -144,7 +146,7 @@ impl Drop for Unwinding<'_, '_> {
     }
 }
 
-/// With it goes the watch.
+/// Ends the watchdog when it is dropped.
 struct Over<'c, 'a>(&'c Crew<'a>);
 
 impl Drop for Over<'_, '_> {
@@ -223,7 +225,7 @@ impl<'a> Crew<'a> {
                     break;
                 }
             }
-            // A panic of one of them goes on here, once all have ended.
+            // A panic of one of them is resumed here, once all have ended.
             let ended: Vec<_> = hands.into_iter().map(|h| h.join()).collect();
             if let Some(Err(panic)) = ended.into_iter().find(std::result::Result::is_err) {
                 std::panic::resume_unwind(panic);
@@ -261,7 +263,7 @@ impl<'a> Crew<'a> {
         Ok(started)
     }
 
-    /// Waits for the bell, or so long.
+    /// Waits for the bell, at most this long.
     pub(super) fn wait<'m>(
         &self,
         state: std::sync::MutexGuard<'m, State>,
@@ -361,7 +363,11 @@ impl<'a> Crew<'a> {
                 std::thread::sleep(BACKOFF * 2u32.pow(hires - 1));
                 continue;
             }
-            let limit = if failure.over_limit { ATTEMPTS_OVER_LIMIT } else { ATTEMPTS };
+            let limit = match &failure {
+                Failure { always: true, .. } => 1,
+                Failure { over_limit: true, .. } => ATTEMPTS_OVER_LIMIT,
+                _ => ATTEMPTS,
+            };
             let reason = failure.reason;
             let mut state = lock(&self.state);
             state.outcome.ended += u64::from(failure.over_limit);
@@ -388,7 +394,7 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Gives a unit back that this seat can't make, since the system has no room for its worker: others have more room then, and may be idle. False for the
+    /// Gives a unit back that this seat can't make, since the system has no room for its worker. Others then have more room, and may be idle. False for the
     /// last seat, which is to try again; in the end it gives the run up.
     fn leave(&self, seat: &Seat, node: Node, hires: u32, reason: String, progress: &dyn Progress) -> bool {
         let mut state = lock(&self.state);
@@ -450,6 +456,7 @@ impl<'a> Crew<'a> {
             Ok(Reply::Done(report)) if verdict.is_none() => return Ok(*report),
             Ok(Reply::Failed(reason)) if verdict.is_none() => return Err(plain(reason)),
             Ok(Reply::Changed(reason)) if verdict.is_none() => return Err(Failure { changed: true, ..plain(reason) }),
+            Ok(Reply::TooLarge(reason)) if verdict.is_none() => return Err(Failure { always: true, ..plain(reason) }),
             Err(Silence::NoRoom(reason)) => {
                 worker.take().map(Worker::end);
                 return Err(no_room(reason));

@@ -1,9 +1,9 @@
-//! Vertical datums: said before the work, never mixed silently.
+//! Vertical datums: reported before the work, never mixed silently.
 
 use crate::error::{Error, Result};
 use crate::store::Store;
 
-/// Says where heights over different datums would lie side by side.
+/// Reports where heights over different datums would lie side by side.
 ///
 /// # Errors
 /// With a wanted datum: where a source declares none.

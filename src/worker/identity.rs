@@ -1,4 +1,4 @@
-//! What tells a run from others: everything that decides the bytes of its tiles.
+//! What identifies a run: everything that decides the bytes of its tiles.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 
 /// Who makes the tiles. The last number is raised with every change after which the same store and options give other bytes, so that no
-/// build goes on with a run, or updates an output, of one that made other pixels.
+/// build continues a run, or updates an output, of one that made other pixels.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " pixels 3");
 
 /// Store, options, version and, where they are read from an archive, the finer tiles; how the work is cut up is not part of it.
@@ -83,7 +83,10 @@ fn bare_message(job: &Job<'_>) -> Result<JobMessage> {
     };
     let absolute = |p: &Path| std::path::absolute(p).map_err(Error::io("find", p));
     let work = absolute(&work_folder(job))?;
-    Ok(JobMessage::new(absolute(store_path)?, job.store.fingerprint(), work, 0, job.budget.block_cache, job.options))
+    let cache = job.budget.block_cache;
+    let mut message = JobMessage::new(absolute(store_path)?, job.store.fingerprint(), work, 0, cache, job.options);
+    message.most_block = job.budget.most_block();
+    Ok(message)
 }
 
 /// Where a job keeps its packs.

@@ -78,7 +78,7 @@ fn names(store: &Store) -> Result<Vec<String>> {
     store.sources().iter().map(|s| Ok(s.name()?.into_owned())).collect()
 }
 
-/// Checksums of all that of a record can change a pixel, apart from its place in the order of sources.
+/// Checksums of everything in a record that can change a pixel, apart from its place in the order of sources.
 struct States {
     crs: Vec<String>,
     sources: Vec<String>,
@@ -88,7 +88,7 @@ struct States {
 
 impl States {
     fn new(store: &Store) -> Result<Self> {
-        let metadata: serde_json::Value = serde_json::from_str(store.metadata()).unwrap_or_default();
+        let metadata = store.notes()?;
         let adjusted = |name: &String| metadata.get("adjust").and_then(|all| all.get(name)).map(ToString::to_string);
         let sources = names(store)?;
         let adjusted = sources.iter().map(|name| adjusted(name).unwrap_or_default()).collect();
@@ -107,9 +107,9 @@ impl States {
         {
             sum.update(&number.to_le_bytes());
         }
-        // What most records have not adds nothing, so that their checksums are those of earlier versions.
+        // Optional attributes that a record does not have add nothing, so that its checksum is that of earlier versions.
         for (kind, number) in [
-            (1, record.parts().unwrap_or(0)),
+            (1, record.parts()),
             (2, u64::from(record.band())),
             (3, record.unit().to_bits()),
             (4, record.scale().to_bits()),
@@ -140,7 +140,7 @@ pub(super) struct Difference {
     pub(super) added: u64,
     pub(super) removed: u64,
     pub(super) changed: u64,
-    /// Why everything is to be made anew, whatever the boxes.
+    /// Why everything is to be made again, whatever the boxes.
     pub(super) everything: Option<&'static str>,
 }
 
@@ -190,7 +190,7 @@ impl Inputs {
         }
         let version = |options: &mut serde_json::Value| options["version"].take();
         let same_version = version(&mut theirs.0) == version(&mut mine.0);
-        // What an option of another version was called matters only where it was used.
+        // An option that this version does not know matters only where it was used.
         for options in [&mut theirs.0, &mut mine.0] {
             options.as_object_mut().into_iter().for_each(|map| map.retain(|_, value| !value.is_null()));
         }
@@ -243,7 +243,7 @@ impl Inputs {
         };
         let now_at = |record: &RecordRef<'_>| (record.bounds(), coarsest_of(new_names, record.source_index()));
         let mut out = Difference::default();
-        // The store finds records by id; what nothing of before asked for is new.
+        // The store finds records by id. Records that no earlier one asked for are new.
         let mut seen = vec![false; store.len() as usize];
         for (row, (&id, &state)) in ids.iter().zip(states).enumerate() {
             let Some(record) = store.by_id(id) else {

@@ -1,4 +1,4 @@
-//! The work folder of a run: who holds it, which run it belongs to, and what of it may go.
+//! The work folder of a run: which process holds it, which run it belongs to, and what in it may be removed.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -21,10 +21,10 @@ use crate::render::UnitReport;
 /// What a run puts into its folder, beside packs.
 const FILES: [&str; 4] = ["aside.json", "changes.hypso", "run.json", "lock"];
 
-/// A longer note is none of ours, bytes: it holds the options, with the outline of an area.
+/// A longer note is not ours, bytes: a note holds the options, with the outline of an area.
 const NOTE: u64 = 2 << 30;
 
-/// What tells a run from others, and the output that it is for.
+/// What identifies a run, and the output that it is for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Claim<'a> {
     pub(super) run: u64,
@@ -108,8 +108,8 @@ fn refuse_foreign(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<()> {
     Err(not_ours(path))
 }
 
-/// Refuses a work folder where links, pipes or devices stand under the names that a run uses: a run makes none, and who may write into the
-/// folder would have it write elsewhere, or wait for ever.
+/// Refuses a work folder with links, pipes or devices under the names that a run uses. A run makes none. Another user of the folder
+/// could make the run write elsewhere, or wait for ever.
 fn refuse_links(folder: &Path) -> Result<()> {
     for name in FILES.into_iter().chain(["packs"]) {
         let path = folder.join(name);
@@ -138,7 +138,7 @@ fn full(path: &Path) -> PathBuf {
 pub(super) struct Journal {
     pub(super) folder: PathBuf,
     pub(super) run: u64,
-    /// Held for as long as the run lasts; the system lets go of it when the process ends, however it ends.
+    /// Held for as long as the run lasts; the system releases it when the process ends, however it ends.
     _lock: File,
 }
 
@@ -156,7 +156,7 @@ impl Journal {
         elsewhere.join(&name)
     }
 
-    /// Takes hold of the work folder, makes it where it is missing, and goes on in it where it belongs to this run. Removes what
+    /// Takes hold of the work folder, makes it where it is missing, and continues in it where it belongs to this run. Removes what
     /// killed workers left.
     ///
     /// # Errors
@@ -208,7 +208,7 @@ impl Journal {
                 journal.clear_packs();
                 Note::of(claim).write(&journal.folder)?;
             }
-            // Without the note, packs of whatever run are told apart by the fingerprint they carry.
+            // Without the note, packs of other runs are recognised by their fingerprint.
             None => Note::of(claim).write(&journal.folder)?,
         }
         Ok(journal)
@@ -272,7 +272,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes all packs, whatever their run; gives the first thing in their folder that is none, and stays.
+    /// Removes all packs of all runs. Gives the first thing in their folder that is no pack; it stays.
     fn clear_packs(&self) -> Option<PathBuf> {
         let packs = self.folder.join("packs");
         if packs.is_symlink() {

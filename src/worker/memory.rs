@@ -11,14 +11,14 @@ pub struct MemoryPeak {
 }
 
 impl MemoryPeak {
-    /// Takes in one look at all processes.
+    /// Adds one measurement of all processes.
     pub(super) fn take(&mut self, sizes: &[u64]) {
         self.total = self.total.max(sizes.iter().sum());
         self.process = self.process.max(sizes.iter().copied().max().unwrap_or(0));
     }
 }
 
-/// Bytes of a process that it shares with nobody, and its proportional set size. `None` where the system does not
+/// Bytes of a process that it shares with no other, and its proportional set size. `None` where the system does not
 /// tell; only Linux does.
 #[must_use]
 pub fn private_and_proportional(process: u32) -> Option<(u64, u64)> {

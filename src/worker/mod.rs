@@ -3,7 +3,7 @@
 //! The coordinator re-executes the program as workers. Each worker maps the store and takes units one at a time over
 //! its standard input; it holds a few tiles and no list of records, so that its memory does not grow with the store.
 //! A finished unit is a *pack*: a file that appears whole or not at all, with checksums and the fingerprint of the
-//! run. Packs are the journal: a run that was stopped at any moment goes on with the units whose packs are missing.
+//! run. Packs are the journal: a run that was stopped at any moment continues with the units whose packs are missing.
 //!
 //! When all steps of a group are done its packs become an MBTiles, and when all groups are done these become the
 //! output. Packs of a group's coarsest step stay until the next group is done, which is made from them.
@@ -34,7 +34,7 @@ mod used;
 mod watch;
 
 pub use aggregate::Summary;
-pub use budget::{Budget, BudgetOptions, tiles_in_work};
+pub use budget::{Budget, BudgetOptions, LargestBlock, Needs, tiles_in_work};
 pub use by_hand::{Made, PlanFile, PlannedUnit, is_plan};
 pub use child::serve;
 pub use crew::{Launcher, SetAside};

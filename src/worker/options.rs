@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::budget::{Budget, BudgetOptions, tiles_in_work};
+use super::budget::{Budget, BudgetOptions, Needs, tiles_in_work};
 use super::outputs::check_output;
 use crate::error::{Error, Result};
 use crate::plan::{Coverage, Pattern, Plan, PlanOptions, ZoomRange};
-use crate::raster::Resampling;
-use crate::render::{RasterOpener, RenderOptions, check_blend, check_gaps};
+use crate::raster::{RasterReader, Resampling};
+use crate::render::{RenderOptions, check_blend, check_gaps};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
 
 /// All that decides a run besides the store: which tiles, their pixels, their bytes, and how the work is done.
@@ -50,7 +50,7 @@ pub struct JobOptions {
     pub tmpdir: Option<PathBuf>,
     /// Replace existing outputs and other unfinished runs.
     pub overwrite: bool,
-    /// Bring the output up to date instead of making it anew.
+    /// Bring the output up to date instead of making it again.
     pub update: bool,
     /// Keep the archives of groups beside the output.
     pub keep_intermediates: bool,
@@ -125,16 +125,17 @@ impl JobOptions {
         check_gaps(self.fill_gaps)?;
         check_blend(self.blend)?;
         // The smallest tiles need the least memory.
-        Budget::new(&self.budget, tiles_in_work(self.tile_size.unwrap_or(256), 4)).map(drop)
+        let tiles = tiles_in_work(self.tile_size.unwrap_or(256), 4);
+        Budget::new(&self.budget, &Needs { tiles, block: None }).map(drop)
     }
 
     /// [`JobOptions::check`], and that the reader of rasters knows the vertical datum.
     ///
     /// # Errors
     /// As [`JobOptions::check`].
-    pub fn check_with(&self, opener: &dyn RasterOpener) -> Result<()> {
+    pub fn check_with(&self, reader: &dyn RasterReader) -> Result<()> {
         self.check()?;
-        self.vertical_datum.as_deref().map_or(Ok(()), |datum| opener.check_datum(datum))
+        self.vertical_datum.as_deref().map_or(Ok(()), |datum| reader.check_datum(datum))
     }
 
     /// How the tiles of a plan are made.

@@ -29,7 +29,7 @@ pub(super) fn group_of(job: &Job<'_>, layer: Layer, group: &Group) -> PathBuf {
     group_path(folder_of(job), job.output(), layer, group)
 }
 
-/// What an archive holds that a start before has written, as far as its header tells.
+/// What an archive of an earlier start holds, as far as its header tells.
 pub(super) fn summary_of(path: &Path) -> Result<ArchiveSummary> {
     let tiles = archive::open(path)?.tile_count()?;
     let size = std::fs::metadata(path).map_err(Error::io("look at", path))?.len();
@@ -42,10 +42,13 @@ pub(super) fn summary_of(path: &Path) -> Result<ArchiveSummary> {
 /// Naming the output, and what is expected.
 pub(super) fn check_output(output: &Path) -> Result<()> {
     let extension = output.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    if ["pmtiles", "mbtiles"].contains(&extension) {
+    if ["pmtiles", "mbtiles", "heights"].contains(&extension) {
         return crate::atomic::check_target(output).map(drop);
     }
-    Err(Error::argument(output.display().to_string(), "must end in .pmtiles or .mbtiles, which says what to write"))
+    Err(Error::argument(
+        output.display().to_string(),
+        "must end in .pmtiles, .mbtiles or .heights, which says what to write",
+    ))
 }
 
 /// Looks at the names of a job's outputs before anything is made, and removes what a killed run left beside them, which may
@@ -53,7 +56,7 @@ pub(super) fn check_output(output: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Where one has the wrong extension, is a folder or an input, or its folder is missing; where a file that hypso did not write
-/// stands where it says what the output was made from.
+/// has the name of the file of inputs.
 pub(super) fn check_places(job: &Job<'_>) -> Result<()> {
     check_output(job.output())?;
     for (_, output) in outputs(job) {
@@ -67,11 +70,11 @@ pub(super) fn check_places(job: &Job<'_>) -> Result<()> {
 /// Refuses an output that is the store, an archive that tiles are read from, or a raster.
 fn refuse_input(job: &Job<'_>, output: &Path) -> Result<()> {
     let finer = job.how.finer.iter().flat_map(|(path, lineage)| [Some(path.as_path()), lineage.as_deref()]).flatten();
-    let mut input = job.store.path().into_iter().chain(finer).any(|input| archive::same_file(input, output));
+    let mut input = job.store.path().into_iter().chain(finer).any(|input| crate::local::same_file(input, output));
     // An archive that a run made is no raster.
     if !input && output.exists() && run_of(output).is_none() {
         for record in job.store.records().iter() {
-            input = input || archive::same_file(&record.full_path()?, output);
+            input = input || crate::local::same_file(&record.full_path()?, output);
         }
     }
     if input {

@@ -49,7 +49,7 @@ struct Entry {
     checksum: U64,
 }
 
-/// What tells the pack of a unit of a run: the fingerprint of the run with the place of the pack in the work folder, which says the unit.
+/// What identifies the pack of a unit: the fingerprint of the run, and the place of the pack in the work folder, which names the unit.
 fn mark(run: u64, path: &Path) -> u64 {
     let mut sum = Checksum::default();
     sum.update(&run.to_le_bytes());
@@ -253,7 +253,7 @@ impl Pack {
     ///
     /// # Errors
     /// Where the file can't be read, or the bytes are not those that were written; the pack is then removed, so that the
-    /// next start makes it anew.
+    /// next start makes it again.
     pub fn read(&self, tile: TileCoord, layer: Layer) -> Result<Option<Vec<u8>>> {
         let key = (TileId::from(tile).0, layer as u8);
         let Ok(at) = self.entries.binary_search_by_key(&key, Entry::key) else { return Ok(None) };
@@ -335,7 +335,7 @@ mod tests {
         let path = Pack::path(work, zooms(), block(x));
         let mut pack = PackWriter::create(&path, RUN).unwrap();
         let mut all = Vec::new();
-        for (n, tile) in block(x).children().into_iter().enumerate() {
+        for (n, tile) in block(x).children().into_iter().flatten().enumerate() {
             let bytes = (0..40 + 30 * n).map(|i| (i * 7 + n) as u8).collect();
             let made = Made { tile, layer: Layer::Elevation, wanted: n != 2, bytes };
             pack.put(&made).unwrap();

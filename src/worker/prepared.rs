@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::aggregate::{Job, Summary, aggregate};
-use super::budget::{Budget, tiles_in_work};
+use super::budget::{Budget, Needs};
 use super::by_hand::PlanFile;
 use super::crew::Launcher;
 use super::datum;
@@ -14,7 +14,8 @@ use crate::catalog::{Reindexed, reindex};
 use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, PlanOptions};
 use crate::progress::Progress;
-use crate::render::{RasterOpener, RenderOptions};
+use crate::raster::RasterReader;
+use crate::render::RenderOptions;
 use crate::store::Store;
 
 /// A run of a store, planned.
@@ -36,9 +37,10 @@ impl JobOptions {
     ///
     /// # Errors
     /// As [`JobOptions::check_with`]; where the store has nothing in the wanted zooms and area, more than a run can make, or
-    /// sources that don't go with the options; where the finer archive does not fit.
-    pub fn prepare<'a>(&'a self, store: &Store, opener: &dyn RasterOpener) -> Result<Prepared<'a>> {
-        self.check_with(opener)?;
+    /// sources that don't go with the options; where the finer archive does not fit, or the memory is too little for a worker or for one
+    /// block of a raster.
+    pub fn prepare<'a>(&'a self, store: &Store, reader: &dyn RasterReader) -> Result<Prepared<'a>> {
+        self.check_with(reader)?;
         let other = self.tile_size.filter(|&size| size != store.tile_size());
         let reindexed = other.map(|size| reindex(store, size, &self.output)).transpose()?;
         let store = reindexed.as_ref().map_or_else(|| store.clone(), |r| r.store().clone());
@@ -48,7 +50,7 @@ impl JobOptions {
         render.check(&store)?;
         let warning = datum::check(&store, self.vertical_datum.as_deref())?;
         self.check_finer(&plan)?;
-        let budget = Budget::new(&self.budget, tiles_in_work(store.tile_size(), 4))?;
+        let budget = Budget::new(&self.budget, &Needs::of(&store, &plan)?)?;
         Ok(Prepared { options: self, store, _reindexed: reindexed, plan, render, budget, warning })
     }
 
@@ -98,7 +100,7 @@ impl Prepared<'_> {
     /// What all processes will take at most, bytes, as far as it can be said before.
     #[must_use]
     pub fn memory(&self) -> u64 {
-        self.budget.expected(tiles_in_work(self.store.tile_size(), 4))
+        self.budget.expected()
     }
 
     /// What a user should know before the run: heights over different vertical datums.
@@ -118,7 +120,7 @@ impl Prepared<'_> {
         PlanFile::new(&self.job())
     }
 
-    /// Runs to the end, and writes a report beside the output. Run again after an interruption, it goes on where it stopped;
+    /// Runs to the end, and writes a report beside the output. Run again after an interruption, it continues where it stopped;
     /// the result is the same. A run that is complete is not made again.
     ///
     /// Where units keep failing, all others that do not depend on them are made, no archive is written, and

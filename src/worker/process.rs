@@ -10,13 +10,13 @@ use super::crew::{Launcher, lock};
 use super::protocol::Reply;
 use crate::error::{Error, Result};
 
-/// How long a worker may take to end by itself, once nobody talks to it any more.
+/// How long a worker may take to end by itself after its pipe was closed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A worker that runs. Ends with this value.
 pub(super) struct Worker {
     child: Arc<Mutex<Child>>,
-    /// `None` once nothing more is said to it.
+    /// `None` once its pipe is closed.
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Worker {
 pub(super) enum Silence {
     /// The system has no room for what it needs; the reason.
     NoRoom(String),
-    /// It said nothing, or nothing that can be understood.
+    /// It answered nothing, or something malformed.
     Broken(String),
 }
 
@@ -49,7 +49,7 @@ impl Worker {
         Ok(worker)
     }
 
-    /// The process, shared with who may have to kill it.
+    /// The process, shared with the watchdog, which may have to kill it.
     pub(super) fn child(&self) -> Arc<Mutex<Child>> {
         Arc::clone(&self.child)
     }
@@ -66,7 +66,7 @@ impl Worker {
     /// # Errors
     /// Where there is none.
     pub(super) fn ask(&mut self, request: &str) -> std::result::Result<Reply, Silence> {
-        // What it said before it ended is more than that it can't be told anything.
+        // What it answered before it ended says more than a broken pipe.
         let told = self.tell(request);
         let mut line = String::new();
         let problem = match self.output.read_line(&mut line) {
@@ -81,8 +81,8 @@ impl Worker {
         Err(Silence::Broken(problem))
     }
 
-    /// Ends the process and says how it ended. One that is still alive gets no more to do, has a moment to end by itself, and is killed
-    /// then.
+    /// Ends the process and says how it ended. A process that is still alive gets no more work, has a moment to end by itself, and is killed
+    /// after that.
     pub(super) fn end(mut self) -> Option<ExitStatus> {
         self.input = None;
         let since = Instant::now();
@@ -138,7 +138,7 @@ mod tests {
             ("read job; read unit; echo nonsense; exec sleep 1000", "its answer can't be read"),
             ("read job; read unit; exec sleep 1000 >&-", "it said nothing more"),
             ("read job; printf '\\377\\n'; exec sleep 1000", "UTF-8"),
-            // It never asks for what it is told, and does not end when nobody talks to it.
+            // It reads no messages, and does not end when its pipe is closed.
             ("exec <&-; trap '' TERM; echo; exec sleep 1000", "its answer can't be read"),
         ] {
             let mut worker = worker(script);

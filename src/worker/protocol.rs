@@ -25,6 +25,9 @@ pub struct JobMessage {
     pub run: u64,
     /// Bytes that GDAL may keep of decoded blocks.
     pub block_cache: u64,
+    /// The largest block that may be decoded, bytes, where the memory is bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) most_block: Option<u64>,
     /// Where only what changed is made: what changed, and the archives that have the rest.
     pub(super) update: Option<Update>,
     encoding: String,
@@ -61,6 +64,7 @@ impl JobMessage {
             work,
             run,
             block_cache,
+            most_block: None,
             update: None,
             encoding: codec.encoding.to_string(),
             png: codec.format == ImageFormat::Png,
@@ -114,7 +118,7 @@ impl JobMessage {
     pub(super) fn identity(&self) -> Result<serde_json::Value> {
         let mut same = self.clone();
         (same.store, same.work, same.run, same.block_cache) = (PathBuf::new(), PathBuf::new(), 0, 0);
-        same.update = None;
+        (same.most_block, same.update) = (None, None);
         serde_json::to_value(&same).map_err(|e| Error::internal(format!("options: {e}")))
     }
 }
@@ -206,6 +210,8 @@ pub(super) enum Reply {
     Failed(String),
     /// It failed because a raster was changed, which is named.
     Changed(String),
+    /// It failed as it will every time: a raster does not fit into the memory; the reason names it.
+    TooLarge(String),
     /// The system has no room for the worker to work; it ends.
     NoRoom(String),
 }

@@ -1,4 +1,4 @@
-//! Packs that were made from rasters as they are no more, and what was made of those packs.
+//! Packs whose rasters have changed since, and what was made from those packs.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::render::UnitReport;
 use crate::store::Store;
 use crate::tile::TileCoord;
 
-/// Looks whether the rasters of a unit are what they were when it was made.
+/// True where the rasters of a unit are as they were when it was made.
 pub(super) fn is_current(unit: &UnitReport, store: &Store) -> bool {
     unit.read.iter().all(|read| read.check(store).is_ok())
 }
@@ -18,7 +18,7 @@ pub(super) fn is_current(unit: &UnitReport, store: &Store) -> bool {
 /// What [`Packs::drop_stale`] found.
 #[derive(Debug, Default)]
 pub(super) struct Dropped {
-    /// Packs that are gone now.
+    /// How many packs were removed.
     pub(super) packs: u64,
     /// One of the rasters that changed.
     pub(super) raster: Option<PathBuf>,
@@ -68,7 +68,7 @@ impl Packs<'_> {
         if stale.is_empty() {
             return Ok(Dropped { packs, raster });
         }
-        // What was made of others goes before them: killed here, the next start finds these again.
+        // Packs that were made from others are removed before these: if the process is killed here, the next start finds these again.
         let finest = stale.iter().map(|unit| unit.zooms.min).max().unwrap_or(0);
         let above = |unit: &&Unit| unit.zooms.min < finest && gone.contains(&unit.block);
         for unit in self.units.iter().rev().filter(above).chain(&stale) {

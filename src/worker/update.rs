@@ -12,7 +12,7 @@ use super::protocol::Update;
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Plan};
 use crate::render::reach;
-use crate::tile::MAX_ZOOM;
+use crate::tile::MAX_NATIVE_ZOOM;
 
 /// The name of the file with what changed, in the work folder.
 pub(super) const CHANGES: &str = "changes.hypso";
@@ -62,7 +62,7 @@ impl Previous {
         let mut boxes: Vec<_> =
             self.difference.boxes.iter().map(|(b, size)| b.buffered(reach(job.options, 0.0, *size))).collect();
         let resolution = |z| crate::tile::web_mercator::resolution(z, job.store.tile_size());
-        let own: Vec<f64> = (0..=MAX_ZOOM).map(|z| reach(job.options, resolution(z), 0.0)).collect();
+        let own: Vec<f64> = (0..=MAX_NATIVE_ZOOM).map(|z| reach(job.options, resolution(z), 0.0)).collect();
         let everything = self.difference.everything.is_some();
         Changes::write(&journal.folder.join(CHANGES), &mut boxes, &own, everything)
     }

@@ -27,7 +27,7 @@ fn make(path: &Path) {
         encoder: hypso::terrain::WebpEncoder::Hypso,
     };
     let mut tiles = BTreeMap::new();
-    for leaf in TileCoord::new(3, 7, 3).unwrap().children() {
+    for leaf in TileCoord::new(3, 7, 3).unwrap().children().unwrap() {
         for z in 0..=4 {
             let mut tile = ElevationTile::empty(64);
             tile.valid.fill(1);

@@ -6,6 +6,7 @@ mod common;
 
 mod changes;
 mod commands;
+mod heights;
 mod interop;
 mod mbtiles;
 mod memory;

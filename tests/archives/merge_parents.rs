@@ -52,7 +52,7 @@ fn pyramid(
             heights.range(finer).map(|(id, _)| id.coord().unwrap().parent().unwrap().into()).collect();
         for id in parents {
             let (mut values, mut plane) = (ElevationTile::empty(side), vec![NO_SOURCE; (side * side) as usize]);
-            for (quadrant, child) in id.coord().unwrap().children().into_iter().enumerate() {
+            for (quadrant, child) in id.coord().unwrap().children().into_iter().flatten().enumerate() {
                 if let Some(child) = heights.get(&child.into()) {
                     terrain::downsample_into(&mut values, quadrant, child);
                 }
@@ -165,7 +165,7 @@ fn model(inputs: [&(Heights, Sources); 2], rule: &str, numbers: [[u8; 2]; 2]) ->
         let (mut values, mut plane) = (ElevationTile::empty(SIDE), vec![NO_SOURCE; (SIDE * SIDE) as usize]);
         for at in 0..(SIDE * SIDE) as usize {
             let (x, y) = (at as u32 % SIDE, at as u32 / SIDE);
-            let child: TileId = tile.children()[(2 * x / SIDE + 2 * (2 * y / SIDE)) as usize].into();
+            let child: TileId = tile.children().unwrap()[(2 * x / SIDE + 2 * (2 * y / SIDE)) as usize].into();
             let block = [(0, 0), (1, 0), (0, 1), (1, 1)]
                 .map(|(dx, dy)| ((2 * y % SIDE + dy) * SIDE + 2 * x % SIDE + dx) as usize);
             let mean_of = |all: &[f32]| (all.iter().map(|v| f64::from(*v)).sum::<f64>() / all.len() as f64) as f32;

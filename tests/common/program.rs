@@ -48,6 +48,17 @@ pub fn fails(code: i32, words: &[&str], arguments: &[&str]) {
     assert!(!said.contains("panicked"), "{said}");
 }
 
+/// Runs the program, and gives the largest memory that it or one of its processes took (MB), its exit code, and what it said.
+pub fn peak(arguments: &[&str]) -> (u64, Option<i32>, String) {
+    const MEASURE: &str = "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode; \
+                           print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, code)";
+    let mut python = Command::new("/usr/bin/python3");
+    let output = python.args(["-c", MEASURE, HYPSO]).args(arguments).env("NO_COLOR", "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (kilobytes, code) = text.trim().split_once(' ').unwrap();
+    (kilobytes.parse::<u64>().unwrap() / 1024, code.parse().ok(), stderr(&output))
+}
+
 /// All tiles of an archive.
 pub fn tiles(path: impl AsRef<Path>) -> BTreeMap<TileCoord, Vec<u8>> {
     let archive = archive::open(path.as_ref()).unwrap();

@@ -11,7 +11,7 @@ use hypso::catalog::{self, OnError, Options, SourceSpec};
 use hypso::plan::{Coverage, Pattern, Plan, PlanOptions};
 use hypso::progress::Silent;
 use hypso::raster::gdal::{GdalProjector, GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
-use hypso::raster::{GeoTransform, Projector, Resampling};
+use hypso::raster::{GeoTransform, Projector};
 use hypso::render::{FinerTiles, GdalOpener, Layer, RenderOptions, Renderer};
 use hypso::store::{Builder, Parameters, Store};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, decode_lineage};
@@ -138,18 +138,9 @@ pub fn options_of(store: &Store, zooms: (u8, u8), coverage: Coverage) -> (Plan, 
     };
     let plan = Plan::new(store, &options).unwrap();
     let extent = plan.extent.clone();
-    (
-        plan,
-        RenderOptions {
-            codec: OPTIONS,
-            resampling: Resampling::Bilinear,
-            lineage: true,
-            extent,
-            blend: 0.0,
-            fill_gaps: 0,
-            vertical_datum: None,
-        },
-    )
+    let mut options = RenderOptions::default();
+    (options.codec, options.lineage, options.extent) = (OPTIONS, true, extent);
+    (plan, options)
 }
 
 /// Makes all tiles of a plan, finest first.

@@ -10,7 +10,7 @@ use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat, TileSource
 use hypso::plan::Coverage;
 use hypso::progress::Silent;
 use hypso::raster::{GeoTransform, Resampling};
-use hypso::render::{Comparison, GdalOpener, candidates, compare_with_sources, shares};
+use hypso::render::{Comparison, GdalOpener, HeightSampler, compare_with_sources, shares};
 use hypso::store::Store;
 use hypso::terrain::ElevationTile;
 use hypso::tile::{TileCoord, web_mercator};
@@ -124,9 +124,10 @@ fn what_is_told_about_pixels_at_the_seam_agrees_with_them() {
     let folder = tempfile::tempdir().unwrap();
     let store = source(folder.path(), &[degrees(0.0, 1.0, 180), degrees(180.0, 1.0, 180)]);
     let zoom = native(&store);
+    let mut heights = HeightSampler::new(&store, &GdalOpener, Resampling::Bilinear).unwrap();
     for (lon, lat) in [(0.2, 20.0), (-0.2, 20.0), (180.0 - 0.2, -30.0), (-180.0 + 0.2, -30.0)] {
         let (x, y) = web_mercator::from_lon_lat(lon, lat);
-        let found = candidates(&store, &GdalOpener, Resampling::Bilinear, (x, y), zoom).unwrap();
+        let found = heights.candidates((x, y), zoom).unwrap();
         let height = found.iter().find_map(|c| c.height).unwrap();
         // A pixel is 1.4 degrees wide, and slopes are up to 15 m a degree.
         assert!((f64::from(height) - hills(x, y)).abs() < 20.0, "{lon}: {height} {}", hills(x, y));
@@ -182,7 +183,8 @@ fn cylindrical_coordinates_go_on_beyond_the_edge_of_their_map() {
             let (x, _) = web_mercator::from_lon_lat(cut + side, 0.0);
             let x = if x > half { x - web_mercator::WORLD } else { x };
             let at = (x, (south + north) / 2.0);
-            let found = candidates(&store, &GdalOpener, Resampling::Bilinear, at, zoom).unwrap();
+            let mut heights = HeightSampler::new(&store, &GdalOpener, Resampling::Bilinear).unwrap();
+            let found = heights.candidates(at, zoom).unwrap();
             let height = found.iter().find_map(|c| c.height).unwrap_or(f32::NAN);
             assert!((f64::from(height) - waves(at.0, at.1)).abs() < 10.0, "{case} {side}: {height}");
         }

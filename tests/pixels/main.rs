@@ -16,5 +16,6 @@ mod plan;
 mod real_data;
 mod sample;
 mod seams;
+mod single_tiles;
 mod slivers;
 mod warp_against_gdal;

@@ -10,11 +10,15 @@ mod surface;
 
 mod areas;
 mod attacks;
+mod blocks;
+mod damage;
 mod datums;
 mod export;
+mod heights;
 mod limits;
 mod nothing_lost;
 mod refused;
 mod runs;
+mod service;
 mod tile_index;
 mod workers;

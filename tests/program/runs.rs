@@ -420,7 +420,8 @@ fn verify_looks_behind_checksums_that_hold() {
             out.boxes("a", &boxes)?;
             out.dictionary("kind", &["x", "y", "x"])?;
             out.list("near", &[vec![1u32], vec![0]])?;
-            out.json("about", if bad == "about" { "{" } else { "{}" })?;
+            let about: &[u8] = if bad == "about" { b"{" } else { b"{}" };
+            out.writer().raw("about", hypso::format::Kind::Json, hypso::format::ElementType::U8, 0, about)?;
             out.column("b.keys", &[3u64, 9])?;
             out.column("b.rows", &[0u32, if bad == "b.keys" { 0 } else { 1 }])?;
             out.column("b.directory", if bad == "b.keys" { &[0u32, 1] } else { &[0u32, 2] })

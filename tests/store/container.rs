@@ -192,6 +192,20 @@ fn a_file_is_written_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_wrong_name_lists_those_there_are_and_a_wrong_type_names_the_right_one() {
+    let mut out = ContainerBuilder::new(Cursor::new(Vec::new()), "stations").unwrap();
+    out.column("station.height", &[1.5f64]).unwrap();
+    out.column("station.class", &[7u16]).unwrap();
+    let file = Container::from_bytes(out.finish().unwrap().into_inner()).unwrap();
+    let message = file.column::<f64>("station.heigth").unwrap_err().to_string();
+    assert!(message.contains("\"station.heigth\": is missing; there are station.height, station.class"), "{message}");
+    let message = file.column::<f32>("station.height").unwrap_err().to_string();
+    assert!(message.contains("\"station.height\": holds f64, not f32"), "{message}");
+    let message = file.ragged("station.name").unwrap_err().to_string();
+    assert!(message.contains("is missing; there are none of this kind"), "{message}");
+}
+
+#[test]
 fn what_can_not_be_stored_is_refused() {
     let new = |schema: &str| ContainerBuilder::new(Cursor::new(Vec::new()), schema).unwrap();
     for schema in ["", "seventeen letters", "a\0b"] {

@@ -9,10 +9,12 @@ use crate::common::{catalogue, store_bytes, two_records};
 use hypso::container::{Container, ContainerBuilder, Packing};
 use hypso::format::{Codec, ElementType, Kind, Sections, checksum::checksum, layout};
 use hypso::index::{rtree, sorted};
-use hypso::store::{DataType, SCHEMA, Store};
+use hypso::store::{DataType, SCHEMA, Store, record_columns};
 use hypso::tile::Bounds;
 
 const DOCUMENT: &str = include_str!("../../store-format.md");
+/// A store with every optional column.
+const EVERY_COLUMN: &[u8] = include_bytes!("../fixtures/v1.3.hypso");
 const EXAMPLE: &[u8] = include_bytes!("../fixtures/two-records.hypso");
 
 type Check = Result<(), String>;
@@ -283,27 +285,30 @@ fn sections(document: &str, file: &[u8]) -> Check {
     Ok(())
 }
 
-/// The list of optional sections against a store that has all of them, in both directions, and against one that has none.
-fn optional_sections(document: &str) -> Check {
+/// The columns of records in the document against those of the library, in both directions and in order, and the optional ones
+/// against a store that has all of them and one that has none.
+fn columns(document: &str) -> Check {
     let (sources, records) = two_records();
     let plain = Store::from_bytes(store_bytes(&sources, &records)).map_err(|e| e.to_string())?;
-    let mut full = records.clone();
-    (full[1].parts, full[1].band, full[1].unit, full[1].scale) = (7, 2, 0.3048, 0.1);
-    (full[1].block_width, full[1].block_height, full[1].block_cell) = (256, 128, 5);
-    let full = Store::from_bytes(store_bytes(&sources, &full)).map_err(|e| e.to_string())?;
-    let mut listed = Vec::new();
-    for row in table(document, &["optional section", "kind", "type", "codec", "count"])? {
-        let name = row[0].trim_matches('`');
-        let entry = full.sections().find(name, Kind::Column).ok_or(format!("{name}: no such section"))?;
-        same!(plain.sections().find(name, Kind::Column).is_some(), false, "{name} in a store without values for it");
-        same!((row[1].as_str(), row[3].as_str(), row[4].as_str()), ("column", "raw", "n"), "{name}");
-        same!(row[2], entry.element().map_or("?", |e| e.name()), "type of {name}");
-        same!(entry.count(), 2, "count of {name}");
-        listed.push(entry.name());
+    let full = Store::from_bytes(EVERY_COLUMN.to_vec()).map_err(|e| e.to_string())?;
+    for (optional, title) in [(false, "section"), (true, "optional section")] {
+        let mut listed = Vec::new();
+        for row in table(document, &[title, "kind", "type", "codec", "count"])? {
+            let name = row[0].trim_matches('`');
+            if name.starts_with("record.") && row[1] == "column" {
+                same!((row[3].as_str(), row[4].as_str()), ("raw", "n"), "{name}");
+                same!(plain.sections().find(name, Kind::Column).is_some(), !optional, "{name} without values for it");
+                let entry = full.sections().find(name, Kind::Column).ok_or(format!("{name}: no such section"))?;
+                same!(entry.count(), u64::from(full.len()), "count of {name}");
+                listed.push((name.to_owned(), row[2].clone()));
+            }
+        }
+        let real: Vec<_> = record_columns()
+            .filter(|column| column.optional == optional)
+            .map(|column| (column.name.to_owned(), column.element.name().to_owned()))
+            .collect();
+        same!(listed, real, "{title}s");
     }
-    let new = |name: &String| !plain.sections().entries().iter().any(|e| e.name() == *name);
-    let real: Vec<_> = full.sections().entries().iter().map(|e| e.name()).filter(new).collect();
-    same!(listed, real, "optional sections");
     Ok(())
 }
 
@@ -404,7 +409,7 @@ fn check(document: &str, files: &[Vec<u8>]) -> Check {
     numbers(document)?;
     tree_sizes(document)?;
     general_parts(document)?;
-    optional_sections(document)?;
+    columns(document)?;
     for file in files {
         header(document, file)?;
         entries(document, file)?;

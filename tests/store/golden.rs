@@ -9,7 +9,7 @@ use hypso::container::Packing;
 use hypso::format::{Codec, Kind, SectionEntry};
 use hypso::query::Place;
 use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store, verify};
-use hypso::tile::{Bounds, MAX_ZOOM, TileCoord};
+use hypso::tile::{Bounds, MAX_NATIVE_ZOOM, TileCoord};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -75,7 +75,7 @@ fn opens_with_known_answers(store: &Store, version: (u16, u16), fingerprint: u64
     assert_eq!((record.path().unwrap(), record.crs().unwrap()), ("富士/000.tif".into(), "".into()));
     assert_eq!((record.native_zoom(), record.rank(), record.nodata()), (9, 40, None));
     assert_eq!(record.full_path().unwrap(), Path::new("/data/world/富士/000.tif"));
-    let counts: Vec<u64> = (0..=MAX_ZOOM).map(|z| store.tiles().count(z)).collect();
+    let counts: Vec<u64> = (0..=MAX_NATIVE_ZOOM).map(|z| store.tiles().count(z)).collect();
     assert_eq!(counts, COUNTS);
     let tile: TileCoord = "9/452/202".parse().unwrap();
     // Its eastern edge, x = 15 419 488.84 m, leaves two columns of fine cells to its neighbour.
@@ -150,10 +150,7 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
     let (sources, records) = catalogue_1_3();
     for input in &records {
         let r = store.by_id(store::record_id(&sources[input.source].name, &input.path)).unwrap();
-        assert_eq!(
-            (r.parts(), r.band(), r.unit(), r.scale()),
-            (Some(input.parts), input.band, input.unit, input.scale)
-        );
+        assert_eq!((r.parts(), r.band(), r.unit(), r.scale()), (input.parts, input.band, input.unit, input.scale));
         let block = (input.block_width, input.block_height, input.block_cell);
         assert_eq!((r.block_width(), r.block_height(), r.block_cell()), block);
         let cell = if block.2 == 0 { input.data_type.bytes() } else { 5 };
@@ -170,11 +167,12 @@ fn optional_columns_of_version_1_3_open_with_known_answers() {
     assert_eq!(read, records);
     // Before, nothing was said of further files; without the columns, there are none.
     let before = Store::open(fixture("v1.1.hypso")).unwrap();
-    assert!(before.records().iter().all(|r| (r.parts(), r.band(), r.unit(), r.scale()) == (None, 0, 0.0, 0.0)));
+    assert!(before.records().iter().all(|r| (r.parts(), r.band(), r.unit(), r.scale()) == (0, 0, 0.0, 0.0)));
+    assert!(store.knows_parts() && !before.knows_parts());
     assert!(before.records().iter().all(|r| (r.block_width(), r.block_height(), r.block_bytes()) == (0, 0, 0)));
     let (sources, records) = catalogue();
     let plain = Store::from_bytes(common::store_bytes(&sources, &records)).unwrap();
-    assert!(plain.records().iter().all(|r| r.parts() == Some(0)));
+    assert!(plain.knows_parts() && plain.records().iter().all(|r| r.parts() == 0));
 }
 
 /// Makes `v1.3.hypso`: `cargo test --test store golden::make_the_file_of_1_3 -- --ignored`.
@@ -247,7 +245,11 @@ fn make_the_file() {
     let store = Store::open(fixture("v1.1.hypso")).unwrap();
     let world = store.records().iter().find(|r| r.source_index() == 2).unwrap();
     println!("{:#x} {} {} {}", world.id(), world.row(), world.native_zoom(), world.rank());
-    println!("{:#x} {:?}", store.fingerprint(), (0..=MAX_ZOOM).map(|z| store.tiles().count(z)).collect::<Vec<_>>());
+    println!(
+        "{:#x} {:?}",
+        store.fingerprint(),
+        (0..=MAX_NATIVE_ZOOM).map(|z| store.tiles().count(z)).collect::<Vec<_>>()
+    );
     for record in store.overlapping(Place::Point { x: 15_405_002.0, y: 4_201_000.0 }) {
         println!("{} {:?}", record.path().unwrap(), record.bounds());
     }

@@ -175,3 +175,28 @@ fn zstandard_and_numpy_read_compressed_rows() {
         assert!(seen.is_null() || seen == serde_json::json!(hex), "{name}");
     }
 }
+
+#[test]
+fn the_reader_in_the_document_finds_what_covers_a_point() {
+    let document = include_str!("../../store-format.md");
+    let script = document.split_once("```python\n").unwrap().1.split_once("```").unwrap().0;
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, path) = (folder.path().join("reader.py"), folder.path().join("a.hypso"));
+    std::fs::write(&reader, script).unwrap();
+    let (sources, records) = catalogue(3000, 8);
+    store::write_file(&path, &sources, &records, &Parameters::default()).unwrap();
+    let store = Store::open(&path).unwrap();
+    let Some(python) = python() else { return };
+    for row in [0, 1234, 2999] {
+        let (x, y) = store.records().bounds(row).center();
+        let output =
+            Command::new(&python).arg(&reader).arg(&path).args([x.to_string(), y.to_string()]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let found: Vec<u32> = printed.lines().map(|l| l.split_once(' ').unwrap().0.parse().unwrap()).collect();
+        let mut rows = Vec::new();
+        store.rows_overlapping(hypso::query::Place::Point { x, y }, Order::Candidate, &mut rows);
+        assert_eq!(found, rows);
+        assert!(rows.contains(&row));
+    }
+}

@@ -5,10 +5,13 @@ mod common;
 
 mod advice;
 mod container;
+mod damage;
 mod document;
 mod experiments;
 mod golden;
+mod heights;
 mod independent_reader;
+mod queries;
 mod records;
 mod reload;
 mod send_sync;

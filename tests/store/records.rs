@@ -3,8 +3,8 @@
 use crate::common::{Random, catalogue, store, store_bytes};
 use hypso::Error;
 use hypso::query::{Answers, Order, Place};
-use hypso::store::{Builder, RecordInput, Store, verify};
-use hypso::tile::{Bounds, MAX_ZOOM, TileCoord, TileId, TileRange};
+use hypso::store::{Builder, Parameters, RecordInput, Store, verify};
+use hypso::tile::{Bounds, MAX_NATIVE_ZOOM, TileCoord, TileId, TileRange};
 
 #[test]
 fn holds_every_attribute_of_every_record() {
@@ -197,7 +197,7 @@ fn tile_index_equals_its_definition() {
             z == 0 || expected.contains_key(&TileCoord::new(z, 0, 0).unwrap())
         );
     }
-    assert_eq!(tiles.count(MAX_ZOOM), 0);
+    assert_eq!(tiles.count(MAX_NATIVE_ZOOM), 0);
 }
 
 #[test]
@@ -336,4 +336,27 @@ fn sizes_that_differ_by_rounding_leave_the_order_to_the_path() {
     // Every further record leaves the others' order as it is.
     records.push(record("c.tif", 29.0));
     assert_eq!(paths(&records)[1..], want);
+}
+
+#[test]
+fn metadata_takes_json_under_names_of_its_own() {
+    let (sources, records) = catalogue(5, 1);
+    let write = |metadata: &[(&str, &str)]| {
+        let metadata = metadata.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let parameters = Parameters { metadata, ..Parameters::default() };
+        hypso::store::write(std::io::Cursor::new(Vec::new()), &sources, &records, &parameters).map(|w| w.into_inner())
+    };
+    let store = Store::from_bytes(write(&[("a\"\u{7f}", "[1, {\"b\": null}]"), ("é", "\"\"")]).unwrap()).unwrap();
+    assert_eq!(verify(&store), []);
+    assert!(store.metadata().ends_with(",\"a\\\"\u{7f}\":[1, {\"b\": null}],\"é\":\"\"}"), "{}", store.metadata());
+    for (metadata, words) in [
+        (&[("a", "plain words")][..], "metadata \"a\": is no JSON"),
+        (&[("a", "1,\"tile_size\":3")], "is no JSON"),
+        (&[("a", "")], "is no JSON"),
+        (&[("tile_size", "3")], "taken"),
+        (&[("a", "1"), ("a", "2")], "taken"),
+    ] {
+        let error = write(metadata).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }

@@ -1,4 +1,4 @@
-//! What a folder says about its tiles: `metadata.json` or a TileJSON, and the file by which tiles of gdal2tiles are known.
+//! What a folder says about its tiles: `metadata.json` or a TileJSON, and the file that gdal2tiles leaves.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::archive::{ArchiveMetadata, Scheme};
 use crate::error::{Error, Result};
 use crate::local;
 
-/// Files of metadata, the first one that is there counts.
+/// Files of metadata; the first one that exists counts.
 const NAMES: [&str; 5] = [METADATA, "tilejson.json", "tiles.json", "tile.json", "tileset.json"];
 /// The description that gdal2tiles writes beside TMS tiles.
 const TILE_MAP: &str = "tilemapresource.xml";

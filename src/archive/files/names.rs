@@ -7,7 +7,7 @@ use crate::archive::TileFormat;
 use crate::archive::form::Look;
 use crate::local;
 
-/// Endings of tiles whose bytes say nothing: other formats, and names that say nothing either.
+/// Extensions of tiles that are recognised by no bytes: other formats, and extensions without a meaning.
 const OPAQUE: [&str; 16] = [
     "", "bin", "tile", "dat", "hybrid", "terrain", "geojson", "topojson", "mlt", "svg", "gif", "tif", "tiff", "bmp",
     "jxl", "lerc",
@@ -35,7 +35,7 @@ pub(super) enum Ending {
     Format(TileFormat),
     /// Tiles of a format that has no name here, or none that the ending tells.
     Opaque,
-    /// Nothing: a file beside the tiles, or a tile of a kind that nobody knows.
+    /// Nothing: a file beside the tiles, or a tile of an unknown kind.
     Unknown,
 }
 
@@ -44,7 +44,7 @@ impl Ending {
     pub(super) fn of(ending: &str, declared: &TileFormat) -> Self {
         let lower = ending.to_ascii_lowercase();
         let mut parts: Vec<&str> = lower.split('.').skip(1).collect();
-        // Packed on top: `5.pbf.gz`.
+        // Compressed on top: `5.pbf.gz`.
         if parts.len() > 1 && ["gz", "gzip", "zst", "br"].contains(&parts[parts.len() - 1]) {
             parts.pop();
         }

@@ -9,7 +9,7 @@ use super::{METADATA, METADATA_LARGEST};
 use crate::archive::TileFormat;
 use crate::error::{Error, Result};
 use crate::local;
-use crate::tile::TileCoord;
+use crate::tile::{MAX_ZOOM, TileCoord};
 
 /// True for what belongs to a folder of tiles: a file `{z}/{x}/{y}.{extension}`, the metadata, and (with `is_folder`) a folder of a
 /// zoom or a column. `path` is the one in the folder.
@@ -22,7 +22,7 @@ pub(super) fn owns(path: &Path, is_folder: bool) -> bool {
         })
         .collect();
     let number = |name: &str| number(OsStr::new(name)).and_then(|n| u32::try_from(n).ok());
-    let zoom = |z: &str| number(z).filter(|&z| z <= 31).map(|z| z as u8);
+    let zoom = |z: &str| number(z).filter(|&z| z <= u32::from(MAX_ZOOM)).map(|z| z as u8);
     let column = |z: &str, x: &str| zoom(z).zip(number(x)).filter(|&(z, x)| TileCoord::new(z, x, 0).is_some());
     match (names.as_deref(), is_folder) {
         (Some([z]), true) => zoom(z).is_some(),
@@ -41,7 +41,7 @@ fn is_of_tiles(ending: &str) -> bool {
     ending.eq_ignore_ascii_case(".bin") || matches!(Ending::of(ending, &TileFormat::Unknown), Ending::Format(_))
 }
 
-/// Refuses a folder that holds anything but tiles and their metadata: what comes first is named. Looks at every name in it.
+/// Refuses a folder that holds anything but tiles and their metadata, and names the first such thing. Looks at every name in it.
 ///
 /// # Errors
 /// Where it does, or can't be listed.

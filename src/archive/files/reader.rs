@@ -72,7 +72,7 @@ impl FilesReader {
         Ok(reader)
     }
 
-    /// Compares the bounds with the tiles of the finest zoom. `said` is who said which scheme is in use.
+    /// Compares the bounds with the tiles of the finest zoom. `said` tells where the scheme in use comes from.
     fn settle_scheme(&mut self, said: Option<&str>) -> Result<()> {
         let verdict = match (self.metadata.bounds, self.metadata.maxzoom) {
             (Some(bounds), Some(zoom)) => Fit::of(bounds, zoom, &self.sample(zoom)?).verdict(self.scheme, &Scheme::ALL),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::names::{Ending, format_of, number, split};
 use crate::archive::{OnDuplicate, TileFormat};
 use crate::error::{Error, Result};
+use crate::tile::MAX_ZOOM;
 
 /// Files of one format.
 #[derive(Debug, Clone)]
@@ -25,9 +26,9 @@ pub(super) struct Scan {
     pub(super) endings: Vec<String>,
     /// Tiles by the name of their format.
     pub(super) formats: BTreeMap<String, (TileFormat, Group)>,
-    /// Files and folders that are no tiles, by what speaks against them.
+    /// Files and folders that are no tiles, by the reason.
     pub(super) left_out: BTreeMap<String, Group>,
-    /// Tiles that stand twice, with the same content or by the rule that the user gave.
+    /// Tiles that are there twice: with the same content, or allowed by the user's rule.
     pub(super) repeated: u64,
     /// Files of unknown kind, by their ending: tiles where there are no others.
     unknown: BTreeMap<String, Vec<(u8, PathBuf)>>,
@@ -44,7 +45,7 @@ impl Scan {
         for entry in entries(folder)? {
             let name = entry.file_name();
             let text = name.to_string_lossy();
-            match number(&name).and_then(|zoom| u8::try_from(zoom).ok()).filter(|&zoom| zoom <= 31) {
+            match number(&name).and_then(|zoom| u8::try_from(zoom).ok()).filter(|&zoom| zoom <= MAX_ZOOM) {
                 Some(zoom) if is_dir(&entry) => scan.zoom(zoom, &entry.path(), declared, rule, &mut endings)?,
                 _ if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) => {
                     scan.leave_out("with a name that is no zoom from 0 to 31, without leading zeros", entry.path());

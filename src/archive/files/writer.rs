@@ -9,15 +9,16 @@ use super::{METADATA, owned};
 use crate::archive::coverage::Coverage;
 use crate::archive::form::{is_picture, plain};
 use crate::archive::mbtiles::rows;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Scheme, ScratchFile, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Scheme, TileFormat, TileSink};
 use crate::atomic::AtomicFolder;
+use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
 use crate::tile::TileCoord;
 
 /// Writes a folder of tiles.
 ///
-/// The folder has a hidden name beside its own until it is whole and on the disk. One that it replaces must hold nothing but tiles
-/// and metadata; it is there under the name until the new one is.
+/// The folder has a hidden name beside its own until it is whole and on the disk. A folder that it replaces must hold nothing but
+/// tiles and metadata, and stays under its name until the new one takes it.
 #[derive(Debug)]
 pub struct FilesWriter {
     folder: AtomicFolder,
@@ -66,7 +67,7 @@ impl FilesWriter {
             Some(picture) if is_picture(&picture) => picture.name().to_owned(),
             _ => self.metadata.format.name().to_owned(),
         };
-        // A name out of an archive leads nowhere else.
+        // A name from an archive must not lead out of the folder.
         let good = (1..=16).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if good { name } else { "bin".to_owned() }
     }
@@ -114,7 +115,7 @@ impl TileSink for FilesWriter {
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
-        ScratchFile::create(self.folder.path(), &self.target)
+        ScratchFile::beside(&self.target)
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
@@ -130,7 +131,7 @@ impl TileSink for FilesWriter {
     }
 }
 
-/// Refuses what stands in the way and may not go.
+/// Refuses a target that exists and may not be replaced.
 fn replaceable(path: &Path, overwrite: bool) -> Result<()> {
     if !overwrite {
         return Err(Error::Exists { path: path.to_path_buf() });
@@ -139,6 +140,6 @@ fn replaceable(path: &Path, overwrite: bool) -> Result<()> {
         let problem = "is a file, but a name without an extension asks for a folder of tiles";
         return Err(Error::argument(path.display().to_string(), problem));
     }
-    // A link that leads nowhere is told so later.
+    // A link that leads nowhere is reported later.
     if path.exists() { owned::check(path) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! What `verify` asks a database.
+//! The queries of `verify` on a database.
 
 use super::layout::Kind;
 use super::reader::MbtilesReader;

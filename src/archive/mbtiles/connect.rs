@@ -15,14 +15,14 @@ use crate::error::{Error, Result};
 
 /// Pages that a connection keeps, KiB.
 const CACHE_KIB: i64 = 4096;
-/// What a text or a content may have in the smallest file, bytes.
+/// The largest text or content in the smallest file, bytes.
 const SHORTEST_LIMIT: u64 = 1 << 20;
 
 /// Steps of SQLite's machine that one use of a connection may take in the smallest file, and for each byte of a larger one. A walk over
 /// a table, or over a view that joins some, takes less than one step a byte.
 const FEWEST_STEPS: u64 = 50_000_000;
 const STEPS_A_BYTE: u64 = 20;
-/// Steps between two looks at how many there were.
+/// Steps of SQLite between two checks of the limit.
 const LOOK: i32 = 10_000;
 
 /// Connections of one database, one for each thread that reads at a time.
@@ -36,7 +36,7 @@ pub(super) struct Pool {
     scans: AtomicUsize,
 }
 
-/// A connection, and how many looks at its steps are left: a view may have no end.
+/// A connection, and how many such checks are left: a view may have no end.
 #[derive(Debug)]
 struct Limited {
     connection: Connection,
@@ -51,7 +51,7 @@ impl Pool {
         Ok(Self { idle: Mutex::new(vec![first]), path: path.to_path_buf(), wal, size, scans: AtomicUsize::new(0) })
     }
 
-    /// A connection that nobody else uses until it is dropped.
+    /// A connection that nothing else uses until it is dropped.
     pub(super) fn get(&self) -> Result<Lease<'_>> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
@@ -72,7 +72,7 @@ impl Pool {
         self.scans.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A scan is over; the last one gives the file free.
+    /// A scan is over; the last one releases the file.
     pub(super) fn end_scan(&self) {
         if self.scans.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|c| release(&c.connection));
@@ -184,7 +184,7 @@ fn connect(path: &Path, wal: bool, size: u64) -> Result<Limited> {
     Ok(Limited { connection, left })
 }
 
-/// How many looks a use of a connection may take, until its statements are ended.
+/// How many checks a use of a connection may take before its statements are ended.
 fn looks(size: u64) -> u64 {
     (FEWEST_STEPS + size.saturating_mul(STEPS_A_BYTE)) / LOOK as u64
 }
@@ -234,7 +234,7 @@ pub(super) fn attach(connection: &Connection, path: &Path, wal: bool) -> rusqlit
     let Some(uri) = uri(path) else { return Err(rusqlite::Error::InvalidPath(path.to_path_buf())) };
     let how = if wal && log_size(path) == 0 { "?immutable=1" } else { "?mode=ro" };
     connection.execute("ATTACH ?1 AS source", [uri + how])?;
-    // The output's exclusive locks are not for what is only read.
+    // A database that is only read must not get the output's exclusive locks.
     connection.pragma_update_and_check(Some("source"), "locking_mode", "NORMAL", |_| Ok(()))
 }
 

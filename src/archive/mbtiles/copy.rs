@@ -1,4 +1,4 @@
-//! Whole tables from one database into another, inside SQLite: rows go from page to page, nothing is taken apart.
+//! Whole tables from one database into another, inside SQLite: records are copied whole, without decoding them.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +21,10 @@ use crate::progress::Progress;
 use crate::threads::spawn;
 use crate::tile::TileCoord;
 
-/// How often the copy is asked how far it is and whether to stop.
+/// How often the progress of the copy and an interruption are checked.
 const ASKED: Duration = Duration::from_millis(100);
 
-/// What was found out about the rows of all sources.
+/// What was found about the rows of all sources.
 #[derive(Debug, Default)]
 pub(in crate::archive) struct Checked {
     /// The tiles, each once; `None` where the output's index has to show that none comes twice.
@@ -51,7 +51,7 @@ const HEAD: usize = 16;
 impl Plain {
     fn takes(&self, tile: Option<TileCoord>, head: &[u8]) -> bool {
         let inside = tile.is_some_and(|tile| self.fence.as_ref().is_none_or(|fence| fence.holds(tile)));
-        // Vector tiles are told by what they are packed with; what shows nothing is what it is said to be.
+        // Vector tiles are recognised by their compression. Tiles that show nothing are taken for what the metadata say.
         let format = plain(head, false).is_none_or(|found| found == self.format);
         inside && format && self.form.keeps(head)
     }
@@ -208,7 +208,7 @@ impl Drop for Wake {
     }
 }
 
-/// Where this thread unwinds, nobody waits for the copy to be whole.
+/// Where this thread unwinds, the others do not wait for the copy to be whole.
 struct StopOnPanic<'a>(&'a AtomicBool, &'a InterruptHandle);
 
 impl Drop for StopOnPanic<'_> {

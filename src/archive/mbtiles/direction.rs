@@ -1,4 +1,4 @@
-//! Which way the rows of a database count, and which zooms have tiles: told by the tiles, not by rows of metadata.
+//! Which way the rows of a database count, and which zooms have tiles. The tiles tell, not rows of metadata.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -24,11 +24,11 @@ pub(super) fn zooms(connection: &Connection, layout: &Layout) -> rusqlite::Resul
 #[derive(Debug, Clone, Default)]
 pub(super) struct Direction {
     pub(super) from_north: bool,
-    /// What is odd about it, in words for the user.
+    /// What is odd about it, as a message for the user.
     pub(super) warning: Option<String>,
 }
 
-/// Rows count from the south, as MBTiles demands, unless the bounds fit the tiles of the finest zoom the other way alone. A row
+/// Rows count from the south, as MBTiles demands, unless the bounds fit the tiles of the finest zoom only the other way. A row
 /// `scheme` is not believed: programs copy it from TileJSON, where it says how tiles are served. `asked` overrules all.
 pub(super) fn direction(
     connection: &Connection,

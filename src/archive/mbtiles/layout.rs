@@ -11,7 +11,7 @@ pub(super) struct Layout {
     base: &'static str,
     /// Its columns: zoom, column, row.
     columns: [&'static str; 3],
-    /// What has to be joined to it to get at the place of a content.
+    /// What has to be joined to it to get the place of a content.
     join: String,
     /// The expression of a content's place, where it has one.
     place: Option<String>,

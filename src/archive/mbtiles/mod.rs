@@ -4,7 +4,7 @@
 //! XYZ.
 //!
 //! - [`MbtilesReader`] reads tables and views, and completes what the metadata lack from the tiles.
-//! - [`MbtilesWriter`] writes in one go without a journal, makes the unique index at the end and leaves one file; on
+//! - [`MbtilesWriter`] writes without a journal, makes the unique index at the end and leaves one file; on
 //!   request with equal tiles stored once, as tables `map` and `images` below a view `tiles`.
 //!
 //! Specification: <https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md>.
@@ -29,7 +29,7 @@ pub use writer::MbtilesWriter;
 
 use super::scheme::flip;
 use crate::error::Error;
-use crate::tile::TileCoord;
+use crate::tile::{MAX_ZOOM, TileCoord};
 
 /// `MPBX`, the application id that the specification gives.
 pub(in crate::archive) const APPLICATION_ID: i64 = 0x4d50_4258;
@@ -37,7 +37,7 @@ pub(in crate::archive) const APPLICATION_ID: i64 = 0x4d50_4258;
 /// The tile at an address of the database, whose rows count from the south (TMS) or from the north; `None` where it lies
 /// outside of the grid.
 pub(in crate::archive) fn tile_at(zoom: i64, column: i64, row: i64, from_north: bool) -> Option<TileCoord> {
-    let z = u8::try_from(zoom).ok().filter(|&z| z <= 31)?;
+    let z = u8::try_from(zoom).ok().filter(|&z| z <= MAX_ZOOM)?;
     let row = u32::try_from(row).ok().filter(|&row| u64::from(row) < 1 << z)?;
     TileCoord::new(z, u32::try_from(column).ok()?, if from_north { row } else { flip(z, row) })
 }

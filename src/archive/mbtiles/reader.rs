@@ -137,7 +137,7 @@ impl MbtilesReader {
         self.on_duplicate
     }
 
-    /// A walk over all tiles found so many rows too many.
+    /// Sets how many surplus rows a walk over all tiles found.
     pub(super) fn found_repeated(&self, rows: u64) {
         self.repeated.fetch_max(rows, Ordering::Relaxed);
     }
@@ -171,7 +171,7 @@ impl MbtilesReader {
         .with_path(&self.path)
     }
 
-    /// Appends the content of an address; false where there is none. Rows that repeat are told apart by their contents.
+    /// Appends the content of an address; false where there is none. Rows that repeat are distinguished by their contents.
     pub(super) fn read_address(&self, tile: TileCoord, into: &mut Vec<u8>) -> Result<bool> {
         let connection = self.connection()?;
         let error = || sql("read a tile", &self.path);
@@ -302,12 +302,12 @@ impl TileSource for MbtilesReader {
         let mut rest = tiles;
         if self.layout.has_places() {
             let connection = self.connection()?;
-            // Straight from the pages into our buffer; what is no blob is left to the slower way.
+            // Straight from the pages into our buffer; anything but a blob goes the slower way.
             let Some(first) = rest.first() else { return Ok(()) };
             let table = self.layout.contents();
             if let Ok(mut blob) = connection.blob_open("main", table, "tile_data", first.place as i64, true) {
                 while let Some((tile, others)) = rest.split_first() {
-                    // A length beyond the file's is damage; the slower way says so.
+                    // A length beyond the file's is damage; the slower way reports it.
                     if blob.reopen(tile.place as i64).is_err() || blob.len() as u64 > self.pool.size() {
                         break;
                     }

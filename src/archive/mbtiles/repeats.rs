@@ -1,4 +1,4 @@
-//! Rows that stand for one tile: the same content is no harm, another one is a question that only the user can answer.
+//! Several rows of one tile. Equal contents do no harm. Which of different contents is right, only the user can say.
 
 use super::reader::MbtilesReader;
 use super::{sql, stored_row};
@@ -10,7 +10,7 @@ impl MbtilesReader {
     /// Which of several rows of one tile is taken.
     ///
     /// # Errors
-    /// Where their contents differ and nobody said which one to take; the tile is named.
+    /// Where their contents differ and no rule says which one to take; the tile is named.
     pub(super) fn choose(&self, tile: TileCoord, repeated: &[Located]) -> Result<Located> {
         let first = repeated[0];
         let address = (tile.z(), tile.x(), stored_row(tile, self.is_xyz()));

@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 use crate::archive::metadata::{OWN_KEYS, parse_bounds, parse_center};
 use crate::archive::pmtiles::Compression;
 use crate::archive::{ArchiveMetadata, Center, TileEncoding, TileFormat};
+use crate::tile::MAX_ZOOM;
 
 /// Reads the rows. Values that make no sense are taken as absent; `verify` reports them.
 pub(in crate::archive) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetadata {
     let text = |key: &str| rows.get(key).map(|v| v.trim().to_owned()).unwrap_or_default();
-    let zoom = |key: &str| rows.get(key).and_then(|v| v.trim().parse::<u8>().ok()).filter(|&z| z <= 31);
+    let zoom = |key: &str| rows.get(key).and_then(|v| v.trim().parse::<u8>().ok()).filter(|&z| z <= MAX_ZOOM);
     let mut other = BTreeMap::new();
     // The `json` row holds what a vector archive says about its layers; its keys stand beside the others here.
     if let Some(Ok(Value::Object(map))) = rows.get("json").map(|text| serde_json::from_str(text)) {
@@ -73,7 +74,7 @@ pub(in crate::archive) fn to_rows(metadata: &ArchiveMetadata) -> BTreeMap<String
     if let Some(Center { lon, lat, zoom }) = metadata.center {
         set("center", format!("{lon},{lat},{zoom}"));
     }
-    // The two rows that the specification demands, even where nobody gave them.
+    // The two rows that the specification demands, even where they were not given.
     rows.insert("name".to_owned(), metadata.name.clone());
     rows.insert("format".to_owned(), metadata.format.name().to_owned());
     rows

@@ -49,7 +49,7 @@ fn is_in(names: &[String], name: &str) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// A word for the user about tables that are left behind; `None` where there are none.
+/// A message about tables that are not copied; `None` where there are none.
 pub(super) fn word(left: &[String]) -> Option<String> {
     const NAMED: usize = 8;
     if left.is_empty() {

@@ -11,7 +11,7 @@ use super::reader::MbtilesReader;
 use super::sql;
 use crate::archive::Located;
 use crate::error::{Error, Result};
-use crate::tile::{TileCoord, TileId};
+use crate::tile::{MAX_ZOOM, TileCoord};
 
 /// Addresses that are held at a time: 12 MB.
 const BLOCK: usize = 1 << 19;
@@ -73,7 +73,7 @@ impl<'a> Walk<'a> {
             None => self.next_zoom()?,
         };
         let Some(zoom) = next else { return Ok(false) };
-        if !(0..=31).contains(&zoom) {
+        if !(0..=i64::from(MAX_ZOOM)).contains(&zoom) {
             return Err(self.reader.outside(zoom, 0, 0));
         }
         self.zoom = zoom;
@@ -111,9 +111,7 @@ impl<'a> Walk<'a> {
     }
 
     fn split(&mut self, square: TileCoord) {
-        let mut quarters = square.children();
-        quarters.sort_unstable_by_key(|&quarter| std::cmp::Reverse(TileId::from(quarter)));
-        self.squares.extend(quarters);
+        self.squares.extend(square.children_by_id().into_iter().flatten().rev());
     }
 
     /// The addresses that a statement gives; `None` where there are more than `limit`.
@@ -195,6 +193,7 @@ mod tests {
     use super::*;
     use crate::archive::mbtiles::MbtilesWriter;
     use crate::archive::{ArchiveMetadata, TileSink};
+    use crate::tile::TileId;
 
     #[test]
     fn blocks_of_any_size_give_all_tiles_in_order() {

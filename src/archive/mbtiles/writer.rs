@@ -8,7 +8,8 @@ use super::{APPLICATION_ID, rows, sql, stored_row, tile_at};
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
 use crate::archive::output::PendingFile;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, ScratchFile, TileFormat, TileSink};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink};
+use crate::atomic::ScratchFile;
 use crate::atomic::refuse_journals;
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
@@ -47,7 +48,7 @@ fn name_of(bytes: &[u8]) -> String {
 /// Writes an MBTiles archive.
 ///
 /// Tiles may come in any order; in [`TileId`] order the archive is read fastest in that order, and the bounds need no
-/// second pass. Without a journal nothing can be rolled back, and nothing has to be: the file has a temporary name until
+/// second pass. Without a journal nothing can be rolled back. Nothing has to be, because the file has a temporary name until
 /// it is whole.
 #[derive(Debug)]
 pub struct MbtilesWriter {
@@ -136,8 +137,8 @@ impl MbtilesWriter {
         self.summary.bytes = bytes;
     }
 
-    /// Builds the index before the end, and takes the zooms from it. False where a tile stands twice; then the file is good for nothing
-    /// but [`restart`](Self::restart).
+    /// Builds the index before the end, and takes the zooms from it. False where a tile is there twice; the file can then only be
+    /// [restarted](Self::restart).
     pub(super) fn index_now(&mut self) -> Result<bool> {
         let connection = &self.connection;
         let error = || sql("build the index of", self.pending.target());
@@ -199,7 +200,7 @@ impl MbtilesWriter {
             return self.connection.prepare_cached(text)?.execute(params![zoom, column, row, bytes]).map(drop);
         };
         let name = name_of(bytes);
-        // Two contents of one name would be found out by the unique index.
+        // The unique index would reveal two contents of one name.
         let hash = ContentHash::of(bytes);
         if contents.find(hash).is_none() {
             let text = "INSERT INTO images (tile_data, tile_id) VALUES (?1, ?2)";
@@ -272,7 +273,7 @@ impl TileSink for MbtilesWriter {
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
-        ScratchFile::create(self.pending.folder(), self.pending.target())
+        ScratchFile::beside(self.pending.target())
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {

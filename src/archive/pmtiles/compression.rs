@@ -1,7 +1,6 @@
 //! The compressions that the header can name.
 
-use std::io::{Read, Write};
-
+use crate::archive::packing::Packing;
 use crate::error::{Error, Result};
 
 /// How directories and metadata, or tiles, are compressed.
@@ -50,17 +49,10 @@ impl Compression {
     /// The content of `bytes`, at most `cap` bytes of it; `part` names it in messages.
     pub(super) fn unpack(self, bytes: Vec<u8>, cap: u64, part: &str) -> Result<Vec<u8>> {
         const DAMAGED: &str = "the file is damaged: copy or make it again";
+        let Some(packing) = Packing::of_compression(self) else { return Ok(bytes) };
         let mut out = Vec::new();
         // One byte more than the cap tells that there is more.
-        let read = match self {
-            Self::None | Self::Unknown => return Ok(bytes),
-            Self::Gzip => flate2::read::MultiGzDecoder::new(&bytes[..]).take(cap + 1).read_to_end(&mut out),
-            Self::Zstd => zstd::stream::read::Decoder::new(&bytes[..])
-                .and_then(|decoder| decoder.take(cap + 1).read_to_end(&mut out)),
-            Self::Brotli => {
-                brotli_decompressor::Decompressor::new(&bytes[..], 4096).take(cap + 1).read_to_end(&mut out)
-            }
-        };
+        let read = packing.unpack(&bytes, cap + 1, &mut out);
         let problem = match read {
             Err(error) => format!("can't be decompressed as {}: {error}", self.name()),
             Ok(_) if out.len() as u64 > cap => format!("grows beyond {cap} bytes when decompressed"),
@@ -70,24 +62,16 @@ impl Compression {
     }
 }
 
-/// `bytes` as gzip, the same output for the same input.
-pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    // Writing to a Vec can't fail.
-    let written = encoder.write_all(bytes);
-    debug_assert!(written.is_ok());
-    encoder.finish().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::packing::gzip;
 
     #[test]
     fn unpacks_what_was_packed_and_stops_at_the_cap() {
         let content = vec![7u8; 10_000];
-        let packed = gzip(&content);
-        assert_eq!(packed, gzip(&content));
+        let packed = gzip(&content, 9);
+        assert_eq!(packed, gzip(&content, 9));
         assert_eq!(Compression::Gzip.unpack(packed.clone(), 10_000, "x").unwrap(), content);
         let error = Compression::Gzip.unpack(packed, 9_999, "root directory").unwrap_err().to_string();
         assert!(error.contains("root directory: grows beyond 9999 bytes"), "{error}");

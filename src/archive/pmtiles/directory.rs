@@ -1,6 +1,6 @@
 //! Directories: lists of entries as columns of varints.
 
-use super::reader::MAX_DEPTH;
+use super::parts::MAX_DEPTH;
 use crate::error::{Error, Result};
 use crate::tile::TileId;
 
@@ -34,6 +34,13 @@ pub(in crate::archive) struct DirectoryRef {
     pub(in crate::archive) first: u64,
     /// One past the last identifier that may stand in it.
     pub(in crate::archive) end: u64,
+}
+
+impl DirectoryRef {
+    /// The leaf that an entry leads to; `end` is where the next entry begins.
+    pub(super) fn of(entry: Entry, end: u64) -> Self {
+        Self { offset: entry.offset, len: entry.len, first: entry.id, end }
+    }
 }
 
 /// Appends a directory in the form of the specification, not compressed.

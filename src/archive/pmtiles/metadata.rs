@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::compression::Compression;
 use super::header::{self, Header};
-use crate::archive::metadata::{OWN_KEYS, sane_bounds};
-use crate::archive::{ArchiveMetadata, Center, TileEncoding, TileFormat};
+use crate::archive::metadata::sane_bounds;
+use crate::archive::{ArchiveMetadata, Center, TileFormat};
 use crate::error::{Error, Result};
 
 /// Reads the JSON object (an empty text is an empty object) and completes it from the header.
@@ -22,27 +22,15 @@ pub(super) fn parse(json: &[u8], header: &Header) -> Result<ArchiveMetadata> {
             Err(error) => return Err(damaged(format!("is not valid JSON: {error}"))),
         }
     };
-    let text = |key: &str| match map.get(key) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
-    };
+    let said = ArchiveMetadata::from_json(&map);
     let format = match header::tile_format(header.tile_type) {
-        TileFormat::Unknown => TileFormat::from_name(&text("format")),
+        TileFormat::Unknown => said.format,
         known => known,
     };
-    let size = |key: &str| map.get(key).and_then(|v| v.as_u64().or_else(|| v.as_str()?.trim().parse().ok()));
     let has_bounds = header.bounds != [0.0; 4];
     Ok(ArchiveMetadata {
-        name: text("name"),
-        description: text("description"),
-        attribution: text("attribution"),
-        version: text("version"),
-        layer_type: text("type"),
         format,
-        encoding: TileEncoding::from_name(&text("encoding")),
         tile_compression: Some(header.tile_compression).filter(|&c| c != Compression::Unknown),
-        tile_size: size("tileSize").or_else(|| size("tile_size")).and_then(|v| u32::try_from(v).ok()),
         bounds: if has_bounds { sane_bounds(header.bounds) } else { None },
         center: (has_bounds || header.center != [0.0; 2] || header.center_zoom != 0).then_some(Center {
             lon: header.center[0],
@@ -51,16 +39,12 @@ pub(super) fn parse(json: &[u8], header: &Header) -> Result<ArchiveMetadata> {
         }),
         minzoom: Some(header.min_zoom),
         maxzoom: Some(header.max_zoom),
-        other: map
-            .iter()
-            .filter(|(k, _)| !OWN_KEYS.contains(&k.as_str()))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect(),
+        ..said
     })
 }
 
-/// The metadata JSON of an archive: without what the header has, in a form that can't disagree with itself. A server that puts both
-/// into one TileJSON would have them twice.
+/// The metadata JSON of an archive: without what the header has, so that the two can't disagree. A server that puts both into one
+/// TileJSON would have these keys twice.
 pub(super) fn to_json(metadata: &ArchiveMetadata) -> Vec<u8> {
     let mut value = metadata.to_json();
     if let Value::Object(map) = &mut value {
@@ -79,6 +63,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::archive::TileEncoding;
 
     #[test]
     fn what_the_header_has_is_not_said_again() {

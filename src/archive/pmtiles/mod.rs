@@ -14,6 +14,7 @@ mod compression;
 mod directory;
 mod header;
 mod metadata;
+mod parts;
 mod reader;
 mod spill;
 mod tile_reader;

@@ -8,21 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Map, Value, json};
 
 use super::directory::{self, DirectoryRef, Entry};
-use super::header::{HEADER_BYTES, Header};
-use super::metadata;
+use super::header::Header;
+use super::parts::{self, Bytes, MAX_DEPTH};
 use crate::archive::read_at::ReadAt;
 use crate::archive::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileRun, TileSource};
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
-/// The largest directory that is read, bytes: compressed and decompressed.
-pub(super) const DIRECTORY_CAP: u64 = 32 << 20;
-/// The largest metadata that is read, bytes.
-pub(super) const METADATA_CAP: u64 = 64 << 20;
 /// The largest tile that is read, bytes.
 const TILE_CAP: u64 = 256 << 20;
-/// How deep directories may be nested: root and three levels of leaves.
-pub(super) const MAX_DEPTH: usize = 4;
 /// How many entries of leaf directories are kept decoded: 24 MB.
 const CACHED_ENTRIES: usize = 1 << 20;
 
@@ -50,50 +44,29 @@ impl PmtilesReader {
     }
 
     fn from_file(file: ReadAt, path: &Path) -> Result<Self> {
-        let header = Header::from_bytes(&file.read(0, file.len().min(HEADER_BYTES as u64), u64::MAX, "header")?)?;
-        header.check_sections(file.len())?;
-        let unpack = |offset, len, cap, part| -> Result<Vec<u8>> {
-            header.internal_compression.unpack(file.read(offset, len, cap, part)?, cap, part)
-        };
-        let root = unpack(header.root_offset, header.root_length, DIRECTORY_CAP, "root directory")?;
-        let root = directory::decode(&root, 0, u64::MAX, "root directory")?;
-        let json = if header.metadata_length == 0 {
-            Vec::new()
-        } else {
-            unpack(header.metadata_offset, header.metadata_length, METADATA_CAP, "metadata")?
-        };
-        let metadata = metadata::parse(&json, &header)?;
+        let (header, metadata, root) = parts::open(&file)?;
         let (path, leaves, warnings) = (path.to_path_buf(), Mutex::default(), Vec::new());
         let mut reader = Self { file, path, header, metadata, root: Arc::new(root), leaves, warnings };
-        reader.check_zooms();
+        reader.check_header();
         Ok(reader)
     }
 
-    /// Zooms are those of the tiles. Reads the last leaf directory.
-    fn check_zooms(&mut self) {
-        // A damaged directory is for the walk and for `verify` to find.
-        let Some((coarsest, finest)) = self.zooms() else { return };
+    /// Says where the header is not believed.
+    fn check_header(&mut self) {
         let said = (self.header.min_zoom, self.header.max_zoom);
-        if said != (coarsest, finest) {
+        if let (Some(coarsest), Some(finest)) = (self.metadata.minzoom, self.metadata.maxzoom)
+            && said != (coarsest, finest)
+        {
             let said = format!("{} to {}", said.0, said.1);
             self.warnings.push(format!(
                 "its header says zooms {said}, its tiles say {coarsest} to {finest}; taken from the tiles"
             ));
         }
-        (self.metadata.minzoom, self.metadata.maxzoom) = (Some(coarsest), Some(finest));
         let [west, south, east, north] = self.header.bounds;
         if self.metadata.bounds.is_none() && self.header.bounds != [0.0; 4] {
             let said = format!("{west},{south},{east},{north}");
             self.warnings.push(format!("its header says the bounds {said}, which are none; taken from the tiles"));
         }
-    }
-
-    /// The coarsest and the finest zoom with tiles.
-    fn zooms(&self) -> Option<(u8, u8)> {
-        directory::zooms(&self.root, |entry| {
-            let place = DirectoryRef { offset: entry.offset, len: entry.len, first: entry.id, end: u64::MAX };
-            self.leaf(place).ok()?.last().copied()
-        })
     }
 
     /// The header.
@@ -132,18 +105,13 @@ impl PmtilesReader {
                 return Ok(Some(entry));
             }
             end = next.unwrap_or(end);
-            entries = self.leaf(DirectoryRef { offset: entry.offset, len: entry.len, first: entry.id, end })?;
+            entries = self.leaf(DirectoryRef::of(entry, end))?;
         }
         Err(self.too_deep())
     }
 
     fn too_deep(&self) -> Error {
-        Error::invalid(
-            "leaf directories",
-            format!("are nested deeper than {MAX_DEPTH} levels"),
-            "the archive is damaged or made by a faulty program: make it again",
-        )
-        .with_path(&self.path)
+        parts::too_deep().with_path(&self.path)
     }
 
     /// A leaf directory, from the cache or the file.
@@ -153,7 +121,7 @@ impl PmtilesReader {
             return Ok(leaf.clone());
         }
         // Decoded outside of the lock; two threads may both do it.
-        let leaf = Arc::new(self.read_leaf(place).map_err(|error| error.with_path(&self.path))?);
+        let leaf = Arc::new(parts::leaf(&self.file, &self.header, place).map_err(|error| error.with_path(&self.path))?);
         let mut cache = lock();
         let mut held: usize = cache.iter().map(|(_, leaf)| leaf.len()).sum();
         while held + leaf.len() > CACHED_ENTRIES
@@ -164,25 +132,15 @@ impl PmtilesReader {
         cache.push_back((place, leaf.clone()));
         Ok(leaf)
     }
+}
 
-    fn read_leaf(&self, place: DirectoryRef) -> Result<Vec<Entry>> {
-        let header = &self.header;
-        let part = format!("leaf directory at byte {}", place.offset);
-        let inside = place.offset.checked_add(u64::from(place.len)).is_some_and(|end| end <= header.leaf_length);
-        let start = header.leaf_offset.checked_add(place.offset).filter(|_| inside).ok_or_else(|| {
-            Error::invalid(
-                &part,
-                format!("has {} bytes, but the leaf directories have {}", place.len, header.leaf_length),
-                "the directory is damaged: make the archive again",
-            )
-        })?;
-        let bytes = self.file.read(start, u64::from(place.len), DIRECTORY_CAP, &part)?;
-        let bytes = header.internal_compression.unpack(bytes, DIRECTORY_CAP, &part)?;
-        let entries = directory::decode(&bytes, place.first, place.end, &part)?;
-        if entries.is_empty() {
-            return Err(Error::invalid(&part, "is empty", "the directory is damaged: make the archive again"));
-        }
-        Ok(entries)
+impl Bytes for ReadAt {
+    fn len(&self) -> u64 {
+        self.len()
+    }
+
+    fn read(&self, offset: u64, len: u64, cap: u64, part: &str) -> Result<Vec<u8>> {
+        self.read(offset, len, cap, part)
     }
 }
 
@@ -313,7 +271,7 @@ impl Iterator for Entries<'_> {
             }
             let end = frame.entries.get(frame.at).map_or(frame.end, |next| next.id);
             let leaf = if depth < MAX_DEPTH {
-                self.reader.leaf(DirectoryRef { offset: entry.offset, len: entry.len, first: entry.id, end })
+                self.reader.leaf(DirectoryRef::of(entry, end))
             } else {
                 Err(self.reader.too_deep())
             };

@@ -1,9 +1,10 @@
-//! Directory entries while an archive is written: in memory while they are few, else in an unnamed file.
+//! Directory entries while an archive is written: in memory while they are few, else in a file without a name.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Result, Seek, SeekFrom, Write};
+use std::path::PathBuf;
 
 use super::directory::Entry;
+use crate::atomic::ScratchFile;
+use crate::error::Result;
 
 /// Entries that are held in memory: 1.5 MB.
 const HELD: usize = 65_536;
@@ -11,63 +12,62 @@ const HELD: usize = 65_536;
 const ENTRY_BYTES: usize = 24;
 
 /// A growing list of entries in bounded memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct EntrySpill {
+    /// The archive, beside which the file is made when it is needed.
+    target: PathBuf,
     held: Vec<Entry>,
-    file: Option<BufWriter<File>>,
-    count: u64,
+    file: Option<ScratchFile>,
+    spilled: u64,
 }
 
 impl EntrySpill {
-    /// How many entries there are.
-    pub(super) fn len(&self) -> u64 {
-        self.count
+    pub(super) fn new(target: impl Into<PathBuf>) -> Self {
+        Self { target: target.into(), held: Vec::new(), file: None, spilled: 0 }
     }
 
-    /// Adds an entry; `scratch` makes the file when the first one is needed.
-    pub(super) fn push(&mut self, entry: Entry, scratch: impl FnOnce() -> Result<File>) -> Result<()> {
+    /// How many entries there are.
+    pub(super) fn len(&self) -> u64 {
+        self.spilled + self.held.len() as u64
+    }
+
+    /// Adds an entry.
+    pub(super) fn push(&mut self, entry: Entry) -> Result<()> {
         if self.held.len() == HELD {
-            if self.file.is_none() {
-                self.file = Some(BufWriter::with_capacity(1 << 20, scratch()?));
-            }
-            if let Some(file) = &mut self.file {
-                for entry in self.held.drain(..) {
-                    file.write_all(&to_bytes(entry))?;
-                }
-            }
+            let file = match &mut self.file {
+                Some(file) => file,
+                none => none.insert(ScratchFile::beside(&self.target)?),
+            };
+            let bytes: Vec<u8> = self.held.iter().flat_map(|&entry| to_bytes(entry)).collect();
+            file.write(&bytes, self.spilled * ENTRY_BYTES as u64)?;
+            self.spilled += HELD as u64;
+            self.held.clear();
         }
         self.held.push(entry);
-        self.count += 1;
         Ok(())
     }
 
     /// Calls `visit` with all entries in order, `chunk` at a time.
-    pub(super) fn chunks(&mut self, chunk: usize, mut visit: impl FnMut(&[Entry]) -> Result<()>) -> Result<()> {
+    pub(super) fn chunks(&self, chunk: usize, mut visit: impl FnMut(&[Entry]) -> Result<()>) -> Result<()> {
         let mut batch: Vec<Entry> = Vec::with_capacity(chunk.min(1 << 20));
-        let mut add = |entry: Entry, batch: &mut Vec<Entry>| -> Result<()> {
-            batch.push(entry);
-            if batch.len() == chunk {
-                visit(batch)?;
-                batch.clear();
+        let mut add = |entries: &mut dyn Iterator<Item = Entry>| -> Result<()> {
+            for entry in entries {
+                batch.push(entry);
+                if batch.len() == chunk {
+                    visit(&batch)?;
+                    batch.clear();
+                }
             }
             Ok(())
         };
-        if let Some(file) = &mut self.file {
-            file.flush()?;
-            let spilled = self.count - self.held.len() as u64;
-            let file = file.get_mut();
-            file.seek(SeekFrom::Start(0))?;
-            let mut reader = BufReader::with_capacity(1 << 20, &mut *file);
-            let mut bytes = [0u8; ENTRY_BYTES];
-            for _ in 0..spilled {
-                reader.read_exact(&mut bytes)?;
-                add(from_bytes(&bytes), &mut batch)?;
+        if let Some(file) = &self.file {
+            let mut bytes = vec![0; HELD * ENTRY_BYTES];
+            for first in (0..self.spilled).step_by(HELD) {
+                file.read(&mut bytes, first * ENTRY_BYTES as u64)?;
+                add(&mut bytes.as_chunks().0.iter().map(from_bytes))?;
             }
-            file.seek(SeekFrom::End(0))?;
         }
-        for &entry in &self.held {
-            add(entry, &mut batch)?;
-        }
+        add(&mut self.held.iter().copied())?;
         if batch.is_empty() { Ok(()) } else { visit(&batch) }
     }
 }
@@ -93,11 +93,12 @@ mod tests {
 
     #[test]
     fn gives_back_what_it_took_as_often_as_asked() {
+        let folder = tempfile::tempdir().unwrap();
         for n in [0u64, 5, HELD as u64, HELD as u64 + 1, 3 * HELD as u64 + 7] {
-            let mut spill = EntrySpill::default();
+            let mut spill = EntrySpill::new(folder.path().join("a.pmtiles"));
             for i in 0..n {
                 let entry = Entry { id: i * 3, offset: i << 33, len: i as u32 + 1, run: 1 };
-                spill.push(entry, tempfile::tempfile).unwrap();
+                spill.push(entry).unwrap();
             }
             assert_eq!(spill.len(), n);
             for chunk in [1000, 4096] {

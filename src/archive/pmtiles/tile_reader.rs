@@ -1,13 +1,14 @@
 //! Tiles of a mapped PMTiles file, without copying and without locks.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::directory::{self, Entry};
-use super::header::{HEADER_BYTES, Header};
-use super::metadata;
-use super::reader::{DIRECTORY_CAP, MAX_DEPTH, METADATA_CAP};
+use super::directory::{DirectoryRef, Entry};
+use super::header::Header;
+use super::parts::{self, Bytes, MAX_DEPTH};
 use crate::archive::ArchiveMetadata;
 use crate::error::{Error, Result};
 use crate::mmap::Mapped;
@@ -19,7 +20,7 @@ const KEPT_ENTRIES: usize = 8 << 20;
 /// A PMTiles archive in memory that all processes share, for services that answer single tiles.
 ///
 /// Opening reads header, metadata and root directory. A leaf directory is decoded at the first look into it and then kept, up
-/// to eight million entries (256 MB) in all; beyond that, further leaves are decoded for each tile anew. Readers take no lock: a
+/// to eight million entries (256 MB) in all; beyond that, further leaves are decoded again for each tile. Readers take no lock: a
 /// leaf that is there is found by one atomic load, and only threads that want the same new leaf wait for each other.
 ///
 /// ```no_run
@@ -42,9 +43,9 @@ pub struct TileReader {
     kept: AtomicUsize,
 }
 
-/// A decoded directory, and the leaves below it as far as somebody looked.
+/// A decoded directory, and the leaves below it as far as it was read.
 ///
-/// What a look costs is lines of memory. So entries are found by a table over their identifiers, cut into as many equal pieces as there
+/// The cost of a look-up is the number of cache lines. So entries are found by a table over their identifiers, cut into as many equal pieces as there
 /// are entries or more: one line of the table and one or two of the entries, where a binary search reads one for each step.
 #[derive(Debug)]
 struct Node {
@@ -89,7 +90,7 @@ impl Node {
 }
 
 impl TileReader {
-    /// Maps an archive. As long as it is open, nobody may write into the file or cut it; replacing it by a rename is fine,
+    /// Maps an archive. As long as it is open, no process may write into the file or cut it; replacing it by a rename is fine,
     /// and leaves this reader with the old file.
     ///
     /// # Errors
@@ -107,27 +108,8 @@ impl TileReader {
     }
 
     fn from_map(map: Mapped, path: &Path) -> Result<Self> {
-        let bytes = map.as_ref();
-        let header = Header::from_bytes(bytes.get(..HEADER_BYTES).unwrap_or(bytes))?;
-        header.check_sections(bytes.len() as u64)?;
-        let unpack = |offset, len, cap, part| -> Result<Vec<u8>> {
-            header.internal_compression.unpack(section(bytes, offset, len, part)?.to_vec(), cap, part)
-        };
-        let root = unpack(header.root_offset, header.root_length, DIRECTORY_CAP, "root directory")?;
-        let root = Node::new(directory::decode(&root, 0, u64::MAX, "root directory")?);
-        let json = if header.metadata_length == 0 {
-            Vec::new()
-        } else {
-            unpack(header.metadata_offset, header.metadata_length, METADATA_CAP, "metadata")?
-        };
-        let metadata = metadata::parse(&json, &header)?;
-        let mut reader = Self { map, path: path.to_path_buf(), header, metadata, root, kept: AtomicUsize::new(0) };
-        // Of the tiles, whatever the header says; one leaf directory is decoded for it.
-        let last_of = |entry| reader.leaf(entry, u64::MAX).ok()?.last().copied();
-        if let Some((coarsest, finest)) = directory::zooms(&reader.root.entries, last_of) {
-            (reader.metadata.minzoom, reader.metadata.maxzoom) = (Some(coarsest), Some(finest));
-        }
-        Ok(reader)
+        let (header, metadata, root) = parts::open(&map)?;
+        Ok(Self { map, path: path.to_path_buf(), header, metadata, root: Node::new(root), kept: AtomicUsize::new(0) })
     }
 
     /// The header.
@@ -152,6 +134,49 @@ impl TileReader {
         self.find(TileId::from(tile).0).map_err(|error| error.with_path(&self.path))
     }
 
+    /// The first tile of the archive; `None` where it holds none.
+    ///
+    /// # Errors
+    /// As [`tile`](Self::tile).
+    pub fn first_tile(&self) -> Result<Option<(TileCoord, &[u8])>> {
+        let mut entry = self.root.entries.first().copied();
+        for _ in 0..MAX_DEPTH {
+            let Some(found) = entry else { return Ok(None) };
+            if found.run > 0 {
+                let bytes = self.content(found).map_err(|error| error.with_path(&self.path))?;
+                return Ok(TileId(found.id).coord().map(|tile| (tile, bytes)));
+            }
+            entry = self.leaf(found, u64::MAX).map_err(|error| error.with_path(&self.path))?.first().copied();
+        }
+        Err(parts::too_deep().with_path(&self.path))
+    }
+
+    /// True where a range of tile identifiers holds a tile. Decodes up to one leaf directory a level.
+    ///
+    /// # Errors
+    /// As [`tile`](Self::tile).
+    pub fn holds_any(&self, ids: Range<u64>) -> Result<bool> {
+        if ids.is_empty() {
+            return Ok(false);
+        }
+        let (mut entries, mut end) = (Cow::Borrowed(&self.root.entries[..]), u64::MAX);
+        for _ in 0..MAX_DEPTH {
+            let behind = entries.partition_point(|entry| entry.id <= ids.start);
+            let next = entries.get(behind).map(|entry| entry.id);
+            // A leaf is never empty, and begins with the identifier that leads to it.
+            if next.is_some_and(|next| next < ids.end) {
+                return Ok(true);
+            }
+            let Some(&entry) = behind.checked_sub(1).and_then(|at| entries.get(at)) else { return Ok(false) };
+            if entry.run > 0 {
+                return Ok(ids.start < entry.end());
+            }
+            end = next.unwrap_or(end);
+            entries = Cow::Owned(self.leaf(entry, end).map_err(|error| error.with_path(&self.path))?);
+        }
+        Err(parts::too_deep().with_path(&self.path))
+    }
+
     fn find(&self, id: u64) -> Result<Option<&[u8]>> {
         let (mut node, mut end) = (&self.root, u64::MAX);
         for _ in 0..MAX_DEPTH {
@@ -174,7 +199,7 @@ impl TileReader {
                 }
             };
         }
-        Err(too_deep())
+        Err(parts::too_deep())
     }
 
     /// As [`find`](Self::find), through directories that are not kept.
@@ -188,24 +213,11 @@ impl TileReader {
             end = node.entries.get(at + 1).map_or(end, |next| next.id);
             node = Node::new(self.leaf(entry, end)?);
         }
-        Err(too_deep())
+        Err(parts::too_deep())
     }
 
     fn leaf(&self, entry: Entry, end: u64) -> Result<Vec<Entry>> {
-        let part = format!("leaf directory at byte {}", entry.offset);
-        let header = &self.header;
-        let inside = entry.offset.checked_add(u64::from(entry.len)).is_some_and(|end| end <= header.leaf_length);
-        let start = header.leaf_offset.checked_add(entry.offset).filter(|_| inside).ok_or_else(|| {
-            let problem = format!("has {} bytes, but the leaf directories have {}", entry.len, header.leaf_length);
-            Error::invalid(&part, problem, "the directory is damaged: make the archive again")
-        })?;
-        let packed = section(self.map.as_ref(), start, u64::from(entry.len), &part)?;
-        let bytes = header.internal_compression.unpack(packed.to_vec(), DIRECTORY_CAP, &part)?;
-        let entries = directory::decode(&bytes, entry.id, end, &part)?;
-        if entries.is_empty() {
-            return Err(Error::invalid(&part, "is empty", "the directory is damaged: make the archive again"));
-        }
-        Ok(entries)
+        parts::leaf(&self.map, &self.header, DirectoryRef::of(entry, end))
     }
 
     fn content(&self, entry: Entry) -> Result<&[u8]> {
@@ -222,12 +234,14 @@ fn section<'a>(bytes: &'a [u8], offset: u64, len: u64, part: &str) -> Result<&'a
     })
 }
 
-fn too_deep() -> Error {
-    Error::invalid(
-        "leaf directories",
-        format!("are nested deeper than {MAX_DEPTH} levels"),
-        "the archive is damaged or made by a faulty program: make it again",
-    )
+impl Bytes for Mapped {
+    fn len(&self) -> u64 {
+        self.as_ref().len() as u64
+    }
+
+    fn read(&self, offset: u64, len: u64, _: u64, part: &str) -> Result<Vec<u8>> {
+        section(self.as_ref(), offset, len, part).map(<[u8]>::to_vec)
+    }
 }
 
 #[cfg(test)]

@@ -12,16 +12,17 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::compression::{self, Compression};
+use super::compression::Compression;
 use super::directory::{self, Entry};
 use super::header::{self, HEADER_BYTES, Header, ROOT_LIMIT};
 use super::metadata;
 use super::spill::EntrySpill;
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
-use crate::archive::form::Packing;
 use crate::archive::output::{EarlySync, PendingFile};
-use crate::archive::{ArchiveMetadata, ArchiveSummary, ScratchFile, TileFormat, TileSink};
+use crate::archive::packing::{Packing, gzip};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink};
+use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
@@ -62,7 +63,7 @@ impl PmtilesWriter {
             metadata: metadata.clone(),
             data_length: 0,
             seen: Contents::default(),
-            entries: EntrySpill::default(),
+            entries: EntrySpill::new(path),
             last: None,
             coverage: Coverage::new(),
             summary: ArchiveSummary::default(),
@@ -89,14 +90,16 @@ impl PmtilesWriter {
     }
 
     /// Leaves and root: writes the leaves at the end of the file and gives the root directory and the leaves' length.
-    fn write_directories(&mut self, leaves_at: u64) -> std::io::Result<(Vec<u8>, u64)> {
+    fn write_directories(&mut self, leaves_at: u64) -> Result<(Vec<u8>, u64)> {
+        let target = self.pending.target().to_path_buf();
+        let failed = |error| Error::io("write", &target)(error);
         let room = ROOT_LIMIT as usize - HEADER_BYTES;
         let total = self.entries.len();
-        // As in the reference implementation: with more entries than bytes there is no use in trying.
+        // As in the reference implementation: with more entries than bytes it can't fit.
         if total <= ROOT_LIMIT {
-            let mut root = compression::gzip(&directory::encode(&[]));
+            let mut root = packed(&[]);
             self.entries.chunks(total.max(1) as usize, |all| {
-                root = compression::gzip(&directory::encode(all));
+                root = packed(all);
                 Ok(())
             })?;
             if root.len() <= room {
@@ -105,18 +108,18 @@ impl PmtilesWriter {
         }
         let mut leaf_entries = LEAF_ENTRIES.max(total / 3500) as usize;
         loop {
-            self.out.seek(SeekFrom::Start(leaves_at))?;
+            self.out.seek(SeekFrom::Start(leaves_at)).map_err(failed)?;
             let (mut pointers, mut length) = (Vec::new(), 0u64);
             let out = &mut self.out;
             self.entries.chunks(leaf_entries, |chunk| {
-                let leaf = compression::gzip(&directory::encode(chunk));
-                let len =
-                    u32::try_from(leaf.len()).map_err(|_| std::io::Error::other("a leaf directory above 4 GB"))?;
+                let leaf = packed(chunk);
+                let len = u32::try_from(leaf.len())
+                    .map_err(|_| failed(std::io::Error::other("a leaf directory above 4 GB")))?;
                 pointers.push(Entry { id: chunk.first().map_or(0, |e| e.id), offset: length, len, run: 0 });
                 length += u64::from(len);
-                out.write_all(&leaf)
+                out.write_all(&leaf).map_err(failed)
             })?;
-            let root = compression::gzip(&directory::encode(&pointers));
+            let root = packed(&pointers);
             if root.len() <= room {
                 return Ok((root, length));
             }
@@ -124,15 +127,17 @@ impl PmtilesWriter {
         }
     }
 
-    fn complete(&mut self) -> std::io::Result<()> {
+    fn complete(&mut self) -> Result<()> {
         if let Some(last) = self.last.take() {
-            self.entries.push(last, || self.pending.scratch())?;
+            self.entries.push(last)?;
         }
         self.coverage.finish();
         let (min_zoom, max_zoom) = self.coverage.zooms().unwrap_or((0, 0));
         self.metadata.complete(&self.coverage);
-        let json = compression::gzip(&metadata::to_json(&self.metadata));
-        self.out.write_all(&json)?;
+        let json = gzip(&metadata::to_json(&self.metadata), 9);
+        let target = self.pending.target().to_path_buf();
+        let failed = |error| Error::io("write", &target)(error);
+        self.out.write_all(&json).map_err(failed)?;
         let metadata_offset = ROOT_LIMIT + self.data_length;
         let leaf_offset = metadata_offset + json.len() as u64;
         let (root, leaf_length) = self.write_directories(leaf_offset)?;
@@ -159,13 +164,17 @@ impl PmtilesWriter {
             center_zoom: metadata.center.map_or(0, |c| c.zoom),
             center: metadata.center.map_or([0.0; 2], |c| [c.lon, c.lat]),
         };
-        self.out.seek(SeekFrom::Start(0))?;
-        self.out.write_all(&header.to_bytes())?;
-        self.out.write_all(&root)?;
-        self.out.flush()?;
+        let start = [&header.to_bytes()[..], &root].concat();
+        let written = self.out.seek(SeekFrom::Start(0)).and_then(|_| self.out.write_all(&start));
+        written.and_then(|()| self.out.flush()).map_err(failed)?;
         // A second attempt at the leaves may have left a longer first one behind.
-        self.out.get_ref().set_len(leaf_offset + leaf_length)
+        self.out.get_ref().set_len(leaf_offset + leaf_length).map_err(failed)
     }
+}
+
+/// A directory as it is stored.
+fn packed(entries: &[Entry]) -> Vec<u8> {
+    gzip(&directory::encode(entries), 9)
 }
 
 impl TileSink for PmtilesWriter {
@@ -202,10 +211,7 @@ impl TileSink for PmtilesWriter {
             last => {
                 let done = last.replace(Entry { id: id.0, offset, len, run: 1 });
                 if let Some(entry) = done {
-                    let pending = &self.pending;
-                    self.entries
-                        .push(entry, || pending.scratch())
-                        .map_err(Error::io("write the entries of", pending.target()))?;
+                    self.entries.push(entry)?;
                 }
             }
         }
@@ -216,7 +222,7 @@ impl TileSink for PmtilesWriter {
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
-        ScratchFile::create(self.pending.folder(), self.pending.target())
+        ScratchFile::beside(self.pending.target())
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
@@ -224,7 +230,7 @@ impl TileSink for PmtilesWriter {
     }
 
     fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
-        self.complete().map_err(Error::io("write", self.pending.target()))?;
+        self.complete()?;
         let Self { pending, out, early, mut summary, .. } = *self;
         drop(out);
         early.end().map_err(Error::io("sync", pending.target()))?;

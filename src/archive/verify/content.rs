@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::{Report, TileCheck};
-use crate::archive::form::{Look, Packing, is_picture, unpack_all};
+use crate::archive::form::{Look, is_picture, unpack_all};
 use crate::archive::mended::HYBRID;
+use crate::archive::packing::Packing;
 use crate::archive::pmtiles::Compression;
 use crate::archive::{ArchiveMetadata, TileFormat};
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ pub(super) fn stride(sample: Option<u64>, total: u64) -> u64 {
     }
 }
 
-/// What to do with every tile.
+/// How tiles are checked.
 pub(super) struct Contents<'a, J> {
     /// Reads the content that a job stands for.
     read: &'a (dyn Fn(&J) -> Result<Option<Vec<u8>>> + Sync),
@@ -46,7 +47,7 @@ struct Finding {
     packed: Option<String>,
 }
 
-/// Tiles that are packed otherwise than they should be, told as one: a wrong flag is wrong for all of them.
+/// Tiles that are compressed otherwise than they should be, reported as one problem: a wrong flag is wrong for all of them.
 #[derive(Default)]
 struct Packed {
     tiles: u64,

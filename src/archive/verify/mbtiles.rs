@@ -10,7 +10,7 @@ use crate::archive::metadata::{parse_bounds, parse_center};
 use crate::archive::{OpenOptions, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::{TileCoord, TileId};
+use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
 pub(super) fn verify(
     path: &Path,
@@ -74,7 +74,7 @@ fn check_rows(reader: &MbtilesReader, report: &mut Report) {
             None => {
                 report.warning(None, format!("the metadata have no row \"{name}\""), "rewrite it (`archive::convert`)")
             }
-            Some(text) if !text.trim().parse::<u8>().is_ok_and(|z| z <= 31) => {
+            Some(text) if !text.trim().parse::<u8>().is_ok_and(|z| z <= MAX_ZOOM) => {
                 report.error(
                     None,
                     format!("the row \"{name}\" is {text:?}, expected a zoom"),

@@ -4,6 +4,7 @@
 
 mod content;
 mod files;
+mod heights;
 mod mbtiles;
 mod pmtiles;
 
@@ -21,6 +22,7 @@ pub type TileCheck<'a> = &'a (dyn Fn(TileCoord, &[u8]) -> Result<()> + Sync);
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Severity {
     /// Legal, but probably not meant.
     Warning,
@@ -66,7 +68,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many problems are kept by name.
+    /// How many problems are listed.
     pub const KEPT: usize = 100;
 
     /// True where nothing at all was found.
@@ -99,7 +101,7 @@ impl Report {
     /// An error of the library as a problem; `lead` stands before its words.
     fn failure(&mut self, tile: Option<TileCoord>, lead: &str, error: &Error) {
         match error {
-            // The path is known, and a tile is named beside the message.
+            // The path is known, and the tile stands beside the message.
             Error::Invalid { problem, remedy, .. } if tile.is_some() => {
                 self.error(tile, format!("{lead}{problem}"), remedy)
             }
@@ -279,9 +281,10 @@ pub fn verify_as(
         ArchiveKind::Mbtiles => mbtiles::verify(path, options, open, check, progress),
         ArchiveKind::Files => files::verify(path, options, open, check, progress),
         ArchiveKind::Pmtiles => pmtiles::verify(path, options, check, progress),
+        ArchiveKind::Heights => heights::verify(path, options, check, progress),
     });
     match verified {
-        // Truncated, damaged, hostile: what verify is there to find.
+        // Truncated, damaged or hostile: finding that is the purpose of verify.
         Err(error @ (Error::Invalid { .. } | Error::OtherKind { .. })) => {
             let mut report = Report::default();
             report.failure(None, "", &error);

@@ -40,7 +40,7 @@ pub(super) fn verify(
     let (mut last, mut failed) = (None, None);
     let entries = reader.entries().map_while(|entry| entry.map_err(|error| failed = Some(error)).ok());
     let chosen = entries.enumerate().filter(|(n, _)| (*n as u64).is_multiple_of(step)).filter(|(_, entry)| {
-        // The same content again, as the sea gives it, tells nothing new.
+        // The same content again, as with tiles of the sea, has nothing new.
         let content = (entry.offset, entry.len);
         let new = last.replace(content) != Some(content);
         if !new {
@@ -72,7 +72,7 @@ struct Survey {
     outside: u64,
 }
 
-/// How many contents are told apart in an archive that isn't clustered: about 150 MB.
+/// How many contents are distinguished in an archive that isn't clustered: about 150 MB.
 const CONTENTS_CAP: usize = 8_000_000;
 
 /// Walks every directory. `None` where one of them is damaged; the report says which.
@@ -101,7 +101,7 @@ fn walk(reader: &PmtilesReader, report: &mut Report, progress: &dyn Progress) ->
         if end > data_length {
             survey.outside += 1;
         }
-        // Clustered: contents stand in the order of the tiles; only a content that stood before may be named again.
+        // Clustered: contents stand in the order of the tiles; only a content that came before may be named again.
         if entry.offset > expected {
             survey.clustered = false;
         }
@@ -119,7 +119,7 @@ fn walk(reader: &PmtilesReader, report: &mut Report, progress: &dyn Progress) ->
     Ok(Some(survey))
 }
 
-/// Runs of more tiles are looked at by their ends alone: nobody knows how long a hostile one is.
+/// Runs of more tiles are checked only at their ends: a hostile run may have any length.
 const LONG_RUN: u32 = 1 << 16;
 
 /// The tiles outside of the declared bounds.

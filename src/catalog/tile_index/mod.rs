@@ -8,7 +8,7 @@
 //! Where the index carries what a header says, in EPSG:3857, and the file still has the size and time that the index
 //! knows, the raster is not opened. All others are scanned as those of a folder are.
 
-mod ogr;
+mod features;
 mod places;
 
 use std::collections::{HashMap, HashSet};
@@ -96,7 +96,7 @@ pub(super) struct Part {
 pub(super) fn read(path: &Path, spec: &SourceSpec, first: usize, progress: &dyn Progress) -> Result<Vec<Part>> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().map_err(Error::io("open", folder))?;
-    let index = ogr::read(path, progress)?;
+    let index = features::read(path, progress)?;
     let known = with_sources(&index, &folder).map_err(|e| e.with_path(path))?;
     let mut parts = match known {
         Some(parts) => parts,

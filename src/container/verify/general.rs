@@ -66,15 +66,9 @@ fn check(container: &Container, entry: &SectionEntry, name: &str) -> Result<()> 
     }
 }
 
-/// UTF-8 in any build, and JSON where there is a parser (the feature `engine`).
+/// UTF-8 and JSON.
 fn json(container: &Container, name: &str) -> Result<()> {
-    let text = container.json(name)?;
-    #[cfg(feature = "engine")]
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        return Err(damaged(name, format!("is no JSON: {error}")));
-    }
-    let _ = text;
-    Ok(())
+    crate::format::json::check(container.json(name)?).map_err(|e| damaged(name, format!("is no JSON: {e}")))
 }
 
 /// The offsets of a list, whatever its numbers are.

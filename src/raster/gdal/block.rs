@@ -20,7 +20,7 @@ const BANDS: usize = 64;
 pub(super) struct Stored {
     /// The largest block that must be decoded to read a cell.
     pub(super) largest: Block,
-    /// Why the end of a file is known to be missing. Only looked for where blocks are huge.
+    /// Why the end of a file is known to be missing. Looked for only where blocks are huge.
     pub(super) cut_short: Option<String>,
 }
 
@@ -75,7 +75,7 @@ fn below(vrt: &Path, depth: u8, seen: &mut HashSet<PathBuf>, visit: &mut dyn FnM
 /// The block of one band of a file that holds cells itself, with what is decoded together with it.
 fn stored(dataset: &Dataset, number: usize) -> Block {
     let Ok(band) = dataset.rasterband(number) else { return Block::default() };
-    // GDAL's driver for GRIB says a line, and decodes the whole grid as float64 to read it.
+    // GDAL's driver for GRIB reports a block of one line, but decodes the whole grid as float64 to read it.
     if dataset.driver().short_name() == "GRIB" {
         let (width, height) = dataset.raster_size();
         return block((width, height), (width as u64 * height as u64).saturating_mul(8));

@@ -59,7 +59,7 @@ pub(super) fn of(dataset: &Dataset, path: &Path, assumed: Option<&str>) -> Resul
     Ok(Ok(found))
 }
 
-/// True where PROJ knows the code, and knows it as this CRS. A way to WGS 84 that a file brings along does not make it another one.
+/// True where PROJ knows the code, and knows it as this CRS. A transformation to WGS 84 in the file does not make it a different CRS.
 fn stands_for(code: &str, crs: &SpatialRef, wkt: &str) -> bool {
     let Ok(known) = spatial_ref(code) else { return false };
     let same = |other: &SpatialRef| {

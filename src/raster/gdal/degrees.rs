@@ -2,6 +2,7 @@
 
 use ::gdal::spatial_ref::CoordTransform;
 
+use super::super::Degrees;
 use super::{failed, prepare, said, spatial_ref, transform};
 use crate::error::Result;
 
@@ -25,14 +26,14 @@ impl GdalDegrees {
         };
         Ok(Self { forward: make(&degrees, &other)?, back: make(&other, &degrees)? })
     }
+}
 
-    /// Longitudes and latitudes in degrees to coordinates, in place; points that have none become NaN.
-    pub fn to_crs(&self, xs: &mut [f64], ys: &mut [f64]) {
+impl Degrees for GdalDegrees {
+    fn to_crs(&self, xs: &mut [f64], ys: &mut [f64]) {
         transform(&self.forward, xs, ys);
     }
 
-    /// Coordinates to longitudes and latitudes in degrees, in place.
-    pub fn to_degrees(&self, xs: &mut [f64], ys: &mut [f64]) {
+    fn to_degrees(&self, xs: &mut [f64], ys: &mut [f64]) {
         transform(&self.back, xs, ys);
     }
 }

@@ -14,11 +14,11 @@ pub(super) const HUGE: u64 = 16 << 20;
 impl GdalRaster {
     /// Reads the last cell, which lies in the last block: a file that was cut short fails here and not in the middle of
     /// a run. Where blocks are huge (one strip for all rows, say), nothing is decoded: of a TIFF, also one that a VRT stands for, the place of
-    /// the last block is held against the file's length; other formats are taken as they are.
+    /// the last block is compared with the file's length; other formats are not checked.
     ///
     /// # Errors
     /// Where the block can't be read or decoded, or ends beyond the file.
-    pub fn probe_end(&mut self) -> Result<()> {
+    pub(super) fn read_last_cell(&mut self) -> Result<()> {
         let stored = self.stored();
         if let Some(problem) = &stored.cut_short {
             return Err(Error::raster(&self.info.path, problem));

@@ -30,7 +30,7 @@ pub enum GeoTiffCompression {
     Lzw,
 }
 
-/// What a GeoTIFF of one band shall be.
+/// The form of a GeoTIFF of one band.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeoTiffSpec {
     /// Columns.

@@ -1,4 +1,4 @@
-//! What a file says of its heights: which band holds them, in which unit they are, and how cells without a value are known.
+//! What a file says about its heights: which band holds them, their unit, and how cells without a value are marked.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use ::gdal::raster::{ColorInterpretation, RasterBand};
 use ::gdal::{Dataset, GdalOpenFlags, Metadata};
 
 use super::{failed, local, said};
+use crate::data_type::DataType;
 use crate::error::Result;
 use crate::raster::{Adjustment, Unusable, parts, unit};
 use crate::text::one_line;
@@ -15,7 +16,7 @@ const ASKED: usize = 16;
 /// VRTs within VRTs that are asked.
 const DEEPEST: u8 = 8;
 
-/// How cells without a value are known.
+/// How cells without a value are marked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Mask {
     /// Only NaN.
@@ -33,7 +34,7 @@ pub(super) enum Mask {
 pub(super) struct Heights {
     /// The number of the band, from 1 on.
     pub(super) band: usize,
-    pub(super) data_type: &'static str,
+    pub(super) data_type: DataType,
     /// As the file says; of signed bytes the signed value.
     pub(super) nodata: Option<f64>,
     pub(super) mask: Mask,
@@ -45,7 +46,7 @@ pub(super) struct Heights {
 }
 
 impl Heights {
-    /// What `dataset` says, with what is given going before it. `wkt` is its CRS.
+    /// What is given, else what `dataset` says. `wkt` is its CRS.
     pub(super) fn of(
         dataset: &Dataset,
         path: &Path,
@@ -62,12 +63,17 @@ impl Heights {
             Ok(declared) => declared,
             Err(why) => return Ok(Err(why)),
         };
-        let data_type = type_name(&gdal_type, declared.signed);
+        let data_type = match DataType::from_gdal_name(&gdal_type) {
+            DataType::U8 if declared.signed => DataType::I8,
+            known => known,
+        };
         let flags = band.mask_flags().map_err(failed(path, "can't read the mask's flags"))?;
-        let nodata = band.no_data_value().map(|v| if data_type == "int8" { signed(v) } else { v });
+        let nodata = band.no_data_value().map(|v| if data_type == DataType::I8 { signed(v) } else { v });
         let mask = match nodata {
             // GDAL before 3.7 takes -128 for a value that a byte can't have.
-            Some(value) if flags.is_nodata() || (data_type == "int8" && flags.is_all_valid()) => Mask::Value(value),
+            Some(value) if flags.is_nodata() || (data_type == DataType::I8 && flags.is_all_valid()) => {
+                Mask::Value(value)
+            }
             _ if flags.is_all_valid() => alpha_of(dataset).filter(|&a| a != number).map_or(Mask::None, Mask::Alpha),
             _ => Mask::Band,
         };
@@ -100,7 +106,7 @@ pub(super) fn signed(value: f64) -> f64 {
     if (128.0..256.0).contains(&value) { value - 256.0 } else { value }
 }
 
-/// The path with something behind its name.
+/// The path with something appended to its name.
 fn beside(path: &Path, end: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
@@ -146,7 +152,7 @@ fn band_of(dataset: &Dataset, asked: u32) -> std::result::Result<usize, Unusable
         asked => asked,
     };
     // The crate has no name for complex numbers.
-    let plain = |band: RasterBand<'_>| type_name(&band.band_type().name(), false) != "unknown";
+    let plain = |band: RasterBand<'_>| DataType::from_gdal_name(&band.band_type().name()) != DataType::Unknown;
     if !dataset.rasterband(number).is_ok_and(plain) {
         let problem = format!("band {number} holds complex numbers, or numbers of a type that is not known");
         return Err(Unusable::NoHeights(problem));
@@ -208,8 +214,8 @@ struct Declared {
     mixed: Option<String>,
 }
 
-/// What a band says of signs and units; what a VRT does not say is asked of its sources, since the programs that make VRTs leave
-/// it out.
+/// What a band says about signs and units. What a VRT does not say comes from its sources, since the programs that make VRTs
+/// leave it out.
 fn declared(
     dataset: &Dataset,
     band: &RasterBand<'_>,
@@ -267,7 +273,7 @@ fn declared(
     Ok(out)
 }
 
-/// Name and metres of the unit: what is given goes before the band's, that before the vertical axis of the CRS; metres where nobody
+/// Name and metres of the unit: the given one, else the band's, else that of the vertical axis of the CRS; metres where none of them
 /// says. The name is empty for metres.
 fn unit_of(declared: &Declared, given: f64) -> std::result::Result<(String, f64), Unusable> {
     if let Some(problem) = declared.mixed.as_ref().filter(|_| given == 0.0) {
@@ -284,22 +290,4 @@ fn unit_of(declared: &Declared, given: f64) -> std::result::Result<(String, f64)
     };
     let name = one_line(&name, 40);
     Ok((if metres == 1.0 { String::new() } else { name }, metres))
-}
-
-/// GDAL's name of a cell type as ours.
-fn type_name(gdal: &str, signed: bool) -> &'static str {
-    match gdal {
-        "Byte" if signed => "int8",
-        "Byte" => "uint8",
-        "Int8" => "int8",
-        "UInt16" => "uint16",
-        "Int16" => "int16",
-        "UInt32" => "uint32",
-        "Int32" => "int32",
-        "UInt64" => "uint64",
-        "Int64" => "int64",
-        "Float32" => "float32",
-        "Float64" => "float64",
-        _ => "unknown",
-    }
 }

@@ -1,5 +1,5 @@
-//! What GDAL may open: files of this machine, in formats that hold heights. A file can also describe a service, or name sources
-//! on the network; then GDAL would send requests to whoever wrote it. That is off unless [`allow_remote`] was called.
+//! What GDAL may open: local files in formats that hold heights. A file can also describe a service, or name sources on the
+//! network. GDAL would then send requests wherever the file says. That is off unless [`allow_remote`] was called.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use super::super::parts;
 
 static REMOTE: AtomicBool = AtomicBool::new(false);
 
-/// Drivers of services and databases. They are taken away, so that no file that another one refers to is opened by them either.
+/// Drivers of services and databases. They are removed, so that no file that another one refers to is opened by them either.
 const NETWORK: [&str; 32] = [
     "WMS",
     "WMTS",
@@ -128,20 +128,19 @@ const RASTERS: [&str; 75] = [
 ];
 
 /// Drivers of tile indices, and of nothing else.
-pub(crate) const INDICES: [&str; 5] = ["GPKG", "FlatGeobuf", "ESRI Shapefile", "GeoJSON", "GeoJSONSeq"];
+pub(super) const INDICES: [&str; 5] = ["GPKG", "FlatGeobuf", "ESRI Shapefile", "GeoJSON", "GeoJSONSeq"];
 
 /// Lets GDAL read over the network from here on. Call it before the first raster is opened; it can't be taken back.
-pub fn allow_remote() {
+pub(super) fn allow_remote() {
     REMOTE.store(true, Ordering::Relaxed);
 }
 
 /// True where GDAL may read over the network.
-#[must_use]
-pub fn remote_allowed() -> bool {
+pub(super) fn remote_allowed() -> bool {
     REMOTE.load(Ordering::Relaxed)
 }
 
-/// Takes away the drivers that send requests, and what lets others do so; once, before anything is opened.
+/// Removes the drivers that send requests, and what makes other drivers do so; once, before anything is opened.
 pub(super) fn fence() {
     if remote_allowed() {
         return;
@@ -153,7 +152,7 @@ pub(super) fn fence() {
     let options = [
         // The file systems of objects and pages open no name but this one.
         ("CPL_VSIL_CURL_ALLOWED_FILENAME", "none"),
-        // Those that stream look at no such list: they are sent to the port where nobody listens.
+        // Those that stream look at no such list: they are sent to a port where nothing listens.
         ("GDAL_HTTP_PROXY", "127.0.0.1:9"),
         ("GDAL_HTTPS_PROXY", "127.0.0.1:9"),
         ("GDAL_HTTP_MAX_RETRY", "0"),

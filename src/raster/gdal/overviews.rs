@@ -8,6 +8,7 @@ use std::path::Path;
 use ::gdal::GdalOpenFlags;
 
 use super::{GdalRaster, failed, local};
+use crate::data_type::DataType;
 use crate::error::Result;
 use crate::raster::kernel::Kernel;
 use crate::raster::{Adjustment, Cells, Raster, Resampling, State, Window, warp};
@@ -16,7 +17,7 @@ use crate::raster::{Adjustment, Cells, Raster, Resampling, State, Window, warp};
 const PLACES: usize = 3;
 /// Cells of the overview along a side of a place.
 const SIDE: usize = 8;
-/// Cells that must tell a mean from a cell that was picked.
+/// How many cells must show a mean, and not a cell that was picked.
 const ENOUGH: usize = 24;
 /// Overviews coarser than this are not looked at: comparing them would read too much.
 const MOST: f64 = 128.0;
@@ -72,13 +73,14 @@ fn ratio(raster: &GdalRaster, width: usize, height: usize) -> (f64, f64) {
     (w / width.max(1) as f64, h / height.max(1) as f64)
 }
 
-/// True where the cells of an overview are the means of the raster's, in all places that are looked at and tell.
+/// True where the cells of an overview are the means of the raster's, in all places that were looked at and allow an answer.
 fn holds_means(raster: &mut GdalRaster, overview: &mut GdalRaster) -> Result<bool> {
     let (width, height) = (overview.info.width as usize, overview.info.height as usize);
     let (across, down) = ratio(raster, width, height);
     let kernels = (Kernel::new(Resampling::Average, across), Kernel::new(Resampling::Average, down));
     // Whole numbers are rounded at each level of overviews.
-    let step = if overview.info.data_type.starts_with("float") { 0.0 } else { overview.info.scale.abs() };
+    let step =
+        if matches!(overview.info.data_type, DataType::F32 | DataType::F64) { 0.0 } else { overview.info.scale.abs() };
     let mut telling = 0;
     for place in 0..PLACES * PLACES {
         let start = |i: usize, size: usize| ((2 * i + 1) * size / (2 * PLACES)).saturating_sub(SIDE / 2);

@@ -39,7 +39,7 @@ impl GdalVertical {
     }
 }
 
-/// Refuses what is no vertical datum.
+/// Refuses a definition that is no vertical datum.
 ///
 /// # Errors
 /// Naming what is expected.

@@ -1,8 +1,8 @@
-//! What counts of an `.aux.xml` file: what GDAL keeps aside of a raster, without statistics.
+//! What counts of an `.aux.xml` file, GDAL's sidecar of a raster: all but statistics.
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Longer files are told by size and time.
+/// Longer files are identified by size and time.
 pub(super) const LONGEST: u64 = 16 << 20;
 
 /// A number for all that can change pixels or their place; 0 where there is nothing of the kind; `None` where the text is no XML.
@@ -19,7 +19,7 @@ pub(super) fn digest(text: &str) -> Option<u64> {
     Some(if some { sum.digest().max(1) } else { 0 })
 }
 
-/// Says every text with the elements around it, but those of statistics, histograms and tables for display.
+/// Gives every text with the elements around it, except those of statistics, histograms and tables for display.
 fn walk<'a>(node: roxmltree::Node<'a, 'a>, path: &mut Vec<String>, say: &mut impl FnMut(&str)) {
     if path.len() > 64 {
         return;

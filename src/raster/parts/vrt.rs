@@ -16,7 +16,7 @@ pub(super) struct References {
     pub(super) unchanged: Vec<PathBuf>,
     /// What GDAL is asked to open: the files, and what lies in archives or is named with a driver, as GDAL names it.
     pub(super) opened: Vec<PathBuf>,
-    /// What does not lie on a disk of this machine, or in no way that we know.
+    /// What does not lie on a local disk, or is named in a way that we don't know.
     pub(super) elsewhere: Vec<String>,
     /// True where sources are read at another resolution than their own.
     pub(super) resampled: bool,
@@ -34,7 +34,7 @@ pub(super) fn is_one(path: &Path) -> bool {
     }
 }
 
-/// A longer VRT is not read, bytes; GDAL says what it thinks of it.
+/// A longer VRT is not read here, bytes; it is left to GDAL.
 const LONGEST: u64 = 1 << 30;
 
 /// The text of a VRT, where it can be read.
@@ -42,7 +42,7 @@ pub(super) fn text_of(path: &Path) -> Option<String> {
     local::read(path, LONGEST).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What the text of a VRT in `folder` refers to; nothing where it is no XML, which GDAL then says.
+/// What the text of a VRT in `folder` refers to; nothing where it is no XML, which GDAL then reports.
 pub(super) fn references(text: &str, folder: &Path) -> References {
     let mut out = References::default();
     if let Ok(document) = Document::parse(text.trim_start_matches('\u{feff}')) {

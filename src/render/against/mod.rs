@@ -13,7 +13,7 @@
 //! - where it has no height although all cells in reach have one,
 //! - where it has one although no cell in reach has; but for voids that were filled, and the height that stands for no data.
 //!
-//! Cliffs raise no alarm, since their cells span the cliff; flat ground hides no fault. A tile of which more than one
+//! Cliffs raise no false alarm, since their cells span the cliff. Flat ground hides no error. A tile of which more than one
 //! pixel in a thousand is wrong is a [`Finding`].
 
 mod look;
@@ -23,7 +23,7 @@ mod reference;
 use serde_json::Value;
 
 use super::provenance::has_finer;
-use crate::archive::{TileEncoding, TileSource};
+use crate::archive::{Problem, Report, Severity, TileEncoding, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::Resampling;
@@ -33,7 +33,7 @@ use crate::tile::{MAX_ZOOM, TileCoord};
 use look::Pixel;
 use reference::{How, Reference};
 
-/// A tile is found wrong where more than one pixel of so many is.
+/// A tile is wrong where more than one pixel in so many is.
 pub const WRONG_OF: u64 = 1000;
 
 /// The differences of a zoom's pixels, archive minus sources, metres.
@@ -107,9 +107,25 @@ pub struct Comparison {
 impl Comparison {
     /// Findings that are kept.
     pub const KEPT: usize = 100;
+
+    /// Puts what is wrong into the report of an archive's verification.
+    pub fn add_to(&self, report: &mut Report) {
+        let remedy = "make the tile again; where sources changed since, bring the store and the archive up to date \
+                      (`catalog::Known`, then `update`)";
+        for Finding { tile, pixels: (wrong, all), worst } in &self.findings {
+            report.push(Problem {
+                severity: Severity::Error,
+                tile: Some(*tile),
+                message: format!("{wrong} of {all} pixels are not what the sources hold: {worst}"),
+                remedy: remedy.to_owned(),
+            });
+        }
+        report.errors += self.more;
+        report.more_problems += self.more;
+    }
 }
 
-/// What is said about an archive that can't be compared.
+/// The error for an archive that can't be compared.
 fn refused(problem: String) -> Error {
     Error::argument("against", problem)
 }
@@ -175,10 +191,8 @@ pub fn compare(
 
 /// The quadrants of a tile that are not the mean of a finer tile.
 fn quadrants(store: &Store, tile: TileCoord, last: u8) -> [bool; 4] {
-    if tile.z() >= last {
-        return [true; 4];
-    }
-    tile.children().map(|child| !store.tiles().contains(child))
+    let children = tile.children().filter(|_| tile.z() < last);
+    children.map_or([true; 4], |children| children.map(|child| !store.tiles().contains(child)))
 }
 
 /// How an archive was made, by its metadata.

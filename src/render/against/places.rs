@@ -1,9 +1,8 @@
 //! Where the centres of pixels lie in a raster: from the definition of Web Mercator to degrees, from there by PROJ to the raster's CRS, and
-//! by its geotransform to cells. Nothing here is known from elsewhere; which places repeat around the world PROJ tells by going there
-//! and back.
+//! by its geotransform to cells. Nothing here comes from elsewhere. Whether places repeat around the world is found by transforming there and back
+//! with PROJ.
 
-use crate::raster::gdal::GdalDegrees;
-use crate::raster::{GeoTransform, RasterInfo};
+use crate::raster::{Degrees, GeoTransform, RasterInfo};
 use crate::tile::TileCoord;
 
 /// The longitudes and latitudes of the centres of some rows of a tile's pixels, row by row, degrees.
@@ -16,17 +15,17 @@ pub(super) fn centers(tile: TileCoord, side: usize, rows: std::ops::Range<usize>
     pixels.map(|(x, y)| (lon(x), lat(y))).unzip()
 }
 
-/// Cells beyond a raster's edges where it is asked whether it goes on at the other one.
+/// Cells beyond a raster's edges that are tried, to see whether it continues at the other edge.
 const BEYOND: f64 = 66.0;
 /// Places along a row of cells that are taken to degrees and back.
 const PLACES: usize = 129;
 
 /// What must be added to an x so that it lies in or beside the raster: 0, and for rasters that PROJ finds on both sides of the line where
 /// its own x are cut, how far that is.
-pub(super) fn shifts(info: &RasterInfo, by: &GdalDegrees) -> Vec<f64> {
+pub(super) fn shifts(info: &RasterInfo, by: &dyn Degrees) -> Vec<f64> {
     let (width, height) = (f64::from(info.width), f64::from(info.height));
     let cell = info.transform.0[1].hypot(info.transform.0[2]);
-    // PROJ knows no place several turns away.
+    // PROJ refuses places several turns away.
     let home = info.way_home();
     let line = |row: f64| -> Vec<f64> {
         let at = |i: usize| -BEYOND + (width + 2.0 * BEYOND) * i as f64 / (PLACES - 1) as f64;

@@ -9,10 +9,8 @@ use super::look::{NOTHING, Pixel, Said, UNASKED, join, lobe, look};
 use super::places::{Positions, centers, shifts};
 use crate::error::{Error, Result};
 use crate::query::Order;
-use crate::raster::gdal::GdalDegrees;
-use crate::raster::{Cells, RasterInfo, Resampling, VerticalShift, Window};
+use crate::raster::{self, Cells, Degrees, RasterInfo, RasterReader, Resampling, VerticalShift, Window};
 use crate::render::pool::Pool;
-use crate::render::{GdalOpener, RasterOpener};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::{TileCoord, web_mercator};
 
@@ -21,11 +19,11 @@ const MOST_CELLS: usize = 1 << 24;
 /// How many pixels or cells around a record's box it can have a part in pixels.
 const REACH: f64 = 24.0;
 
-/// How an archive's pixels were made, as far as it matters here.
+/// How an archive's pixels were made, as far as that matters here.
 #[derive(Debug, Clone, Default)]
 pub(super) struct How {
     pub(super) resampling: Resampling,
-    /// True where sources go over into one another.
+    /// True where sources are blended.
     pub(super) blended: bool,
     pub(super) vertical_datum: Option<String>,
 }
@@ -33,9 +31,10 @@ pub(super) struct How {
 /// Asks the sources of a store.
 pub(super) struct Reference<'a> {
     store: &'a Store,
+    reader: &'static dyn RasterReader,
     pool: Pool<'a>,
     how: &'a How,
-    by_crs: HashMap<String, Rc<GdalDegrees>>,
+    by_crs: HashMap<String, Rc<dyn Degrees>>,
     ways: HashMap<u16, Option<Rc<dyn VerticalShift>>>,
     largest: f64,
 }
@@ -43,8 +42,9 @@ pub(super) struct Reference<'a> {
 impl<'a> Reference<'a> {
     pub(super) fn new(store: &'a Store, how: &'a How) -> Result<Self> {
         let largest = store.records().iter().map(|r| r.pixel_size()).fold(0.0, f64::max);
-        let pool = Pool::new(store, &GdalOpener)?;
-        Ok(Self { store, pool, how, by_crs: HashMap::new(), ways: HashMap::new(), largest })
+        let reader = raster::reader()?;
+        let pool = Pool::new(store, reader)?;
+        Ok(Self { store, reader, pool, how, by_crs: HashMap::new(), ways: HashMap::new(), largest })
     }
 
     /// What all pixels of a tile may be, row by row. `means` says that they are means of finer tiles which were not kept.
@@ -110,7 +110,7 @@ impl<'a> Reference<'a> {
                     places.insert(info.crs.clone(), (xs, ys));
                 }
                 let Some(back) = info.transform.invert() else { continue };
-                let shifts = shifts(&info, &by);
+                let shifts = shifts(&info, by.as_ref());
                 let turn = shifts.iter().fold(0.0, |turn: f64, shift| turn.max(shift.abs()));
                 let ratio = (coarsest / record.pixel_size()).max(1.0);
                 for shift in shifts {
@@ -130,11 +130,11 @@ impl<'a> Reference<'a> {
         Ok(())
     }
 
-    fn degrees(&mut self, crs: &str) -> Result<Rc<GdalDegrees>> {
+    fn degrees(&mut self, crs: &str) -> Result<Rc<dyn Degrees>> {
         if let Some(by) = self.by_crs.get(crs) {
             return Ok(Rc::clone(by));
         }
-        let by = Rc::new(GdalDegrees::new(crs)?);
+        let by = Rc::<dyn Degrees>::from(self.reader.degrees(crs)?);
         self.by_crs.insert(crs.to_owned(), Rc::clone(&by));
         Ok(by)
     }
@@ -146,7 +146,7 @@ impl<'a> Reference<'a> {
         if let Entry::Vacant(unknown) = self.ways.entry(source) {
             let damaged = || Error::invalid("store", "has a record without a source", "build it again");
             let own = record.source().ok_or_else(damaged)?.vertical_datum()?.into_owned();
-            let way = if own == *wanted { None } else { Some(Rc::from(GdalOpener.vertical(&own, wanted)?)) };
+            let way = if own == *wanted { None } else { Some(Rc::from(self.reader.vertical(&own, wanted)?)) };
             unknown.insert(way);
         }
         let Some(way) = self.ways.get(&source).cloned().flatten() else { return Ok(None) };
@@ -181,7 +181,7 @@ impl<'a> Reference<'a> {
             }
         }
         let radius = (self.radius(widest.0, means), self.radius(widest.1, means));
-        // Other files have cells for kernels of this one's, each sampled from the cells around its place.
+        // Other files lend cells to kernels of this file; each is sampled from the cells around its place.
         let lent = ((radius.0 + 2.0) * ratio, (radius.1 + 2.0) * ratio);
         let edge = |values: &[f64]| {
             let all = asked.iter().map(|&i| values[i]);

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::Parameters;
-use super::entry::{self, Numbers};
-use super::rows::{self, Filled, Input};
+use super::entry;
+use super::rows::{self, Input};
 use super::sort::Sorter;
+use super::{Parameters, record_id};
 use crate::error::{Error, Result};
 use crate::index::grid;
 use crate::progress::{Progress, Silent};
+use crate::store::columns::{Filled, Row};
 use crate::store::order::Classes;
 use crate::store::tile_lists::{self, Edges};
 use crate::store::{RecordInput, SourceInput};
@@ -48,9 +49,7 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// Where the tile size is not 256, 512 or 1024, there are too many sources, or a name is empty or used twice.
     pub fn new(sources: &'a [SourceInput], parameters: &Parameters) -> Result<Self> {
-        if ![256, 512, 1024].contains(&parameters.tile_size) {
-            return Err(Error::argument("tile size", format!("is {}; choose 256, 512 or 1024", parameters.tile_size)));
-        }
+        parameters.check()?;
         if sources.len() > usize::from(u16::MAX) {
             let problem = format!("{} given, at most {} are possible", sources.len(), u16::MAX);
             return Err(Error::argument("sources", problem));
@@ -127,7 +126,7 @@ impl<'a> Builder<'a> {
             let problem = format!("belongs to source {}, but there are {}", record.source, self.sources.len());
             return Err(Error::raster(&record.path, problem));
         }
-        self.check_edge(record)?;
+        let native_zoom = self.check_edge(record)?;
         let arrival = self.len();
         if arrival >= u32::MAX - 1 {
             return Err(Error::argument("records", format!("at most {} are possible", u32::MAX - 1)));
@@ -147,22 +146,24 @@ impl<'a> Builder<'a> {
         };
         self.pixel_sizes.push(record.pixel_size);
         self.source_of.push(source);
-        self.filled.add(record);
-        let numbers = Numbers::new(record, crs, arrival);
+        let mut row = Row::of(record);
+        row.id = record_id(&self.sources[record.source].name, &record.path);
+        (row.native_zoom, row.crs, row.rank) = (native_zoom, crs, arrival);
+        self.filled.add(&row);
         let key = grid::hilbert_of(&record.bounds);
-        self.sorter.push(key, [bytemuck::bytes_of(&numbers), record.path.as_bytes()])
+        self.sorter.push(key, [bytemuck::bytes_of(&row), record.path.as_bytes()])
     }
 
-    /// Refuses what would take the tile index hours and all memory.
-    fn check_edge(&mut self, record: &RecordInput) -> Result<()> {
+    /// The native zoom of a record. Refuses what would take the tile index hours and all memory.
+    fn check_edge(&mut self, record: &RecordInput) -> Result<u8> {
         let zoom = web_mercator::native_zoom(record.pixel_size, self.parameters.tile_size);
         if self.edges.add(&record.bounds, zoom) {
-            return Ok(());
+            return Ok(zoom);
         }
         let b = &record.bounds;
         let problem = format!(
             "has {} tiles along its edge at zoom {zoom} ({} x {} cells of {:.3e} m, a box of {:.0} x {:.0} m), more than an index \
-             can hold; correct its georeference (or its line in bounds.csv), or leave it out",
+             can hold; correct its georeference, or leave it out",
             tile_lists::edge(b, zoom),
             record.width,
             record.height,
@@ -217,10 +218,10 @@ impl<'a> Builder<'a> {
     fn order_of_paths(&self) -> Result<(Vec<u32>, Vec<u32>)> {
         let mut paths = Sorter::new(entry::by_source_and_path, self.budget, self.scratch.as_deref());
         self.sorter.for_each(|_, entry| {
-            let (numbers, path) = entry::parts(entry);
+            let (row, path) = entry::parts(entry);
             // Source and the first bytes of the path decide nearly always.
             let mut start = [0; 8];
-            start[..2].copy_from_slice(&numbers.source.to_be_bytes());
+            start[..2].copy_from_slice(&{ row.source }.to_be_bytes());
             let length = path.len().min(6);
             start[2..2 + length].copy_from_slice(&path[..length]);
             paths.push(u64::from_be_bytes(start), [entry, &[]])
@@ -229,16 +230,17 @@ impl<'a> Builder<'a> {
         let (mut position, mut arrival) = (vec![0; self.source_of.len()], Vec::with_capacity(self.source_of.len()));
         let mut last: Option<(u16, Vec<u8>)> = None;
         paths.for_each(|_, entry| {
-            let (numbers, path) = entry::parts(entry);
-            if last.as_ref().is_some_and(|(source, before)| *source == numbers.source && before == path) {
-                let source = &self.sources[usize::from(numbers.source)].name;
+            let (row, path) = entry::parts(entry);
+            let (source, arrived) = (row.source, row.rank);
+            if last.as_ref().is_some_and(|(of, before)| *of == source && before == path) {
+                let source = &self.sources[usize::from(source)].name;
                 let path = String::from_utf8_lossy(path);
                 return Err(Error::argument(format!("{source}/{path}"), "is there twice; name each file once"));
             }
-            position[numbers.arrival as usize] = arrival.len() as u32;
-            arrival.push(numbers.arrival);
+            position[arrived as usize] = arrival.len() as u32;
+            arrival.push(arrived);
             let buffer = last.get_or_insert_default();
-            buffer.0 = numbers.source;
+            buffer.0 = source;
             buffer.1.clear();
             buffer.1.extend_from_slice(path);
             Ok(())

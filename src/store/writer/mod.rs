@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{RecordInput, SourceInput};
 use crate::error::{Error, Result};
+use crate::format::json;
 
 pub use builder::Builder;
 
@@ -21,7 +22,9 @@ pub use builder::Builder;
 pub struct Parameters {
     /// Pixels along a tile's side: 256, 512 or 1024. Native zooms and the tile index depend on it.
     pub tile_size: u32,
-    /// Members that are added to the metadata document: a name, and JSON. Nothing in a store depends on them.
+    /// Members that are added to the metadata document: a name and a JSON document, which [`Builder::new`] checks. Names are
+    /// not used twice, nor those that a store has itself: `format`, `tile_size`, `crs`, `scheme`. Nothing in a store depends
+    /// on them.
     pub metadata: Vec<(String, String)>,
 }
 
@@ -31,15 +34,32 @@ impl Default for Parameters {
     }
 }
 
+/// Members that the metadata document of every store has.
+const OWN_METADATA: [&str; 4] = ["format", "tile_size", "crs", "scheme"];
+
+impl Parameters {
+    fn check(&self) -> Result<()> {
+        if ![256, 512, 1024].contains(&self.tile_size) {
+            return Err(Error::argument("tile size", format!("is {}; choose 256, 512 or 1024", self.tile_size)));
+        }
+        for (i, (name, value)) in self.metadata.iter().enumerate() {
+            let bad = |problem: String| Err(Error::argument(format!("metadata {name:?}"), problem));
+            if OWN_METADATA.contains(&name.as_str()) || self.metadata[..i].iter().any(|(other, _)| other == name) {
+                return bad("is a name that is taken; give each member one of its own".into());
+            }
+            if let Err(problem) = json::check(value) {
+                return bad(format!("is no JSON: {problem}"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The id of a record: XXH3 (64 bits, seed 0) of the source's name, a zero byte, and the path below its root.
 #[must_use]
 pub fn record_id(source: &str, path: &str) -> u64 {
-    hash_id(source.as_bytes(), path.as_bytes())
-}
-
-fn hash_id(source: &[u8], path: &[u8]) -> u64 {
     let mut hash = Xxh3Default::new();
-    [source, b"\0", path].into_iter().for_each(|part| hash.update(part));
+    [source.as_bytes(), b"\0", path.as_bytes()].into_iter().for_each(|part| hash.update(part));
     hash.digest()
 }
 

@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 use std::io::{Seek, Write};
 
-use super::entry::{self, Numbers};
+use super::Parameters;
+use super::entry;
 use super::sort::Sorter;
-use super::{Parameters, hash_id};
-use crate::column::{Element, write_column, write_ragged};
+use crate::column::{write_column, write_ragged};
 use crate::error::{Error, Result};
-use crate::format::{ContainerWriter, ElementType, Kind, RawSection};
+use crate::format::{ContainerWriter, ElementType, Kind, RawSection, json};
 use crate::index::{id, rtree};
 use crate::progress::Progress;
-use crate::store::{RecordInput, SourceInput, names, tile_lists};
-use crate::tile::{Bounds, web_mercator};
+use crate::store::columns::{Column, Filled, Row};
+use crate::store::sources::TEXTS;
+use crate::store::{SourceInput, names, tile_lists};
+use crate::tile::Bounds;
 
 /// Room in the section table; the first page holds as many.
 const SECTIONS: usize = 60;
@@ -30,28 +32,6 @@ pub(super) struct Input<'a> {
     pub(super) ranks: Vec<u32>,
     /// Which of the columns that may be left out hold a value.
     pub(super) filled: Filled,
-}
-
-/// Which of the columns that a store may leave out hold a value other than 0.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Filled {
-    parts: bool,
-    band: bool,
-    unit: bool,
-    scale: bool,
-    block: bool,
-    block_cell: bool,
-}
-
-impl Filled {
-    pub(super) fn add(&mut self, record: &RecordInput) {
-        self.parts |= record.parts != 0;
-        self.band |= record.band != 0;
-        self.unit |= record.unit != 0.0;
-        self.scale |= record.scale != 0.0;
-        self.block |= record.block_width != 0;
-        self.block_cell |= record.block_cell != 0;
-    }
 }
 
 /// What the indices are made from.
@@ -73,7 +53,7 @@ pub(super) fn write<W: Write + Seek>(out: W, input: Input<'_>) -> Result<W> {
     let mut metadata =
         format!("{{\"format\":\"hypso store\",\"tile_size\":{tile_size},\"crs\":\"EPSG:3857\",\"scheme\":\"xyz\"");
     for (name, value) in &input.parameters.metadata {
-        metadata += &format!(",{name:?}:{value}");
+        metadata += &format!(",{}:{value}", json::string(name));
     }
     metadata.push('}');
     o.raw(names::METADATA, Kind::Json, ElementType::U8, 0, metadata.as_bytes())?;
@@ -95,58 +75,34 @@ pub(super) fn write<W: Write + Seek>(out: W, input: Input<'_>) -> Result<W> {
     out.finish(names::SCHEMA)
 }
 
-/// A column that is filled row by row.
-struct Column(RawSection);
+/// The columns of numbers that this store has, filled row by row.
+struct Columns(Vec<Option<RawSection>>);
 
-impl Column {
-    fn begin<T: Element, W: Write + Seek>(o: &mut ContainerWriter<W>, name: &str, rows: usize) -> Result<Self> {
-        o.begin_raw(name, Kind::Column, T::TYPE, 0, rows as u64).map(Self)
+impl Columns {
+    fn begin<W: Write + Seek>(o: &mut ContainerWriter<W>, rows: usize, filled: &Filled) -> Result<Self> {
+        let mut begin = |column: &Column| {
+            let line = column.line();
+            let section = || o.begin_raw(line.name, Kind::Column, line.element, 0, rows as u64);
+            filled.needs(*column).then(section).transpose()
+        };
+        Column::ALL.iter().map(&mut begin).collect::<Result<_>>().map(Self)
     }
 
-    /// A column that is left out where no record has a value for it.
-    fn optional<T: Element, W: Write + Seek>(
-        o: &mut ContainerWriter<W>,
-        name: &str,
-        rows: usize,
-        filled: bool,
-    ) -> Result<Option<Self>> {
-        filled.then(|| Self::begin::<T, W>(o, name, rows)).transpose()
+    fn push<W: Write + Seek>(&mut self, o: &mut ContainerWriter<W>, row: &Row) -> Result<()> {
+        let mut values = self.0.iter_mut().zip(row.values());
+        values.try_for_each(|(section, (_, value))| section.iter_mut().try_for_each(|s| o.append(s, value)))
     }
 
-    fn push<T: Element, W: Write + Seek>(&mut self, o: &mut ContainerWriter<W>, value: T) -> Result<()> {
-        o.append(&mut self.0, bytemuck::bytes_of(&value))
+    fn end<W: Write + Seek>(self, o: &mut ContainerWriter<W>) -> Result<()> {
+        self.0.into_iter().flatten().try_for_each(|section| o.end_raw(section))
     }
 }
 
 fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>) -> Result<Kept> {
-    let Input { sources, parameters, progress, entries, crs, ranks, filled } = input;
+    let Input { sources, progress, entries, crs, ranks, filled, .. } = input;
     let n = ranks.len();
-    let mut edges = [names::MIN_X, names::MIN_Y, names::MAX_X, names::MAX_Y]
-        .into_iter()
-        .map(|name| Column::begin::<f64, W>(o, name, n))
-        .collect::<Result<Vec<_>>>()?;
-    let mut rank = Column::begin::<u32, W>(o, names::RANK, n)?;
-    let mut native = Column::begin::<u8, W>(o, names::NATIVE_ZOOM, n)?;
-    let mut id = Column::begin::<u64, W>(o, names::ID, n)?;
-    let mut pixel_size = Column::begin::<f64, W>(o, names::PIXEL_SIZE, n)?;
-    let mut width = Column::begin::<u32, W>(o, names::WIDTH, n)?;
-    let mut height = Column::begin::<u32, W>(o, names::HEIGHT, n)?;
-    let mut source = Column::begin::<u16, W>(o, names::SOURCE, n)?;
-    let mut priority = Column::begin::<u16, W>(o, names::PRIORITY, n)?;
-    let mut crs_number = Column::begin::<u32, W>(o, names::CRS, n)?;
+    let mut columns = Columns::begin(o, n, filled)?;
     let crs_by_text = write_crs(o, crs)?;
-    let mut nodata = Column::begin::<f64, W>(o, names::NODATA, n)?;
-    let mut nodata_set = Column::begin::<u8, W>(o, names::NODATA_SET, n)?;
-    let mut data_type = Column::begin::<u8, W>(o, names::DATA_TYPE, n)?;
-    let mut file_size = Column::begin::<u64, W>(o, names::FILE_SIZE, n)?;
-    let mut modified = Column::begin::<i64, W>(o, names::MODIFIED, n)?;
-    let mut parts = Column::optional::<u64, W>(o, names::PARTS, n, filled.parts)?;
-    let mut band = Column::optional::<u32, W>(o, names::BAND, n, filled.band)?;
-    let mut unit = Column::optional::<f64, W>(o, names::UNIT, n, filled.unit)?;
-    let mut scale = Column::optional::<f64, W>(o, names::SCALE, n, filled.scale)?;
-    let mut block_width = Column::optional::<u32, W>(o, names::BLOCK_WIDTH, n, filled.block)?;
-    let mut block_height = Column::optional::<u32, W>(o, names::BLOCK_HEIGHT, n, filled.block)?;
-    let mut block_cell = Column::optional::<u32, W>(o, names::BLOCK_CELL, n, filled.block_cell)?;
     let mut path_offsets = o.begin_raw(names::PATH, Kind::Offsets, ElementType::U64, 0, n as u64 + 1)?;
     let mut paths = o.begin_bytes(names::PATH, true)?;
     let mut kept = Kept { source_records: vec![0; sources.len()], ..Kept::default() };
@@ -157,52 +113,28 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
     o.append(&mut path_offsets, &path_end.to_le_bytes())?;
     progress.begin("writing records", Some(n as u64), "records");
     entries.for_each(|key, entry| {
-        let (r, path): (Numbers, &[u8]) = entry::parts(entry);
-        let name = &sources[usize::from(r.source)].name;
+        let (mut row, path) = entry::parts(entry);
         // A record that is there twice has the same footprint in all but strange cases, which the ids find.
         let again =
             |(before, other): &(u64, Vec<u8>)| *before == key && entry::by_source_and_path(other, entry).is_eq();
         if last.as_ref().is_some_and(again) {
-            let path = String::from_utf8_lossy(path);
+            let (name, path) = (&sources[usize::from(row.source)].name, String::from_utf8_lossy(path));
             return Err(Error::argument(format!("{name}/{path}"), "is there twice; name each file once"));
         }
         let buffer = last.get_or_insert_default();
         buffer.0 = key;
         buffer.1.clear();
         buffer.1.extend_from_slice(entry);
-        let (row_id, row_rank) = (hash_id(name.as_bytes(), path), ranks[r.arrival as usize]);
-        let row_native = web_mercator::native_zoom(r.pixel_size, parameters.tile_size);
-        edges.iter_mut().zip(r.bounds).try_for_each(|(column, edge)| column.push(o, edge))?;
-        rank.push(o, row_rank)?;
-        native.push(o, row_native)?;
-        id.push(o, row_id)?;
-        pixel_size.push(o, r.pixel_size)?;
-        width.push(o, r.width)?;
-        height.push(o, r.height)?;
-        source.push(o, r.source)?;
-        // A source's priority is its position today; the column is its own so that this may change.
-        priority.push(o, r.source)?;
-        crs_number.push(o, crs_by_text[r.crs as usize])?;
-        nodata.push(o, r.nodata)?;
-        nodata_set.push(o, r.nodata_set)?;
-        data_type.push(o, r.data_type)?;
-        file_size.push(o, r.file_size)?;
-        modified.push(o, r.modified_ns)?;
-        parts.iter_mut().try_for_each(|column| column.push(o, r.parts))?;
-        band.iter_mut().try_for_each(|column| column.push(o, r.band))?;
-        unit.iter_mut().try_for_each(|column| column.push(o, r.unit))?;
-        scale.iter_mut().try_for_each(|column| column.push(o, r.scale))?;
-        block_width.iter_mut().try_for_each(|column| column.push(o, r.block_width))?;
-        block_height.iter_mut().try_for_each(|column| column.push(o, r.block_height))?;
-        block_cell.iter_mut().try_for_each(|column| column.push(o, r.block_cell))?;
+        (row.rank, row.crs) = (ranks[row.rank as usize], crs_by_text[row.crs as usize]);
+        columns.push(o, &row)?;
         path_end += path.len() as u64;
         o.append(&mut path_offsets, &path_end.to_le_bytes())?;
         o.append_bytes(&mut paths, path)?;
-        kept.source_records[usize::from(r.source)] += 1;
-        kept.bounds.push(r.bounds());
-        kept.native_zoom.push(row_native);
-        kept.rank.push(row_rank);
-        kept.ids.push(row_id);
+        kept.source_records[usize::from(row.source)] += 1;
+        kept.bounds.push(row.bounds());
+        kept.native_zoom.push(row.native_zoom);
+        kept.rank.push(row.rank);
+        kept.ids.push(row.id);
         if kept.ids.len().is_multiple_of(1 << 14) {
             progress.advance(1 << 14);
             if progress.interrupted() {
@@ -212,14 +144,7 @@ fn write_records<W: Write + Seek>(o: &mut ContainerWriter<W>, input: &Input<'_>)
         Ok(())
     })?;
     progress.end();
-    for column in edges {
-        o.end_raw(column.0)?;
-    }
-    let optional = [parts, band, unit, scale, block_width, block_height, block_cell].into_iter().flatten();
-    let rest = [rank, native, id, pixel_size, width, height, source, priority, crs_number];
-    for column in rest.into_iter().chain([nodata, nodata_set, data_type, file_size, modified]).chain(optional) {
-        o.end_raw(column.0)?;
-    }
+    columns.end(o)?;
     o.end_raw(path_offsets)?;
     o.end_bytes(paths)?;
     Ok(kept)
@@ -293,9 +218,7 @@ fn write_ids<W: Write + Seek>(
 
 fn write_sources<W: Write + Seek>(o: &mut ContainerWriter<W>, sources: &[SourceInput], records: &[u64]) -> Result<()> {
     write_column(o, names::SOURCE_RECORDS, records)?;
-    write_ragged(o, names::SOURCE_NAME, sources.iter().map(|s| &s.name), false)?;
-    write_ragged(o, names::SOURCE_ROOT, sources.iter().map(|s| s.root.to_string_lossy().into_owned()), false)?;
-    write_ragged(o, names::SOURCE_ATTRIBUTION, sources.iter().map(|s| &s.attribution), false)?;
-    write_ragged(o, names::SOURCE_LICENCE, sources.iter().map(|s| &s.licence), false)?;
-    write_ragged(o, names::SOURCE_DATUM, sources.iter().map(|s| &s.vertical_datum), false)
+    let texts: Vec<_> = sources.iter().map(SourceInput::texts).collect();
+    let mut columns = TEXTS.iter().enumerate();
+    columns.try_for_each(|(i, name)| write_ragged(o, name, texts.iter().map(|texts| texts[i].as_bytes()), false))
 }

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
 
 /// Decides between entries of equal keys.
@@ -32,10 +32,7 @@ struct Place {
 
 /// Sorted runs one after another in one file.
 struct Spill {
-    file: File,
-    path: PathBuf,
-    /// Where the process is ended, the file goes.
-    _live: crate::atomic::Live,
+    file: ScratchFile,
     /// Where each run starts, and where the last one ends.
     bounds: Vec<u64>,
 }
@@ -65,23 +62,22 @@ impl Sorter {
         self.sort();
         let Some(scratch) = &self.scratch else { return Ok(()) };
         if self.spilled.is_none() {
-            self.spilled = Some(Spill::create(scratch)?);
+            self.spilled = Some(Spill { file: ScratchFile::beside(scratch)?, bounds: vec![0] });
         }
         let Some(spill) = &mut self.spilled else { return Ok(()) };
         let mut out = Vec::with_capacity(1 << 20);
         let mut end = spill.bounds.last().copied().unwrap_or(0);
-        let failed = |e| Error::io("write", &spill.path)(e);
         for place in &self.index {
             out.extend_from_slice(&place.key.to_le_bytes());
             out.extend_from_slice(&place.length.to_le_bytes());
             out.extend_from_slice(&self.bytes[place.start..place.start + place.length as usize]);
             if out.len() >= 1 << 20 {
-                spill.file.write_all(&out).map_err(failed)?;
+                spill.file.write(&out, end)?;
                 end += out.len() as u64;
                 out.clear();
             }
         }
-        spill.file.write_all(&out).map_err(failed)?;
+        spill.file.write(&out, end)?;
         spill.bounds.push(end + out.len() as u64);
         self.bytes.clear();
         self.index.clear();
@@ -106,14 +102,14 @@ impl Sorter {
         let mut heap = BinaryHeap::new();
         for bounds in spill.bounds.windows(2) {
             let mut head =
-                Head { key: 0, payload: Vec::new(), run: Run::open(spill, bounds[0]..bounds[1])?, tie: self.tie };
-            if head.advance(spill)? {
+                Head { key: 0, payload: Vec::new(), run: Run::new(&spill.file, bounds[0]..bounds[1]), tie: self.tie };
+            if head.advance()? {
                 heap.push(head);
             }
         }
         while let Some(mut head) = heap.peek_mut() {
             each(head.key, &head.payload)?;
-            if !head.advance(spill)? {
+            if !head.advance()? {
                 PeekMut::pop(head);
             }
         }
@@ -121,95 +117,84 @@ impl Sorter {
     }
 }
 
-impl Spill {
-    fn create(scratch: &Path) -> Result<Self> {
-        let (file, path, live) = crate::atomic::create_file(&crate::atomic::check_target(scratch)?)?;
-        // Where the system allows it, the file has no name while it is used; so nothing is left whatever happens.
-        #[cfg(unix)]
-        let _ = std::fs::remove_file(&path);
-        Ok(Self { file, path, _live: live, bounds: vec![0] })
-    }
-}
-
-impl Drop for Spill {
-    fn drop(&mut self) {
-        #[cfg(not(unix))]
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
+/// Bytes of a run that are read at once.
+const WINDOW: u64 = 1 << 18;
 
 /// A part of the spill that is read from front to back, through a window of its own.
-struct Run {
-    window: BufReader<Window>,
+struct Run<'a> {
+    file: &'a ScratchFile,
+    rest: Range<u64>,
+    window: Vec<u8>,
+    at: usize,
 }
 
-/// Reads a range of a file that others read at other places.
-struct Window {
-    file: File,
-    at: u64,
-    end: u64,
-}
-
-impl Read for Window {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let length = (out.len() as u64).min(self.end - self.at) as usize;
-        if length == 0 {
-            return Ok(0);
-        }
-        // Handles of one file share their position, so it is set before each read.
-        self.file.seek(SeekFrom::Start(self.at))?;
-        let read = self.file.read(&mut out[..length])?;
-        self.at += read as u64;
-        Ok(read)
+impl<'a> Run<'a> {
+    fn new(file: &'a ScratchFile, rest: Range<u64>) -> Self {
+        Self { file, rest, window: Vec::new(), at: 0 }
     }
-}
 
-impl Run {
-    fn open(spill: &Spill, range: std::ops::Range<u64>) -> Result<Self> {
-        let file = spill.file.try_clone().map_err(Error::io("read", &spill.path))?;
-        Ok(Self { window: BufReader::with_capacity(1 << 18, Window { file, at: range.start, end: range.end }) })
+    fn is_over(&self) -> bool {
+        self.at == self.window.len() && self.rest.is_empty()
+    }
+
+    /// Fills `out`, which the rest of the run is long enough for.
+    fn read(&mut self, mut out: &mut [u8]) -> Result<()> {
+        while !out.is_empty() {
+            if self.is_over() {
+                return Err(Error::internal("a temporary file ends in the middle of an entry"));
+            }
+            if self.at == self.window.len() {
+                self.window.resize((self.rest.end - self.rest.start).min(WINDOW) as usize, 0);
+                self.file.read(&mut self.window, self.rest.start)?;
+                (self.rest.start, self.at) = (self.rest.start + self.window.len() as u64, 0);
+            }
+            let length = out.len().min(self.window.len() - self.at);
+            let (now, later) = out.split_at_mut(length);
+            now.copy_from_slice(&self.window[self.at..self.at + length]);
+            (self.at, out) = (self.at + length, later);
+        }
+        Ok(())
     }
 }
 
 /// The next entry of a run.
-struct Head {
+struct Head<'a> {
     key: u64,
     payload: Vec<u8>,
-    run: Run,
+    run: Run<'a>,
     tie: Tie,
 }
 
-impl Head {
-    fn advance(&mut self, spill: &Spill) -> Result<bool> {
-        let mut start = [0; 12];
-        match self.run.window.read_exact(&mut start) {
-            Ok(()) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
-            Err(e) => return Err(Error::io("read", &spill.path)(e)),
+impl Head<'_> {
+    fn advance(&mut self) -> Result<bool> {
+        if self.run.is_over() {
+            return Ok(false);
         }
-        let [key, length] = [&start[..8], &start[8..]];
-        self.key = u64::from_le_bytes(key.try_into().unwrap_or_default());
-        self.payload.resize(u32::from_le_bytes(length.try_into().unwrap_or_default()) as usize, 0);
-        self.run.window.read_exact(&mut self.payload).map_err(Error::io("read", &spill.path))?;
+        let (mut key, mut length) = ([0; 8], [0; 4]);
+        self.run.read(&mut key)?;
+        self.run.read(&mut length)?;
+        self.key = u64::from_le_bytes(key);
+        self.payload.resize(u32::from_le_bytes(length) as usize, 0);
+        self.run.read(&mut self.payload)?;
         Ok(true)
     }
 }
 
-impl PartialEq for Head {
+impl PartialEq for Head<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Head {}
+impl Eq for Head<'_> {}
 
-impl PartialOrd for Head {
+impl PartialOrd for Head<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Head {
+impl Ord for Head<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         // The heap gives its largest entry first.
         other.key.cmp(&self.key).then_with(|| (self.tie)(&other.payload, &self.payload))

@@ -16,7 +16,7 @@ impl BitWriter {
     /// The most bits that are appended at once.
     pub(super) const WIDEST: u32 = 56;
 
-    /// Starts anew with the bytes given, which stay in front.
+    /// Starts again with the bytes given, which stay in front.
     pub(super) fn start(bytes: Vec<u8>) -> Self {
         Self { at: bytes.len(), bytes, pending: 0, count: 0 }
     }

@@ -43,7 +43,7 @@ impl Table<u32> {
                 self.0[GREEN + 256 + prefix(length).0] += 1;
                 self.0[DISTANCE + prefix(code).0] += 1;
             } else {
-                // Without a branch on which it is, because no one could foretell it.
+                // Without a branch on which it is, because it can't be predicted.
                 self.0[GREEN + green_symbol(token)] += 1;
                 literals[number] = token;
                 number += usize::from(is_literal(token));
@@ -280,7 +280,7 @@ impl Groups {
                         add(DISTANCE + prefix(code).0);
                     } else {
                         add(GREEN + green_symbol(token));
-                        // No branch, because no one could foretell it.
+                        // No branch, because it can't be predicted.
                         let color = |symbol: usize| if is_literal(token) { symbol } else { symbols };
                         add(color(RED + (token >> 16 & 255) as usize));
                         add(color(BLUE + (token & 255) as usize));

@@ -31,7 +31,7 @@ impl Code {
         (u64::from(word >> 4), word & 15)
     }
 
-    /// The same, or none; without a branch, because no one could foretell it.
+    /// The same, or none; without a branch, because it can't be predicted.
     #[inline]
     pub(super) fn word_if(&self, wanted: bool, symbol: usize) -> (u64, u32) {
         let word = self.words[symbol] & u32::from(wanted).wrapping_neg();

@@ -6,7 +6,7 @@
 //! 1. `palette`: an image of 256 colours or fewer becomes indices.
 //! 2. `modes`: each block takes the predictor (`predict`) whose residuals are the cheapest, by how often they occur in the image.
 //! 3. `refs`, `parse`: residuals become tokens: literals, cache slots, copies. Rough terrain repeats nothing but runs.
-//!    Terrain blown up from a coarser grid does: `way` tells the two apart by a few rows, and takes the smooth one another way, from the
+//!    Terrain upsampled from a coarser grid does: `way` tells the two apart by a few rows, and takes the smooth one another way, from the
 //!    left by copies wherever they are found (`copies`). The smallest level also weighs all copies against one another.
 //! 4. `groups`: blocks of like statistics share prefix codes (`huffman`).
 //!

@@ -80,7 +80,7 @@ pub(super) fn symbols(pixels: &[u32], cache_bits: u32, cache: &mut Vec<u32>, out
         for (out, &pixel) in out.iter_mut().zip(pixels) {
             let slot = slot_of(pixel);
             let held = std::mem::replace(&mut cache[slot as usize], pixel);
-            // No branch, because no one could foretell it.
+            // No branch, because it can't be predicted.
             let hit = u32::from(held == pixel).wrapping_neg();
             *out = (hit & (CACHED << KIND | slot)) | (!hit & (LITERAL << KIND | (pixel & 0xff_ffff)));
         }

@@ -106,7 +106,7 @@ fn uniform_tiles_are_small() {
 fn terrain_is_no_larger_than_libwebps() {
     let mut encoder = Encoder::default();
     for step in [1, 32, 128, 512] {
-        // Smooth, with a hole; and blown up four times.
+        // Smooth, with a hole; and upsampled four times.
         let native = pixels(512, 512, |x, y| if x > 300 && y < 90 { 0x80_0000 } else { hills(x, y, step) });
         let coarse = pixels(512, 512, |x, y| hills(x / 4, y / 4, step));
         for (rgb, slack) in [(&native, 1.09), (&coarse, 1.5)] {

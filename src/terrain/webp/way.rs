@@ -1,7 +1,7 @@
 //! Two ways to code an image, and which one suits it.
 //!
 //! *Rough* terrain is predicted from the plane through its neighbours or the like, block by block, and its residuals repeat nothing but
-//! runs. Terrain that was blown up from a coarser grid is *smooth*: along a row its steps are those of a straight line in whole numbers,
+//! runs. Terrain that was upsampled from a coarser grid is *smooth*: along a row its steps are those of a straight line in whole numbers,
 //! of which there are few different ones, so that nearly everything was seen before: it is predicted from the left and copied.
 
 use super::copies::{Copies, Depth};
@@ -25,10 +25,10 @@ const MUCH_MORE: u64 = 1300;
 #[derive(Clone, Copy)]
 pub(super) struct Effort {
     pub(super) groups: usize,
-    /// How often blocks are put into the best group, and by every which row.
+    /// How often blocks are put into the best group. Rows that are looked at for that: one of each `regroup_step`.
     pub(super) regroupings: usize,
     pub(super) regroup_step: usize,
-    /// How often the cheapest copies are searched for, with so many earlier places looked at.
+    /// How often the cheapest copies are searched for, and how many earlier places are looked at each time.
     pub(super) parses: usize,
     pub(super) probes: usize,
 }

@@ -12,6 +12,17 @@ pub(super) struct Edge {
     pub(super) b: [f64; 2],
 }
 
+/// How a box lies to an area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contact {
+    /// They share nothing.
+    Outside,
+    /// A line of the area's outline runs through the box.
+    Crossed,
+    /// All of the box lies in the area.
+    Inside,
+}
+
 /// Lines that a leaf may hold before it is cut up.
 const LEAF: usize = 8;
 /// How often what surrounds all is cut in half at most: 2^20 a side, where that is the world 38 m.
@@ -104,10 +115,10 @@ impl Edges {
         &self.edges
     }
 
-    /// True where a box shares area with what the lines surround.
-    pub(super) fn touch(&self, wanted: Box4) -> bool {
+    /// How a box lies to what the lines surround.
+    pub(super) fn contact(&self, wanted: Box4) -> Contact {
         if !overlap(self.around, wanted) {
-            return false;
+            return Contact::Outside;
         }
         // Where no line runs through the box, all of it lies inside or outside: any point of it tells.
         let mut empty = None;
@@ -122,10 +133,10 @@ impl Edges {
             } else if node.count == 0 {
                 empty = Some((node, bounds));
             } else if self.lines(node).any(|edge| runs_through(edge, wanted)) {
-                return true;
+                return Contact::Crossed;
             }
         }
-        match empty {
+        let inside = match empty {
             Some((node, bounds)) => match node.place.load(Ordering::Relaxed) {
                 UNKNOWN => {
                     let inside = self.surround(middle(bounds));
@@ -135,7 +146,8 @@ impl Edges {
                 place => place == INSIDE,
             },
             None => self.surround(middle(wanted)),
-        }
+        };
+        if inside { Contact::Inside } else { Contact::Outside }
     }
 
     /// True where a point lies in one of the polygons: an odd number of its lines lie east of it. Walks the leaves on the
@@ -233,15 +245,18 @@ mod tests {
     }
 
     /// As the tree answers, without one.
-    fn naive(edges: &[Edge], wanted: Box4) -> bool {
+    fn naive(edges: &[Edge], wanted: Box4) -> Contact {
         let [x, y] = middle(wanted);
         let east = |e: &&Edge| {
             (e.a[1] > y) != (e.b[1] > y) && x < e.a[0] + (y - e.a[1]) / (e.b[1] - e.a[1]) * (e.b[0] - e.a[0])
         };
         let mut crossed: Vec<u32> = edges.iter().filter(east).map(|e| e.polygon).collect();
         crossed.sort_unstable();
-        edges.iter().any(|e| runs_through(e, wanted))
-            || crossed.chunk_by(|a, b| a == b).any(|lines| lines.len() % 2 == 1)
+        match crossed.chunk_by(|a, b| a == b).any(|lines| lines.len() % 2 == 1) {
+            _ if edges.iter().any(|e| runs_through(e, wanted)) => Contact::Crossed,
+            true => Contact::Inside,
+            false => Contact::Outside,
+        }
     }
 
     #[test]
@@ -264,8 +279,8 @@ mod tests {
                 for j in 0..70 {
                     let (x, y) = (f64::from(i) * 0.25 - 5.0, f64::from(j) * 0.25 - 5.0);
                     let wanted = [x, y, x + size, y + size];
-                    assert_eq!(tree.touch(wanted), naive(&edges, wanted), "{wanted:?}");
-                    hits += usize::from(tree.touch(wanted));
+                    assert_eq!(tree.contact(wanted), naive(&edges, wanted), "{wanted:?}");
+                    hits += usize::from(tree.contact(wanted) != Contact::Outside);
                     all += 1;
                 }
             }
@@ -292,7 +307,7 @@ mod tests {
             assert!(tree.lists.len() <= count as usize * SHARE && tree.nodes.len() < count as usize * 2, "{name}");
             for i in 0..20_000 {
                 let (x, y) = (f64::from(i % 200) - 100.0, f64::from(i / 200) - 50.0);
-                tree.touch([x, y, x + 0.4, y + 0.4]);
+                tree.contact([x, y, x + 0.4, y + 0.4]);
             }
             // Some seconds on a busy machine; a look at all lines for each box would take minutes.
             assert!(started.elapsed().as_secs() < 60, "{name}: {:?}", started.elapsed());

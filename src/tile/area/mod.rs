@@ -21,6 +21,7 @@ mod geojson;
 mod lon_lat;
 mod polygons;
 
+pub use edges::Contact;
 pub use lon_lat::{LonLat, LonLatBox};
 pub use polygons::{Polygon, Polygons};
 
@@ -76,7 +77,30 @@ impl Area {
             && self.polygons.as_ref().is_none_or(|p| p.overlaps(&inner))
     }
 
-    /// True where a box lies wholly inside for certain; false may mean that this would cost too much to know.
+    /// How a box (EPSG:3857 metres) lies to the area. A box that several boxes of the area cover together counts as crossed.
+    #[must_use]
+    pub fn contact(&self, bounds: &Bounds) -> Contact {
+        let boxes = match &self.boxes[..] {
+            [] => Contact::Inside,
+            boxes if boxes.iter().any(|b| b.contains(bounds)) => Contact::Inside,
+            boxes if boxes.iter().any(|b| b.overlaps(bounds)) => Contact::Crossed,
+            _ => return Contact::Outside,
+        };
+        match self.polygons.as_ref().map_or(Contact::Inside, |polygons| polygons.contact(bounds)) {
+            Contact::Inside => boxes,
+            other => other,
+        }
+    }
+
+    /// True where a point (EPSG:3857 metres) lies in one of the boxes and in the polygons.
+    #[must_use]
+    pub fn contains_point(&self, x: f64, y: f64) -> bool {
+        let (lon, lat) = web_mercator::to_lon_lat(x, y);
+        (self.boxes.is_empty() || self.boxes.iter().any(|b| b.contains_point(x, y)))
+            && self.polygons.as_ref().is_none_or(|polygons| polygons.contains(lon, lat))
+    }
+
+    /// True where a box certainly lies wholly inside. False may mean that finding out would cost too much.
     #[must_use]
     pub fn surely_contains(&self, bounds: &Bounds) -> bool {
         self.polygons.is_none() && self.boxes.iter().any(|b| b.contains(bounds))
@@ -144,7 +168,7 @@ fn metres(&[west, south, east, north]: &Degrees) -> Bounds {
     Bounds::from_lon_lat(west, south, east, north)
 }
 
-/// A tile without its rim; a box that is all rim stays as it is.
+/// A tile without its edge; a box that is all edge stays as it is.
 fn inside(tile: &Bounds) -> Bounds {
     let inner = tile.buffered(-MILLIMETRE);
     if inner.has_area() { inner } else { *tile }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::edges::{Edge, Edges};
+use super::edges::{Contact, Edge, Edges};
 use super::{Bounds, Degrees, in_the_square, on_the_world};
 use crate::error::{Error, Result};
 
@@ -31,7 +31,7 @@ pub(super) fn bad(problem: impl Into<String>) -> Error {
 
 impl Polygons {
     /// Polygons from their rings. Keeps them as they are, and an index over their lines: about 100 bytes a position. Polygons
-    /// without area are left out: they share none with anything.
+    /// without area are left out.
     ///
     /// # Errors
     /// Where a ring has fewer than three positions, a position is beyond -360..360 or -90..90 degrees, no polygon has an
@@ -81,11 +81,30 @@ impl Polygons {
     /// polygons with very many long lines.
     #[must_use]
     pub fn overlaps(&self, bounds: &Bounds) -> bool {
+        self.contacts(bounds).any(|contact| contact != Contact::Outside)
+    }
+
+    /// How a box (EPSG:3857 metres) lies to the polygons; costs as much as [`overlaps`](Self::overlaps).
+    #[must_use]
+    pub fn contact(&self, bounds: &Bounds) -> Contact {
+        let mut all = Contact::Outside;
+        for contact in self.contacts(bounds) {
+            match contact {
+                Contact::Crossed => return contact,
+                Contact::Inside => all = contact,
+                Contact::Outside => {}
+            }
+        }
+        all
+    }
+
+    /// How the box lies on each turn of the world.
+    fn contacts(&self, bounds: &Bounds) -> impl Iterator<Item = Contact> {
         let [west, south, east, north] = bounds.to_lon_lat();
         let [w, s, e, n] = self.around;
-        [0.0, 360.0, -360.0].into_iter().any(|turn| {
+        [0.0, 360.0, -360.0].into_iter().map(move |turn| {
             let near = west + turn < e && east + turn > w && south < n && north > s;
-            near && self.edges.touch([west + turn, south, east + turn, north])
+            if near { self.edges.contact([west + turn, south, east + turn, north]) } else { Contact::Outside }
         })
     }
 

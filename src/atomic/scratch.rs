@@ -1,28 +1,36 @@
-//! An unnamed file beside an output, for what doesn't fit in memory: written and read at offsets, by several threads.
+//! A file without a name, for what doesn't fit in memory: written and read at offsets, by several threads.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::{Live, check_target, create_file};
 use crate::error::{Error, Result};
 
-/// A file without a name on the volume of an output; it goes away with this value.
+/// A file on the volume of an output that goes away with this value. Where the system allows it, it has no name as soon as it is
+/// made; so nothing is left whatever happens.
 #[derive(Debug)]
 pub struct ScratchFile {
     #[cfg(unix)]
     file: File,
     #[cfg(not(unix))]
     file: std::sync::Mutex<File>,
+    #[cfg_attr(unix, allow(dead_code, reason = "the name is gone already"))]
+    path: PathBuf,
     /// The output, for messages.
     target: PathBuf,
+    /// Where the process is ended, the file goes.
+    _live: Live,
 }
 
 impl ScratchFile {
-    /// Makes the file in `folder`.
-    pub(super) fn create(folder: &Path, target: &Path) -> Result<Self> {
-        let file = tempfile::tempfile_in(folder).map_err(Error::io("make a temporary file beside", target))?;
+    /// Makes the file in the folder of `target`.
+    pub(crate) fn beside(target: &Path) -> Result<Self> {
+        let (file, path, live) = create_file(&check_target(target)?)?;
+        #[cfg(unix)]
+        let _ = std::fs::remove_file(&path);
         #[cfg(not(unix))]
         let file = std::sync::Mutex::new(file);
-        Ok(Self { file, target: target.to_path_buf() })
+        Ok(Self { file, path, target: target.to_path_buf(), _live: live })
     }
 
     /// Writes `bytes` at an offset.
@@ -65,5 +73,12 @@ impl ScratchFile {
         use std::io::{Read, Seek, SeekFrom};
         let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(bytes))
+    }
+}
+
+#[cfg(not(unix))]
+impl Drop for ScratchFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -1,25 +1,31 @@
-//! Where commands write: what may stand there, and what of it may go.
+//! Where outputs are written: what may stand there, and what of it may go.
 //!
-//! One rule for all. An input is never written over. A file that exists is replaced with `--overwrite` only, unless it says
-//! the same already, or is one of those that hypso writes beside an output without being asked, and renews (the report, the
-//! inputs, the store of `hypso tiles`): these are known by what they say about themselves. Anything else of their name is
-//! refused before the work begins.
+//! One rule for all. An input is never written over. A file that exists is replaced on request only, unless it says the same
+//! already, or is one of those that hypso writes beside an output without being asked, and renews (the report, the inputs,
+//! the store of `hypso tiles`): these are known by what they say about themselves. Anything else of their name is refused
+//! before the work begins.
 
 use std::io::Write;
 use std::path::Path;
 
-use crate::archive::same_file;
-use crate::atomic::{AtomicFile, check_target, refuse_existing};
+use super::{AtomicFile, check_target, refuse_existing};
 use crate::error::{Error, Result};
+use crate::local::same_file;
 
 /// Refuses a place that is taken, or where no file can be; before the work begins.
-pub fn check(path: &Path, overwrite: bool) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Exists`] where it is taken and `overwrite` is not said, and as [`check_target`].
+pub fn check_output(path: &Path, overwrite: bool) -> Result<()> {
     check_target(path)?;
     refuse_existing(path, overwrite)
 }
 
 /// Refuses an output that is one of the inputs, by whatever name, or a folder that holds one: an input can't be read while it is
 /// being replaced.
+///
+/// # Errors
+/// Naming the output.
 pub fn refuse_inputs<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
     for input in inputs {
         let input = input.as_ref();
@@ -44,7 +50,7 @@ pub fn holds(path: &Path, bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`Error::Exists`] where another one stands there and `overwrite` is not said.
-pub fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
+pub fn write_whole(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
     if holds(path, bytes) {
         return Ok(());
     }

@@ -1,0 +1,61 @@
+//! Files of heights ([`crate::heights`]) as archives: their tiles are images again when they are read, and packed when they are
+//! written.
+//!
+//! A file of heights keeps the codes of an archive's pixels and their masks, not the bytes of its images. So what is read has the
+//! same pixels, in WebP or PNG as the archive had.
+
+mod cached;
+mod lanes;
+mod reader;
+mod writer;
+
+pub use cached::CachedHeights;
+pub use reader::HeightsReader;
+pub use writer::HeightsWriter;
+
+use super::{ArchiveMetadata, TileEncoding};
+use crate::error::{Error, Result};
+use crate::heights::Writer;
+use crate::terrain::Encoding;
+
+/// The key of the metadata that says what heights are measured from.
+const DATUM: &str = "vertical_datum";
+
+/// The datum that metadata declare: of the archive, or of all its sources where these have one.
+fn datum_of(metadata: &ArchiveMetadata) -> Option<String> {
+    let of = |value: &serde_json::Value| value.as_str().filter(|datum| !datum.is_empty()).map(str::to_owned);
+    if let Some(datum) = metadata.other.get(DATUM).and_then(of) {
+        return Some(datum);
+    }
+    let sources = metadata.other.get("sources")?.as_array()?;
+    let mut datums = sources.iter().map(|source| source.get(DATUM).and_then(of));
+    let first = datums.next()??;
+    datums.all(|datum| datum.as_ref() == Some(&first)).then_some(first)
+}
+
+/// The encoding that metadata declare.
+///
+/// # Errors
+/// Where they declare none, or another one than of heights.
+fn encoding_of(metadata: &ArchiveMetadata) -> Result<Encoding> {
+    match &metadata.encoding {
+        Some(TileEncoding::Terrarium) => Ok(Encoding::Terrarium),
+        Some(TileEncoding::Mapbox) => Ok(Encoding::Mapbox),
+        Some(other) => {
+            let problem = format!("is {:?}, which is none of heights; expected terrarium or mapbox", other.name());
+            Err(Error::argument("encoding", problem))
+        }
+        None => Err(Error::argument(
+            "encoding",
+            "is not in the archive's metadata; set it to terrarium or mapbox if its tiles hold heights",
+        )),
+    }
+}
+
+/// Scale and offset of an encoding's codes.
+fn coding(encoding: Encoding) -> [f64; 2] {
+    match encoding {
+        Encoding::Terrarium => Writer::TERRARIUM,
+        Encoding::Mapbox => Writer::MAPBOX,
+    }
+}

@@ -1,0 +1,147 @@
+//! The height at a point.
+//!
+//! The finest tile that holds the point answers. Where the pixel that the point lies in is void, so is the answer. Else, bilinear, the
+//! four pixels whose centres are nearest have the usual weights; void ones have none, and the others share it. A pixel
+//! that belongs to a neighbouring tile is read there. Where the neighbour does not exist, as where fine tiles end, it is the
+//! pixel of the finest coarser tile that covers it. Columns go on across the 180th meridian. Beyond the first and the last
+//! row of the world there are no pixels.
+
+use super::answers::{Height, Interpolation, Sampling, Voids};
+use super::grid::{Grid, Pixels, Place, tile_of};
+use crate::error::Result;
+use crate::tile::{LonLat, TileCoord};
+
+/// The height at a point; `None` in a void and where there is no tile.
+#[inline]
+pub fn at<G: Grid>(grid: &G, point: LonLat, how: &Sampling) -> Result<Option<Height>> {
+    match Place::of(point) {
+        Some(place) => at_place(grid, place, how),
+        None => Ok(None),
+    }
+}
+
+/// The same, of a place on the square world.
+#[inline]
+pub(super) fn at_place<G: Grid>(grid: &G, place: Place, how: &Sampling) -> Result<Option<Height>> {
+    for zoom in grid.shape().zooms(how) {
+        let Some(found) = Found::at(grid, place, zoom)? else { continue };
+        match found.height(grid, place, how)? {
+            None if how.voids == Voids::FillFromCoarser => {}
+            height => return Ok(height),
+        }
+    }
+    Ok(None)
+}
+
+/// The tile of a zoom that holds a place, and the pixel that does.
+pub(super) struct Found<T> {
+    pub(super) tile: T,
+    pub(super) coord: TileCoord,
+    /// The pixel in the world.
+    own: [u64; 2],
+    /// The pixel in the tile.
+    pub(super) column: u32,
+    pub(super) row: u32,
+}
+
+impl<T: Pixels + Clone> Found<T> {
+    #[inline]
+    pub(super) fn at<'a, G: Grid<Tile<'a> = T> + 'a>(grid: &'a G, place: Place, zoom: u8) -> Result<Option<Self>> {
+        Self::at_or_in(grid, place, zoom, None)
+    }
+
+    /// The same, where `known` is a tile that was found before, perhaps this one.
+    #[inline]
+    pub(super) fn at_or_in<'a, G: Grid<Tile<'a> = T> + 'a>(
+        grid: &'a G,
+        place: Place,
+        zoom: u8,
+        known: Option<&(TileCoord, T)>,
+    ) -> Result<Option<Self>> {
+        let (x, y) = place.pixel(grid.shape().world(zoom));
+        let Some((coord, column, row)) = tile_of(grid.shape(), zoom, x, y) else { return Ok(None) };
+        let tile = match known {
+            Some((of, tile)) if *of == coord => Some(tile.clone()),
+            _ => grid.tile(coord)?,
+        };
+        Ok(tile.map(|tile| Self { tile, coord, own: [x, y], column, row }))
+    }
+
+    #[inline]
+    pub(super) fn height<'a, G: Grid<Tile<'a> = T>>(
+        &self,
+        grid: &'a G,
+        place: Place,
+        how: &Sampling,
+    ) -> Result<Option<Height>> {
+        let code = match how.interpolation {
+            Interpolation::Nearest => self.tile.code(self.column, self.row)?.map(f64::from),
+            Interpolation::Bilinear => self.bilinear(grid, place)?,
+        };
+        let Some(code) = code else { return Ok(None) };
+        let source = self.tile.source(self.column, self.row)?;
+        Ok(Some(Height { metres: grid.shape().metres(code), zoom: self.coord.z(), source }))
+    }
+
+    /// The code at a place between pixels; `None` where the pixel that holds the place is void.
+    #[inline]
+    fn bilinear<'a, G: Grid<Tile<'a> = T>>(&self, grid: &'a G, place: Place) -> Result<Option<f64>> {
+        let (size, side) = (i64::from(grid.shape().size), grid.shape().world(self.coord.z()));
+        let (px, py) = (place.u * side as f64 - 0.5, place.v * side as f64 - 0.5);
+        let (left, top) = (px.floor(), py.floor());
+        let (fx, fy) = (px - left, py - top);
+        let (left, top) = (left as i64, top as i64);
+        // The pixel that holds the place is one of the four; rounding must not say otherwise.
+        let east = (self.own[0] as i64 - left).clamp(0, 1);
+        let south = (self.own[1] as i64 - top).clamp(0, 1);
+        let (column, row) = (i64::from(self.column) - east, i64::from(self.row) - south);
+        let inside = 0..size - 1;
+        let codes = if inside.contains(&column) && inside.contains(&row) {
+            self.tile.four(column as u32, row as u32)?
+        } else {
+            let mut codes = [None; 4];
+            for (i, code) in (0i64..).zip(&mut codes) {
+                let (x, y) = (column + (i & 1), row + (i >> 1));
+                *code = if (0..size).contains(&x) && (0..size).contains(&y) {
+                    self.tile.code(x as u32, y as u32)?
+                } else {
+                    beside(grid, self.coord.z(), left + (i & 1), top + (i >> 1))?
+                };
+            }
+            codes
+        };
+        Ok(codes[(east + 2 * south) as usize].map(|_| weighted(codes, fx, fy)))
+    }
+}
+
+/// The mean of the codes by the weights of a place between them. The pixel that holds the place is valid, and has a quarter of the
+/// weight or more.
+#[inline]
+pub(super) fn weighted(codes: [Option<i32>; 4], fx: f64, fy: f64) -> f64 {
+    if let [Some(a), Some(b), Some(c), Some(d)] = codes {
+        let north = f64::from(a) + (f64::from(b) - f64::from(a)) * fx;
+        let south = f64::from(c) + (f64::from(d) - f64::from(c)) * fx;
+        return north + (south - north) * fy;
+    }
+    let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
+    let valid = || codes.iter().zip(weights).filter_map(|(code, weight)| code.map(|code| (f64::from(code), weight)));
+    valid().map(|(code, weight)| code * weight).sum::<f64>() / valid().map(|(_, weight)| weight).sum::<f64>()
+}
+
+/// A pixel of the world, of the finest tile that covers it and is no finer than its zoom; `None` where it is void, or beyond the first
+/// and the last row.
+pub(super) fn beside<G: Grid>(grid: &G, zoom: u8, x: i64, y: i64) -> Result<Option<i32>> {
+    let shape = grid.shape();
+    let side = shape.world(zoom) as i64;
+    if !(0..side).contains(&y) {
+        return Ok(None);
+    }
+    let (x, y) = (x.rem_euclid(side) as u64, y as u64);
+    for coarser in (shape.min_zoom..=zoom).rev() {
+        let up = zoom - coarser;
+        let Some((coord, column, row)) = tile_of(shape, coarser, x >> up, y >> up) else { continue };
+        let Some(tile) = grid.tile(coord)? else { continue };
+        return tile.code(column, row);
+    }
+    Ok(None)
+}

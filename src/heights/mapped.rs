@@ -1,0 +1,147 @@
+//! A mapped file as a grid of pixels.
+
+use super::answers::{Height, Sampling};
+use super::entry::{Entry, SIDE};
+use super::grid::{Grid, Pixels, Shape};
+use super::layer::{Blocks, Layer};
+use super::open::{Heights, Runs};
+use super::pack::Facts;
+use crate::error::Result;
+use crate::tile::{LonLat, TileCoord, TileId};
+
+/// A file's sections as slices: made once for many questions.
+pub(super) struct View<'a> {
+    heights: &'a Heights,
+    runs: Runs<'a>,
+    layer: Layer<'a>,
+}
+
+impl Heights {
+    #[inline]
+    pub(super) fn view(&self) -> View<'_> {
+        View { heights: self, runs: self.runs(), layer: self.layer() }
+    }
+}
+
+impl<'a> View<'a> {
+    #[inline]
+    fn find(&self, tile: TileCoord) -> Result<Option<MappedTile<'a>>> {
+        let Some(row) = self.runs.row(TileId::from(tile).0) else { return Ok(None) };
+        let content = self.layer.content_of(row)?;
+        let blocks = self.layer.blocks(content)?;
+        Ok(Some(MappedTile { heights: self.heights, row, content, blocks }))
+    }
+}
+
+/// A tile of a mapped file.
+#[derive(Debug, Clone, Copy)]
+pub struct MappedTile<'a> {
+    heights: &'a Heights,
+    row: usize,
+    content: usize,
+    blocks: Blocks<'a>,
+}
+
+impl MappedTile<'_> {
+    /// The entry of a pixel's block and where the tile's data start: asks the memory for them.
+    #[inline]
+    pub(super) fn entry_of(&self, x: u32, y: u32) -> (Entry, usize) {
+        self.blocks.entry_of(x as usize / SIDE, y as usize / SIDE)
+    }
+
+    /// A byte of the data: asks the memory for it.
+    #[inline]
+    pub(super) fn byte(&self, start: usize, offset: usize) -> u8 {
+        self.blocks.byte(start.wrapping_add(offset))
+    }
+}
+
+impl Pixels for MappedTile<'_> {
+    #[inline]
+    fn code(&self, x: u32, y: u32) -> Result<Option<i32>> {
+        self.blocks.code(x, y)
+    }
+
+    #[inline]
+    fn four(&self, x: u32, y: u32) -> Result<[Option<i32>; 4]> {
+        self.blocks.four(x, y)
+    }
+
+    #[inline]
+    fn source(&self, x: u32, y: u32) -> Result<Option<u8>> {
+        let Some(layer) = self.heights.lineage() else { return Ok(None) };
+        let code = layer.blocks(layer.content_of(self.row)?)?.code(x, y)?;
+        Ok(code.and_then(|code| u8::try_from(code).ok()))
+    }
+
+    fn facts(&self) -> Facts {
+        self.heights.facts(self.content)
+    }
+
+    fn block_range(&self, x: u32, y: u32) -> Result<Option<(i64, i64)>> {
+        Ok(self.blocks.block(x as usize / SIDE, y as usize / SIDE)?.bounds())
+    }
+
+    fn block(&self, x: u32, y: u32, codes: &mut [i32; 256], valid: &mut [u8; 256]) -> Result<()> {
+        self.blocks.block(x as usize / SIDE, y as usize / SIDE)?.decode(codes, valid)
+    }
+}
+
+impl Grid for Heights {
+    type Tile<'a> = MappedTile<'a>;
+
+    fn shape(&self) -> &Shape {
+        Self::shape(self)
+    }
+
+    #[inline]
+    fn tile(&self, tile: TileCoord) -> Result<Option<MappedTile<'_>>> {
+        self.view().find(tile)
+    }
+
+    fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
+        let runs = self.runs();
+        let zooms = tile.z() + 1..=up_to.min(Self::shape(self).max_zoom);
+        Ok(zooms.rev().any(|zoom| runs.any(&TileId::subtree(tile, zoom))))
+    }
+
+    fn sources(&self) -> Result<Vec<String>> {
+        Self::sources(self)
+    }
+
+    fn datum(&self) -> Result<Option<String>> {
+        Self::datum(self)
+    }
+
+    fn many(&self, points: &[LonLat], how: &Sampling, heights: &mut Vec<Option<Height>>) -> Result<()> {
+        super::many::many(&self.view(), points, how, heights)
+    }
+}
+
+impl<'h> Grid for View<'h> {
+    type Tile<'a>
+        = MappedTile<'h>
+    where
+        Self: 'a;
+
+    fn shape(&self) -> &Shape {
+        self.heights.shape()
+    }
+
+    #[inline]
+    fn tile(&self, tile: TileCoord) -> Result<Option<MappedTile<'h>>> {
+        self.find(tile)
+    }
+
+    fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
+        self.heights.has_finer(tile, up_to)
+    }
+
+    fn sources(&self) -> Result<Vec<String>> {
+        self.heights.sources()
+    }
+
+    fn datum(&self) -> Result<Option<String>> {
+        self.heights.datum()
+    }
+}

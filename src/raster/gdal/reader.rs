@@ -1,0 +1,79 @@
+//! GDAL behind the door to rasters.
+
+use std::path::Path;
+
+use super::super::{
+    Adjustment, Degrees, FootprintTables, Projector, Raster, RasterOpener, RasterReader, Unusable, VerticalShift,
+};
+use super::tables::GdalTables;
+use super::{GdalDegrees, GdalProjector, GdalRaster, GdalVertical, check_crs, check_vertical_datum, configure, local};
+use crate::error::Result;
+
+/// Reads through GDAL.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GdalOpener;
+
+impl RasterOpener for GdalOpener {
+    fn open(&self, path: &Path, assume_crs: Option<&str>, by: &Adjustment) -> Result<Box<dyn Raster>> {
+        Ok(Box::new(GdalRaster::open_adjusted(path, assume_crs, by)?))
+    }
+
+    fn open_means(
+        &self,
+        path: &Path,
+        assume_crs: Option<&str>,
+        by: &Adjustment,
+        most: f64,
+    ) -> Result<Option<Box<dyn Raster>>> {
+        let found = GdalRaster::open_means(path, assume_crs, by, most)?;
+        Ok(found.map(|raster| Box::new(raster) as Box<dyn Raster>))
+    }
+
+    fn projector(&self, crs: &str) -> Result<Box<dyn Projector>> {
+        Ok(Box::new(GdalProjector::new(crs)?))
+    }
+
+    fn vertical(&self, from: &str, to: &str) -> Result<Box<dyn VerticalShift>> {
+        Ok(Box::new(GdalVertical::new(from, to)?))
+    }
+}
+
+impl RasterReader for GdalOpener {
+    fn open_or_why(
+        &self,
+        path: &Path,
+        assume_crs: Option<&str>,
+        by: &Adjustment,
+    ) -> Result<Result<Box<dyn Raster>, Unusable>> {
+        let found = GdalRaster::open_or_why(path, assume_crs, by)?;
+        Ok(found.map(|raster| Box::new(raster) as Box<dyn Raster>))
+    }
+
+    fn check_crs(&self, definition: &str) -> Result<()> {
+        check_crs(definition)
+    }
+
+    fn check_datum(&self, datum: &str) -> Result<()> {
+        check_vertical_datum(datum)
+    }
+
+    fn degrees(&self, crs: &str) -> Result<Box<dyn Degrees>> {
+        Ok(Box::new(GdalDegrees::new(crs)?))
+    }
+
+    fn tables(&self) -> &dyn FootprintTables {
+        &GdalTables
+    }
+
+    fn limit_cache(&self, bytes: u64) -> Result<()> {
+        configure(bytes)
+    }
+
+    fn allow_remote(&self) {
+        local::allow_remote();
+    }
+
+    fn remote_allowed(&self) -> bool {
+        local::remote_allowed()
+    }
+}
