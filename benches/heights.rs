@@ -197,7 +197,7 @@ fn areas(heights: &Heights, raw: &Raw<'_>, side: u32) {
     };
     let found = heights.range(&area, None).unwrap().unwrap();
     assert_eq!([found.0, found.1], scan());
-    let floor = median(1, || scan());
+    let floor = median(1, scan);
     let ours = median(1, || heights.range(&area, None).unwrap());
     line(&format!("least and greatest of {:.1e} pixels", edge * edge), floor / 1e3, ours / 1e3, "us");
     let ours = median(1, || heights.statistics(&area, None).unwrap());

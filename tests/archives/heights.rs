@@ -55,7 +55,7 @@ fn hill(tile: TileCoord, size: u32, random: &mut Random) -> CodeTile {
         let ground = 0x80_0000 + ((x * 37 + y * y / 5 + (random.next() % 16) as u32) << shift);
         let (code, valid) = match kind {
             0 => (0x80_0000, 1),
-            1 if (x / 9 + y / 11) % 3 == 0 => (0x80_0000, 0),
+            1 if (x / 9 + y / 11).is_multiple_of(3) => (0x80_0000, 0),
             2 if x > size / 3 => (ground + (700 << shift), 1),
             _ => (ground, 1),
         };
@@ -134,7 +134,7 @@ fn a_file_of_heights_names_the_source_of_every_pixel() {
     let folder = tempfile::tempdir().unwrap();
     let (tiles, from, _) = made(folder.path(), 64);
     let sources_of = |id: TileId| -> Vec<u8> {
-        let number = |i: u64| if i % 9 == 0 { terrain::NO_SOURCE } else { ((i / 64 + id.0) % 3) as u8 };
+        let number = |i: u64| if i.is_multiple_of(9) { terrain::NO_SOURCE } else { ((i / 64 + id.0) % 3) as u8 };
         (0..64 * 64).map(number).collect()
     };
     let lineage = folder.path().join("a-lineage.pmtiles");

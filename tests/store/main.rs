@@ -9,7 +9,6 @@ mod damage;
 mod document;
 mod experiments;
 mod golden;
-mod heights;
 mod independent_reader;
 mod queries;
 mod records;
