@@ -220,7 +220,7 @@ mod tests {
         let options = |memory: u64| BudgetOptions { jobs: 8, memory: Some(memory << 20), ..BudgetOptions::default() };
         let workers = |memory: u64, block: u64| Budget::new(&options(memory), &needs(block)).map(|b| b.jobs);
         assert_eq!(workers(4096, 1).unwrap(), 8);
-        for (memory, block) in [(2000, 100), (2000, 300), (2000, 700), (1000, 700)] {
+        for (memory, block) in [(1200, 100), (2000, 300), (2000, 700), (1000, 700)] {
             let budget = Budget::new(&options(memory), &needs(block)).unwrap();
             let worker = WORKER + tiles + (block << 20);
             assert!(COORDINATOR + budget.jobs as u64 * worker <= memory << 20 && budget.jobs < 8, "{budget:?}");

@@ -124,7 +124,10 @@ mod tests {
             for digits in 0..4 {
                 let mut out = Vec::new();
                 decimal(&mut out, value, digits);
-                assert_eq!(String::from_utf8(out).unwrap(), format!("{value:.digits$}"), "{n}");
+                let expected = format!("{value:.digits$}");
+                // What rounds to nothing has no sign here.
+                let zero = expected.strip_prefix('-').filter(|rest| rest.chars().all(|c| matches!(c, '0' | '.')));
+                assert_eq!(String::from_utf8(out).unwrap(), zero.unwrap_or(&expected), "{n}");
             }
         }
         for (value, digits, text) in
