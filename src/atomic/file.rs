@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::place::{check_target, rename_new, sync_folder};
+#[cfg(feature = "engine")]
+use super::place::rename_new;
+use super::place::{check_target, sync_folder};
 use super::temporary::{Live, create_file, sweep_files};
 use crate::error::{Error, Result};
 
@@ -85,12 +87,14 @@ impl AtomicFile {
     }
 
     /// Where the bytes lie until the commit, for libraries that open files by name.
+    #[cfg(feature = "engine")]
     #[must_use]
     pub fn temporary(&self) -> &Path {
         &self.temporary
     }
 
     /// Where the file will stand; not where the link is that leads to it.
+    #[cfg(feature = "engine")]
     #[must_use]
     pub fn target(&self) -> &Path {
         &self.target
@@ -108,6 +112,7 @@ impl AtomicFile {
     ///
     /// # Errors
     /// [`Error::Exists`] where the name is taken, and where the system refuses; the temporary file is removed then.
+    #[cfg(feature = "engine")]
     pub fn commit_new(self) -> Result<()> {
         self.place(rename_new)
     }

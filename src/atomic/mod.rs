@@ -17,11 +17,13 @@ mod temporary;
 pub(crate) use file::AtomicFile;
 #[cfg(feature = "engine")]
 pub(crate) use folder::AtomicFolder;
+#[cfg(feature = "gdal")]
+pub use output::holds;
 #[cfg(feature = "engine")]
-pub use output::{check_output, holds, refuse_inputs, write_whole};
+pub use output::{check_output, refuse_inputs, write_whole};
+pub(crate) use place::check_target;
 #[cfg(feature = "engine")]
-pub(crate) use place::refuse_journals;
-pub(crate) use place::{check_target, refuse_existing};
+pub(crate) use place::{refuse_existing, refuse_journals};
 pub use scratch::ScratchFile;
 pub(crate) use temporary::{Live, create_file};
 #[cfg(feature = "engine")]

@@ -1,6 +1,7 @@
 //! Names: what may stand under one, and how it gets there.
 
 use std::fs;
+#[cfg(feature = "engine")]
 use std::io::ErrorKind;
 #[cfg(feature = "engine")]
 use std::io::Read;
@@ -53,6 +54,7 @@ pub(super) fn resolve(target: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 /// [`Error::Exists`].
+#[cfg(feature = "engine")]
 pub fn refuse_existing(target: &Path, overwrite: bool) -> Result<()> {
     let taken = !overwrite && !target.is_dir() && target.symlink_metadata().is_ok();
     if taken { Err(Error::Exists { path: target.to_path_buf() }) } else { Ok(()) }
@@ -85,6 +87,7 @@ pub(crate) fn refuse_journals(target: &Path) -> Result<()> {
 }
 
 /// Gives a file or folder another name, unless that is taken.
+#[cfg(feature = "engine")]
 pub(super) fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
     #[cfg(all(target_os = "linux", feature = "engine"))]
     {
@@ -100,6 +103,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// The same by a second name, which is never given twice; last of all, on file systems that have no second names, by looking.
+#[cfg(feature = "engine")]
 fn rename_new_by_link(from: &Path, to: &Path) -> std::io::Result<()> {
     if !from.is_dir() {
         match fs::hard_link(from, to) {

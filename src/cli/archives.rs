@@ -198,7 +198,7 @@ pub fn report(path: &Path, summary: &ArchiveSummary) -> std::io::Result<()> {
         if shared > 0 { format!(", {} of them share a content", output::count(shared)) } else { String::new() };
     output::line(format!(
         "{}: {}{shared}, {}",
-        path.display(),
+        output::path(path),
         output::counted(summary.tiles, "tile"),
         output::bytes(summary.file_size)
     ))

@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Outcome {
         let [added, changed, deleted] = [summary.added, summary.changed, summary.deleted].map(output::count);
         output::line(format!(
             "{}: {added} tiles added, {changed} changed, {deleted} deleted, {}",
-            patch.display(),
+            output::path(patch),
             output::bytes(summary.archive.file_size)
         ))?;
         return Ok(exit::OK);

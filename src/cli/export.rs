@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Outcome {
     let summary = export::export(&store, &args.output, &options, &Terminal::default())?;
     output::line(format!(
         "{}: {}, {}, {}",
-        args.output.display(),
+        output::path(&args.output),
         output::counted(summary.records, "record"),
         output::bytes(summary.file_size),
         output::duration(started.elapsed()),

@@ -61,6 +61,7 @@ pub mod exit {
     /// `verify` found problems, `diff` found differences.
     pub const PROBLEMS: u8 = 3;
     /// The work is done, but a share passed a threshold that the user gave.
+    #[cfg(feature = "gdal")]
     pub const ALERT: u8 = 4;
     /// A file that was mapped was cut or written into by another program.
     pub const CHANGED: u8 = 5;

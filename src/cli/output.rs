@@ -119,6 +119,11 @@ pub fn table(rows: &[Vec<String>], right: &[usize]) -> String {
     out
 }
 
+/// A path on one line, as tables show it.
+pub fn path(path: &std::path::Path) -> String {
+    cell(&path.to_string_lossy()).into_owned()
+}
+
 /// A value of a table: printable, and on one line.
 fn cell(value: &str) -> Cow<'_, str> {
     if value.contains('\n') { printable(value).replace('\n', "\\n").into() } else { printable(value) }

@@ -13,6 +13,9 @@ const MOST: usize = 20;
 /// Characters of a file's path, and of what is said about it, that are shown.
 const LONGEST: usize = 100;
 
+/// Characters of a reason.
+const REASON: usize = 200;
+
 /// Lists the first files with the reason, counts the others by reason, and says what to do, once for each reason. The log tells all of
 /// them at the level `info`.
 pub fn say(files: &[Rejected], sources: &[SourceInput]) {
@@ -42,7 +45,7 @@ fn table(files: &[Rejected], sources: &[SourceInput]) -> String {
     let mut rows = vec![["source", "file", "reason"].map(String::from).to_vec()];
     for file in files.iter().take(MOST) {
         let source = sources.get(file.source).map_or("", |source| &source.name);
-        rows.push(vec![source.into(), cut(&file.path, LONGEST).into(), cut(&file.words(), LONGEST).into()]);
+        rows.push(vec![source.into(), cut(&file.path, LONGEST).into(), cut(&file.words(), REASON).into()]);
     }
     output::table(&rows, &[])
 }

@@ -24,12 +24,15 @@ pub const UNIT: &str = "unit";
 pub const SCALE: &str = "scale";
 /// The column of the digest of the raster's further files, 16 hexadecimal digits; nothing where it has none.
 pub const PARTS: &str = "parts";
+/// The columns of the blocks that the raster is stored in: columns and rows, and the bytes of a cell where these are not its type's. Nothing
+/// where they are not known.
+pub const BLOCK: [&str; 3] = ["block_width", "block_height", "block_cell"];
 
 /// Names and types of the columns, in the order of [`values`].
 ///
 /// `nodata` is text in tables, since GeoPackages know no NaN; sizes are bytes, times nanoseconds since 1970 (UTC), and
 /// `pixel_size` is in EPSG:3857 metres.
-pub const COLUMNS: [(&str, FieldKind); 24] = [
+pub const COLUMNS: [(&str, FieldKind); 27] = [
     ("id", FieldKind::Text),
     (LOCATION, FieldKind::Text),
     ("source", FieldKind::Text),
@@ -54,6 +57,9 @@ pub const COLUMNS: [(&str, FieldKind); 24] = [
     (UNIT, FieldKind::Real),
     (SCALE, FieldKind::Real),
     (PARTS, FieldKind::Text),
+    (BLOCK[0], FieldKind::Integer),
+    (BLOCK[1], FieldKind::Integer),
+    (BLOCK[2], FieldKind::Integer),
 ];
 
 /// What a column holds for one record.
@@ -191,6 +197,9 @@ pub fn values<'a>(row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
     fn text(text: &str) -> Value<'_> {
         if text.is_empty() { Value::Missing } else { Value::Text(Cow::Borrowed(text)) }
     }
+    fn number<'a>(number: u32) -> Value<'a> {
+        if number == 0 { Value::Missing } else { Value::Integer(i64::from(number)) }
+    }
     let r = row.record;
     [
         Value::Text(Cow::Owned(format!("{:016x}", r.id()))),
@@ -216,13 +225,16 @@ pub fn values<'a>(row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
             none if none.is_empty() => Value::Missing,
             some => Value::Text(Cow::Owned(some)),
         },
-        if r.band() == 0 { Value::Missing } else { Value::Integer(i64::from(r.band())) },
+        number(r.band()),
         if r.unit() == 0.0 { Value::Missing } else { Value::Real(r.unit()) },
         if r.scale() == 0.0 { Value::Missing } else { Value::Real(r.scale()) },
         match r.parts() {
             0 => Value::Missing,
             parts => Value::Text(Cow::Owned(format!("{parts:016x}"))),
         },
+        number(r.block_width()),
+        number(r.block_height()),
+        number(r.block_cell()),
     ]
 }
 

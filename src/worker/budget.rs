@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::plan::Plan;
+use crate::raster::SMALL_BLOCK;
 use crate::store::Store;
 
 /// What the coordinator takes, bytes: the plan and the archive that it writes.
@@ -124,7 +125,7 @@ impl Budget {
             block,
         };
         match (&needs.block, budget.most_block()) {
-            (Some(block), Some(limit)) if block.bytes > limit => Err(block.too_large(limit, None)),
+            (Some(block), Some(limit)) if block.bytes > limit.max(SMALL_BLOCK) => Err(block.too_large(limit, None)),
             _ => Ok(budget),
         }
     }

@@ -206,7 +206,8 @@ fn a_cache_over_pmtiles_gives_the_same_answers() {
         for (heights, found) in both.iter().zip(&mut found) {
             heights.at_many(&points, &how, found).unwrap();
         }
-        assert!(found[0] == found[1] && found[0].iter().any(Option::is_some) && found[0].iter().any(Option::is_none));
+        assert!(found[0] == found[1], "{how:?}");
+        assert!(found[0].iter().any(Option::is_some) && found[0].iter().any(Option::is_none), "{how:?}");
     }
     let area = Area::from(LonLatBox::new(110.0, 10.0, 160.0, 50.0).unwrap());
     let line = [points[0], points[1], points[2]];

@@ -34,7 +34,7 @@ fn a_single_tile_is_the_tile_of_a_run_at_every_zoom() {
     let mut single = TileRenderer::new(&store, &options, &GdalOpener).unwrap();
     // Coarse tiles first and last: what a renderer did before changes nothing.
     let mut tiles: Vec<TileCoord> = run.heights.keys().copied().collect();
-    assert!(tiles.len() > 20 && tiles.iter().any(|t| t.z() == native - 6), "{}", tiles.len());
+    assert!(tiles.len() > 10 && tiles.iter().any(|t| t.z() == native - 6), "{}", tiles.len());
     tiles.extend(tiles.clone().into_iter().rev().take(5));
     for tile in tiles {
         assert_eq!(single.tile(tile).unwrap(), run.tile(tile, Layer::Elevation).unwrap(), "{tile}");

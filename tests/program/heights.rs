@@ -12,9 +12,11 @@ use hypso::tile::{Area, LonLat, LonLatBox};
 /// A file of heights with lineage, made of the sample's archive; and the box that it covers, degrees.
 fn made() -> &'static (String, [f64; 4]) {
     static MADE: OnceLock<(String, [f64; 4])> = OnceLock::new();
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     MADE.get_or_init(|| {
         let w = World::get();
-        let file = w.path("asked.heights");
+        let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap());
+        let file = folder.path().join("asked.heights").to_str().unwrap().to_owned();
         ok(&["convert", &w.path("s.pmtiles"), "-o", &file, "--lineage", &w.path("s-lineage.pmtiles")]);
         let bounds =
             hypso::archive::open(std::path::Path::new(&w.path("s.pmtiles"))).unwrap().metadata().bounds.unwrap();

@@ -260,7 +260,7 @@ fn options_are_checked_before_anything_is_read() {
     }
     fails(2, &["impossible"], &["tiles", &dem, "-o", &out, "--min-zoom", "9", "--max-zoom", "3"]);
     fails(2, &["WebP only"], &["tiles", &dem, "-o", &out, "--format", "png", "--encoder", "libwebp"]);
-    fails(2, &[".pmtiles or .mbtiles"], &["tiles", &dem, "-o", &path("o.tif")]);
+    fails(2, &[".pmtiles, .mbtiles or .heights"], &["tiles", &dem, "-o", &path("o.tif")]);
     fails(1, &["does not exist"], &["tiles", &dem, "-o", &path("none/o.pmtiles")]);
     assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
 }
@@ -323,7 +323,7 @@ fn bad_input_is_refused_with_path_and_remedy() {
     fails(1, &["exists", "--overwrite"], &["build", "-o", &store, &w.path("s/aw30")]);
     fails(1, &["s.pmtiles", "exists", "--overwrite"], &["aggregate", &store, "-o", &w.path("s.pmtiles")]);
     fails(1, &["nowhere", "does not exist"], &["aggregate", &store, "-o", &path("nowhere/o.pmtiles")]);
-    fails(2, &[".pmtiles or .mbtiles"], &["aggregate", &store, "-o", &path("o.tif")]);
+    fails(2, &[".pmtiles, .mbtiles or .heights"], &["aggregate", &store, "-o", &path("o.tif")]);
     fails(2, &["impossible"], &["aggregate", &store, "-o", &out, "--min-zoom", "9", "--max-zoom", "3"]);
     fails(2, &["--bbox", "no area"], &["aggregate", &store, "-o", &out, "--bbox", "5", "6", "7", "5"]);
     fails(2, &["--bbox", "degrees"], &["aggregate", &store, "-o", &out, "--bbox", "0", "0", "400", "1"]);

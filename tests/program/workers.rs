@@ -154,7 +154,8 @@ fn an_unfinished_run_of_other_options_is_not_mixed_in() {
     let (_folder, path) = scratch();
     let (out, store) = (path("x.pmtiles"), w.path("s.hypso"));
     std::fs::create_dir(path("x.pmtiles.work")).unwrap();
-    std::fs::write(path("x.pmtiles.work/run.json"), "{}").unwrap();
+    let note = format!("{{\"run\": \"0123456789abcdef\", \"output\": {out:?}, \"options\": {{}}}}");
+    std::fs::write(path("x.pmtiles.work/run.json"), note).unwrap();
     fails(1, &["unfinished run", "--overwrite"], &["aggregate", &store, "-o", &out]);
     ok(&["aggregate", &store, "-o", &out, "--overwrite"]);
     assert!(tiles(&out) == tiles(w.path("s.pmtiles")));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Entry, Header, Index, Named};
 use crate::error::{Error, Result};
-use crate::export::columns::{BAND, LOCATION, MORE_NODATA, OFFSET, PARTS, SCALE, UNIT, values_of};
+use crate::export::columns::{BAND, BLOCK, LOCATION, MORE_NODATA, OFFSET, PARTS, SCALE, UNIT, values_of};
 use crate::progress::Progress;
 use crate::raster::{self, Adjustment, Feature};
 use crate::store::DataType;
@@ -117,6 +117,7 @@ impl Fields<'_> {
             file_size: self.0.integer("file_size").and_then(|v| u64::try_from(v).ok())?,
             modified_ns: self.0.integer("modified_ns")?,
             parts: self.parts().unwrap_or(0),
+            block: BLOCK.map(|name| self.0.integer(name).and_then(|v| u32::try_from(v).ok()).unwrap_or(0)),
             values: self.values(),
         };
         Some(header).filter(|h| inside && h.pixel_size.is_finite() && h.pixel_size > 0.0)

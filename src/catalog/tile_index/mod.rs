@@ -68,6 +68,8 @@ struct Header {
     file_size: u64,
     modified_ns: i64,
     parts: u64,
+    /// Columns and rows of a block, and the bytes of its cells; 0 where the index does not say.
+    block: [u32; 3],
     /// Band, unit and scale.
     values: Adjustment,
 }
@@ -218,6 +220,9 @@ impl Header {
             band: self.values.band,
             unit: self.values.unit,
             scale: self.values.scale,
+            block_width: self.block[0],
+            block_height: self.block[1],
+            block_cell: self.block[2],
             ..RecordInput::default()
         }
     }
