@@ -169,10 +169,15 @@ impl Survey {
         named.filter(|(_, adjustment)| **adjustment != Adjustment::default())
     }
 
-    /// The lists and indices that name the files of sources, by the names of these.
+    /// The lists that name the files of sources, by the names of these. Indices are left out: a store that is made of the index of
+    /// another one is the same to the byte.
     pub(crate) fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
         let both = self.sources.iter().zip(&self.contents);
-        both.filter_map(|(source, contents)| Some((source.name.as_str(), contents.list.as_deref()?.to_str()?)))
+        both.filter_map(|(source, contents)| {
+            let list =
+                contents.list.as_deref().filter(|list| list.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")));
+            Some((source.name.as_str(), list?.to_str()?))
+        })
     }
 
     /// Rasters that lie in the folders of sources and are not read, with the positions of their sources.

@@ -75,7 +75,7 @@ fn table(store: &Store, facts: &Value, sections: bool) -> anyhow::Result<String>
     let header = store.sections().header();
     let mut text = format!(
         "{}: {} in {}, {}, tiles of {} px (version {}.{}, {})\n",
-        store.path().map_or("store".into(), |p| p.display().to_string()),
+        store.path().map_or("store".into(), output::path),
         output::counted(u64::from(store.len()), "record"),
         output::counted(store.sources().len() as u64, "source"),
         output::bytes(store.bytes().len() as u64),
@@ -90,7 +90,7 @@ fn table(store: &Store, facts: &Value, sections: bool) -> anyhow::Result<String>
     }
     if let Some(r) = largest_block(store) {
         let (width, height, bytes) = (r.block_width(), r.block_height(), output::bytes(r.block_bytes()));
-        text += &format!("largest block: {width} x {height} cells, {bytes} ({})\n", r.full_path()?.display());
+        text += &format!("largest block: {width} x {height} cells, {bytes} ({})\n", output::path(&r.full_path()?));
     }
     let mut rows =
         vec![["priority", "source", "records", "vertical datum", "licence", "attribution"].map(String::from).to_vec()];

@@ -103,7 +103,7 @@ fn table(source: &dyn TileSource, overview: &ArchiveOverview) -> crate::Result<S
     };
     let mut text = format!(
         "{}: {}, {}{contents}, {} of tiles\n",
-        source.path().display(),
+        output::path(source.path()),
         source.kind().name(),
         output::counted(overview.tiles, "tile"),
         output::bytes(overview.bytes)

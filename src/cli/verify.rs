@@ -276,7 +276,7 @@ fn table(args: &Args, format: &TileFormat, report: &Report, heights: &Heights, c
     }
     text + &format!(
         "{}: {}{range}, {work}; errors: {}, warnings: {}\n",
-        args.archive.display(),
+        output::path(&args.archive),
         output::counted(tiles, "tile"),
         output::count(report.errors),
         output::count(report.warnings)

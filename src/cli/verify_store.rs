@@ -82,7 +82,7 @@ fn table(path: &Path, found: &Findings) -> String {
             "header" | "section table" | "zeros" | "sections" | "store" => p.section.clone(),
             section => format!("section {section:?}"),
         };
-        text += &format!("{severity:7}  {}: {place}: {}; {remedy}\n", path.display(), p.problem);
+        text += &format!("{severity:7}  {}: {place}: {}; {remedy}\n", output::path(path), p.problem);
     }
     let what = match (&found.schema, found.version) {
         (Some(schema), Some((major, minor))) => format!("{} (schema {schema}, version {major}.{minor})", kind(found)),
@@ -96,7 +96,7 @@ fn table(path: &Path, found: &Findings) -> String {
     };
     text + &format!(
         "{}: {what}, {}{records}{depth}; errors: {}, warnings: {}\n",
-        path.display(),
+        output::path(path),
         output::bytes(found.bytes),
         found.problems.len(),
         found.warnings.len()

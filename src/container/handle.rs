@@ -14,6 +14,7 @@
 //! let watcher = handle.watch(Duration::from_secs(1), |event| match event {
 //!     ReloadEvent::Reloaded(store) => println!("{} records", store.len()),
 //!     ReloadEvent::Failed(error) => println!("the old version stays: {error:#}"),
+//!     _ => {}
 //! })?;
 //! // In as many threads as there are, for each request:
 //! let store = handle.load();

@@ -20,7 +20,7 @@ use crate::tile::{Bounds, LonLat, LonLatBox, TileCoord, web_mercator};
 ///     Bounds::new(15_442_000.0, 4_216_000.0, 15_443_000.0, 4_217_000.0).into(),
 ///     Place::Point { x: 15_443_075.0, y: 4_212_412.0 },
 /// ];
-/// # assert_eq!(places[2], Place::Tile("12/3626/1615".parse()?));
+/// # assert_eq!(places[2], Place::Tile("12/3626/1617".parse()?));
 /// # Ok::<(), hypso::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]

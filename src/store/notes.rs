@@ -8,7 +8,7 @@ use super::{RecordRef, Store, names};
 use crate::error::{Error, Result};
 use crate::format::Kind;
 
-/// The key of the notes under which the lists and indices are named that records came from, by source.
+/// The key of the notes under which the lists are named that records came from, by source.
 pub(crate) const LISTS: &str = "lists";
 
 impl Store {
@@ -29,8 +29,8 @@ impl Store {
 }
 
 impl RecordRef<'_> {
-    /// Where the record's numbers were taken from, if that was not the raster itself: `line 7 of /dem/bounds.csv`, or
-    /// `/dem/index.gpkg`. For messages; reads the list up to the line.
+    /// The line of the list that the record's numbers were taken from: `line 7 of /dem/bounds.csv`; the list alone where no line names
+    /// the record any more. For messages; reads the list up to the line.
     pub(crate) fn listed(&self) -> Option<String> {
         let notes = self.source()?.store().notes().ok()?;
         let list = PathBuf::from(notes.get(LISTS)?.get(&*self.source()?.name().ok()?)?.as_str()?);

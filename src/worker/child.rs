@@ -36,7 +36,12 @@ pub fn serve(
     let (sender, lines) = mpsc::channel();
     let listen = move || {
         for line in input.lines() {
-            if line.is_err() || sender.send(line).is_err() {
+            let whole = line.is_ok();
+            if sender.send(line).is_err() {
+                // The work ended before, and tells why itself.
+                return;
+            }
+            if !whole {
                 break;
             }
         }

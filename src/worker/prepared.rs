@@ -45,6 +45,8 @@ impl JobOptions {
         let reindexed = other.map(|size| reindex(store, size, &self.output)).transpose()?;
         let store = reindexed.as_ref().map_or_else(|| store.clone(), |r| r.store().clone());
         let wanted = PlanOptions { finer_given: self.finer.is_some(), ..self.tiles.clone() };
+        // Workers read it; a damaged one is better found here.
+        store.notes()?;
         let plan = Plan::new(&store, &wanted)?;
         let render = self.render(&plan);
         render.check(&store)?;

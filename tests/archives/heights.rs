@@ -207,7 +207,9 @@ fn a_cache_over_pmtiles_gives_the_same_answers() {
             heights.at_many(&points, &how, found).unwrap();
         }
         assert!(found[0] == found[1], "{how:?}");
-        assert!(found[0].iter().any(Option::is_some) && found[0].iter().any(Option::is_none), "{how:?}");
+        // Coarse tiles have a height everywhere here.
+        let filled = how == Sampling::default().voids(Voids::FillFromCoarser).up_to_zoom(5);
+        assert!(found[0].iter().any(Option::is_some) && found[0].iter().any(Option::is_none) != filled, "{how:?}");
     }
     let area = Area::from(LonLatBox::new(110.0, 10.0, 160.0, 50.0).unwrap());
     let line = [points[0], points[1], points[2]];

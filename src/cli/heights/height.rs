@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::columns::{Facts, Format};
 use super::stream::{self, Records};
-use super::{SamplingArgs, input, open};
+use super::{SamplingArgs, input, input_name, open};
 use crate::cli::output;
 use crate::cli::progress::Terminal;
 use crate::cli::{Outcome, area, exit};
@@ -55,11 +55,12 @@ pub fn run(args: &Args) -> Outcome {
     let facts = Facts { digits, details: args.details, shape: *heights.shape(), sources: &sources };
     if args.points.is_empty() {
         let (first, input) = begin(input(args.from.as_deref(), "points")?)?;
-        if first == Some(b'{') {
-            geojson(args, heights.as_ref(), &how, input)?;
+        let done = if first == Some(b'{') {
+            geojson(args, heights.as_ref(), &how, input)
         } else {
-            text(args, heights.as_ref(), &how, &facts, input)?;
-        }
+            text(args, heights.as_ref(), &how, &facts, input)
+        };
+        done.map_err(|error| error.with_path(input_name(args.from.as_deref())))?;
         return Ok(exit::OK);
     }
     let mut found = Vec::new();

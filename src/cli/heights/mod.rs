@@ -79,6 +79,11 @@ fn input(from: Option<&Path>, what: &str) -> Result<Box<dyn Read + Send>> {
     }
 }
 
+/// The name of an input in messages.
+fn input_name(from: Option<&Path>) -> &Path {
+    from.filter(|from| *from != Path::new("-")).unwrap_or(Path::new("stdin"))
+}
+
 /// Writes a number with so many decimals; never `-0`.
 fn decimal(out: &mut Vec<u8>, value: f64, digits: usize) {
     let scaled = (value * 10f64.powi(digits as i32)).round();

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::chart::Chart;
 use super::columns::{Facts, rounded};
-use super::{SamplingArgs, decimal, input, open};
+use super::{SamplingArgs, decimal, input, input_name, open};
 use crate::atomic::{check_output, refuse_inputs};
 use crate::cli::progress::Terminal;
 use crate::cli::{Outcome, area, exit, output, values};
@@ -125,11 +125,7 @@ fn line(args: &Args) -> Result<Line> {
         return Line::new(args.places.clone());
     }
     let line = Line::read(input(args.from.as_deref(), "places")?);
-    let named = args.from.as_ref().filter(|from| from.as_path() != Path::new("-"));
-    line.map_err(|error| match named {
-        Some(path) => error.with_path(path),
-        None => error,
-    })
+    line.map_err(|error| error.with_path(input_name(args.from.as_deref())))
 }
 
 /// What is known of a whole line.

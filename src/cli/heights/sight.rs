@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::columns::rounded;
 use super::stream::{self, Records};
-use super::{SamplingArgs, decimal, input, open};
+use super::{SamplingArgs, decimal, input, input_name, open};
 use crate::cli::inspect::Format;
 use crate::cli::{Outcome, area, exit, output, values};
 use crate::error::{Error, Result};
@@ -141,4 +141,5 @@ fn many(args: &Args, heights: &dyn HeightQueries, how: &Sampling) -> Result<()> 
     };
     let input = input(args.from.as_deref(), "places")?;
     stream::answer(input, &PAIR, args.columns.as_deref(), head, work, (b"", b""))
+        .map_err(|error| error.with_path(input_name(args.from.as_deref())))
 }
