@@ -1,7 +1,7 @@
 //! Compression row by row (codec 2): each row is a Zstandard frame (RFC 8878) of its own, or stays as it is where that is
 //! not longer. A dictionary makes up for what short rows have in common.
 //!
-//! As in [`codec`](super::codec), reading needs no C library, and writing needs the `engine` feature.
+//! As in `format::codec`, reading needs no C library, and writing needs the `engine` feature.
 
 use crate::error::{Error, Result};
 

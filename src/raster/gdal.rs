@@ -396,11 +396,11 @@ fn transform(by: &CoordTransform, xs: &mut [f64], ys: &mut [f64]) {
     }
 }
 
-/// The footprint of a raster in EPSG:3857 metres and its pixel size there; see [`footprint`]. Makes a projector of its own:
+/// The footprint of a raster in EPSG:3857 metres and its pixel size there; see [`footprint_by`]. Makes a projector of its own:
 /// for many rasters of one CRS keep one and call [`footprint_by`](super::footprint_by).
 ///
 /// # Errors
-/// As [`GdalProjector::new`] and [`footprint`].
+/// As [`GdalProjector::new`] and [`footprint_by`].
 pub fn source_footprint(info: &RasterInfo) -> Result<Footprint> {
     footprint_by(info, &GdalProjector::new(&info.crs)?)
 }

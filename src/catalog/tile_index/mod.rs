@@ -223,7 +223,6 @@ impl Header {
             block_width: self.block[0],
             block_height: self.block[1],
             block_cell: self.block[2],
-            ..RecordInput::default()
         }
     }
 }
