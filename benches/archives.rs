@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use hypso::archive::pmtiles::TileReader;
 use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
-use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder, webp::Level};
+use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec};
 use hypso::tile::{TileCoord, TileId};
 
 #[path = "../examples/common/random.rs"]
@@ -122,14 +122,7 @@ fn cpu(of_children: bool) -> Duration {
 }
 
 fn verify(path: &Path) {
-    let codec = TileCodec {
-        encoding: Encoding::Terrarium,
-        format: ImageFormat::Webp,
-        vertical: VerticalResolution::Full,
-        nodata_elevation: 0.0,
-        level: Level::Default,
-        encoder: WebpEncoder::Hypso,
-    };
+    let codec = TileCodec::new(Encoding::Terrarium, ImageFormat::Webp);
     let metadata = ArchiveMetadata {
         name: "terrain".into(),
         format: TileFormat::Webp,

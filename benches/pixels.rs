@@ -19,7 +19,6 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hypso::raster::gdal::{GdalProjector, GdalRaster, GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
 use hypso::raster::{Cells, GeoTransform, Raster, Resampling, Window, pixel_map, pixel_scale, resample, source_window};
-use hypso::terrain::webp::Level;
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, downsample_into};
 use hypso::tile::Bounds;
 
@@ -172,14 +171,8 @@ fn downsample(c: &mut Criterion) {
 }
 
 fn decode(c: &mut Criterion) {
-    let codec = TileCodec {
-        encoding: Encoding::Terrarium,
-        format: ImageFormat::Webp,
-        vertical: VerticalResolution::ByZoom,
-        nodata_elevation: 0.0,
-        level: Level::Default,
-        encoder: hypso::terrain::WebpEncoder::Hypso,
-    };
+    let codec =
+        TileCodec { vertical: VerticalResolution::ByZoom, ..TileCodec::new(Encoding::Terrarium, ImageFormat::Webp) };
     let mut tile = tile_of(|_| true);
     codec.quantize(14, &mut tile);
     let bytes = codec.encode(&tile).expect("it encodes");

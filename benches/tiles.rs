@@ -23,7 +23,7 @@ use gdal::raster::reproject;
 use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, DriverManager};
 use hypso::catalog::{self, SourceSpec};
-use hypso::plan::{Coverage, Pattern, Plan, PlanOptions};
+use hypso::plan::{Pattern, Plan, PlanOptions};
 use hypso::progress::Silent;
 use hypso::raster::GeoTransform;
 use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
@@ -88,14 +88,8 @@ fn store_of(folder: &Path) -> Store {
 
 /// All tiles of the native zoom, as a worker makes them.
 fn ours(store: &Store, zoom: u8) -> Vec<Made> {
-    let options = PlanOptions {
-        min_zoom: Some(zoom),
-        max_zoom: Some(zoom),
-        area: None,
-        coverage: Coverage::Native,
-        pattern: Pattern::Single,
-        finer_given: false,
-    };
+    let options =
+        PlanOptions { min_zoom: Some(zoom), max_zoom: Some(zoom), pattern: Pattern::Single, ..PlanOptions::default() };
     let plan = Plan::new(store, &options).expect("a plan");
     let mut options = RenderOptions::default();
     (options.codec, options.extent) = (CODEC, plan.extent.clone());

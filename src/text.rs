@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 
 /// Lines that a message has at most.
+#[cfg(any(test, feature = "cli"))]
 const LINES: usize = 40;
 
 /// Lines that are kept at the end of a longer message: what to do stands there.
+#[cfg(any(test, feature = "cli"))]
 const LAST: usize = 10;
 
 /// Characters that a message has at most, about two screens of a narrow terminal.
+#[cfg(any(test, feature = "cli"))]
 const CHARACTERS: usize = 4000;
 
 /// True for characters that move the cursor, send commands to a terminal, or reorder the text around them.
@@ -18,6 +21,7 @@ fn is_harmful(c: char) -> bool {
 
 /// A text whose characters can do nothing to a terminal. Lines stay lines. Others are written as JSON writes them, so that a document
 /// stays one.
+#[cfg(any(test, feature = "cli"))]
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
@@ -45,6 +49,7 @@ pub(crate) fn one_line(text: &str, most: usize) -> String {
 
 /// A message for the user: printable, and no longer than a screen or two. Its later lines are indented, so that no name with a line break in it
 /// looks like a message of its own.
+#[cfg(any(test, feature = "cli"))]
 pub(crate) fn message(text: &str) -> String {
     let text = printable(text);
     let mut lines: Vec<Cow<'_, str>> = text.lines().map(Cow::Borrowed).collect();

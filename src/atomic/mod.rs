@@ -8,7 +8,7 @@
 mod file;
 #[cfg(feature = "engine")]
 mod folder;
-#[cfg(feature = "engine")]
+#[cfg(feature = "cli")]
 mod output;
 mod place;
 mod scratch;
@@ -17,9 +17,9 @@ mod temporary;
 pub(crate) use file::AtomicFile;
 #[cfg(feature = "engine")]
 pub(crate) use folder::AtomicFolder;
-#[cfg(feature = "gdal")]
+#[cfg(all(feature = "cli", feature = "gdal"))]
 pub use output::holds;
-#[cfg(feature = "engine")]
+#[cfg(feature = "cli")]
 pub use output::{check_output, refuse_inputs, write_whole};
 pub(crate) use place::check_target;
 #[cfg(feature = "engine")]

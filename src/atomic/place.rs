@@ -153,9 +153,9 @@ pub(super) fn exchange_by_renames(new: &Path, old: &Path) -> std::io::Result<()>
 /// Where the system refuses.
 pub fn sync_folder(path: &Path) -> Result<()> {
     let folder = folder_of(path);
-    #[cfg(unix)]
-    fs::File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
-    let _ = folder;
+    if cfg!(unix) {
+        fs::File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
+    }
     Ok(())
 }
 

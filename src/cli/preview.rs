@@ -11,9 +11,7 @@ use crate::archive::{self, TileSource};
 use crate::atomic::{check_output, refuse_inputs};
 use crate::error::{Error, Result};
 use crate::terrain::relief::{self, HeightField};
-use crate::terrain::{
-    ElevationTile, Encoding, INTERPOLATED, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution, decode_lineage,
-};
+use crate::terrain::{ElevationTile, Encoding, INTERPOLATED, ImageFormat, NO_SOURCE, TileCodec, decode_lineage};
 use crate::tile::{Bounds, LonLatBox, TileCoord, TileRange, web_mercator};
 
 /// Draw the relief of an archive, and which source every part of it came from.
@@ -103,14 +101,7 @@ fn codec(archive: &dyn TileSource) -> Result<TileCodec> {
             return Err(Error::invalid("metadata", problem, "choose another archive").with_path(archive.path()));
         }
     };
-    Ok(TileCodec {
-        encoding,
-        format: ImageFormat::Png,
-        vertical: VerticalResolution::Full,
-        nodata_elevation: 0.0,
-        level: crate::terrain::webp::Level::Default,
-        encoder: crate::terrain::WebpEncoder::Hypso,
-    })
+    Ok(TileCodec::new(encoding, ImageFormat::Png))
 }
 
 fn lineage_path(args: &Args) -> Option<PathBuf> {

@@ -60,11 +60,12 @@ impl FromStr for ZoomRange {
 }
 
 /// How zooms are cut into groups.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Pattern {
     /// One group.
     Single,
     /// 0-10, 11-12, 13-14, 15-16.
+    #[default]
     Balanced,
     /// 0-9, 10-11, then each zoom alone up to 14, and 15-16.
     Safe,

@@ -12,8 +12,8 @@ use crate::tile::{Area, TileCoord, TileId};
 /// Zooms in a step at most; a unit then has at most 64 + 16 + 4 + 1 tiles.
 const STEP_ZOOMS: u8 = 4;
 
-/// What a run is asked for.
-#[derive(Debug, Clone)]
+/// What a run is asked for; by default all native tiles, in balanced groups.
+#[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
     /// The coarsest zoom; 0 by default.
     pub min_zoom: Option<u8>,

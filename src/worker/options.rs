@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::budget::{Budget, BudgetOptions, Needs, tiles_in_work};
 use super::outputs::check_output;
 use crate::error::{Error, Result};
-use crate::plan::{Coverage, Pattern, Plan, PlanOptions, ZoomRange};
+use crate::plan::{Plan, PlanOptions, ZoomRange};
 use crate::raster::{RasterReader, Resampling};
 use crate::render::{RenderOptions, check_blend, check_gaps};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
@@ -73,14 +73,7 @@ impl JobOptions {
         let vertical = VerticalResolution::ByZoom;
         Self {
             output: output.into(),
-            tiles: PlanOptions {
-                min_zoom: None,
-                max_zoom: None,
-                area: None,
-                coverage: Coverage::Native,
-                pattern: Pattern::Balanced,
-                finer_given: false,
-            },
+            tiles: PlanOptions::default(),
             finer: None,
             tile_size: None,
             codec: TileCodec { vertical, ..TileCodec::new(Encoding::Terrarium, ImageFormat::Webp) },

@@ -7,7 +7,6 @@ use std::process::Command;
 
 use hypso::archive::{self, ArchiveMetadata, CreateOptions, Selection, TileEncoding, TileFormat};
 use hypso::progress::Silent;
-use hypso::terrain::webp::Level;
 use hypso::terrain::{self, ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution};
 use hypso::tile::{TileCoord, TileId};
 use proptest::prelude::*;
@@ -15,14 +14,7 @@ use serde_json::Value;
 
 type Tiles = BTreeMap<TileId, Vec<u8>>;
 
-const CODEC: TileCodec = TileCodec {
-    encoding: Encoding::Terrarium,
-    format: ImageFormat::Webp,
-    vertical: VerticalResolution::Full,
-    nodata_elevation: 0.0,
-    level: Level::Default,
-    encoder: hypso::terrain::WebpEncoder::Hypso,
-};
+const CODEC: TileCodec = TileCodec::new(Encoding::Terrarium, ImageFormat::Webp);
 
 fn hypso(folder: &Path, args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_hypso")).args(args).current_dir(folder).output().unwrap();

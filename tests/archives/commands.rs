@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
-use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
+use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec};
 use hypso::tile::{TileCoord, TileId};
 
 /// Runs hypso in `folder`; gives exit code, stdout and stderr.
@@ -18,14 +18,7 @@ fn hypso(folder: &Path, args: &[&str]) -> (i32, String, String) {
 
 /// An archive of real Terrarium tiles from zoom 0 to 4 along one line of descent, four at zoom 4.
 fn make(path: &Path) {
-    let codec = TileCodec {
-        encoding: Encoding::Terrarium,
-        format: ImageFormat::Png,
-        vertical: VerticalResolution::Full,
-        nodata_elevation: 0.0,
-        level: hypso::terrain::webp::Level::Default,
-        encoder: hypso::terrain::WebpEncoder::Hypso,
-    };
+    let codec = TileCodec::new(Encoding::Terrarium, ImageFormat::Png);
     let mut tiles = BTreeMap::new();
     for leaf in TileCoord::new(3, 7, 3).unwrap().children().unwrap() {
         for z in 0..=4 {

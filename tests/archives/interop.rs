@@ -13,7 +13,7 @@ use std::process::Command;
 
 use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileEncoding, TileFormat, VerifyOptions};
 use hypso::progress::Silent;
-use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
+use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec};
 use hypso::tile::{TileCoord, TileId};
 
 type Tiles = BTreeMap<TileId, Vec<u8>>;
@@ -124,14 +124,7 @@ fn gdal_reads_pixels_where_we_put_them() {
     if !installed(Command::new("gdallocationinfo").arg("--version"), "gdallocationinfo") {
         return;
     }
-    let codec = TileCodec {
-        encoding: Encoding::Terrarium,
-        format: ImageFormat::Png,
-        vertical: VerticalResolution::Full,
-        nodata_elevation: 0.0,
-        level: hypso::terrain::webp::Level::Default,
-        encoder: hypso::terrain::WebpEncoder::Hypso,
-    };
+    let codec = TileCodec::new(Encoding::Terrarium, ImageFormat::Png);
     let leaf = TileCoord::new(10, 906, 404).unwrap();
     let mut tiles = Tiles::new();
     for z in 8..=10 {

@@ -4,26 +4,13 @@
 //! the package is tried. Under CI their absence is a failure; elsewhere the tests say so and pass.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hypso::archive::pmtiles::PmtilesReader;
 use hypso::archive::{self, ArchiveKind, Selection, TileFormat, TileSource, VerifyOptions};
 use hypso::progress::Silent;
-use hypso::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
+use hypso::terrain::{Encoding, ImageFormat, TileCodec};
 use hypso::tile::{TileCoord, TileId};
-
-/// The folder of sample archives, or `None` with the reason on stderr.
-fn samples() -> Option<PathBuf> {
-    let shared = std::env::var_os("HYPSO_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let folder = shared.join("archives");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "{} is missing; set HYPSO_SHARED", folder.display());
-    eprintln!("skipped: {} is missing; set HYPSO_SHARED to the folder with the sample archives", folder.display());
-    None
-}
 
 struct Known {
     name: &'static str,
@@ -65,7 +52,7 @@ fn read(source: &dyn TileSource) -> BTreeMap<TileId, Vec<u8>> {
 
 #[test]
 fn every_archive_gives_all_its_tiles() {
-    let Some(folder) = samples() else { return };
+    let Some(folder) = crate::common::shared("archives") else { return };
     for known in &ARCHIVES {
         let source = archive::open(&folder.join(known.name)).unwrap();
         let metadata = source.metadata();
@@ -85,7 +72,7 @@ fn every_archive_gives_all_its_tiles() {
 
 #[test]
 fn every_archive_survives_both_formats_and_comes_out_clean() {
-    let Some(folder) = samples() else { return };
+    let Some(folder) = crate::common::shared("archives") else { return };
     let out = tempfile::tempdir().unwrap();
     for (n, known) in ARCHIVES.iter().enumerate() {
         let source = archive::open(&folder.join(known.name)).unwrap();
@@ -107,7 +94,7 @@ fn every_archive_survives_both_formats_and_comes_out_clean() {
 
 #[test]
 fn our_counts_equal_those_of_the_program_that_wrote_the_archive() {
-    let Some(folder) = samples() else { return };
+    let Some(folder) = crate::common::shared("archives") else { return };
     let counts = |path: &Path| {
         let header = *PmtilesReader::open(path).unwrap().header();
         (header.addressed_tiles, header.tile_entries, header.tile_contents, header.data_length, header.clustered)
@@ -125,16 +112,9 @@ fn our_counts_equal_those_of_the_program_that_wrote_the_archive() {
 /// The same heights through MBTiles (TMS rows, a view) and PMTiles, in two encodings: the flip and the order are right.
 #[test]
 fn terrain_archives_of_both_formats_hold_the_same_heights() {
-    let Some(folder) = samples() else { return };
+    let Some(folder) = crate::common::shared("archives") else { return };
     let open = |name: &str| archive::open(&folder.join("terrain").join(name)).unwrap();
-    let codec = |encoding| TileCodec {
-        encoding,
-        format: ImageFormat::Png,
-        vertical: VerticalResolution::Full,
-        nodata_elevation: 0.0,
-        level: hypso::terrain::webp::Level::Default,
-        encoder: hypso::terrain::WebpEncoder::Hypso,
-    };
+    let codec = |encoding| TileCodec::new(encoding, ImageFormat::Png);
     for (stem, encoding) in
         [("sf_mapbox-rgb_z8-14", Encoding::Mapbox), ("sf_terrarium_z8-14_webp", Encoding::Terrarium)]
     {
@@ -152,7 +132,7 @@ fn terrain_archives_of_both_formats_hold_the_same_heights() {
 
 #[test]
 fn what_is_no_archive_is_refused_with_its_reason() {
-    let Some(folder) = samples() else { return };
+    let Some(folder) = crate::common::shared("archives") else { return };
     for (name, words) in [
         ("pmtiles/invalid.pmtiles", "expected the magic \"PMTiles\", found \"This is\""),
         ("pmtiles/invalid_v4.pmtiles", "has format version 4.0, but this program reads up to version 3.x"),
@@ -170,7 +150,7 @@ fn what_is_no_archive_is_refused_with_its_reason() {
 
 #[test]
 fn nothing_is_written_beside_an_input() {
-    let Some(folder) = samples() else { return };
+    let Some(folder) = crate::common::shared("archives") else { return };
     // A copy in WAL mode, which SQLite would otherwise open with two files of its own beside it.
     let copy = tempfile::tempdir().unwrap();
     let path = copy.path().join("a b%.mbtiles");

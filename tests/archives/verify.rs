@@ -259,19 +259,9 @@ fn findings_come_in_the_order_of_the_tiles_whatever_the_threads_do() {
 
 #[test]
 fn an_interrupted_verification_says_so() {
-    struct Stop;
-    impl hypso::progress::Progress for Stop {
-        fn begin(&self, _: &str, _: Option<u64>, _: &'static str) {}
-        fn advance(&self, _: u64) {}
-        fn end(&self) {}
-        fn note(&self, _: &str) {}
-        fn interrupted(&self) -> bool {
-            true
-        }
-    }
     for name in ["a.mbtiles", "a.pmtiles"] {
         let (_folder, path) = fixture(name);
-        let result = archive::verify(&path, VerifyOptions::default(), &|_, _| Ok(()), &Stop);
+        let result = archive::verify(&path, VerifyOptions::default(), &|_, _| Ok(()), &crate::common::Stopped);
         assert!(matches!(result, Err(Error::Interrupted)));
     }
 }

@@ -123,3 +123,16 @@ pub fn two_records() -> (Vec<SourceInput>, Vec<RecordInput>) {
         vec![record(0, "a.tif", 5120.0, 5.0, Some(-9999.0)), record(1, "b.tif", 40_960.0, 40.0, None)],
     )
 }
+
+/// The user interrupted the work before it began.
+pub struct Stopped;
+
+impl hypso::progress::Progress for Stopped {
+    fn begin(&self, _: &str, _: Option<u64>, _: &'static str) {}
+    fn advance(&self, _: u64) {}
+    fn end(&self) {}
+    fn note(&self, _: &str) {}
+    fn interrupted(&self) -> bool {
+        true
+    }
+}

@@ -14,7 +14,7 @@ use hypso::raster::gdal::{GdalProjector, GeoTiffCompression, GeoTiffSpec, GeoTif
 use hypso::raster::{GeoTransform, Projector};
 use hypso::render::{FinerTiles, GdalOpener, Layer, RenderOptions, Renderer};
 use hypso::store::{Builder, Parameters, Store};
-use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, decode_lineage};
+use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, decode_lineage};
 use hypso::tile::{TileCoord, web_mercator};
 
 /// A height at each place, EPSG:3857 metres; NaN where there is none.
@@ -79,14 +79,7 @@ pub fn gdal(tool: &str, args: &[&str]) -> String {
 }
 
 /// The bits of full resolution: 1/256 m at every zoom.
-pub const OPTIONS: TileCodec = TileCodec {
-    encoding: Encoding::Terrarium,
-    format: ImageFormat::Png,
-    vertical: VerticalResolution::Full,
-    nodata_elevation: 0.0,
-    level: hypso::terrain::webp::Level::Default,
-    encoder: hypso::terrain::WebpEncoder::Hypso,
-};
+pub const OPTIONS: TileCodec = TileCodec::new(Encoding::Terrarium, ImageFormat::Png);
 
 /// A store of sources, the first one wins, for tiles of 256 pixels.
 pub fn store_of(specs: &[SourceSpec]) -> Store {
@@ -131,10 +124,9 @@ pub fn options_of(store: &Store, zooms: (u8, u8), coverage: Coverage) -> (Plan, 
     let options = PlanOptions {
         min_zoom: Some(zooms.0),
         max_zoom: Some(zooms.1),
-        area: None,
         coverage,
         pattern: Pattern::Single,
-        finer_given: false,
+        ..PlanOptions::default()
     };
     let plan = Plan::new(store, &options).unwrap();
     let extent = plan.extent.clone();

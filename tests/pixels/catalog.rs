@@ -4,7 +4,7 @@
 //! beside the package is tried. Under CI their absence is a failure; elsewhere the tests say so and pass.
 #![cfg(feature = "gdal")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hypso::catalog::{Catalog, Location, OnError, Options, Reason, SourceSpec, bounds_csv, build_catalog};
 use hypso::progress::Silent;
@@ -12,19 +12,6 @@ use hypso::raster::GeoTransform;
 use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
 use hypso::store::DataType;
 use hypso::tile::web_mercator;
-
-/// The folder of sample rasters, or `None` with the reason on stderr.
-fn samples() -> Option<PathBuf> {
-    let shared = std::env::var_os("HYPSO_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let folder = shared.join("dem");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "{} is missing; set HYPSO_SHARED", folder.display());
-    eprintln!("skipped: {} is missing; set HYPSO_SHARED to the folder with the sample rasters", folder.display());
-    None
-}
 
 fn build(folder: &Path, options: &Options) -> Catalog {
     let spec = SourceSpec::parse(folder.to_str().unwrap()).unwrap();
@@ -51,7 +38,7 @@ fn table(samples: &Path) -> Vec<(String, [f64; 4], u8)> {
 
 #[test]
 fn footprints_and_zooms_are_those_of_the_readme() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = crate::common::shared("dem") else { return };
     let catalog = build(&samples, &Options::default());
     let rows = table(&samples);
     assert!(rows.len() > 60, "{} rows", rows.len());
@@ -80,7 +67,7 @@ fn footprints_and_zooms_are_those_of_the_readme() {
 
 #[test]
 fn what_cant_be_used_is_named_with_its_reason() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = crate::common::shared("dem") else { return };
     let catalog = build(&samples.join("formats"), &Options::default());
     let reasons: Vec<(&str, Reason)> = catalog.rejected.iter().map(|r| (r.path.as_str(), r.reason)).collect();
     let expected = [
@@ -109,7 +96,7 @@ fn what_cant_be_used_is_named_with_its_reason() {
 
 #[test]
 fn threads_do_not_show_and_bounds_csv_gives_the_same_boxes() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = crate::common::shared("dem") else { return };
     let folder = samples.join("fuji/gsi-dem5a-z13");
     let one = build(&folder, &Options { threads: 1, ..Options::default() });
     let many = build(&folder, &Options { threads: 7, ..Options::default() });
@@ -190,18 +177,11 @@ fn broken_files_are_left_out_or_stop_the_work_as_asked() {
 
 #[test]
 fn an_interrupted_scan_says_so() {
-    struct Stop;
-    impl hypso::progress::Progress for Stop {
-        fn begin(&self, _: &str, _: Option<u64>, _: &'static str) {}
-        fn advance(&self, _: u64) {}
-        fn end(&self) {}
-        fn note(&self, _: &str) {}
-        fn interrupted(&self) -> bool {
-            true
-        }
-    }
     let folder = tempfile::tempdir().unwrap();
     broken(folder.path());
     let spec = SourceSpec::parse(folder.path().to_str().unwrap()).unwrap();
-    assert!(matches!(build_catalog(&[spec], &Options::default(), &Stop), Err(hypso::Error::Interrupted)));
+    assert!(matches!(
+        build_catalog(&[spec], &Options::default(), &crate::common::Stopped),
+        Err(hypso::Error::Interrupted)
+    ));
 }

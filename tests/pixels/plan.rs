@@ -4,19 +4,8 @@ use crate::common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hypso::plan::{Coverage, Pattern, Plan, PlanOptions};
+use hypso::plan::{Coverage, Plan, PlanOptions};
 use hypso::tile::{Bounds, TileCoord, TileRange};
-
-fn options() -> PlanOptions {
-    PlanOptions {
-        min_zoom: None,
-        max_zoom: None,
-        area: None,
-        coverage: Coverage::Native,
-        pattern: Pattern::Balanced,
-        finer_given: false,
-    }
-}
 
 fn tiles(plan: &Plan, store: &hypso::Store) -> Vec<TileCoord> {
     let units = plan.groups.iter().flat_map(|g| &g.steps).flat_map(|s| &s.units);
@@ -28,7 +17,8 @@ fn every_pattern_plans_the_same_tiles_once() {
     let store = common::store(300, 1);
     let expected: u64 = (0..=22).map(|z| store.tiles().count(z)).sum();
     for pattern in ["single", "balanced", "safe", "fast", "incremental", "0-3,4-12,13-22"] {
-        let plan = Plan::new(&store, &PlanOptions { pattern: pattern.parse().unwrap(), ..options() }).unwrap();
+        let plan =
+            Plan::new(&store, &PlanOptions { pattern: pattern.parse().unwrap(), ..PlanOptions::default() }).unwrap();
         assert_eq!(plan.tiles(), expected);
         let all = tiles(&plan, &store);
         assert_eq!(all.len() as u64, expected);
@@ -46,7 +36,12 @@ fn zooms_and_boxes_only_remove_tiles_and_keep_what_others_are_means_of() {
     let bounds = Bounds::new(some.min_x, some.min_y, some.min_x + 5000.0, some.min_y + 5000.0);
     let plan = Plan::new(
         &store,
-        &PlanOptions { min_zoom: Some(8), max_zoom: Some(11), area: Some(Arc::new(bounds.into())), ..options() },
+        &PlanOptions {
+            min_zoom: Some(8),
+            max_zoom: Some(11),
+            area: Some(Arc::new(bounds.into())),
+            ..PlanOptions::default()
+        },
     )
     .unwrap();
     let planned: BTreeSet<TileCoord> = tiles(&plan, &store).into_iter().collect();
@@ -70,7 +65,8 @@ fn zooms_and_boxes_only_remove_tiles_and_keep_what_others_are_means_of() {
 fn full_coverage_reaches_the_last_zoom_everywhere() {
     let store = common::store(60, 3);
     let (native, full) = (Coverage::Native, Coverage::Full);
-    let plan = |coverage, max_zoom| Plan::new(&store, &PlanOptions { coverage, max_zoom, ..options() }).unwrap();
+    let plan =
+        |coverage, max_zoom| Plan::new(&store, &PlanOptions { coverage, max_zoom, ..PlanOptions::default() }).unwrap();
     let all = tiles(&plan(full, Some(13)), &store);
     for z in 0..=13u8 {
         let expected: BTreeSet<TileCoord> = store
@@ -88,14 +84,16 @@ fn full_coverage_reaches_the_last_zoom_everywhere() {
 fn impossible_wishes_are_refused_with_a_reason() {
     let store = common::store(30, 4);
     let fails = |o: PlanOptions| Plan::new(&store, &o).unwrap_err().to_string();
-    assert!(fails(PlanOptions { min_zoom: Some(9), max_zoom: Some(3), ..options() }).contains("impossible"));
-    assert!(fails(PlanOptions { min_zoom: Some(22), ..options() }).contains("22"));
-    assert!(fails(PlanOptions { max_zoom: Some(40), ..options() }).contains("22"));
+    assert!(
+        fails(PlanOptions { min_zoom: Some(9), max_zoom: Some(3), ..PlanOptions::default() }).contains("impossible")
+    );
+    assert!(fails(PlanOptions { min_zoom: Some(22), ..PlanOptions::default() }).contains("22"));
+    assert!(fails(PlanOptions { max_zoom: Some(40), ..PlanOptions::default() }).contains("22"));
     assert!(
         fails(PlanOptions {
             min_zoom: Some(5),
             area: Some(Arc::new(Bounds::from_lon_lat(0.0, 0.0, 1.0, 1.0).into())),
-            ..options()
+            ..PlanOptions::default()
         })
         .starts_with("area: no record")
     );

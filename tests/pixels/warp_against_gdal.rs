@@ -23,19 +23,6 @@ struct Target {
     size: u32,
 }
 
-/// The folder of sample rasters, or `None` with the reason on stderr.
-fn samples() -> Option<PathBuf> {
-    let shared = std::env::var_os("HYPSO_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let folder = shared.join("dem");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "{} is missing; set HYPSO_SHARED", folder.display());
-    eprintln!("skipped: {} is missing; set HYPSO_SHARED to the folder with the sample rasters", folder.display());
-    None
-}
-
 /// Our pixels of a tile, and which of them are far from nodata and from the raster's edge.
 fn ours(path: &Path, target: Target, how: Resampling) -> (Vec<f32>, Vec<u8>, Vec<bool>) {
     let Target { bounds, size } = target;
@@ -138,7 +125,7 @@ const RASTERS: [&str; 8] = [
 
 #[test]
 fn bilinear_is_gdalwarps_to_a_centimetre() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = crate::common::shared("dem") else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut report = String::new();
     for name in RASTERS {
@@ -155,7 +142,7 @@ fn bilinear_is_gdalwarps_to_a_centimetre() {
 
 #[test]
 fn cubic_and_lanczos_are_gdalwarps_at_the_rasters_own_scale() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = crate::common::shared("dem") else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut report = String::new();
     for name in RASTERS {
@@ -175,7 +162,7 @@ fn cubic_and_lanczos_are_gdalwarps_at_the_rasters_own_scale() {
 /// targets a quarter of a cell apart), so it is no model for ours.
 #[test]
 fn kernels_widen_as_gdalwarps() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = crate::common::shared("dem") else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut report = String::new();
     for name in RASTERS {
@@ -216,7 +203,7 @@ fn assemble(files: &[PathBuf], target: Target, how: Resampling) -> (Vec<u32>, Ve
 /// and each file rounds its own.
 #[test]
 fn a_raster_cut_into_files_gives_the_bits_of_the_whole() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = crate::common::shared("dem") else { return };
     let folder = tempfile::tempdir().unwrap();
     for name in ["fuji/gsi-dem5a/FG-GML-5238-74-00-DEM5A-20161001.tif", "oetztal/vinschgau250m/elev_vinschgau.tif"] {
         let path = samples.join(name);

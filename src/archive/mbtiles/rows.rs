@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::archive::metadata::{OWN_KEYS, parse_bounds, parse_center};
+use crate::archive::metadata::OWN_KEYS;
 use crate::archive::pmtiles::Compression;
-use crate::archive::{ArchiveMetadata, Center, TileEncoding, TileFormat};
+use crate::archive::{ArchiveMetadata, Center, TileEncoding};
 use crate::tile::MAX_ZOOM;
 
 /// Reads the rows. Values that make no sense are taken as absent; `verify` reports them.
 pub(in crate::archive) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetadata {
-    let text = |key: &str| rows.get(key).map(|v| v.trim().to_owned()).unwrap_or_default();
-    let zoom = |key: &str| rows.get(key).and_then(|v| v.trim().parse::<u8>().ok()).filter(|&z| z <= MAX_ZOOM);
     let mut other = BTreeMap::new();
     // The `json` row holds what a vector archive says about its layers; its keys stand beside the others here.
     if let Some(Ok(Value::Object(map))) = rows.get("json").map(|text| serde_json::from_str(text)) {
@@ -22,23 +20,14 @@ pub(in crate::archive) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetad
         other.insert(key.clone(), from_row(value));
     }
     other.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
-    let tile_size = rows.get("tileSize").or_else(|| rows.get("tile_size"));
-    ArchiveMetadata {
-        name: text("name"),
-        description: text("description"),
-        attribution: text("attribution"),
-        version: text("version"),
-        layer_type: text("type"),
-        format: TileFormat::from_name(&text("format")),
-        tile_compression: Compression::from_name(&text("compression")),
-        encoding: TileEncoding::from_name(&text("encoding")),
-        tile_size: tile_size.and_then(|v| v.trim().parse().ok()),
-        bounds: rows.get("bounds").and_then(|text| parse_bounds(text)),
-        center: rows.get("center").and_then(|text| parse_center(text)),
-        minzoom: zoom("minzoom"),
-        maxzoom: zoom("maxzoom"),
-        other,
+    let own = rows.iter().filter(|(key, _)| OWN_KEYS.contains(&key.as_str()));
+    let mut own: Map<String, Value> = own.map(|(key, value)| (key.clone(), value.trim().into())).collect();
+    if own.contains_key("tileSize") {
+        own.remove("tile_size");
     }
+    let said = ArchiveMetadata::from_json(&own);
+    let zoom = |said: Option<u8>| said.filter(|&zoom| zoom <= MAX_ZOOM);
+    ArchiveMetadata { minzoom: zoom(said.minzoom), maxzoom: zoom(said.maxzoom), other, ..said }
 }
 
 /// The rows of an archive, in the order of their names.
@@ -100,6 +89,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::archive::TileFormat;
 
     #[test]
     fn rows_round_trip() {

@@ -8,7 +8,7 @@ use crate::archive::form::{Look, is_picture, unpack_all};
 use crate::archive::mended::HYBRID;
 use crate::archive::packing::Packing;
 use crate::archive::pmtiles::Compression;
-use crate::archive::{ArchiveMetadata, TileFormat};
+use crate::archive::{ArchiveMetadata, Located, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::threads::share;
@@ -25,6 +25,30 @@ pub(super) fn stride(sample: Option<u64>, total: u64) -> u64 {
         Some(n) => total.div_ceil(n.max(1)).max(1),
         None => 1,
     }
+}
+
+/// Decodes the tiles of an archive that has `total`, or about so many of them, into the report.
+///
+/// # Errors
+/// As [`Contents::check_all`].
+pub(super) fn check_some(
+    archive: &dyn TileSource,
+    (sample, total): (Option<u64>, u64),
+    check: TileCheck<'_>,
+    progress: &dyn Progress,
+    report: &mut Report,
+) -> Result<()> {
+    let step = stride(sample, total);
+    progress.begin("decoding tiles", Some(total.div_ceil(step)), "tiles");
+    let read = |tile: &Located| {
+        let mut bytes = Vec::new();
+        archive.read(*tile, &mut bytes).map(|()| Some(bytes))
+    };
+    let contents = Contents::new(&read, archive.metadata(), check, progress);
+    let chosen = archive.tiles()?.filter_map(Result::ok).enumerate().filter(|(n, _)| (*n as u64).is_multiple_of(step));
+    contents.check_all(&mut chosen.filter_map(|(_, tile)| Some((tile.id.coord()?, tile))), report)?;
+    progress.end();
+    Ok(())
 }
 
 /// How tiles are checked.

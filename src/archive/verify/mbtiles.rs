@@ -40,12 +40,7 @@ pub(super) fn verify(
         id.coord().iter().for_each(|&tile| outside.look(tile));
     }
     let row = |name: &str| reader.rows().get(name).and_then(|v| v.trim().parse::<u8>().ok());
-    let (extent, zooms) = report.check_coverage(coverage, row("minzoom").zip(row("maxzoom")));
-    report.check_place(reader.metadata(), extent, &outside);
-    if let (Some(center), Some(zooms)) = (reader.metadata().center, zooms) {
-        report.check_center_zoom(center.zoom, zooms);
-    }
-    report.check_metadata(reader.metadata());
+    report.check_described(reader.metadata(), coverage, row("minzoom").zip(row("maxzoom")), &outside);
 
     let step = stride(options.sample, ids.len() as u64);
     progress.begin("decoding tiles", Some((ids.len() as u64).div_ceil(step)), "tiles");

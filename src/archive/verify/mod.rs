@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::coverage::Coverage;
 use super::seen::{Fence, degrees};
-use super::{ArchiveKind, ArchiveMetadata, OnDuplicate, OpenOptions, Scheme, TileFormat};
+use super::{ArchiveKind, ArchiveMetadata, OnDuplicate, OpenOptions, Scheme, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::tile::TileCoord;
@@ -190,6 +190,35 @@ impl Report {
                 format!("the centre {},{} lies outside of the bounds {}", center.lon, center.lat, degrees(bounds));
             self.warning(None, problem, "a map that starts there shows nothing: rewrite it (`archive::convert`)");
         }
+    }
+
+    /// What the tiles of an archive are together, beside what its metadata say. Gives their number.
+    fn check_tiles(&mut self, archive: &dyn TileSource) -> Result<u64> {
+        let (mut coverage, mut outside, mut total) = (Coverage::new(), Outside::of(archive.metadata()), 0);
+        for tile in archive.tiles()? {
+            let id = tile?.id;
+            coverage.push(id, 1);
+            id.coord().iter().for_each(|&tile| outside.look(tile));
+            total += 1;
+        }
+        self.check_described(archive.metadata(), coverage, None, &outside);
+        Ok(total)
+    }
+
+    /// All that metadata say of an archive, and zooms that it declares elsewhere.
+    fn check_described(
+        &mut self,
+        metadata: &ArchiveMetadata,
+        coverage: Coverage,
+        declared: Option<(u8, u8)>,
+        outside: &Outside,
+    ) {
+        let (extent, zooms) = self.check_coverage(coverage, declared);
+        self.check_place(metadata, extent, outside);
+        if let (Some(center), Some(zooms)) = (metadata.center, zooms) {
+            self.check_center_zoom(center.zoom, zooms);
+        }
+        self.check_metadata(metadata);
     }
 
     /// A centre at a zoom without tiles.

@@ -25,14 +25,8 @@ use hypso::archive::{self, TileSource};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution, decode_lineage};
 use hypso::tile::{Bounds, TileCoord, web_mercator};
 
-const CODEC: TileCodec = TileCodec {
-    encoding: Encoding::Terrarium,
-    format: ImageFormat::Webp,
-    vertical: VerticalResolution::ByZoom,
-    nodata_elevation: 0.0,
-    level: hypso::terrain::webp::Level::Default,
-    encoder: hypso::terrain::WebpEncoder::Hypso,
-};
+const CODEC: TileCodec =
+    TileCodec { vertical: VerticalResolution::ByZoom, ..TileCodec::new(Encoding::Terrarium, ImageFormat::Webp) };
 
 const SIDE: usize = 512;
 
