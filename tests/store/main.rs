@@ -6,6 +6,8 @@ mod common;
 mod advice;
 mod container;
 mod damage;
+// A column of every kind needs something that trains a dictionary, which comes with `engine`.
+#[cfg(feature = "engine")]
 mod document;
 mod experiments;
 mod golden;
