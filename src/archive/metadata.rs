@@ -8,6 +8,7 @@ use super::coverage::Coverage;
 use super::form::Look;
 use super::pmtiles::Compression;
 use crate::error::{Error, Result};
+use crate::terrain::Encoding;
 use crate::tile::{Bounds, MAX_ZOOM};
 
 /// The format of the tiles.
@@ -74,10 +75,8 @@ impl TileFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TileEncoding {
-    /// Elevation, `R * 256 + G + B / 256 - 32768` metres.
-    Terrarium,
-    /// Elevation, `-10000 + (R * 65536 + G * 256 + B) * 0.1` metres.
-    Mapbox,
+    /// Heights.
+    Elevation(Encoding),
     /// Which source gave each pixel, by colour.
     Lineage,
     /// Something else, by its name.
@@ -89,11 +88,16 @@ impl TileEncoding {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Terrarium => "terrarium",
-            Self::Mapbox => "mapbox",
+            Self::Elevation(encoding) => encoding.name(),
             Self::Lineage => "lineage",
             Self::Other(name) => name,
         }
+    }
+
+    /// The encoding of heights; `None` where the tiles hold something else.
+    #[must_use]
+    pub fn elevation(&self) -> Option<Encoding> {
+        if let Self::Elevation(encoding) = self { Some(*encoding) } else { None }
     }
 
     /// The encoding with a name; `None` for an empty one.
@@ -101,11 +105,15 @@ impl TileEncoding {
     pub fn from_name(name: &str) -> Option<Self> {
         match name.trim() {
             "" => None,
-            "terrarium" => Some(Self::Terrarium),
-            "mapbox" => Some(Self::Mapbox),
             "lineage" => Some(Self::Lineage),
-            other => Some(Self::Other(other.to_owned())),
+            other => Some(other.parse().map_or_else(|_| Self::Other(other.to_owned()), Self::Elevation)),
         }
+    }
+}
+
+impl From<Encoding> for TileEncoding {
+    fn from(encoding: Encoding) -> Self {
+        Self::Elevation(encoding)
     }
 }
 

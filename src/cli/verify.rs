@@ -140,10 +140,7 @@ fn decode(metadata: &ArchiveMetadata, coord: TileCoord, bytes: &[u8], heights: &
         return check_side(metadata, side);
     }
     // Every 24 bits are a height in either encoding, so that a plain picture is decoded in the same way.
-    let encoding = match metadata.encoding {
-        Some(TileEncoding::Mapbox) => Encoding::Mapbox,
-        _ => Encoding::Terrarium,
-    };
+    let encoding = metadata.encoding.as_ref().and_then(TileEncoding::elevation).unwrap_or(Encoding::Terrarium);
     let codec = TileCodec::new(encoding, format);
     let tile = codec.decode(bytes)?;
     if metadata.encoding.is_some() {

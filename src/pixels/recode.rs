@@ -9,13 +9,13 @@
 
 use serde_json::json;
 
-use super::coding::{Coding, OFFSET, Steps, VERTICAL};
+use super::coding::{Coding, FINEST, OFFSET, Steps, VERTICAL};
 use crate::archive::convert::{nothing_chosen, tell};
 use crate::archive::pipeline::{batches, in_order, threads};
 use crate::archive::pmtiles::Compression;
 use crate::archive::seen::Seen;
 use crate::archive::{
-    ArchiveMetadata, ArchiveSummary, Located, Selection, TileEncoding, TileFormat, TileSink, TileSource,
+    ArchiveMetadata, ArchiveSummary, Located, Selection, TileFormat, TileSink, TileSource,
 };
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -95,15 +95,18 @@ pub fn recoded_metadata(
         metadata.center = None;
     }
     if let (Coding::Elevation(from), Coding::Elevation(to)) = (recoder.from, recoder.to) {
-        metadata.encoding = TileEncoding::from_name(&to.encoding.to_string());
+        metadata.encoding = Some(to.encoding.into());
         let declared = metadata.other.get(VERTICAL).cloned();
         let text = match (options.vertical, from.encoding, to.encoding) {
-            (Some(VerticalResolution::ByZoom), _, Encoding::Terrarium) => Some("by-zoom".to_owned()),
-            (Some(VerticalResolution::ByZoom), _, Encoding::Mapbox) => Some("by-zoom, at least 0.1 m".to_owned()),
-            // 0.1 m is coarser than 1/256 m, whichever way the heights went.
-            (_, Encoding::Mapbox, Encoding::Terrarium) | (_, Encoding::Terrarium, Encoding::Mapbox) => {
+            (Some(VerticalResolution::ByZoom), _, to) => Some(match to.finest_step() {
+                step if step > FINEST => format!("by-zoom, at least {step} m"),
+                _ => "by-zoom".to_owned(),
+            }),
+            // The coarser of the two steps is what is left, whichever way the heights went.
+            (_, from, to) if from != to => {
                 let by_zoom = Steps::of(source.metadata()).by_zoom;
-                Some(if by_zoom { "by-zoom, at least 0.1 m" } else { "0.1 m" }.to_owned())
+                let step = from.finest_step().max(to.finest_step());
+                Some(format!("{}{step} m", if by_zoom { "by-zoom, at least " } else { "" }))
             }
             (Some(VerticalResolution::Full), _, _) if declared.is_none() => Some("full".to_owned()),
             _ => None,

@@ -73,7 +73,7 @@ pub(super) fn metadata(
     match layer {
         Layer::Elevation => {
             metadata.description = "Elevation, encoded in RGB".into();
-            metadata.encoding = TileEncoding::from_name(&options.codec.encoding.to_string());
+            metadata.encoding = Some(options.codec.encoding.into());
             let resolution =
                 if options.codec.vertical == terrain::VerticalResolution::Full { "full" } else { "by-zoom" };
             metadata.other.insert("vertical_resolution".into(), json!(resolution));

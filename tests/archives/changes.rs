@@ -39,7 +39,7 @@ fn metadata(name: &str) -> ArchiveMetadata {
         name: name.into(),
         attribution: format!("© {name}"),
         format: TileFormat::Webp,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(32),
         other: BTreeMap::from([("vertical_resolution".to_owned(), "full".into())]),
         ..ArchiveMetadata::default()
@@ -424,7 +424,7 @@ fn tiles_are_encoded_anew_with_an_honest_step() {
     }
     assert_eq!(
         (meta("mapbox.mbtiles").encoding, step("mapbox.mbtiles")),
-        (Some(TileEncoding::Mapbox), "by-zoom, at least 0.1 m".into())
+        (Some(Encoding::Mapbox.into()), "by-zoom, at least 0.1 m".into())
     );
     ok(
         folder.path(),

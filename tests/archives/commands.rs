@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
+use hypso::archive::{self, ArchiveMetadata, TileFormat};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec};
 use hypso::tile::{TileCoord, TileId};
 
@@ -31,7 +31,7 @@ fn make(path: &Path) {
     let metadata = ArchiveMetadata {
         name: "demo".into(),
         format: TileFormat::Png,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(64),
         ..ArchiveMetadata::default()
     };

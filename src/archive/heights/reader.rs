@@ -46,10 +46,7 @@ impl HeightsReader {
         metadata.maxzoom = (shape.tiles > 0).then_some(shape.max_zoom);
         // What codes mean the columns say.
         let is = |encoding| coding(encoding) == [shape.scale, shape.offset];
-        metadata.encoding = [Encoding::Terrarium, Encoding::Mapbox].into_iter().find(|&e| is(e)).map(|e| match e {
-            Encoding::Terrarium => TileEncoding::Terrarium,
-            Encoding::Mapbox => TileEncoding::Mapbox,
-        });
+        metadata.encoding = Encoding::ALL.into_iter().find(|&e| is(e)).map(TileEncoding::from);
         if metadata.encoding.is_none() {
             let problem =
                 format!("has the scale {} and the offset {}, no encoding of images", shape.scale, shape.offset);

@@ -90,6 +90,7 @@ mod tests {
 
     use super::*;
     use crate::archive::TileFormat;
+    use crate::terrain::Encoding;
 
     #[test]
     fn rows_round_trip() {
@@ -98,7 +99,7 @@ mod tests {
             attribution: "<a href=\"x\">GSI</a>".into(),
             layer_type: "baselayer".into(),
             format: TileFormat::Webp,
-            encoding: Some(TileEncoding::Terrarium),
+            encoding: Some(TileEncoding::Elevation(Encoding::Terrarium)),
             tile_size: Some(512),
             bounds: Some([122.5, 20.25, 154.0, 46.0]),
             center: Some(Center { lon: 138.5, lat: 35.0, zoom: 5 }),

@@ -7,7 +7,7 @@ fn tilejson_announces_encoding_and_tile_size() {
     let metadata = ArchiveMetadata {
         name: "n".into(),
         format: TileFormat::Webp,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(TileEncoding::Elevation(Encoding::Terrarium)),
         tile_size: Some(512),
         minzoom: Some(0),
         maxzoom: Some(12),
@@ -33,7 +33,7 @@ fn values_are_set_by_their_keys() {
         metadata.set(key, value).unwrap();
     }
     let other = BTreeMap::from([("licence".to_owned(), json!("CC0"))]);
-    let (name, encoding) = ("n".to_owned(), Some(TileEncoding::Mapbox));
+    let (name, encoding) = ("n".to_owned(), Some(TileEncoding::Elevation(Encoding::Mapbox)));
     let expected = ArchiveMetadata { name, encoding, tile_size: Some(256), other, ..ArchiveMetadata::default() };
     assert_eq!(metadata, expected);
     for (key, value) in [("minzoom", "1"), ("tiles", "png"), ("tileSize", "big")] {
