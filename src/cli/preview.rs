@@ -95,8 +95,10 @@ fn codec(archive: &dyn TileSource) -> Result<TileCodec> {
         None => Encoding::Mapbox,
         Some(TileEncoding::Elevation(encoding)) => *encoding,
         Some(other) => {
-            let problem =
-                format!("holds tiles of encoding {:?}; give an archive of terrarium or mapbox elevation tiles", other.name());
+            let problem = format!(
+                "holds tiles of encoding {:?}; give an archive of terrarium or mapbox elevation tiles",
+                other.name()
+            );
             return Err(Error::invalid("metadata", problem, "choose another archive").with_path(archive.path()));
         }
     };

@@ -14,9 +14,7 @@ use crate::archive::convert::{nothing_chosen, tell};
 use crate::archive::pipeline::{batches, in_order, threads};
 use crate::archive::pmtiles::Compression;
 use crate::archive::seen::Seen;
-use crate::archive::{
-    ArchiveMetadata, ArchiveSummary, Located, Selection, TileFormat, TileSink, TileSource,
-};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Located, Selection, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::terrain::webp::Level;

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use hypso::Error;
 use hypso::archive::{
-    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, OnOverlap, Selection, TileFormat, TileSource,
-    VerifyOptions,
+    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, OnOverlap, Selection, TileFormat, TileSource, VerifyOptions,
 };
-use hypso::terrain::Encoding;
 use hypso::progress::Silent;
+use hypso::terrain::Encoding;
 use hypso::tile::{LonLatBox, TileCoord, TileId};
 use proptest::prelude::*;
 

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hypso::archive::pmtiles::{PmtilesReader, TileReader};
-use hypso::terrain::Encoding;
 use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileFormat, TileSource};
+use hypso::terrain::Encoding;
 use hypso::tile::{TileCoord, TileId};
 
 const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use hypso::Error;
 use hypso::archive::{self, ArchiveMetadata, Report, Severity, TileFormat, VerifyOptions};
-use hypso::terrain::Encoding;
 use hypso::progress::Silent;
+use hypso::terrain::Encoding;
 use hypso::tile::{TileCoord, TileId};
 
 fn tile(z: u8, x: u32, y: u32) -> TileCoord {

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use crate::surface::{OPTIONS, Sheet, Tiles, off, options_of, render, store_for, store_of_folders};
 use hypso::archive::{self, ArchiveMetadata, TileFormat, TileSource};
-use hypso::terrain::Encoding;
 use hypso::plan::Coverage;
 use hypso::progress::Silent;
 use hypso::raster::{GeoTransform, Resampling};
 use hypso::render::{Comparison, GdalOpener, HeightSampler, compare_with_sources, shares};
 use hypso::store::Store;
 use hypso::terrain::ElevationTile;
+use hypso::terrain::Encoding;
 use hypso::tile::{TileCoord, web_mercator};
 
 /// Hills around the world, and higher to the north.

@@ -199,11 +199,10 @@ pub(super) fn remote_of(path: &Path, above: &mut Vec<PathBuf>) -> Option<String>
         return None;
     }
     above.push(path.to_path_buf());
-    let found = vrt
-        .files
-        .iter()
-        .filter(|file| is_one(file))
-        .find_map(|file| remote_of(file, above).map(|words| format!("refers to {}, which {words}", file.display())));
+    let found =
+        vrt.files.iter().filter(|file| is_one(file)).find_map(|file| {
+            remote_of(file, above).map(|words| format!("refers to {}, which {words}", file.display()))
+        });
     above.pop();
     found
 }
