@@ -8,7 +8,7 @@ use super::coverage::Coverage;
 use super::form::Look;
 use super::pmtiles::Compression;
 use crate::error::{Error, Result};
-use crate::terrain::Encoding;
+use crate::terrain::{Encoding, ImageFormat};
 use crate::tile::{Bounds, MAX_ZOOM};
 
 /// The format of the tiles.
@@ -64,10 +64,29 @@ impl TileFormat {
         }
     }
 
+    /// The format of images whose pixels are read and written; `None` for all other formats.
+    #[must_use]
+    pub fn image(&self) -> Option<ImageFormat> {
+        match self {
+            Self::Webp => Some(ImageFormat::Webp),
+            Self::Png => Some(ImageFormat::Png),
+            _ => None,
+        }
+    }
+
     /// The format that the bytes of a tile show, inside of what they are packed with; `None` where they show nothing.
     #[must_use]
     pub fn sniff(bytes: &[u8]) -> Option<Self> {
         Look::at(bytes, None).format
+    }
+}
+
+impl From<ImageFormat> for TileFormat {
+    fn from(format: ImageFormat) -> Self {
+        match format {
+            ImageFormat::Webp => Self::Webp,
+            ImageFormat::Png => Self::Png,
+        }
     }
 }
 

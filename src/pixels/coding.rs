@@ -110,13 +110,9 @@ impl Coding {
 
 /// The image format of tiles whose pixels can be decoded.
 pub(super) fn image_format(format: &TileFormat) -> Result<ImageFormat> {
-    match format {
-        TileFormat::Webp => Ok(ImageFormat::Webp),
-        TileFormat::Png => Ok(ImageFormat::Png),
-        other => {
-            let name = if other.name().is_empty() { "not known" } else { other.name() };
-            let problem = format!("is {name}; pixels are read from webp and png");
-            Err(Error::invalid("tile format", problem, "work with the tiles as they are, without a pixel rule"))
-        }
-    }
+    format.image().ok_or_else(|| {
+        let name = if format.name().is_empty() { "not known" } else { format.name() };
+        let problem = format!("is {name}; pixels are read from webp and png");
+        Error::invalid("tile format", problem, "work with the tiles as they are, without a pixel rule")
+    })
 }

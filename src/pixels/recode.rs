@@ -14,7 +14,7 @@ use crate::archive::convert::{nothing_chosen, tell};
 use crate::archive::pipeline::{batches, in_order, threads};
 use crate::archive::pmtiles::Compression;
 use crate::archive::seen::Seen;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Located, Selection, TileFormat, TileSink, TileSource};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Located, Selection, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::terrain::webp::Level;
@@ -83,10 +83,7 @@ pub fn recoded_metadata(
         Coding::Elevation(codec) => codec.format,
         Coding::Lineage(format) => format,
     };
-    metadata.format = match format {
-        ImageFormat::Webp => TileFormat::Webp,
-        ImageFormat::Png => TileFormat::Png,
-    };
+    metadata.format = format.into();
     metadata.tile_compression = metadata.tile_compression.map(|_| Compression::None);
     metadata.tile_size = options.tile_size.or(metadata.tile_size);
     if recoder.shape != Shape::Same {

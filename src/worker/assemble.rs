@@ -44,10 +44,7 @@ pub(super) fn metadata(
     let mut metadata = ArchiveMetadata {
         name: output.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         layer_type: "overlay".into(),
-        format: match options.codec.format {
-            ImageFormat::Webp => TileFormat::Webp,
-            ImageFormat::Png => TileFormat::Png,
-        },
+        format: options.codec.format.into(),
         tile_size: Some(store.tile_size()),
         ..ArchiveMetadata::default()
     };

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::coding;
 use crate::archive::{
-    ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileEncoding, TileFormat, TileRun, TileSource,
+    ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileEncoding, TileRun, TileSource,
 };
 use crate::container::Schema as _;
 use crate::error::{Error, Result};
@@ -52,8 +52,8 @@ impl HeightsReader {
                 format!("has the scale {} and the offset {}, no encoding of images", shape.scale, shape.offset);
             return Err(Error::invalid("coding", problem, "ask it by the library, or make it again"));
         }
-        let format = if metadata.format == TileFormat::Png { ImageFormat::Png } else { ImageFormat::Webp };
-        metadata.format = if format == ImageFormat::Png { TileFormat::Png } else { TileFormat::Webp };
+        let format = metadata.format.image().unwrap_or(ImageFormat::Webp);
+        metadata.format = format.into();
         Ok(Self { heights, path: path.to_path_buf(), metadata, format })
     }
 
