@@ -8,6 +8,7 @@ use super::coverage::Coverage;
 use super::form::Look;
 use super::pmtiles::Compression;
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::terrain::{Encoding, ImageFormat};
 use crate::tile::{Bounds, MAX_ZOOM};
 
@@ -197,7 +198,7 @@ pub struct ArchiveMetadata {
     /// Everything else by its key: vertical resolution, sources, legend, vector layers.
     ///
     /// Lists and objects keep their type in both formats; a number becomes a string in MBTiles, whose rows are text.
-    pub other: BTreeMap<String, Value>,
+    pub other: BTreeMap<String, Json>,
 }
 
 /// The keys that have a field of their own, and those of TileJSON that say how tiles are served; the map
@@ -316,10 +317,14 @@ impl ArchiveMetadata {
     /// document carries `encoding` and `tileSize`, without which MapLibre takes a `raster-dem` source for `mapbox` at
     /// 512 px.
     #[must_use]
-    pub fn tilejson(&self, tiles_url: &str) -> Value {
+    pub fn tilejson(&self, tiles_url: &str) -> Json {
+        Json::of(Value::Object(self.tilejson_map(tiles_url)))
+    }
+
+    fn tilejson_map(&self, tiles_url: &str) -> Map<String, Value> {
         let mut map: Map<String, Value> = Map::new();
         for (key, value) in &self.other {
-            map.insert(key.clone(), value.clone());
+            map.insert(key.clone(), value.value().clone());
         }
         let mut set = |key: &str, value: Value| drop(map.insert(key.to_owned(), value));
         set("tilejson", "3.0.0".into());
@@ -352,7 +357,7 @@ impl ArchiveMetadata {
         if let Some(zoom) = self.maxzoom {
             set("maxzoom", zoom.into());
         }
-        Value::Object(map)
+        map
     }
 
     /// The metadata in an object with the keys of TileJSON and of the PMTiles JSON; numbers may be texts. What is none of its kind is
@@ -383,24 +388,27 @@ impl ArchiveMetadata {
             other: map
                 .iter()
                 .filter(|(key, _)| !OWN_KEYS.contains(&key.as_str()))
-                .map(|(key, value)| (key.clone(), value.clone()))
+                .map(|(key, value)| (key.clone(), Json::of(value.clone())))
                 .collect(),
         }
     }
 
     /// The metadata as one object with the keys of the PMTiles JSON: texts, encoding, tile size, zooms, bounds, others.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        let mut value = self.tilejson("");
-        if let Value::Object(map) = &mut value {
-            for key in ["tilejson", "tiles", "scheme"] {
-                map.remove(key);
-            }
-            if !self.layer_type.is_empty() {
-                map.insert("type".into(), self.layer_type.clone().into());
-            }
+    pub fn to_json(&self) -> Json {
+        Json::of(Value::Object(self.to_map()))
+    }
+
+    /// [`to_json`](Self::to_json), by key.
+    pub(crate) fn to_map(&self) -> Map<String, Value> {
+        let mut map = self.tilejson_map("");
+        for key in ["tilejson", "tiles", "scheme"] {
+            map.remove(key);
         }
-        value
+        if !self.layer_type.is_empty() {
+            map.insert("type".into(), self.layer_type.clone().into());
+        }
+        map
     }
 }
 

@@ -252,7 +252,7 @@ fn sources(archive: &dyn TileSource, field: &HeightField, frame: &Frame, metres:
         picture.pixels[i * 3..i * 3 + 3].copy_from_slice(&relief::shaded(color(source).map(f64::from), light));
     }
     let legend = archive.metadata().other.get("legend");
-    let names = legend.and_then(|l| l["sources"].as_array().cloned()).unwrap_or_default();
+    let names = legend.and_then(|l| l.get("sources")?.as_array().cloned()).unwrap_or_default();
     let name = |source: u8| match names.get(usize::from(source)).and_then(|n| n["name"].as_str()) {
         _ if source == NO_SOURCE => "no data".to_string(),
         _ if source == INTERPOLATED => "interpolated".to_string(),

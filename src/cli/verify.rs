@@ -102,9 +102,11 @@ fn parents(text: &str) -> Result<Parents> {
     Ok(match text {
         "all" => Parents::All,
         "none" | "0" => Parents::None,
-        number => Parents::About(number.parse().map_err(|_| {
-            Error::argument("--parents", format!("expected a number, all or none, found {number:?}"))
-        })?),
+        number => {
+            Parents::About(number.parse().map_err(|_| {
+                Error::argument("--parents", format!("expected a number, all or none, found {number:?}"))
+            })?)
+        }
     })
 }
 

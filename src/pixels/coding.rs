@@ -1,9 +1,8 @@
 //! How an archive's tiles are coded, out of its metadata.
 
-use serde_json::Value;
-
 use crate::archive::{ArchiveMetadata, TileEncoding, TileFormat, TileSource};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::terrain::{ElevationTile, ImageFormat, TileCodec, VerticalResolution};
 use crate::tile::MAX_ZOOM;
 
@@ -27,8 +26,8 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn of(metadata: &ArchiveMetadata) -> Self {
-        let text = metadata.other.get(VERTICAL).and_then(Value::as_str).unwrap_or_default();
-        let offset = metadata.other.get(OFFSET).and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()));
+        let text = metadata.other.get(VERTICAL).and_then(Json::as_str).unwrap_or_default();
+        let offset = metadata.other.get(OFFSET).and_then(|v| v.value().as_i64().or_else(|| v.as_str()?.parse().ok()));
         Self {
             offset: offset.map_or(0, |zooms| zooms.clamp(-i64::from(MAX_ZOOM), i64::from(MAX_ZOOM)) as i32),
             by_zoom: text.starts_with("by-zoom"),
@@ -97,7 +96,7 @@ impl Coding {
                 ));
             }
         };
-        let by_zoom = metadata.other.get(VERTICAL).and_then(Value::as_str) == Some("by-zoom");
+        let by_zoom = metadata.other.get(VERTICAL).and_then(Json::as_str) == Some("by-zoom");
         let nodata = metadata.other.get("nodata_elevation");
         let nodata = nodata.and_then(|v| v.as_f64().or_else(|| v.as_str()?.trim().parse().ok()));
         Ok(Self::Elevation(TileCodec {

@@ -21,7 +21,10 @@ impl Kind {
         match Coding::of(source) {
             Ok(Coding::Elevation(codec)) => Self::Heights(codec),
             Ok(Coding::Lineage(_)) => Self::Lineage,
-            Err(_) => source.metadata().format.image()
+            Err(_) => source
+                .metadata()
+                .format
+                .image()
                 .map_or(Self::Unknown, |format| Self::Picture(TileCodec::new(Encoding::Terrarium, format))),
         }
     }

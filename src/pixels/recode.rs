@@ -7,8 +7,6 @@
 //! - The step by zoom belongs to a pixel's ground size. After a change of tile size it is the step of the zoom that the tile
 //!   came from, which `vertical_zoom_offset` tells: step = 2^(19 - z - offset) / 256 m.
 
-use serde_json::json;
-
 use super::coding::{Coding, FINEST, OFFSET, Steps, VERTICAL};
 use crate::archive::convert::{nothing_chosen, tell};
 use crate::archive::pipeline::{batches, in_order, threads};
@@ -112,7 +110,7 @@ pub fn recoded_metadata(
         metadata.other.remove(OFFSET);
         let stepped = metadata.other.get(VERTICAL).and_then(|v| v.as_str()).is_some_and(|v| v.starts_with("by-zoom"));
         if stepped && recoder.offset != 0 && !recoder.round {
-            metadata.other.insert(OFFSET.into(), json!(recoder.offset));
+            metadata.other.insert(OFFSET.into(), recoder.offset.into());
         }
     }
     Ok(metadata)

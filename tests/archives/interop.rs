@@ -42,7 +42,7 @@ fn metadata() -> ArchiveMetadata {
         format: TileFormat::Webp,
         encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(512),
-        other: BTreeMap::from([("sources".to_owned(), serde_json::json!(["a", "b"]))]),
+        other: BTreeMap::from([("sources".to_owned(), r#"["a","b"]"#.parse().unwrap())]),
         ..ArchiveMetadata::default()
     }
 }

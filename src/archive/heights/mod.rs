@@ -15,6 +15,7 @@ pub use writer::HeightsWriter;
 
 use super::{ArchiveMetadata, TileEncoding};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::terrain::Encoding;
 
 /// The key of the metadata that says what heights are measured from.
@@ -23,10 +24,10 @@ const DATUM: &str = "vertical_datum";
 /// The datum that metadata declare: of the archive, or of all its sources where these have one.
 fn datum_of(metadata: &ArchiveMetadata) -> Option<String> {
     let of = |value: &serde_json::Value| value.as_str().filter(|datum| !datum.is_empty()).map(str::to_owned);
-    if let Some(datum) = metadata.other.get(DATUM).and_then(of) {
+    if let Some(datum) = metadata.other.get(DATUM).map(Json::value).and_then(of) {
         return Some(datum);
     }
-    let sources = metadata.other.get("sources")?.as_array()?;
+    let sources = metadata.other.get("sources")?.value().as_array()?;
     let mut datums = sources.iter().map(|source| source.get(DATUM).and_then(of));
     let first = datums.next()??;
     datums.all(|datum| datum.as_ref() == Some(&first)).then_some(first)

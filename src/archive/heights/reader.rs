@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::coding;
-use crate::archive::{
-    ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileEncoding, TileRun, TileSource,
-};
+use crate::archive::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileEncoding, TileRun, TileSource};
 use crate::container::Schema as _;
 use crate::error::{Error, Result};
 use crate::heights::Heights;
+use crate::json::Json;
 use crate::terrain::{CodeTile, Encoding, ImageFormat};
 use crate::tile::{TileCoord, TileId};
 
@@ -154,7 +153,7 @@ impl TileSource for HeightsReader {
         run.map_or(Ok(()), visit)
     }
 
-    fn facts(&self) -> Result<Map<String, Value>> {
+    fn facts(&self) -> Result<Json> {
         let (shape, file) = (self.heights.shape(), self.heights.container());
         let mut facts = Map::new();
         let mut set = |key: &str, value: Value| drop(facts.insert(key.to_owned(), value));
@@ -168,6 +167,6 @@ impl TileSource for HeightsReader {
         set("offset", json!(shape.offset));
         set("vertical_datum", self.heights.datum()?.into());
         set("lineage", json!(self.heights.sources()?));
-        Ok(facts)
+        Ok(Json::of(Value::Object(facts)))
     }
 }

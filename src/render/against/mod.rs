@@ -20,11 +20,10 @@ mod look;
 mod places;
 mod reference;
 
-use serde_json::Value;
-
 use super::provenance::has_finer;
 use crate::archive::{Problem, Report, Severity, TileEncoding, TileSource};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::progress::Progress;
 use crate::raster::Resampling;
 use crate::store::Store;
@@ -216,8 +215,8 @@ impl Made {
             }
         };
         let other = |key: &str| metadata.other.get(key);
-        let text = |key: &str| other(key).and_then(Value::as_str);
-        let number = |key: &str| other(key).and_then(Value::as_f64).unwrap_or(0.0);
+        let text = |key: &str| other(key).and_then(Json::as_str);
+        let number = |key: &str| other(key).and_then(Json::as_f64).unwrap_or(0.0);
         Ok(Self {
             codec: TileCodec::new(encoding, ImageFormat::Webp),
             how: How {
