@@ -8,7 +8,10 @@ export const number = (value, digits = 0) =>
 /** A length: metres up to a kilometre, then kilometres. */
 export const length = (m) => (m < 1000 ? `${number(m)} m` : `${number(m / 1000, m < 1e5 ? 2 : 0)} km`);
 
-export const position = ([lon, lat]) => `${lon.toFixed(5)}, ${lat.toFixed(5)}`;
+/** A place as it is shown, asked for and linked: degrees with six decimals, a tenth of a metre. */
+export const rounded = (place) => place.map((degrees) => +degrees.toFixed(6));
+
+export const position = (place) => rounded(place).join(', ');
 
 /** A step of 1, 2 or 5 times a power of ten, of which about `count` fit into `span`. */
 export function step(span, count) {

@@ -15,7 +15,7 @@ export function readPlaces(text) {
   return pairs.filter((pair) => pair.length === 2 && pair.every(Number.isFinite) && inWorld(pair));
 }
 
-export const writePlaces = (places) => places.map(([lon, lat]) => `${+lon.toFixed(6)},${+lat.toFixed(6)}`).join(';');
+export const writePlaces = (places) => places.map((place) => place.join(',')).join(';');
 
 /** What a hash says; a field is null where the hash does not say it. */
 export function readHash(hash) {

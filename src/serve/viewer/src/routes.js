@@ -4,15 +4,15 @@
 const at = (path) => new URL(path, document.baseURI.split('#')[0]).href;
 const id = encodeURIComponent;
 
-/** A place as addresses have it: longitude and latitude in degrees, seven decimals (a centimetre). */
-const place = ([lon, lat]) => `${+lon.toFixed(7)},${+lat.toFixed(7)}`;
+/** A place as addresses have it: longitude and latitude in degrees. */
+const place = ([lon, lat]) => `${lon},${lat}`;
 
 export const routes = {
   catalog: (cursor) => at(`catalog?limit=100${cursor ? `&cursor=${id(cursor)}` : ''}`),
   tilejson: (name) => at(`${id(name)}.json`),
   tiles: (name, extension) => `${at(`tiles/${id(name)}/`)}{z}/{x}/{y}.${extension}`,
   lineage: (name) => `${at(`lineage/${id(name)}/`)}{z}/{x}/{y}`,
-  elevation: (name, [lon, lat]) => at(`elevation/${id(name)}?lon=${+lon.toFixed(7)}&lat=${+lat.toFixed(7)}`),
+  elevation: (name, [lon, lat]) => at(`elevation/${id(name)}?lon=${lon}&lat=${lat}`),
   profile: (name, places, samples) => at(`profile/${id(name)}?line=${places.map(place).join(';')}&samples=${samples}`),
   sight: (name, [from, to], { eye, target }) =>
     at(`sight/${id(name)}?from=${place(from)}&to=${place(to)}&eye=${eye}&target=${target}`),

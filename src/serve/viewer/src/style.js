@@ -57,7 +57,9 @@ function drawnLayers() {
     { id: 'drawn-point', type: 'circle', source: 'drawn', filter: points,
       paint: { 'circle-color': color, 'circle-radius': ['match', ['get', 'role'], 'blocked', 8, 'cursor', 7, 6], 'circle-stroke-color': '#fff', 'circle-stroke-width': 2.5 } },
     { id: 'drawn-label', type: 'symbol', source: 'drawn', filter: ['all', points, ['has', 'label']],
-      layout: { 'text-field': ['get', 'label'], 'text-font': FONT, 'text-size': 12.5, 'text-anchor': 'left', 'text-offset': [0.9, 0], 'text-allow-overlap': true },
+      layout: { 'text-field': ['get', 'label'], 'text-font': FONT, 'text-size': 12.5, 'text-allow-overlap': true,
+        'text-anchor': ['match', ['get', 'role'], 'eye', 'bottom', 'blocked', 'top', 'left'],
+        'text-offset': ['match', ['get', 'role'], 'eye', ['literal', [0, -0.8]], 'blocked', ['literal', [0, 0.8]], ['literal', [0.9, 0]]] },
       paint: { 'text-color': '#14202b', 'text-halo-color': '#fff', 'text-halo-width': 2 } },
   ];
 }

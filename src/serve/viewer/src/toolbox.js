@@ -1,6 +1,6 @@
 // The chosen tool, the places that it was given, its form and its answer.
 
-import { make } from './format.js';
+import { make, rounded } from './format.js';
 import { TOOLS } from './tools.js';
 
 const $ = (id) => document.getElementById(id);
@@ -38,7 +38,7 @@ export function startToolbox(page) {
 
   /** Takes places, all of them; the form shows them. */
   function take(places) {
-    box.places = places.slice(0, tool().most);
+    box.places = places.slice(0, tool().most).map(rounded);
     form();
     run();
   }

@@ -51,7 +51,7 @@ async function height(set, [place], _, { signal, colorOf }) {
     set.records && others > 0 && ['Also covered by', `${number(others)} ${others === 1 ? 'file' : 'files'}`],
     answer.zoom !== null && answer.zoom !== undefined && ['Zoom', String(answer.zoom), 'zoom'],
     answer.resolution && ['Resolution', metres(answer.resolution, answer.resolution < 10 ? 2 : 1), 'resolution'],
-    ['Longitude, latitude', position(place)],
+    ['Place', position(place)],
   ];
   return [
     make('p', { class: 'big', 'data-value': 'elevation' }, answer.elevation === null ? 'No data here' : metres(answer.elevation, 2)),
@@ -70,6 +70,7 @@ async function profile(set, places, _, { signal, colorOf, cursor }) {
       ['Descent', metres(answer.descent, 0), 'descent'],
       ['Least', metres(answer.least), 'least'],
       ['Greatest', metres(answer.greatest), 'greatest'],
+      ['Samples', `${answer.points.length}, every ${metres(answer.length / Math.max(1, answer.points.length - 1), 1)} or so`],
     ]),
   ];
 }
@@ -87,7 +88,7 @@ async function sight(set, places, { eye, target }, { signal, draw }) {
       ['Blocked after', length(blocked.distance), 'blocked-distance'],
       ['Ground there', metres(blocked.ground), 'blocked-ground'],
       ['Above the line', metres(blocked.above), 'blocked-above'],
-      ['Longitude, latitude', position([blocked.lon, blocked.lat])],
+      ['Blocked at', position([blocked.lon, blocked.lat])],
     ]),
   ].filter(Boolean);
 }
