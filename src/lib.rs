@@ -10,6 +10,7 @@
 //! | | stores, containers, queries, tiles | |
 //! | `engine` | archives, terrain codecs, plans, rendering, workers | a C compiler |
 //! | `gdal` | reading rasters and coordinate systems | GDAL |
+//! | `serve` | tiles, heights and records over HTTP | |
 //! | `cli` | the program | |
 //!
 //! Versions keep to what these pages show: stores and files of other schemas ([`Container`]), their builders and queries,
@@ -47,6 +48,8 @@ pub mod tile;
 pub mod archive;
 #[cfg(feature = "engine")]
 pub mod render;
+#[cfg(feature = "serve")]
+pub mod serve;
 #[cfg(feature = "engine")]
 pub mod terrain;
 #[cfg(feature = "engine")]

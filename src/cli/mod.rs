@@ -31,6 +31,8 @@ mod query;
 mod rejected;
 #[cfg(feature = "gdal")]
 mod sample;
+#[cfg(feature = "serve")]
+mod serve;
 mod store_file;
 #[cfg(feature = "gdal")]
 mod summary;
@@ -120,6 +122,8 @@ enum Command {
     Profile(heights::profile::Args),
     Stats(heights::stats::Args),
     Sight(heights::sight::Args),
+    #[cfg(feature = "serve")]
+    Serve(serve::Args),
     #[cfg(feature = "gdal")]
     Sample(sample::Args),
     Completions(completions::Args),
@@ -129,6 +133,16 @@ enum Command {
 }
 
 impl Command {
+    /// True where a signal may end the process within a second. A worker is ended by the process that started it, a server when its
+    /// requests are answered.
+    fn ends_at_once(&self) -> bool {
+        #[cfg(feature = "serve")]
+        if matches!(self, Self::Serve(_)) {
+            return false;
+        }
+        !self.is_worker()
+    }
+
     /// True for a process that another hypso started, and that it ends.
     fn is_worker(&self) -> bool {
         #[cfg(feature = "gdal")]
@@ -154,7 +168,7 @@ pub fn main() -> ExitCode {
     {
         reader.allow_remote();
     }
-    if !cli.command.is_worker() {
+    if cli.command.ends_at_once() {
         interrupt::catch();
     }
     crate::atomic::on_sweep(progress::swept);
@@ -195,6 +209,8 @@ fn run(command: Command) -> Outcome {
         Command::Profile(args) => heights::profile::run(&args),
         Command::Stats(args) => heights::stats::run(&args),
         Command::Sight(args) => heights::sight::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args),
         #[cfg(feature = "gdal")]
         Command::Sample(args) => sample::run(&args),
         Command::Completions(args) => completions::run(&args),

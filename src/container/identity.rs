@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 ///
 /// While a file is mapped its number is not given to another one, so equal identities are the same file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileIdentity {
+pub(crate) struct FileIdentity {
     number: (u64, u64),
     length: u64,
     modified: Option<SystemTime>,
@@ -19,7 +19,7 @@ pub(super) struct FileIdentity {
 
 impl FileIdentity {
     /// The identity of an open file.
-    pub(super) fn of(facts: &Metadata) -> Self {
+    pub(crate) fn of(facts: &Metadata) -> Self {
         #[cfg(unix)]
         let number = {
             use std::os::unix::fs::MetadataExt;
@@ -33,7 +33,25 @@ impl FileIdentity {
     }
 
     /// The identity of the file that has this name now; follows links.
-    pub(super) fn at(path: &Path) -> Result<Self> {
+    pub(crate) fn at(path: &Path) -> Result<Self> {
         std::fs::metadata(path).map(|facts| Self::of(&facts)).map_err(Error::io("look at", path))
+    }
+
+    /// A number that differs where identities do, but for chance.
+    #[cfg(feature = "serve")]
+    pub(crate) fn number(&self) -> u64 {
+        let since = |time: Option<SystemTime>| {
+            let time = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
+            time.as_nanos() as u64
+        };
+        let (device, file) = self.number;
+        let parts = [device, file, self.length, since(self.modified), since(self.created)];
+        crate::format::checksum::checksum(&parts.map(u64::to_le_bytes).concat())
+    }
+
+    /// When the file was last written.
+    #[cfg(feature = "serve")]
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.modified
     }
 }

@@ -29,6 +29,8 @@ pub use boxes::Boxes;
 pub use builder::{ContainerBuilder, write_container};
 pub use file::Container;
 pub use handle::{Guard, Handle, ReloadEvent, Watcher};
+#[cfg(feature = "serve")]
+pub(crate) use identity::FileIdentity;
 pub use parts::{BoxesPart, ColumnPart, ListPart, Packing, RaggedPart};
 pub use report::{SectionReport, report};
 pub use schema::Schema;

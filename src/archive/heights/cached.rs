@@ -6,6 +6,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::{coding, datum_of, encoding_of};
+use crate::archive::ArchiveMetadata;
 use crate::archive::pmtiles::TileReader;
 use crate::error::{Error, Result};
 use crate::heights::{Facts, Grid, Pixels, Shape};
@@ -27,7 +28,7 @@ use crate::tile::{TileCoord, TileId};
 /// # Ok::<(), hypso::Error>(())
 /// ```
 pub struct CachedHeights {
-    reader: TileReader,
+    reader: Arc<TileReader>,
     cache: Cache<u64, Arc<Decoded>, Bytes>,
     shape: Shape,
 }
@@ -50,12 +51,18 @@ impl Weighter<u64, Arc<Decoded>> for Bytes {
 }
 
 impl CachedHeights {
-    /// Keeps up to `bytes` of decoded tiles; one of 512 pixels takes 1.3 MB. Decodes one tile to learn its size.
+    /// Keeps up to `bytes` of decoded tiles of an archive, which may be shared; one of 512 pixels takes 1.3 MB. Decodes one tile to learn its size.
     ///
     /// # Errors
     /// Where the archive declares no encoding of heights, is empty, or its first tile is no image.
-    pub fn new(reader: TileReader, bytes: u64) -> Result<Self> {
-        let metadata = reader.metadata();
+    pub fn new(reader: impl Into<Arc<TileReader>>, bytes: u64) -> Result<Self> {
+        let reader = reader.into();
+        let metadata = reader.metadata().clone();
+        Self::with_metadata(reader, &metadata, bytes)
+    }
+
+    /// As [`new`](Self::new), with metadata that say more than those of the archive: the encoding.
+    pub(crate) fn with_metadata(reader: Arc<TileReader>, metadata: &ArchiveMetadata, bytes: u64) -> Result<Self> {
         let [scale, offset] = coding(encoding_of(metadata)?);
         let zooms = metadata.minzoom.zip(metadata.maxzoom);
         let first = reader.first_tile()?.zip(zooms);

@@ -134,6 +134,25 @@ impl TileReader {
         self.find(TileId::from(tile).0).map_err(|error| error.with_path(&self.path))
     }
 
+    /// Where the bytes of a tile lie in [`bytes`](Self::bytes); `None` where the archive doesn't hold it. Costs what
+    /// [`tile`](Self::tile) does.
+    ///
+    /// # Errors
+    /// As [`tile`](Self::tile).
+    pub fn locate(&self, tile: TileCoord) -> Result<Option<Range<usize>>> {
+        let start = self.map.as_ref().as_ptr() as usize;
+        Ok(self.tile(tile)?.map(|bytes| {
+            let from = bytes.as_ptr() as usize - start;
+            from..from + bytes.len()
+        }))
+    }
+
+    /// The whole file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.map.as_ref()
+    }
+
     /// The first tile of the archive; `None` where it holds none.
     ///
     /// # Errors

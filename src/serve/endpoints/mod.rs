@@ -1,0 +1,73 @@
+//! What is answered under which path: a file for each family.
+
+mod archives;
+mod catalogue;
+mod health;
+mod records;
+mod style;
+mod tilejson;
+mod tiles;
+
+use std::sync::Arc;
+
+use axum::routing::{MethodRouter, get};
+
+pub use health::{health, metrics, ready};
+
+use super::app::App;
+
+/// All paths of the public address, and what answers them.
+pub fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
+    vec![
+        ("/catalog", get(catalogue::catalogue)),
+        ("/{file}", get(tilejson::tilejson)),
+        ("/{id}/style.json", get(style::style)),
+        ("/tiles/{id}/{z}/{x}/{y}", get(tiles::tile)),
+        ("/lineage/{id}/{z}/{x}/{y}", get(tiles::lineage)),
+        ("/archives/{file}", get(archives::archive)),
+        ("/stores/{id}/records", get(records::records)),
+        ("/health", get(health)),
+        ("/ready", get(ready)),
+    ]
+}
+
+/// The name of a route in metrics: its first part.
+pub fn label(route: &str) -> Option<&'static str> {
+    const LABELS: [&str; 18] = [
+        "/",
+        "api",
+        "archives",
+        "assets",
+        "catalog",
+        "elevation",
+        "health",
+        "height",
+        "lineage",
+        "maps",
+        "openapi.json",
+        "profile",
+        "ready",
+        "sight",
+        "stats",
+        "stores",
+        "tiles",
+        "v1",
+    ];
+    let first = route.trim_start_matches('/').split('/').next().unwrap_or_default();
+    match first {
+        "" => Some("/"),
+        "{file}" => Some("tilejson"),
+        "{id}" => Some("style"),
+        first => LABELS.into_iter().find(|label| *label == first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_route_has_a_label() {
+        for (route, _) in super::routes() {
+            assert!(super::label(route).is_some(), "{route}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What operators see: metrics and the access log.
+
+mod access;
+mod metrics;
+mod process;
+
+pub use access::{AccessLog, Line, now};
+pub use metrics::Metrics;

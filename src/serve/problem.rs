@@ -1,0 +1,92 @@
+//! What a client is told when there is no answer: RFC 9457 problem documents.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use serde_json::json;
+
+use crate::error::Error;
+
+/// A refusal or a failure, as clients read it.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    detail: String,
+    /// Seconds after which asking again makes sense.
+    retry_after: Option<u32>,
+}
+
+/// What a handler gives.
+pub type Answer<T = Response<Body>> = Result<T, Problem>;
+
+impl Problem {
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), retry_after: None }
+    }
+
+    /// The request can't be understood: 400.
+    pub fn bad(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// What is asked for does not exist: 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// Too much is asked for at this moment: 503.
+    pub fn busy() -> Self {
+        let detail = "all workers are busy; ask again in a second";
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The refusal with a body of another form.
+    pub fn with_body(self, body: &serde_json::Value) -> Response<Body> {
+        self.response("application/json", body)
+    }
+
+    fn response(&self, kind: &'static str, body: &serde_json::Value) -> Response<Body> {
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let body =
+            json!({"type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail});
+        self.response("application/problem+json", &body)
+    }
+}
+
+/// What the library refuses is the client's; what fails is ours, and stands in the log, not in the answer.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Argument { field, problem } => Self::bad(format!("{field}: {problem}")),
+            Error::NotFound { problem } => Self::not_found(problem),
+            Error::Limit { .. } => Self::busy(),
+            error => {
+                tracing::error!("{error:#}");
+                let detail = "the data can't be read; the server's log says why";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            }
+        }
+    }
+}

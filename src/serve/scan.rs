@@ -1,0 +1,245 @@
+//! Which files there are, which of them changed, and the catalogue that follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::http::HeaderValue;
+
+use super::catalogue::Catalogue;
+use super::dataset::{Dataset, Opened};
+use super::options::{Options, check_name};
+use crate::container::FileIdentity;
+use crate::error::{Error, Result};
+
+/// Extensions of files that a folder is searched for.
+const EXTENSIONS: [&str; 4] = ["pmtiles", "mbtiles", "heights", "hypso"];
+
+/// What a look found, for the log and the metrics.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Files that are in use from now on, by what they were before.
+    pub opened: Vec<PathBuf>,
+    /// Files that can't be used; where an older version was in use, it stays.
+    pub refused: Vec<Error>,
+    /// Files that are no longer there.
+    pub gone: Vec<PathBuf>,
+}
+
+/// All files that are served, with the versions in use.
+pub struct Scan {
+    options: Options,
+    files: BTreeMap<PathBuf, Entry>,
+}
+
+struct Entry {
+    dataset: String,
+    opened: Option<(Opened, FileIdentity)>,
+    /// The version that was found bad last: it stays bad, so it is not opened again.
+    refused: Option<FileIdentity>,
+    /// What was said last about this file.
+    said: Option<String>,
+}
+
+impl Scan {
+    /// Opens everything.
+    ///
+    /// # Errors
+    /// Where a file that is named can't be used. Files of a folder that can't are in `Found`.
+    pub fn new(options: &Options) -> Result<(Self, Catalogue, Found)> {
+        let mut scan = Self { options: options.clone(), files: BTreeMap::new() };
+        let (catalogue, found) = scan.look_at(true)?;
+        Ok((scan, catalogue.unwrap_or_default(), found))
+    }
+
+    /// Looks for changes. A catalogue where there are some.
+    pub fn look(&mut self) -> (Option<Catalogue>, Found) {
+        self.look_at(false).unwrap_or_else(|error| (None, Found { refused: vec![error], ..Found::default() }))
+    }
+
+    fn look_at(&mut self, first: bool) -> Result<(Option<Catalogue>, Found)> {
+        let mut found = Found::default();
+        let listed = list(&self.options, first)?;
+        let mut changed = false;
+        for (path, file) in &listed {
+            let (identity, entry) = match FileIdentity::at(path) {
+                Ok(identity) => {
+                    let entry = self.files.entry(path.clone()).or_insert_with(|| Entry::new(&file.dataset));
+                    (identity, entry)
+                }
+                Err(error) if first && file.named => return Err(error),
+                Err(error) => {
+                    // A named file that is missing for a moment keeps its version.
+                    if let Some(entry) = self.files.get_mut(path) {
+                        entry.say(error, &mut found);
+                    }
+                    continue;
+                }
+            };
+            if entry.opened.as_ref().is_some_and(|(_, current)| *current == identity) || entry.refused == Some(identity)
+            {
+                continue;
+            }
+            match Opened::open(path, file.encoding, &self.options) {
+                Ok(opened) => {
+                    (entry.opened, entry.refused, entry.said) = (Some(opened), None, None);
+                    found.opened.push(path.clone());
+                    changed = true;
+                }
+                Err(error) if first && file.named => return Err(error),
+                Err(error) => {
+                    // The system may change its mind, the content will not.
+                    entry.refused = (!matches!(error, Error::Io { .. })).then_some(identity);
+                    entry.say(error, &mut found);
+                }
+            }
+        }
+        let gone: Vec<PathBuf> = self.files.keys().filter(|path| !listed.contains_key(*path)).cloned().collect();
+        for path in gone {
+            changed |= self.files.remove(&path).is_some_and(|entry| entry.opened.is_some());
+            found.gone.push(path);
+        }
+        let catalogue = if changed || first { Some(self.catalogue(first)?) } else { None };
+        Ok((catalogue, found))
+    }
+
+    /// The datasets of the versions in use.
+    fn catalogue(&self, first: bool) -> Result<Catalogue> {
+        let mut datasets: BTreeMap<String, Dataset> = BTreeMap::new();
+        for entry in self.files.values() {
+            let Some((opened, _)) = &entry.opened else { continue };
+            let dataset = datasets.entry(entry.dataset.clone()).or_insert_with(|| self.empty(&entry.dataset));
+            let before = match opened {
+                Opened::Tiles(part) => dataset.tiles.replace(Arc::clone(part)).map(|part| part.path.clone()),
+                Opened::Lineage(part) => dataset.lineage.replace(Arc::clone(part)).map(|part| part.path.clone()),
+                Opened::Heights(part) => dataset.heights.replace(Arc::clone(part)).map(|part| part.path.clone()),
+                Opened::Store(part) => dataset.store.replace(Arc::clone(part)).map(|part| part.path.clone()),
+            };
+            if let Some(before) = before {
+                let problem = format!(
+                    "{:?} has two files of {}: {} and {}; give one of them another name (NAME=FILE)",
+                    entry.dataset,
+                    opened.kind(),
+                    before.display(),
+                    opened.path().display()
+                );
+                if first {
+                    return Err(Error::argument("dataset", problem));
+                }
+                tracing::warn!("{problem}; the second one is served");
+            }
+        }
+        Ok(Catalogue::new(datasets.into_iter().map(|(id, dataset)| (id, Arc::new(dataset))).collect()))
+    }
+
+    fn empty(&self, id: &str) -> Dataset {
+        let own = self.options.datasets.get(id).and_then(|dataset| dataset.max_age);
+        let seconds = own.unwrap_or(self.options.max_age);
+        let cache_control = HeaderValue::from_str(&format!("public, max-age={seconds}")).expect("digits");
+        Dataset { id: id.to_owned(), tiles: None, lineage: None, heights: None, store: None, cache_control }
+    }
+
+    /// Each version in use: dataset, kind, path, version.
+    pub fn versions(&self) -> impl Iterator<Item = (&str, &'static str, &Path, u64)> {
+        self.files.values().filter_map(|entry| {
+            let (opened, _) = entry.opened.as_ref()?;
+            Some((entry.dataset.as_str(), opened.kind(), opened.path(), opened.version()))
+        })
+    }
+}
+
+impl Entry {
+    fn new(dataset: &str) -> Self {
+        Self { dataset: dataset.to_owned(), opened: None, refused: None, said: None }
+    }
+
+    /// Says an error once.
+    fn say(&mut self, error: Error, found: &mut Found) {
+        let text = Some(format!("{error:#}"));
+        if self.said != text {
+            self.said = text;
+            found.refused.push(error);
+        }
+    }
+}
+
+/// A file that is to be served.
+struct Listed<'a> {
+    dataset: String,
+    /// Named by the user, not found in a folder.
+    named: bool,
+    encoding: Option<&'a str>,
+}
+
+/// All files that are named, and those in folders that are.
+fn list(options: &Options, first: bool) -> Result<BTreeMap<PathBuf, Listed<'_>>> {
+    let mut all = BTreeMap::new();
+    for (id, dataset) in &options.datasets {
+        for path in &dataset.files {
+            let listed = Listed { dataset: id.clone(), named: true, encoding: dataset.encoding.as_deref() };
+            all.insert(path.clone(), listed);
+        }
+    }
+    let mut unnamed = BTreeSet::new();
+    for input in &options.inputs {
+        if input.path.is_dir() {
+            for path in in_folder(&input.path, first)? {
+                let own = name_of(&path);
+                // Files below one name become parts of one dataset, a folder's others keep theirs.
+                let dataset = input.name.clone().unwrap_or(own);
+                if check_name(&dataset).is_err() {
+                    if unnamed.insert(path.clone()) && first {
+                        tracing::warn!("{}: is not served, since {dataset:?} can't be a name", path.display());
+                    }
+                    continue;
+                }
+                all.entry(path).or_insert(Listed { dataset, named: false, encoding: None });
+            }
+            continue;
+        }
+        let dataset = input.name.clone().unwrap_or_else(|| name_of(&input.path));
+        check_name(&dataset).map_err(|error| error.with_path(&input.path))?;
+        all.insert(input.path.clone(), Listed { dataset, named: true, encoding: None });
+    }
+    Ok(all)
+}
+
+/// The files of a folder that can be served by their names. A folder that can't be read is an error at first; later it is one that
+/// is not there for a moment.
+fn in_folder(folder: &Path, first: bool) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return if first { Err(Error::io("list", folder)(error)) } else { Ok(Vec::new()) },
+    };
+    let fits = |path: &PathBuf| {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        !hidden && EXTENSIONS.contains(&extension.as_str()) && path.is_file()
+    };
+    Ok(entries.flatten().map(|entry| entry.path()).filter(fits).collect())
+}
+
+/// The dataset of a file without a name: `japan` of `japan.pmtiles` and of `japan.lineage.pmtiles`.
+fn name_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let bare = stem.strip_suffix("lineage").map(|bare| bare.trim_end_matches(['.', '-', '_'])).unwrap_or(&stem);
+    if bare.is_empty() { stem.into_owned() } else { bare.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_stem_are_one_dataset() {
+        for (file, name) in [
+            ("a/japan.pmtiles", "japan"),
+            ("japan.lineage.pmtiles", "japan"),
+            ("japan-lineage.pmtiles", "japan"),
+            ("lineage.pmtiles", "lineage"),
+            ("x.y.heights", "x.y"),
+        ] {
+            assert_eq!(name_of(Path::new(file)), name);
+        }
+    }
+}
