@@ -96,7 +96,11 @@ mod tests {
         for file in table::ASSETS.into_iter().filter(|file| file.name != INDEX) {
             assert!(file.cache_control().contains("immutable"));
             let (_, hash) = file.name.rsplit_once('.').unwrap().0.rsplit_once('-').unwrap();
-            assert!(hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()), "{}", file.name);
+            assert!(
+                hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()),
+                "{}",
+                file.name
+            );
         }
     }
 

@@ -12,11 +12,11 @@ pub(super) const ASSETS: [Asset; 10] = [
         length: 53725,
     },
     Asset {
-        name: "chunk-2W33KVR6.js",
+        name: "chunk-JYUIKP5U.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"891000c0fc8f295061ddf0ea042e20f5\"",
-        gzip: include_bytes!("dist/chunk-2W33KVR6.js.gz"),
-        length: 5518,
+        etag: "\"59c6af1a5adf6a3483f002e743b663e8\"",
+        gzip: include_bytes!("dist/chunk-JYUIKP5U.js.gz"),
+        length: 5519,
     },
     Asset {
         name: "icon-30902B66.svg",
@@ -28,16 +28,16 @@ pub(super) const ASSETS: [Asset; 10] = [
     Asset {
         name: "index.html",
         content_type: "text/html; charset=utf-8",
-        etag: "\"e6752e60477f64f2b3f32bc8ce8cf68a\"",
+        etag: "\"495a83fc93a5d029fe2176c760fbc228\"",
         gzip: include_bytes!("dist/index.html.gz"),
         length: 3557,
     },
     Asset {
-        name: "main-WYTL3TBQ.js",
+        name: "main-KSQ7G6WI.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"ddb0be999ee68f6b57d37371cd131fb1\"",
-        gzip: include_bytes!("dist/main-WYTL3TBQ.js.gz"),
-        length: 21599,
+        etag: "\"f26c5e9506acee08b90fe88bd7b232ed\"",
+        gzip: include_bytes!("dist/main-KSQ7G6WI.js.gz"),
+        length: 21619,
     },
     Asset {
         name: "map-B5DC2DCH.css",
@@ -47,10 +47,10 @@ pub(super) const ASSETS: [Asset; 10] = [
         length: 72706,
     },
     Asset {
-        name: "map-C3JH3N66.js",
+        name: "map-SPD666OS.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"f7204081cf7f622f746ed44c000939a5\"",
-        gzip: include_bytes!("dist/map-C3JH3N66.js.gz"),
+        etag: "\"3517f4200b7d8ca77570cf1f3cbd8364\"",
+        gzip: include_bytes!("dist/map-SPD666OS.js.gz"),
         length: 1073469,
     },
     Asset {

@@ -25,10 +25,10 @@ function tilesOf(id, json) {
   };
 }
 
-function lineageOf(id, { legend = [], minzoom = 0, maxzoom = 22, tileSize = 512 }) {
-  const sources = legend.map(({ code, name }, i) => ({ code, name, color: sourceColor(i) }));
+function lineageOf(id, json) {
+  const sources = (json.legend ?? []).map(({ code, name }, i) => ({ code, name, color: sourceColor(i) }));
   return {
-    url: routes.lineage(id), minzoom, maxzoom, tileSize, sources,
+    url: routes.lineage(id), minzoom: json.minzoom ?? 0, maxzoom: json.maxzoom ?? 22, tileSize: json.tileSize ?? 512, sources,
     colors: Object.fromEntries(sources.map(({ code, color }) => [code, color])),
   };
 }

@@ -13,8 +13,8 @@ const INK = {
 export const drawing = (features) => ({ type: 'FeatureCollection', features });
 
 export const skyOf = (dark) => (dark
-  ? { 'sky-color': '#0c1620', 'horizon-color': '#22313c', 'fog-color': '#1a2832', 'sky-horizon-blend': 0.7, 'horizon-fog-blend': 0.6, 'fog-ground-blend': 0.7 }
-  : { 'sky-color': '#a9c8dc', 'horizon-color': '#edf3f4', 'fog-color': '#e6eef0', 'sky-horizon-blend': 0.7, 'horizon-fog-blend': 0.6, 'fog-ground-blend': 0.7 });
+  ? { 'sky-color': '#0c1620', 'horizon-color': '#22313c', 'fog-color': '#1a2832', 'sky-horizon-blend': 0.7, 'horizon-fog-blend': 0.5, 'fog-ground-blend': 0.94 }
+  : { 'sky-color': '#a9c8dc', 'horizon-color': '#edf3f4', 'fog-color': '#e6eef0', 'sky-horizon-blend': 0.7, 'horizon-fog-blend': 0.5, 'fog-ground-blend': 0.94 });
 
 function contourLayers(ink, shown) {
   const major = ['==', ['get', 'level'], 1];
@@ -26,8 +26,8 @@ function contourLayers(ink, shown) {
       paint: { 'line-color': ink.line, 'line-width': 1.1, 'line-opacity': ink.thick } },
     { id: 'contour-labels', type: 'symbol', ...base, filter: major,
       layout: {
-        ...shown('contours'), 'symbol-placement': 'line', 'symbol-spacing': 320, 'text-field': ['to-string', ['get', 'height']],
-        'text-font': FONT, 'text-size': 10.5, 'text-padding': 12, 'text-max-angle': 25,
+        ...shown('contours'), 'symbol-placement': 'line', 'symbol-spacing': 200, 'text-field': ['to-string', ['get', 'height']],
+        'text-font': FONT, 'text-size': 10.5, 'text-padding': 4, 'text-max-angle': 60,
       },
       paint: { 'text-color': ink.label, 'text-halo-color': ink.halo, 'text-halo-width': 1.4 } },
   ];
