@@ -29,6 +29,7 @@ mod router;
 mod scan;
 mod server;
 mod tileset;
+mod viewer;
 
 pub use catalogue::Catalogue;
 pub use dataset::{Dataset, Elevation, ElevationFrom};

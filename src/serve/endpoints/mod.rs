@@ -7,6 +7,7 @@ mod records;
 mod style;
 mod tilejson;
 mod tiles;
+mod viewer;
 
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use super::app::App;
 /// All paths of the public address, and what answers them.
 pub fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
     vec![
+        ("/", get(viewer::index)),
+        ("/assets/{name}", get(viewer::asset)),
         ("/catalog", get(catalogue::catalogue)),
         ("/{file}", get(tilejson::tilejson)),
         ("/{id}/style.json", get(style::style)),
