@@ -24,7 +24,8 @@ fn tile_of(version: u64, tile: TileCoord) -> Vec<u8> {
 fn write(path: &Path, version: u64) {
     let metadata = ArchiveMetadata { name: format!("version {version}"), ..ArchiveMetadata::default() };
     let mut sink = archive::create(path, &metadata, true).unwrap();
-    let mut tiles: Vec<TileCoord> = (0..16).flat_map(|x| (0..16).filter_map(move |y| TileCoord::new(4, x, y))).collect();
+    let mut tiles: Vec<TileCoord> =
+        (0..16).flat_map(|x| (0..16).filter_map(move |y| TileCoord::new(4, x, y))).collect();
     tiles.sort_by_key(|tile| hypso::tile::TileId::from(*tile));
     for tile in tiles {
         sink.put(tile, &tile_of(version, tile)).unwrap();
