@@ -20,6 +20,8 @@ mod nothing_lost;
 mod refused;
 #[cfg(feature = "serve")]
 mod replaced;
+#[cfg(feature = "serve")]
+mod serving_files;
 mod runs;
 mod service;
 mod tile_index;

@@ -34,23 +34,23 @@ fn write(path: &Path, version: u64) {
 }
 
 /// A connection that is kept open.
-struct Client(BufReader<TcpStream>);
+pub struct Client(BufReader<TcpStream>);
 
-struct Reply {
-    status: u16,
-    etag: String,
-    body: Vec<u8>,
+pub struct Reply {
+    pub status: u16,
+    pub etag: String,
+    pub body: Vec<u8>,
 }
 
 impl Client {
-    fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(BufReader::new(stream))
     }
 
-    fn get(&mut self, path: &str, headers: &str) -> Reply {
+    pub fn get(&mut self, path: &str, headers: &str) -> Reply {
         write!(self.0.get_mut(), "GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").unwrap();
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
