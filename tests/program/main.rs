@@ -20,9 +20,11 @@ mod nothing_lost;
 mod refused;
 #[cfg(feature = "serve")]
 mod replaced;
-#[cfg(feature = "serve")]
-mod serving_files;
 mod runs;
 mod service;
+#[cfg(feature = "serve")]
+mod serving;
+#[cfg(feature = "serve")]
+mod serving_files;
 mod tile_index;
 mod workers;

@@ -32,7 +32,9 @@ fn the_configuration_shows_every_default() {
         assert!(text.contains(key), "{key}");
     }
     // Every field of the options stands in the file.
-    for field in format!("{shown:?}").split([',', '{']).filter_map(|part| part.trim().split_once(':').map(|(name, _)| name)) {
+    for field in
+        format!("{shown:?}").split([',', '{']).filter_map(|part| part.trim().split_once(':').map(|(name, _)| name))
+    {
         assert!(text.contains(field), "{field}");
     }
 }
