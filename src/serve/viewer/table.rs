@@ -28,16 +28,16 @@ pub(super) const ASSETS: [Asset; 10] = [
     Asset {
         name: "index.html",
         content_type: "text/html; charset=utf-8",
-        etag: "\"495a83fc93a5d029fe2176c760fbc228\"",
+        etag: "\"433274984da064da0af54a99082ef8f1\"",
         gzip: include_bytes!("dist/index.html.gz"),
         length: 3557,
     },
     Asset {
-        name: "main-KSQ7G6WI.js",
+        name: "main-FVDHGINN.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"f26c5e9506acee08b90fe88bd7b232ed\"",
-        gzip: include_bytes!("dist/main-KSQ7G6WI.js.gz"),
-        length: 21619,
+        etag: "\"88f42b36cd2c80acb313b60d10229f33\"",
+        gzip: include_bytes!("dist/main-FVDHGINN.js.gz"),
+        length: 21705,
     },
     Asset {
         name: "map-B5DC2DCH.css",
@@ -47,11 +47,11 @@ pub(super) const ASSETS: [Asset; 10] = [
         length: 72706,
     },
     Asset {
-        name: "map-SPD666OS.js",
+        name: "map-HQ3YFYCE.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"3517f4200b7d8ca77570cf1f3cbd8364\"",
-        gzip: include_bytes!("dist/map-SPD666OS.js.gz"),
-        length: 1073469,
+        etag: "\"7ceef188200c6d458c73d45f80c2b751\"",
+        gzip: include_bytes!("dist/map-HQ3YFYCE.js.gz"),
+        length: 1073508,
     },
     Asset {
         name: "maplibre-gl-worker-4HZVB3TN.js",
@@ -68,10 +68,10 @@ pub(super) const ASSETS: [Asset; 10] = [
         length: 7311,
     },
     Asset {
-        name: "tiles-worker-KYMWEEHE.js",
+        name: "tiles-worker-SUW74AEE.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"40b18064ceabe77fda91d34a270033e1\"",
-        gzip: include_bytes!("dist/tiles-worker-KYMWEEHE.js.gz"),
-        length: 32949,
+        etag: "\"6c8bafc7da8b9e306346b1e44bfac000\"",
+        gzip: include_bytes!("dist/tiles-worker-SUW74AEE.js.gz"),
+        length: 32983,
     },
 ];

@@ -23,6 +23,7 @@ let map = null;
 let colorOf = () => '#64748b';
 let written = '';
 let filesWanted = null;
+let wantedSet = null;
 
 /** The page is painted before the map's code, which is forty times as long, is run. */
 const painted = new Promise((done) => {
@@ -82,8 +83,10 @@ async function tints(set) {
 
 async function show(entry, { view, at }) {
   forgetErrors();
+  wantedSet = entry.id;
   const set = await dataset(entry);
   const { MapView } = await mapCode;
+  if (wantedSet !== entry.id) return;
   Object.assign(state, { set, range: [0, 3000] });
   colorOf = colorsOfSources(set);
   $('dataset').value = set.id;
