@@ -12,11 +12,11 @@ pub(super) const ASSETS: [Asset; 10] = [
         length: 53725,
     },
     Asset {
-        name: "chunk-JYUIKP5U.js",
+        name: "chunk-TPJQTVEM.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"59c6af1a5adf6a3483f002e743b663e8\"",
-        gzip: include_bytes!("dist/chunk-JYUIKP5U.js.gz"),
-        length: 5519,
+        etag: "\"f2165ed6cd2f0007a26191d862889cae\"",
+        gzip: include_bytes!("dist/chunk-TPJQTVEM.js.gz"),
+        length: 5858,
     },
     Asset {
         name: "icon-30902B66.svg",
@@ -28,16 +28,23 @@ pub(super) const ASSETS: [Asset; 10] = [
     Asset {
         name: "index.html",
         content_type: "text/html; charset=utf-8",
-        etag: "\"433274984da064da0af54a99082ef8f1\"",
+        etag: "\"ee664b39fcafb0a124a99526fda19bfa\"",
         gzip: include_bytes!("dist/index.html.gz"),
         length: 3557,
     },
     Asset {
-        name: "main-FVDHGINN.js",
+        name: "main-6JCGJFMC.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"88f42b36cd2c80acb313b60d10229f33\"",
-        gzip: include_bytes!("dist/main-FVDHGINN.js.gz"),
-        length: 21705,
+        etag: "\"42d6c8525cbb24caf7a99b0e70d9372e\"",
+        gzip: include_bytes!("dist/main-6JCGJFMC.js.gz"),
+        length: 21659,
+    },
+    Asset {
+        name: "map-3SHI6X2C.js",
+        content_type: "text/javascript; charset=utf-8",
+        etag: "\"9fbf1920b3a60627222af978dbdaf1f9\"",
+        gzip: include_bytes!("dist/map-3SHI6X2C.js.gz"),
+        length: 1073508,
     },
     Asset {
         name: "map-B5DC2DCH.css",
@@ -45,13 +52,6 @@ pub(super) const ASSETS: [Asset; 10] = [
         etag: "\"01286b87dc2683e7bc222b2926490789\"",
         gzip: include_bytes!("dist/map-B5DC2DCH.css.gz"),
         length: 72706,
-    },
-    Asset {
-        name: "map-HQ3YFYCE.js",
-        content_type: "text/javascript; charset=utf-8",
-        etag: "\"7ceef188200c6d458c73d45f80c2b751\"",
-        gzip: include_bytes!("dist/map-HQ3YFYCE.js.gz"),
-        length: 1073508,
     },
     Asset {
         name: "maplibre-gl-worker-4HZVB3TN.js",

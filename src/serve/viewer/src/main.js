@@ -60,7 +60,8 @@ function link() {
 /** Fetches the footprints in view, where they are shown. */
 async function files() {
   filesWanted?.abort();
-  if (!map?.map || !state.set.records || !state.layers.has('files')) return layers.note('files', '');
+  if (!map?.map || !state.set.records) return;
+  if (!state.layers.has('files')) return layers.note('files', '');
   filesWanted = new AbortController();
   try {
     const { features, more } = await recordsIn(state.set, map.box, colorOf, filesWanted.signal);
@@ -100,7 +101,8 @@ async function show(entry, { view, at }) {
     map.map.once('idle', ready);
     files();
   } catch (error) {
-    tell('The map can\'t be drawn, because this browser has no WebGL 2. Heights of typed places work', error);
+    const missing = /webgl/i.test(error.message);
+    tell('The map', missing ? new Error('this browser has no WebGL 2, so nothing can be drawn; typed places still get their answers') : error);
     ready();
   }
   startKeys(map, toolbox);
