@@ -21,7 +21,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hypso::archive::pmtiles::TileReader;
-use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
+use hypso::archive::{self, ArchiveMetadata, TileFormat};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec};
 use hypso::tile::{TileCoord, TileId};
 
@@ -126,7 +126,7 @@ fn verify(path: &Path) {
     let metadata = ArchiveMetadata {
         name: "terrain".into(),
         format: TileFormat::Webp,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(512),
         ..ArchiveMetadata::default()
     };

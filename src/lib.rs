@@ -31,6 +31,8 @@ pub mod error;
 pub mod format;
 pub mod heights;
 pub mod index;
+#[cfg(feature = "engine")]
+mod json;
 mod local;
 #[cfg(feature = "engine")]
 mod memory;
@@ -87,6 +89,8 @@ pub(crate) mod cli;
 pub use cli::main as program;
 pub use container::{Container, Handle};
 pub use error::{Error, Result};
+#[cfg(feature = "engine")]
+pub use json::Json;
 pub use store::Store;
 
 #[cfg(doctest)]

@@ -1,5 +1,7 @@
 //! Holds ARCHITECTURE.md against the code: who imports whom, where some names live, how long files and functions are.
 
+#[path = "common/promise.rs"]
+mod promise;
 #[path = "common/source.rs"]
 mod source;
 
@@ -12,9 +14,8 @@ use source::{Source, What};
 const LONGEST_FILE: usize = 500;
 const LONGEST_FUNCTION: usize = 80;
 /// Functions that are longer and wait to be cut. The list may only get shorter.
-const LONG: [(&str, &str); 5] = [
+const LONG: [(&str, &str); 4] = [
     ("src/catalog/bounds_csv.rs", "each"),
-    ("src/cli/build.rs", "build"),
     ("src/pixels/pyramid.rs", "merge"),
     ("src/render/surroundings.rs", "fill_wide"),
     ("src/terrain/webp/huffman.rs", "describe"),
@@ -178,6 +179,51 @@ fn some_names_have_one_home() {
         }
     }
     assert_eq!(problems, Vec::<String>::new());
+}
+
+/// Crates of which no promised signature speaks, so that another version of them breaks nobody.
+const INSIDE: [&str; 2] = ["serde_json", "bytemuck"];
+
+#[test]
+fn no_promise_speaks_of_a_crate_that_is_ours_to_change() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+    let hidden = promise::hidden_modules(&text("src/lib.rs")).unwrap();
+    assert!(hidden.len() >= 6 && hidden.contains(&"worker".into()), "{hidden:?}");
+    let mut problems = Vec::new();
+    for (name, ..) in &*SOURCES {
+        let room = module_of(name).first().map_or("", |room| *room);
+        // Nothing below `cli` can be named from outside.
+        if room == "cli" || hidden.iter().any(|hidden| hidden == room) {
+            continue;
+        }
+        let named = promise::named(&text(name), &INSIDE).unwrap();
+        problems.extend(named.iter().map(|(line, path)| format!("{name}:{line}: a public signature names {path}")));
+    }
+    assert_eq!(problems, Vec::<String>::new());
+
+    let named = |text: &str| promise::named(text, &INSIDE).unwrap().len();
+    for bad in [
+        "pub fn f() -> serde_json::Value { g() }",
+        "use serde_json::{Map, Value as V}; pub struct S { pub a: Map<String, V> }",
+        "use bytemuck::{self, Pod}; pub trait T: Pod {} pub fn f<T>() where T: bytemuck::NoUninit {}",
+        "struct S; impl From<serde_json::Value> for S {} impl S { pub fn f(&self) -> Option<serde_json::Value> { None } }",
+        "pub enum E { A(Box<serde_json::Value>), B { b: serde_json::Value } }",
+        "pub mod m { pub type A = serde_json::Value; pub trait T { fn f(a: serde_json::Value); } }",
+    ] {
+        let expected = if bad.starts_with("pub fn") { 1 } else { 2 };
+        assert_eq!(named(bad), expected, "{bad}");
+    }
+    for good in [
+        "pub(crate) fn f() -> serde_json::Value { g() }",
+        "#[doc(hidden)] pub fn f() -> serde_json::Value { g() }",
+        "pub struct S(serde_json::Value); impl S { fn f(&self) -> serde_json::Value { g() } }",
+        "mod m { pub trait T: bytemuck::Pod {} }",
+        "pub fn f() { serde_json::Value::Null; }",
+        "use crate::Value; pub fn f() -> Value { g() }",
+    ] {
+        assert_eq!(named(good), 0, "{good}");
+    }
 }
 
 #[test]

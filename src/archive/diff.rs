@@ -9,6 +9,7 @@ use super::convert::tell;
 use super::join::{Holders, Join};
 use super::pipeline::{batches, in_order, threads};
 use crate::error::Result;
+use crate::json::Json;
 use crate::progress::Progress;
 use crate::tile::TileCoord;
 
@@ -99,7 +100,7 @@ pub struct Differences {
     /// The first tiles that differ, in the order of their identifiers.
     pub first: Vec<(TileCoord, Change)>,
     /// Keys of the metadata whose values differ, with both values.
-    pub metadata: Vec<(String, Value, Value)>,
+    pub metadata: Vec<(String, Json, Json)>,
 }
 
 impl Differences {
@@ -179,14 +180,13 @@ pub fn diff(
 }
 
 /// The keys whose values differ. Degrees that differ only by a header's rounding count as equal.
-fn metadata(a: &dyn TileSource, b: &dyn TileSource) -> Vec<(String, Value, Value)> {
-    let [Value::Object(a), Value::Object(b)] = [a.metadata().to_json(), b.metadata().to_json()] else {
-        return Vec::new();
-    };
+fn metadata(a: &dyn TileSource, b: &dyn TileSource) -> Vec<(String, Json, Json)> {
+    let (a, b) = (a.metadata().to_map(), b.metadata().to_map());
     let mut keys: Vec<&String> = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))).collect();
     keys.sort();
     let of = |map: &serde_json::Map<String, Value>, key: &str| map.get(key).cloned().unwrap_or(Value::Null);
-    keys.into_iter().map(|key| (key.clone(), of(&a, key), of(&b, key))).filter(|(_, a, b)| !same(a, b)).collect()
+    let pairs = keys.into_iter().map(|key| (key, of(&a, key), of(&b, key))).filter(|(_, a, b)| !same(a, b));
+    pairs.map(|(key, a, b)| (key.clone(), Json::of(a), Json::of(b))).collect()
 }
 
 fn same(a: &Value, b: &Value) -> bool {

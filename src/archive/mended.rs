@@ -6,14 +6,13 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde_json::{Map, Value};
-
 use super::form::{Look, TileForm, is_picture};
 use super::mbtiles::MbtilesReader;
 use super::packing::Packing;
 use super::pmtiles::Compression;
 use super::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileFormat, TileRun, TileSource};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::tile::{TileCoord, TileId};
 
 /// Tiles that are looked at to find out what all of them are.
@@ -232,7 +231,7 @@ impl TileSource for Mended {
         self.inner.runs(visit)
     }
 
-    fn facts(&self) -> Result<Map<String, Value>> {
+    fn facts(&self) -> Result<Json> {
         self.inner.facts()
     }
 }

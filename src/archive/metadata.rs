@@ -8,6 +8,8 @@ use super::coverage::Coverage;
 use super::form::Look;
 use super::pmtiles::Compression;
 use crate::error::{Error, Result};
+use crate::json::Json;
+use crate::terrain::{Encoding, ImageFormat};
 use crate::tile::{Bounds, MAX_ZOOM};
 
 /// The format of the tiles.
@@ -63,6 +65,16 @@ impl TileFormat {
         }
     }
 
+    /// The format of images whose pixels are read and written; `None` for all other formats.
+    #[must_use]
+    pub fn image(&self) -> Option<ImageFormat> {
+        match self {
+            Self::Webp => Some(ImageFormat::Webp),
+            Self::Png => Some(ImageFormat::Png),
+            _ => None,
+        }
+    }
+
     /// The format that the bytes of a tile show, inside of what they are packed with; `None` where they show nothing.
     #[must_use]
     pub fn sniff(bytes: &[u8]) -> Option<Self> {
@@ -70,14 +82,21 @@ impl TileFormat {
     }
 }
 
+impl From<ImageFormat> for TileFormat {
+    fn from(format: ImageFormat) -> Self {
+        match format {
+            ImageFormat::Webp => Self::Webp,
+            ImageFormat::Png => Self::Png,
+        }
+    }
+}
+
 /// What the pixels (or bytes) of the tiles mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TileEncoding {
-    /// Elevation, `R * 256 + G + B / 256 - 32768` metres.
-    Terrarium,
-    /// Elevation, `-10000 + (R * 65536 + G * 256 + B) * 0.1` metres.
-    Mapbox,
+    /// Heights.
+    Elevation(Encoding),
     /// Which source gave each pixel, by colour.
     Lineage,
     /// Something else, by its name.
@@ -89,11 +108,16 @@ impl TileEncoding {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Terrarium => "terrarium",
-            Self::Mapbox => "mapbox",
+            Self::Elevation(encoding) => encoding.name(),
             Self::Lineage => "lineage",
             Self::Other(name) => name,
         }
+    }
+
+    /// The encoding of heights; `None` where the tiles hold something else.
+    #[must_use]
+    pub fn elevation(&self) -> Option<Encoding> {
+        if let Self::Elevation(encoding) = self { Some(*encoding) } else { None }
     }
 
     /// The encoding with a name; `None` for an empty one.
@@ -101,11 +125,15 @@ impl TileEncoding {
     pub fn from_name(name: &str) -> Option<Self> {
         match name.trim() {
             "" => None,
-            "terrarium" => Some(Self::Terrarium),
-            "mapbox" => Some(Self::Mapbox),
             "lineage" => Some(Self::Lineage),
-            other => Some(Self::Other(other.to_owned())),
+            other => Some(other.parse().map_or_else(|_| Self::Other(other.to_owned()), Self::Elevation)),
         }
+    }
+}
+
+impl From<Encoding> for TileEncoding {
+    fn from(encoding: Encoding) -> Self {
+        Self::Elevation(encoding)
     }
 }
 
@@ -170,7 +198,7 @@ pub struct ArchiveMetadata {
     /// Everything else by its key: vertical resolution, sources, legend, vector layers.
     ///
     /// Lists and objects keep their type in both formats; a number becomes a string in MBTiles, whose rows are text.
-    pub other: BTreeMap<String, Value>,
+    pub other: BTreeMap<String, Json>,
 }
 
 /// The keys that have a field of their own, and those of TileJSON that say how tiles are served; the map
@@ -289,10 +317,14 @@ impl ArchiveMetadata {
     /// document carries `encoding` and `tileSize`, without which MapLibre takes a `raster-dem` source for `mapbox` at
     /// 512 px.
     #[must_use]
-    pub fn tilejson(&self, tiles_url: &str) -> Value {
+    pub fn tilejson(&self, tiles_url: &str) -> Json {
+        Json::of(Value::Object(self.tilejson_map(tiles_url)))
+    }
+
+    fn tilejson_map(&self, tiles_url: &str) -> Map<String, Value> {
         let mut map: Map<String, Value> = Map::new();
         for (key, value) in &self.other {
-            map.insert(key.clone(), value.clone());
+            map.insert(key.clone(), value.value().clone());
         }
         let mut set = |key: &str, value: Value| drop(map.insert(key.to_owned(), value));
         set("tilejson", "3.0.0".into());
@@ -325,7 +357,7 @@ impl ArchiveMetadata {
         if let Some(zoom) = self.maxzoom {
             set("maxzoom", zoom.into());
         }
-        Value::Object(map)
+        map
     }
 
     /// The metadata in an object with the keys of TileJSON and of the PMTiles JSON; numbers may be texts. What is none of its kind is
@@ -356,24 +388,27 @@ impl ArchiveMetadata {
             other: map
                 .iter()
                 .filter(|(key, _)| !OWN_KEYS.contains(&key.as_str()))
-                .map(|(key, value)| (key.clone(), value.clone()))
+                .map(|(key, value)| (key.clone(), Json::of(value.clone())))
                 .collect(),
         }
     }
 
     /// The metadata as one object with the keys of the PMTiles JSON: texts, encoding, tile size, zooms, bounds, others.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        let mut value = self.tilejson("");
-        if let Value::Object(map) = &mut value {
-            for key in ["tilejson", "tiles", "scheme"] {
-                map.remove(key);
-            }
-            if !self.layer_type.is_empty() {
-                map.insert("type".into(), self.layer_type.clone().into());
-            }
+    pub fn to_json(&self) -> Json {
+        Json::of(Value::Object(self.to_map()))
+    }
+
+    /// [`to_json`](Self::to_json), by key.
+    pub(crate) fn to_map(&self) -> Map<String, Value> {
+        let mut map = self.tilejson_map("");
+        for key in ["tilejson", "tiles", "scheme"] {
+            map.remove(key);
         }
-        value
+        if !self.layer_type.is_empty() {
+            map.insert("type".into(), self.layer_type.clone().into());
+        }
+        map
     }
 }
 

@@ -22,6 +22,7 @@ use super::pipeline::{batches, in_order, threads};
 use super::pmtiles::Compression;
 use super::{ArchiveKind, ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::progress::Progress;
 use crate::tile::{MAX_ZOOM, TileCoord, TileId};
 
@@ -180,7 +181,7 @@ pub fn write_patch(
     let about = json!({
         "version": 1, "base": before.finish().to_json(), "result": after.finish().to_json(), "bounds": bounds, "center": center,
     });
-    sink.metadata_mut().other.insert(KEY.to_owned(), about);
+    sink.metadata_mut().other.insert(KEY.to_owned(), Json::of(about));
     summary.archive = sink.finish()?;
     Ok(summary)
 }

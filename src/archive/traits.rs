@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
-
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
 use super::{ArchiveKind, ArchiveMetadata, TileForm};
 use crate::atomic::ScratchFile;
 use crate::error::Result;
+use crate::json::Json;
 use crate::tile::{TileCoord, TileId};
 
 /// The identifiers of an archive's tiles in ascending order.
@@ -158,11 +157,11 @@ pub trait TileSource: Send + Sync {
     /// Where the file can't be read or is damaged, or `visit` fails.
     fn runs(&self, visit: &mut dyn FnMut(TileRun) -> Result<()>) -> Result<()>;
 
-    /// Facts about the file itself for people: header fields, tables, indices.
+    /// Facts about the file itself for people, an object: header fields, tables, indices.
     ///
     /// # Errors
     /// Where the file can't be read.
-    fn facts(&self) -> Result<Map<String, Value>>;
+    fn facts(&self) -> Result<Json>;
 }
 
 /// An archive that is being written.

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::progress::{Progress, Silent};
 use crate::raster::parts::Folders;
 use crate::raster::{on_the_lattice, unit, world_parts};
-use crate::store::{DataType, RecordInput};
+use crate::store::{DataType, RecordInput, Store};
 use crate::tile::{Bounds, web_mercator};
 
 /// The columns that must be there.
@@ -270,6 +270,27 @@ pub fn write<R: Borrow<RecordInput>>(path: impl AsRef<Path>, records: impl IntoI
     let mut file = AtomicFile::create(path)?;
     file.file().write_all(&bytes).map_err(Error::io("write", path))?;
     file.commit()
+}
+
+/// True where a file begins with the header that [`write()`] writes.
+#[must_use]
+pub fn is_one(path: &Path) -> bool {
+    let head = COLUMNS.join(",");
+    crate::local::start(path, head.len() as u64) == head.as_bytes()
+}
+
+/// The records of a store as [`write()`] writes them, sorted by the bytes of their paths. A list has no column for sources.
+///
+/// # Errors
+/// As [`text`], and where the store is damaged.
+pub fn text_of(store: &Store) -> Result<Vec<u8>> {
+    let mut records = Vec::new();
+    store.each_input(|record| {
+        records.push(record);
+        Ok(())
+    })?;
+    records.sort_by(|a, b| a.path.cmp(&b.path));
+    text(&records)
 }
 
 /// What [`write()`] writes.

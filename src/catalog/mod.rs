@@ -5,6 +5,8 @@
 //! The order of records is that of the specs, and inside a source that of the bytes of their paths: it depends neither
 //! on the number of threads nor on the file system.
 //!
+//! [`make_store`] does all of it, and writes the store.
+//!
 //! ```
 //! use hypso::catalog::{Location, SourceSpec};
 //! # let folder = tempfile::tempdir()?;
@@ -21,6 +23,7 @@ pub mod config;
 mod files;
 mod fingerprint;
 mod known;
+mod make;
 mod masks;
 mod notes;
 mod reindex;
@@ -33,6 +36,7 @@ mod unread;
 pub use build::{Catalog, OnError, Options, Scanned, Survey, build_catalog};
 pub use files::{EXTENSIONS, Found, list};
 pub use known::{ASSUMED, Known, KnownSource};
+pub use make::{Made, MakeOptions, Step, lists, make_store, specs_of};
 pub use notes::{ADJUSTED, notes, notes_of};
 pub use reindex::{Reindexed, reindex};
 pub use rejected::{Reason, Rejected};

@@ -1,6 +1,7 @@
 //! `hypso build`: from rasters to a store.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::output;
 use super::progress::Terminal;
@@ -8,10 +9,9 @@ use super::store_file::{self, Care};
 use super::values::{self, one_of};
 use super::{Outcome, exit, rejected};
 use crate::atomic::{check_output, holds, refuse_inputs, write_whole};
-use crate::catalog::{self, Known, Location, OnError, Options, SourceSpec, Survey};
+use crate::catalog::{self, Known, Made, MakeOptions, OnError, Options, Scanned, SourceSpec, Step, bounds_csv};
 use crate::error::{Error, Result};
-use crate::progress::Progress;
-use crate::store::{Builder, Parameters, SourceInput, Store};
+use crate::store::{SourceInput, Store};
 
 /// Build a store from folders of rasters, globs, bounds.csv files or tile indices, in the order of priority.
 ///
@@ -74,14 +74,15 @@ pub struct CatalogArgs {
 
 pub fn run(args: &Args) -> Outcome {
     check_output(&args.output, args.overwrite || args.update)?;
-    check_written(args)?;
+    let specs = args.catalog.specs()?;
+    check_written(args, &specs)?;
     let known = if args.update && args.output.exists() {
         Some(Known::new(store_file::open(&args.output, Care::Thorough)?)?)
     } else {
         None
     };
-    let Built { specs, store, alert } =
-        build(&args.catalog, &args.output, args.tile_size, known.as_ref(), &|_| Ok(()))?;
+    let Built { store, alert } =
+        build(&args.catalog, &specs, &args.output, args.tile_size, known.as_ref(), &|_| Ok(()))?;
     if let Some(path) = &args.write_config {
         write_whole(path, catalog::config::text(path, &specs)?.as_bytes(), args.overwrite)?;
         super::say(&format!(
@@ -93,14 +94,8 @@ pub fn run(args: &Args) -> Outcome {
         if store.sources().len() != 1 {
             return super::usage("--write-bounds", "works with one source; a bounds.csv has no column for it");
         }
-        let mut records = Vec::new();
-        store.each_input(|record| {
-            records.push(record);
-            Ok(())
-        })?;
-        records.sort_by(|a, b| a.path.cmp(&b.path));
-        let renews = args.overwrite || args.update && is_bounds_csv(path);
-        write_whole(path, &catalog::bounds_csv::text(&records)?, renews)?;
+        let renews = args.overwrite || args.update && bounds_csv::is_one(path);
+        write_whole(path, &bounds_csv::text_of(&store)?, renews)?;
         super::say(&format!("{}: {} footprints written", path.display(), output::count(u64::from(store.len()))));
     }
     super::say(&format!(
@@ -112,22 +107,22 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 /// Looks at the places of the other files before the scan, which may take long.
-fn check_written(args: &Args) -> Result<()> {
+fn check_written(args: &Args, specs: &[SourceSpec]) -> Result<()> {
+    let inputs = || catalog::lists(specs).chain(args.catalog.config.clone());
     let mut taken = vec![args.output.as_path()];
     if let Some(path) = &args.write_config {
-        let same = catalog::config::text(path, &specs(&args.catalog)?)?;
-        let same = holds(path, same.as_bytes());
+        let same = holds(path, catalog::config::text(path, specs)?.as_bytes());
         written_apart(path, &taken)?;
         check_output(path, args.overwrite || same)?;
         if !same {
-            refuse_inputs(path, inputs(&args.catalog)?)?;
+            refuse_inputs(path, inputs())?;
         }
         taken.push(path);
     }
     if let Some(path) = &args.write_bounds {
         written_apart(path, &taken)?;
-        check_output(path, args.overwrite || args.update && is_bounds_csv(path))?;
-        refuse_inputs(path, inputs(&args.catalog)?)?;
+        check_output(path, args.overwrite || args.update && bounds_csv::is_one(path))?;
+        refuse_inputs(path, inputs())?;
     }
     Ok(())
 }
@@ -143,25 +138,24 @@ fn written_apart(path: &Path, others: &[&Path]) -> Result<()> {
     Ok(())
 }
 
-/// The files that say which rasters there are.
-fn inputs(args: &CatalogArgs) -> Result<Vec<PathBuf>> {
-    let mut files: Vec<PathBuf> = args.config.iter().cloned().collect();
-    for spec in specs(args)? {
-        if let Location::BoundsCsv(path) | Location::Index(path) = spec.location {
-            files.push(path);
+impl CatalogArgs {
+    /// The sources, in the order of their priority.
+    pub fn specs(&self) -> Result<Vec<SourceSpec>> {
+        if let Some(path) = &self.config {
+            return catalog::config::read(path);
         }
+        let (specs, gathered) = catalog::specs_of(&self.sources)?;
+        for (name, files) in gathered {
+            super::say(&format!(
+                "{name}: {files} files that were given one by one are one source; name their folder, or quote the pattern"
+            ));
+        }
+        Ok(specs)
     }
-    Ok(files)
-}
-
-fn is_bounds_csv(path: &Path) -> bool {
-    let head = b"filename,left,bottom,right,top,width,height";
-    crate::local::start(path, head.len() as u64) == head
 }
 
 /// A store that was built.
 pub struct Built {
-    pub specs: Vec<SourceSpec>,
     pub store: Store,
     /// More files were skipped than the user allows.
     pub alert: bool,
@@ -171,50 +165,40 @@ pub struct Built {
 /// with the sources of the new store.
 pub fn build(
     args: &CatalogArgs,
+    specs: &[SourceSpec],
     output: &Path,
     tile_size: u32,
     known: Option<&Known>,
     may_replace: &dyn Fn(&[SourceInput]) -> Result<()>,
 ) -> Result<Built> {
-    let started = std::time::Instant::now();
-    let on_error = args.on_error;
-    // Says at once where the folder is missing or the name is a folder's.
-    crate::atomic::check_target(output)?;
-    let specs = specs(args)?;
-    let progress = Terminal::default();
-    let options = Options { threads: args.threads, on_error: OnError::Skip, assume_crs: args.assume_crs.clone() };
-    let survey = Survey::new(&specs, &options, &progress)?;
-    let sources = survey.sources.clone();
-    may_replace(&sources)?;
-    // A store is no raster; anything else may be one of those that are read.
-    let other = output.exists() && !store_file::looks_like_one(output);
-    if other {
-        refuse_inputs(output, inputs(args)?)?;
-    }
-    for (source, unread) in survey.unread() {
-        super::say(&format!("not read, source {}: {unread}", sources[*source].name));
-    }
-    let parameters = Parameters { tile_size, metadata: catalog::notes(&survey) };
-    let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(output).progress(&progress);
-    let scanned = survey.each_record(&options, known, &progress, &mut |record| {
-        if other {
-            let raster = sources.get(record.source).map(|source| source.root.join(&record.path));
-            refuse_inputs(output, raster)?;
+    let started = Instant::now();
+    let scan = Options { threads: args.threads, on_error: args.on_error, assume_crs: args.assume_crs.clone() };
+    let options = MakeOptions { scan, tile_size, known, inputs: args.config.iter().cloned().collect() };
+    let made = catalog::make_store(specs, output, &options, &Terminal::default(), &mut |step| {
+        match step {
+            Step::Listed(survey) => {
+                may_replace(&survey.sources)?;
+                for (source, unread) in survey.unread() {
+                    super::say(&format!("not read, source {}: {unread}", survey.sources[*source].name));
+                }
+            }
+            Step::Scanned(sources, scanned) => say_scanned(sources, scanned),
         }
-        builder.add(&record)
-    });
-    progress.end();
-    let scanned = scanned?;
+        Ok(())
+    })?;
+    say_built(output, &made, known.is_some(), started)?;
+    let percent = made.scanned.percent_rejected();
+    let alert = args.alert_skipped.is_some_and(|limit| percent > limit);
+    if alert {
+        super::say(&format!("alert: {percent:.2} % of the files were skipped"));
+    }
+    Ok(Built { store: made.store, alert })
+}
+
+/// Says which files can't be used, and what is converted.
+fn say_scanned(sources: &[SourceInput], scanned: &Scanned) {
     if !scanned.rejected.is_empty() {
-        rejected::say(&scanned.rejected, &sources);
-        if matches!(on_error, OnError::Fail) {
-            let problem = format!(
-                "{} of {} can't be used (see above); mend or move what can't, or say --on-error skip",
-                scanned.rejected.len(),
-                output::counted(scanned.rejected.len() as u64 + scanned.records, "file")
-            );
-            return Err(Error::Incomplete { problem });
-        }
+        rejected::say(&scanned.rejected, sources);
     }
     for ((source, unit), files) in &scanned.units {
         super::say(&format!(
@@ -223,12 +207,11 @@ pub fn build(
             output::counted(*files, "file")
         ));
     }
-    if scanned.records == 0 {
-        return Err(Error::not_found("no file can be used; nothing is written"));
-    }
-    builder.finish_file(output)?;
-    progress.end();
-    let store = Store::open(output)?;
+}
+
+/// Says what the store holds.
+fn say_built(path: &Path, made: &Made, updated: bool, started: Instant) -> Result<()> {
+    let Made { store, scanned } = made;
     let mut rows = vec![["priority", "source", "records", "native zooms"].map(String::from).to_vec()];
     for source in store.sources().iter() {
         let zooms = store.records().iter().filter(|r| r.source_index() == source.index()).map(|r| r.native_zoom());
@@ -240,16 +223,12 @@ pub fn build(
         } else {
             format!("{min}-{max}")
         };
-        rows.push(vec![
-            source.index().to_string(),
-            source.name()?.into_owned(),
-            output::count(source.record_count()),
-            zooms,
-        ]);
+        let records = output::count(source.record_count());
+        rows.push(vec![source.index().to_string(), source.name()?.into_owned(), records, zooms]);
     }
     super::say_table(&output::table(&rows, &[0, 2]));
     let mut notes = String::new();
-    if known.is_some() {
+    if updated {
         let read = scanned.records - scanned.reused;
         notes = format!(", {} unchanged, {} read", output::count(scanned.reused), output::count(read));
     }
@@ -258,63 +237,10 @@ pub fn build(
     }
     super::say(&format!(
         "{}: {}{notes}, {}, {}",
-        output.display(),
+        path.display(),
         output::counted(u64::from(store.len()), "record"),
         output::bytes(store.bytes().len() as u64),
         output::duration(started.elapsed()),
     ));
-    let skipped = scanned.rejected.len() as f64;
-    let percent = skipped / (skipped + scanned.records as f64) * 100.0;
-    let alert = args.alert_skipped.is_some_and(|limit| percent > limit);
-    if alert {
-        super::say(&format!("alert: {percent:.2} % of the files were skipped"));
-    }
-    Ok(Built { specs, store, alert })
-}
-
-fn specs(args: &CatalogArgs) -> Result<Vec<SourceSpec>> {
-    if let Some(path) = &args.config {
-        return catalog::config::read(path);
-    }
-    let specs = args.sources.iter().map(|s| SourceSpec::parse(s)).collect::<Result<Vec<_>>>()?;
-    let (mut specs, gathered) = catalog::gather(specs);
-    for (name, files) in gathered {
-        super::say(&format!(
-            "{name}: {files} files that were given one by one are one source; name their folder, or quote the pattern"
-        ));
-    }
-    for spec in &mut specs {
-        complete(spec)?;
-    }
-    catalog::check_names(&specs)?;
-    Ok(specs)
-}
-
-/// Takes attribution, licence and datum from a `hypso.toml` in the source's folder or the one above, where it names the
-/// same place. A tile index may hold the rasters of other folders, and says itself what it knows of them.
-fn complete(spec: &mut SourceSpec) -> Result<()> {
-    if matches!(spec.location, Location::Index(_)) {
-        return Ok(());
-    }
-    let root = spec.location.root();
-    let Ok(root) = root.canonicalize() else { return Ok(()) };
-    let above = root.parent().map(Path::to_path_buf);
-    for folder in [Some(root.clone()), above].into_iter().flatten() {
-        let path = folder.join("hypso.toml");
-        if !path.is_file() {
-            continue;
-        }
-        let known = catalog::config::read(&path)?;
-        let same = |other: &&SourceSpec| other.location.root().canonicalize().is_ok_and(|r| r == root);
-        if let Some(found) = known.iter().find(same) {
-            spec.attribution.clone_from(&found.attribution);
-            spec.licence.clone_from(&found.licence);
-            spec.vertical_datum.clone_from(&found.vertical_datum);
-            spec.assume_crs = spec.assume_crs.take().or_else(|| found.assume_crs.clone());
-            (spec.offset, spec.nodata) = (found.offset, found.nodata.clone());
-            (spec.band, spec.unit, spec.scale) = (found.band, found.unit.clone(), found.scale);
-            return Ok(());
-        }
-    }
     Ok(())
 }

@@ -149,7 +149,11 @@ fn table(found: &Differences, old: &dyn TileSource, new: &dyn TileSource) -> Str
     if !found.metadata.is_empty() {
         text += "\nmetadata\n";
         for (key, before, after) in &found.metadata {
-            text += &format!("  {key}: {} -> {}\n", super::inspect::cell(before), super::inspect::cell(after));
+            text += &format!(
+                "  {key}: {} -> {}\n",
+                super::inspect::cell(before.value()),
+                super::inspect::cell(after.value())
+            );
         }
     }
     if !found.first.is_empty() {

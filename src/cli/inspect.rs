@@ -8,6 +8,7 @@ use super::archives::InputArgs;
 use super::progress::Terminal;
 use super::{Outcome, exit, output};
 use crate::archive::{self, ArchiveOverview, TileFormat, TileSource};
+use crate::json::Json;
 use crate::pixels::{self, Statistics};
 use crate::text::one_line;
 
@@ -108,11 +109,11 @@ fn table(source: &dyn TileSource, overview: &ArchiveOverview) -> crate::Result<S
         output::counted(overview.tiles, "tile"),
         output::bytes(overview.bytes)
     );
-    let lines = |value: &Value| -> Vec<(String, String)> {
-        value.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), cell(value))).collect()
+    let lines = |json: &Json| -> Vec<(String, String)> {
+        json.value().as_object().into_iter().flatten().map(|(key, value)| (key.clone(), cell(value))).collect()
     };
     text += &section("metadata", &lines(&source.metadata().to_json()));
-    text += &section("file", &lines(&Value::Object(source.facts()?)));
+    text += &section("file", &lines(&source.facts()?));
     let mut rows = vec![["zoom", "tiles", "bytes", "mean", "largest"].map(String::from).to_vec()];
     for z in &overview.zooms {
         let numbers = [z.bytes, z.bytes / z.tiles.max(1), z.largest].map(output::bytes);

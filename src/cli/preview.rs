@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::archives::InputArgs;
 use super::picture::{Picture, distinct};
 use super::{Outcome, exit};
-use crate::archive::{self, TileSource};
+use crate::archive::{self, TileEncoding, TileSource};
 use crate::atomic::{check_output, refuse_inputs};
 use crate::error::{Error, Result};
 use crate::terrain::relief::{self, HeightField};
@@ -90,14 +90,15 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 fn codec(archive: &dyn TileSource) -> Result<TileCodec> {
-    let name = archive.metadata().encoding.as_ref().map_or("", |e| e.name());
-    let encoding = match name {
+    let encoding = match &archive.metadata().encoding {
         // Archives by other programs often do not say; MapLibre then takes Terrain-RGB.
-        "" | "mapbox" => Encoding::Mapbox,
-        "terrarium" => Encoding::Terrarium,
-        other => {
-            let problem =
-                format!("holds tiles of encoding {other:?}; give an archive of terrarium or mapbox elevation tiles");
+        None => Encoding::Mapbox,
+        Some(TileEncoding::Elevation(encoding)) => *encoding,
+        Some(other) => {
+            let problem = format!(
+                "holds tiles of encoding {:?}; give an archive of terrarium or mapbox elevation tiles",
+                other.name()
+            );
             return Err(Error::invalid("metadata", problem, "choose another archive").with_path(archive.path()));
         }
     };
@@ -251,7 +252,7 @@ fn sources(archive: &dyn TileSource, field: &HeightField, frame: &Frame, metres:
         picture.pixels[i * 3..i * 3 + 3].copy_from_slice(&relief::shaded(color(source).map(f64::from), light));
     }
     let legend = archive.metadata().other.get("legend");
-    let names = legend.and_then(|l| l["sources"].as_array().cloned()).unwrap_or_default();
+    let names = legend.and_then(|l| l.get("sources")?.as_array().cloned()).unwrap_or_default();
     let name = |source: u8| match names.get(usize::from(source)).and_then(|n| n["name"].as_str()) {
         _ if source == NO_SOURCE => "no data".to_string(),
         _ if source == INTERPOLATED => "interpolated".to_string(),

@@ -18,14 +18,6 @@ pub enum Care {
     Thorough,
 }
 
-/// True where a file begins as those of hypso's store format do, whatever became of the rest.
-#[cfg(feature = "gdal")]
-pub fn looks_like_one(path: &Path) -> bool {
-    let mut start = [0; 8];
-    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
-    read.is_ok() && start == crate::format::layout::MAGIC
-}
-
 /// Opens a store and checks it.
 pub fn open(path: &Path, care: Care) -> Result<Store> {
     let store = Store::open(path)?;

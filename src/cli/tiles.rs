@@ -38,13 +38,14 @@ pub fn run(args: &Args) -> Outcome {
     // built again, without opening what did not change, and then comes out the same.
     let known = store_file::open(&path, Care::Thorough).ok().and_then(|store| Known::new(store).ok());
     let replaces = options.overwrite || options.update;
-    if path.exists() && !options.overwrite && !store_file::looks_like_one(&path) {
+    if path.exists() && !options.overwrite && !crate::store::is_one(&path) {
         return Err(Error::Exists { path }.into());
     }
     let before = known.as_ref().map(|known| known.store().source_inputs()).transpose()?;
     let may_replace = |sources: &[SourceInput]| refuse_other(&path, before.as_deref().filter(|_| !replaces), sources);
     let tile_size = options.tile_size.unwrap_or(512);
-    let built = build::build(&args.catalog, &path, tile_size, known.as_ref(), &may_replace)?;
+    let specs = args.catalog.specs()?;
+    let built = build::build(&args.catalog, &specs, &path, tile_size, known.as_ref(), &may_replace)?;
     let store = store_file::open(&path, Care::Thorough)?;
     let code = make(&store, &options)?;
     Ok(if built.alert { exit::ALERT } else { code })

@@ -1,7 +1,6 @@
 //! `hypso verify`: whether an archive is what it says, every tile decoded; and whether a store is whole.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -10,14 +9,9 @@ use super::inspect::Format;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::{Outcome, exit, output, verify_store, words};
-use crate::archive::{
-    self, ArchiveMetadata, OnDuplicate, OpenOptions, Problem, Report, Severity, TileEncoding, TileFormat, TileSource,
-    VerifyOptions,
-};
+use crate::archive::{Report, Severity, TileFormat, VerifyOptions};
 use crate::error::{Error, Result};
-use crate::pixels::{self, Coding};
-use crate::terrain::{self, Encoding, ImageFormat, TileCodec};
-use crate::tile::{TileCoord, TileId};
+use crate::pixels::{self, HeightRange, Parents, Verified};
 
 /// Verify an archive or a store. Archives: structure, counts, metadata, and that every tile decodes.
 ///
@@ -67,34 +61,13 @@ pub fn run(args: &Args) -> Outcome {
         verify_store::refuse(&[("--sample", args.sample.is_some()), ("--store", args.store.is_some())])?;
         return verify_store::run(&args.archive, args.strict, args.format);
     }
-    // What can't even be opened is a finding of `archive::verify`, not of this look at the metadata.
     let scheme = archives::scheme_of(args.scheme, &args.archive)?;
-    let open = OpenOptions { scheme, on_duplicate: OnDuplicate::First };
-    let source = archive::open_with(&args.archive, open).ok();
-    let metadata = source.as_ref().map(|source| source.metadata().clone()).unwrap_or_default();
-    let parents =
-        match args.parents.as_str() {
-            "all" => Some(None),
-            "none" | "0" => None,
-            number => Some(Some(number.parse::<u64>().map_err(|_| {
-                Error::argument("--parents", format!("expected a number, all or none, found {number:?}"))
-            })?)),
-        };
-    let heights = Mutex::new(Heights::default());
-    let check = |tile: TileCoord, bytes: &[u8]| decode(&metadata, tile, bytes, &heights);
-    let options = VerifyOptions { sample: args.sample };
     let progress = Terminal::default();
-    let mut report = archive::verify_as(&args.archive, options, scheme, &check, &progress)?;
-    let heights = heights.into_inner().unwrap_or_else(PoisonError::into_inner);
-    heights.check(&mut report);
-    let mut compared = 0;
-    if let Some(source) = source.as_deref().filter(|_| report.checked > 0) {
-        if let (Some(limit), Ok(_)) = (parents, Coding::of(source)) {
-            compared = check_parents(source, limit, &mut report, &progress)?;
-        }
-        if let Some(store) = &args.store {
-            crate::render::check_place(source, &store_file::open(store, Care::Quick)?, &mut report)?;
-        }
+    let options = VerifyOptions { sample: args.sample };
+    let Verified { mut report, heights, compared, source } =
+        pixels::verify(&args.archive, options, scheme, parents(&args.parents)?, &progress)?;
+    if let (Some(source), Some(store)) = (source.as_deref().filter(|_| report.checked > 0), &args.store) {
+        crate::render::check_place(source, &store_file::open(store, Care::Quick)?, &mut report)?;
     }
     #[cfg(feature = "gdal")]
     let against = args.against.as_deref();
@@ -113,7 +86,8 @@ pub fn run(args: &Args) -> Outcome {
             output::line(serde_json::to_string_pretty(&document)?)?;
         }
         Format::Table => {
-            output::line(table(args, &metadata.format, &report, &heights, compared).trim_end())?;
+            let format = source.as_ref().map(|source| source.metadata().format.clone()).unwrap_or_default();
+            output::line(table(args, &format, &report, &heights, compared).trim_end())?;
             #[cfg(feature = "gdal")]
             if let Some(against) = &against {
                 output::line(super::verify_against::table(against).trim_end())?;
@@ -123,99 +97,17 @@ pub fn run(args: &Args) -> Outcome {
     Ok(if failed { exit::PROBLEMS } else { exit::OK })
 }
 
-/// The formats whose pixels are decoded. Tiles of other formats are read, and their first bytes compared.
-fn decodes(format: &TileFormat) -> Option<ImageFormat> {
-    match format {
-        TileFormat::Webp => Some(ImageFormat::Webp),
-        TileFormat::Png => Some(ImageFormat::Png),
-        _ => None,
-    }
-}
-
-/// Decodes all pixels of a tile as what the archive declares them to be.
-fn decode(metadata: &ArchiveMetadata, coord: TileCoord, bytes: &[u8], heights: &Mutex<Heights>) -> Result<()> {
-    let Some(format) = decodes(&metadata.format) else { return Ok(()) };
-    if metadata.encoding == Some(TileEncoding::Lineage) {
-        let (side, _) = terrain::decode_lineage(bytes)?;
-        return check_side(metadata, side);
-    }
-    // Every 24 bits are a height in either encoding, so that a plain picture is decoded in the same way.
-    let encoding = match metadata.encoding {
-        Some(TileEncoding::Mapbox) => Encoding::Mapbox,
-        _ => Encoding::Terrarium,
-    };
-    let codec = TileCodec::new(encoding, format);
-    let tile = codec.decode(bytes)?;
-    if metadata.encoding.is_some() {
-        let range = tile.range();
-        heights.lock().unwrap_or_else(PoisonError::into_inner).add(coord, tile.values.len(), range);
-    }
-    check_side(metadata, tile.size)
-}
-
-/// The heights of all tiles that were decoded.
-#[derive(Debug, Default)]
-struct Heights {
-    low: Option<(f32, TileCoord)>,
-    high: Option<(f32, TileCoord)>,
-    pixels: u64,
-    nodata: u64,
-}
-
-impl Heights {
-    fn add(&mut self, coord: TileCoord, pixels: usize, (low, high, count): (f32, f32, u64)) {
-        self.pixels += count;
-        self.nodata += pixels as u64 - count;
-        // Of equal heights the first tile, so that the answer doesn't depend on the threads.
-        let first = |old: (f32, TileCoord)| (TileId::from(coord)) < TileId::from(old.1);
-        if count > 0 && self.low.is_none_or(|old| low < old.0 || (low == old.0 && first(old))) {
-            self.low = Some((low, coord));
+/// How many tiles `--parents` asks for.
+fn parents(text: &str) -> Result<Parents> {
+    Ok(match text {
+        "all" => Parents::All,
+        "none" | "0" => Parents::None,
+        number => {
+            Parents::About(number.parse().map_err(|_| {
+                Error::argument("--parents", format!("expected a number, all or none, found {number:?}"))
+            })?)
         }
-        if count > 0 && self.high.is_none_or(|old| high > old.0 || (high == old.0 && first(old))) {
-            self.high = Some((high, coord));
-        }
-    }
-
-    fn check(&self, report: &mut Report) {
-        for (height, tile) in [self.low, self.high].into_iter().flatten() {
-            if !crate::terrain::EARTH.contains(&height) {
-                report.push(Problem {
-                    severity: Severity::Warning,
-                    tile: Some(tile),
-                    message: format!("holds a height of {height} m, which the Earth does not have"),
-                    remedy: "check the encoding that the metadata name, and the nodata of the sources".to_owned(),
-                });
-            }
-        }
-    }
-}
-
-/// Tiles that are not the means of their children; gives how many were compared.
-fn check_parents(source: &dyn TileSource, limit: Option<u64>, report: &mut Report, progress: &Terminal) -> Result<u64> {
-    let (compared, found) = pixels::check_parents(source, limit, progress)?;
-    for check in found {
-        let pixels = output::count(check.pixels);
-        let metres = if check.largest > 0.0 { format!(", by up to {:.3} m", check.largest) } else { String::new() };
-        report.push(Problem {
-            severity: Severity::Warning,
-            tile: Some(check.tile),
-            message: format!("{pixels} pixels are not the mean of the finer tiles{metres}"),
-            remedy: "render the coarser zooms again from the finer ones; harmless where another rule was meant"
-                .to_owned(),
-        });
-    }
-    Ok(compared)
-}
-
-fn check_side(metadata: &ArchiveMetadata, side: u32) -> Result<()> {
-    match metadata.tile_size {
-        Some(expected) if expected != side => Err(Error::invalid(
-            "tile image",
-            format!("has {side} pixels a side, but the archive declares {expected}"),
-            "make the tile again, or correct tileSize",
-        )),
-        _ => Ok(()),
-    }
+    })
 }
 
 fn label(severity: Severity) -> &'static str {
@@ -225,7 +117,7 @@ fn label(severity: Severity) -> &'static str {
     }
 }
 
-fn document(report: &Report, failed: bool, heights: &Heights, compared: u64) -> Value {
+fn document(report: &Report, failed: bool, heights: &HeightRange, compared: u64) -> Value {
     let problems: Vec<Value> = report
         .problems
         .iter()
@@ -248,7 +140,7 @@ fn by_zoom(report: &Report) -> impl Iterator<Item = (usize, u64)> {
     report.tiles_by_zoom.iter().copied().enumerate().filter(|(_, tiles)| *tiles > 0)
 }
 
-fn table(args: &Args, format: &TileFormat, report: &Report, heights: &Heights, compared: u64) -> String {
+fn table(args: &Args, format: &TileFormat, report: &Report, heights: &HeightRange, compared: u64) -> String {
     let mut text = String::new();
     for p in &report.problems {
         let tile = p.tile.map_or_else(String::new, |tile| format!("tile {tile}: "));
@@ -264,7 +156,7 @@ fn table(args: &Args, format: &TileFormat, report: &Report, heights: &Heights, c
         _ => String::new(),
     };
     let checked = output::count(report.checked);
-    let work = match decodes(format) {
+    let work = match format.image() {
         Some(_) => format!("{checked} decoded"),
         None if format.name().is_empty() => format!("{checked} read"),
         None => format!("{checked} read (tiles of format {} are not decoded)", format.name()),

@@ -1,10 +1,9 @@
 //! How an archive's tiles are coded, out of its metadata.
 
-use serde_json::Value;
-
 use crate::archive::{ArchiveMetadata, TileEncoding, TileFormat, TileSource};
 use crate::error::{Error, Result};
-use crate::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
+use crate::json::Json;
+use crate::terrain::{ElevationTile, ImageFormat, TileCodec, VerticalResolution};
 use crate::tile::MAX_ZOOM;
 
 /// The key of the vertical resolution: `by-zoom`, `full`, or the step in words.
@@ -12,24 +11,27 @@ pub(super) const VERTICAL: &str = "vertical_resolution";
 /// The key that says by how many zooms the steps by zoom are shifted. They are shifted where the tile size was changed.
 pub(super) const OFFSET: &str = "vertical_zoom_offset";
 
+/// The finest step of vertical resolutions by zoom, metres.
+pub(super) const FINEST: f64 = 1.0 / 256.0;
+
 /// How far heights are rounded at each zoom, out of the metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Steps {
     /// What is added to a zoom to get the one whose step the heights have.
     pub(super) offset: i32,
     pub(super) by_zoom: bool,
-    /// The heights went through steps of 0.1 m after their means were taken.
-    coarse: bool,
+    /// The step of an encoding that the heights went through after their means were taken, metres; 0 where they went through none.
+    coarse: f64,
 }
 
 impl Steps {
     pub(super) fn of(metadata: &ArchiveMetadata) -> Self {
-        let text = metadata.other.get(VERTICAL).and_then(Value::as_str).unwrap_or_default();
-        let offset = metadata.other.get(OFFSET).and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()));
+        let text = metadata.other.get(VERTICAL).and_then(Json::as_str).unwrap_or_default();
+        let offset = metadata.other.get(OFFSET).and_then(|v| v.value().as_i64().or_else(|| v.as_str()?.parse().ok()));
         Self {
             offset: offset.map_or(0, |zooms| zooms.clamp(-i64::from(MAX_ZOOM), i64::from(MAX_ZOOM)) as i32),
             by_zoom: text.starts_with("by-zoom"),
-            coarse: text.ends_with("0.1 m"),
+            coarse: coarse(text).unwrap_or(0.0),
         }
     }
 
@@ -41,16 +43,22 @@ impl Steps {
         };
     }
 
-    /// How far a coarser tile may be from the mean of the finer ones as encoded, metres: 0, but where both were rounded to 0.1 m
-    /// afterwards. Then finer tile, coarser tile and mean are each off by half of that, besides the step by zoom.
+    /// How far a coarser tile may be from the mean of the finer ones as encoded, metres: 0, but where both were rounded to an encoding's
+    /// coarser step afterwards. Then finer tile, coarser tile and mean are each off by half of that, besides the step by zoom.
     pub(super) fn slack(self, z: u8) -> f64 {
-        if !self.coarse {
+        if self.coarse == 0.0 {
             return 0.0;
         }
         let zoom = u8::try_from(i32::from(z) + self.offset).unwrap_or(0);
         let step = if self.by_zoom { VerticalResolution::ByZoom.step(zoom) } else { 0.0 };
-        step / 2.0 + 0.15 + 1.0 / 256.0
+        step / 2.0 + 1.5 * self.coarse + FINEST
     }
+}
+
+/// The step in metres that a vertical resolution ends with: `0.1 m`, `by-zoom, at least 0.1 m`.
+fn coarse(text: &str) -> Option<f64> {
+    let step = text.strip_suffix(" m")?.rsplit(' ').next()?;
+    step.parse().ok().filter(|step: &f64| step.is_finite() && *step > 0.0)
 }
 
 /// What the tiles of an archive hold.
@@ -75,8 +83,7 @@ impl Coding {
         let format = image_format(&metadata.format)?;
         let encoding = match &metadata.encoding {
             Some(TileEncoding::Lineage) => return Ok(Self::Lineage(format)),
-            Some(TileEncoding::Terrarium) => Encoding::Terrarium,
-            Some(TileEncoding::Mapbox) => Encoding::Mapbox,
+            Some(TileEncoding::Elevation(encoding)) => *encoding,
             Some(TileEncoding::Other(name)) => {
                 let problem = format!("is {name:?}, expected terrarium, mapbox or lineage");
                 return Err(Error::invalid("encoding", problem, "pixels of this kind are not known to hypso"));
@@ -89,7 +96,7 @@ impl Coding {
                 ));
             }
         };
-        let by_zoom = metadata.other.get(VERTICAL).and_then(Value::as_str) == Some("by-zoom");
+        let by_zoom = metadata.other.get(VERTICAL).and_then(Json::as_str) == Some("by-zoom");
         let nodata = metadata.other.get("nodata_elevation");
         let nodata = nodata.and_then(|v| v.as_f64().or_else(|| v.as_str()?.trim().parse().ok()));
         Ok(Self::Elevation(TileCodec {
@@ -102,13 +109,9 @@ impl Coding {
 
 /// The image format of tiles whose pixels can be decoded.
 pub(super) fn image_format(format: &TileFormat) -> Result<ImageFormat> {
-    match format {
-        TileFormat::Webp => Ok(ImageFormat::Webp),
-        TileFormat::Png => Ok(ImageFormat::Png),
-        other => {
-            let name = if other.name().is_empty() { "not known" } else { other.name() };
-            let problem = format!("is {name}; pixels are read from webp and png");
-            Err(Error::invalid("tile format", problem, "work with the tiles as they are, without a pixel rule"))
-        }
-    }
+    format.image().ok_or_else(|| {
+        let name = if format.name().is_empty() { "not known" } else { format.name() };
+        let problem = format!("is {name}; pixels are read from webp and png");
+        Error::invalid("tile format", problem, "work with the tiles as they are, without a pixel rule")
+    })
 }

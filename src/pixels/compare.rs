@@ -1,6 +1,6 @@
 //! Two versions of a tile, pixel by pixel.
 
-use super::coding::{Coding, image_format};
+use super::coding::Coding;
 use crate::archive::{PixelDifference, TileSource};
 use crate::error::Result;
 use crate::terrain::{self, ElevationTile, Encoding, TileCodec};
@@ -21,7 +21,10 @@ impl Kind {
         match Coding::of(source) {
             Ok(Coding::Elevation(codec)) => Self::Heights(codec),
             Ok(Coding::Lineage(_)) => Self::Lineage,
-            Err(_) => image_format(&source.metadata().format)
+            Err(_) => source
+                .metadata()
+                .format
+                .image()
                 .map_or(Self::Unknown, |format| Self::Picture(TileCodec::new(Encoding::Terrarium, format))),
         }
     }

@@ -1,16 +1,17 @@
 //! Lineage archives with different legends brought under one.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::archive::TileSource;
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::terrain::{self, INTERPOLATED, MOST_SOURCES, NO_SOURCE};
 
 /// The union of several legends, and what each input's numbers become in it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Legends {
-    /// The legend for the metadata; null where no input has one.
-    pub(super) legend: Value,
+    /// The legend for the metadata; `None` where no input has one.
+    pub(super) legend: Option<Json>,
     tables: Vec<[u8; 256]>,
 }
 
@@ -21,7 +22,7 @@ impl Legends {
         let identity: [u8; 256] = std::array::from_fn(|n| n as u8);
         let lists: Vec<Option<Vec<(u8, String)>>> = inputs.iter().map(|input| names(*input)).collect();
         if lists.iter().all(Option::is_none) {
-            return Ok(Self { legend: Value::Null, tables: vec![identity; inputs.len()] });
+            return Ok(Self { legend: None, tables: vec![identity; inputs.len()] });
         }
         let mut all: Vec<String> = Vec::new();
         let mut tables = Vec::new();
@@ -51,7 +52,7 @@ impl Legends {
             tables.push(table);
         }
         let names: Vec<&str> = all.iter().map(String::as_str).collect();
-        Ok(Self { legend: terrain::legend(&names, interpolated), tables })
+        Ok(Self { legend: Some(terrain::legend(&names, interpolated)), tables })
     }
 
     /// The number of a source of `input` in the united legend.
@@ -83,12 +84,12 @@ fn names(source: &dyn TileSource) -> Option<Vec<(u8, String)>> {
 }
 
 /// Lists of sources from several metadata as one: each entry once.
-pub(super) fn unite_sources(lists: &[&Value]) -> Value {
+pub(super) fn unite_sources(lists: &[&Json]) -> Json {
     let mut out: Vec<Value> = Vec::new();
-    for entry in lists.iter().filter_map(|list| list.as_array()).flatten() {
+    for entry in lists.iter().filter_map(|list| list.value().as_array()).flatten() {
         if !out.contains(entry) {
             out.push(entry.clone());
         }
     }
-    json!(out)
+    Json::of(Value::Array(out))
 }

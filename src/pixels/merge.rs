@@ -4,8 +4,6 @@
 //! Every other one is decoded: its pixels are means of the finer tiles of the output where these have values, and else combined
 //! by the [`Rule`]. It is re-encoded, unless that is what an input has. So the output is a pyramid where the inputs are pyramids.
 
-use serde_json::Value;
-
 use super::coding::{Coding, OFFSET, Steps, VERTICAL};
 use super::combine::{Rule, combine};
 use super::legend::{Legends, unite_sources};
@@ -14,6 +12,7 @@ use super::pyramid::{self, Content, Finer, HEIGHTS, LINEAGE, Merger, PLANES, Pla
 use crate::archive::join::Holders;
 use crate::archive::{self, ArchiveMetadata, ArchiveSummary, Located, TileSink, TileSource};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::progress::Progress;
 use crate::terrain::webp::Level;
 use crate::terrain::{self, ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
@@ -47,8 +46,8 @@ pub struct LineageMerge<'a> {
 pub fn merged_lineage_metadata(inputs: &[&dyn TileSource]) -> Result<ArchiveMetadata> {
     let mut metadata = archive::merged_metadata(inputs)?;
     let legends = Legends::unite(inputs)?;
-    if !legends.legend.is_null() {
-        metadata.other.insert("legend".into(), legends.legend);
+    if let Some(legend) = legends.legend {
+        metadata.other.insert("legend".into(), legend);
     }
     unite_lists(&mut metadata, inputs);
     Ok(metadata)
@@ -56,7 +55,7 @@ pub fn merged_lineage_metadata(inputs: &[&dyn TileSource]) -> Result<ArchiveMeta
 
 /// The list of sources holds those of all inputs.
 fn unite_lists(metadata: &mut ArchiveMetadata, inputs: &[&dyn TileSource]) {
-    let lists: Vec<&Value> = inputs.iter().filter_map(|input| input.metadata().other.get("sources")).collect();
+    let lists: Vec<&Json> = inputs.iter().filter_map(|input| input.metadata().other.get("sources")).collect();
     if lists.len() > 1 {
         metadata.other.insert("sources".into(), unite_sources(&lists));
     }

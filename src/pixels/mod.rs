@@ -13,6 +13,7 @@ mod merge;
 mod pyramid;
 mod recode;
 mod statistics;
+mod verify;
 
 pub use check::{ParentCheck, check_parents};
 pub use coding::Coding;
@@ -21,3 +22,4 @@ pub use compare::comparer;
 pub use merge::{LineageMerge, PixelMerge, merge_lineage, merge_pixels, merged_lineage_metadata};
 pub use recode::{RecodeOptions, recode, recode_as, recoded_metadata};
 pub use statistics::{Statistics, sample};
+pub use verify::{HeightRange, Parents, Verified, verify};

@@ -7,16 +7,12 @@
 //! - The step by zoom belongs to a pixel's ground size. After a change of tile size it is the step of the zoom that the tile
 //!   came from, which `vertical_zoom_offset` tells: step = 2^(19 - z - offset) / 256 m.
 
-use serde_json::json;
-
-use super::coding::{Coding, OFFSET, Steps, VERTICAL};
+use super::coding::{Coding, FINEST, OFFSET, Steps, VERTICAL};
 use crate::archive::convert::{nothing_chosen, tell};
 use crate::archive::pipeline::{batches, in_order, threads};
 use crate::archive::pmtiles::Compression;
 use crate::archive::seen::Seen;
-use crate::archive::{
-    ArchiveMetadata, ArchiveSummary, Located, Selection, TileEncoding, TileFormat, TileSink, TileSource,
-};
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Located, Selection, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::terrain::webp::Level;
@@ -85,25 +81,25 @@ pub fn recoded_metadata(
         Coding::Elevation(codec) => codec.format,
         Coding::Lineage(format) => format,
     };
-    metadata.format = match format {
-        ImageFormat::Webp => TileFormat::Webp,
-        ImageFormat::Png => TileFormat::Png,
-    };
+    metadata.format = format.into();
     metadata.tile_compression = metadata.tile_compression.map(|_| Compression::None);
     metadata.tile_size = options.tile_size.or(metadata.tile_size);
     if recoder.shape != Shape::Same {
         metadata.center = None;
     }
     if let (Coding::Elevation(from), Coding::Elevation(to)) = (recoder.from, recoder.to) {
-        metadata.encoding = TileEncoding::from_name(&to.encoding.to_string());
+        metadata.encoding = Some(to.encoding.into());
         let declared = metadata.other.get(VERTICAL).cloned();
         let text = match (options.vertical, from.encoding, to.encoding) {
-            (Some(VerticalResolution::ByZoom), _, Encoding::Terrarium) => Some("by-zoom".to_owned()),
-            (Some(VerticalResolution::ByZoom), _, Encoding::Mapbox) => Some("by-zoom, at least 0.1 m".to_owned()),
-            // 0.1 m is coarser than 1/256 m, whichever way the heights went.
-            (_, Encoding::Mapbox, Encoding::Terrarium) | (_, Encoding::Terrarium, Encoding::Mapbox) => {
+            (Some(VerticalResolution::ByZoom), _, to) => Some(match to.finest_step() {
+                step if step > FINEST => format!("by-zoom, at least {step} m"),
+                _ => "by-zoom".to_owned(),
+            }),
+            // The coarser of the two steps is what is left, whichever way the heights went.
+            (_, from, to) if from != to => {
                 let by_zoom = Steps::of(source.metadata()).by_zoom;
-                Some(if by_zoom { "by-zoom, at least 0.1 m" } else { "0.1 m" }.to_owned())
+                let step = from.finest_step().max(to.finest_step());
+                Some(format!("{}{step} m", if by_zoom { "by-zoom, at least " } else { "" }))
             }
             (Some(VerticalResolution::Full), _, _) if declared.is_none() => Some("full".to_owned()),
             _ => None,
@@ -114,7 +110,7 @@ pub fn recoded_metadata(
         metadata.other.remove(OFFSET);
         let stepped = metadata.other.get(VERTICAL).and_then(|v| v.as_str()).is_some_and(|v| v.starts_with("by-zoom"));
         if stepped && recoder.offset != 0 && !recoder.round {
-            metadata.other.insert(OFFSET.into(), json!(recoder.offset));
+            metadata.other.insert(OFFSET.into(), recoder.offset.into());
         }
     }
     Ok(metadata)

@@ -11,6 +11,7 @@
 //! - all files of formats that lie in several (`.adf`, `.ddf`).
 
 mod aux;
+mod kept;
 mod vrt;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +20,7 @@ use std::rc::Rc;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
+use super::stamp::{FileStamp, stamp_of};
 use crate::local;
 
 /// Why the files of a raster can't be found out.
@@ -63,7 +65,7 @@ const DEEPEST: usize = 50;
 /// What of a file counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fact {
-    Facts(u64, i64),
+    Facts(FileStamp),
     Content(u64),
     Elsewhere,
 }
@@ -71,41 +73,64 @@ enum Fact {
 /// The files that were found, by name.
 type Found = BTreeMap<String, Fact>;
 
+/// The further files of a raster, as they were when they were looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// A number that changes when one of them does; 0 where there is none.
+    pub digest: u64,
+    /// Those whose size and time count, in the order of their names.
+    pub further: Vec<PathBuf>,
+    stamps: Vec<FileStamp>,
+}
+
+impl Parts {
+    /// The [`stamp`](super::stamp) of the raster and its further files. `file` is what was found of the raster's own file, before the
+    /// others were looked at.
+    #[must_use]
+    pub fn stamp(&self, file: FileStamp) -> u64 {
+        stamp_of(std::iter::once(file).chain(self.stamps.iter().copied()))
+    }
+}
+
 impl Folders {
-    /// A number that changes when one of the raster's further files does; 0 where it has none.
+    /// The [`digest`](Parts::digest) of a raster's further files.
     ///
-    /// Costs a look (size and time) at each of them, the reading of `.aux.xml` files and VRTs, and a listing of their folders.
+    /// # Errors
+    /// As [`parts`](Self::parts).
+    pub fn digest(&mut self, path: &Path) -> Result<u64, Broken> {
+        Ok(self.parts(path)?.digest)
+    }
+
+    /// The further files of a raster.
+    ///
+    /// Costs a look (size and times) at each of them, the reading of `.aux.xml` files and VRTs, and a listing of their folders.
     ///
     /// # Errors
     /// Where a VRT refers to a file that is not there, or to itself; where a pipe or a device is among the files.
-    pub fn digest(&mut self, path: &Path) -> Result<u64, Broken> {
+    pub fn parts(&mut self, path: &Path) -> Result<Parts, Broken> {
+        let base = path.parent().unwrap_or(Path::new(""));
         let mut found = Found::new();
-        self.collect(path, path.parent().unwrap_or(Path::new("")), false, &mut Vec::new(), &mut found)?;
+        self.collect(path, base, false, &mut Vec::new(), &mut found)?;
+        let mut out = Parts { digest: 0, further: Vec::new(), stamps: Vec::new() };
         if found.is_empty() {
-            return Ok(0);
+            return Ok(out);
         }
         let mut sum = Xxh3Default::new();
         for (name, fact) in found {
             sum.update(name.as_bytes());
             let numbers = match fact {
-                Fact::Facts(size, time) => [1, size, time as u64],
+                Fact::Facts(stamp) => {
+                    out.further.push(base.join(&name));
+                    out.stamps.push(stamp);
+                    [1, stamp.size, stamp.modified_ns as u64]
+                }
                 Fact::Content(digest) => [2, digest, 0],
                 Fact::Elsewhere => [3, 0, 0],
             };
             numbers.iter().for_each(|n| sum.update(&n.to_le_bytes()));
         }
-        Ok(sum.digest().max(1))
-    }
-
-    /// The raster's further files whose size and time count in [`digest`](Self::digest), in the order of their names.
-    ///
-    /// # Errors
-    /// As [`digest`](Self::digest).
-    pub fn further(&mut self, path: &Path) -> Result<Vec<PathBuf>, Broken> {
-        let base = path.parent().unwrap_or(Path::new(""));
-        let mut found = Found::new();
-        self.collect(path, base, false, &mut Vec::new(), &mut found)?;
-        Ok(found.iter().filter(|(_, fact)| matches!(fact, Fact::Facts(..))).map(|(name, _)| base.join(name)).collect())
+        out.digest = sum.digest().max(1);
+        Ok(out)
     }
 
     /// Adds the further files of `path`. `above` are the VRTs that led here.
@@ -130,23 +155,22 @@ impl Folders {
             return Err(Broken::Itself(path.to_path_buf()));
         }
         above.push(place);
-        let Some(text) = vrt::text_of(path) else { return Ok(()) };
-        let references = vrt::references(&text, path.parent().unwrap_or(Path::new("")));
-        for file in references.files {
-            let name = name_in(base, &file);
+        let Some(vrt) = vrt::read(path) else { return Ok(()) };
+        for file in &vrt.files {
+            let name = name_in(base, file);
             if found.contains_key(&name) {
                 if file.canonicalize().is_ok_and(|f| above.contains(&f)) {
-                    return Err(Broken::Itself(file));
+                    return Err(Broken::Itself(file.clone()));
                 }
                 continue;
             }
-            let Some(fact) = fact_of(&file)? else {
-                return Err(Broken::Missing { file, by: path.to_path_buf() });
+            let Some(fact) = fact_of(file)? else {
+                return Err(Broken::Missing { file: file.clone(), by: path.to_path_buf() });
             };
             found.insert(name, fact);
-            self.collect(&file, base, references.resampled, above, found)?;
+            self.collect(file, base, vrt.resampled, above, found)?;
         }
-        found.extend(references.elsewhere.into_iter().map(|name| (name, Fact::Elsewhere)));
+        found.extend(vrt.elsewhere.iter().map(|name| (name.clone(), Fact::Elsewhere)));
         above.pop();
         Ok(())
     }
@@ -241,14 +265,10 @@ fn fact_of(path: &Path) -> Result<Option<Fact>, Broken> {
         return Ok(match local::text(path, aux::LONGEST).ok().as_deref().and_then(aux::digest) {
             Some(0) => None,
             Some(digest) => Some(Fact::Content(digest)),
-            None => Some(facts_of(&facts)),
+            None => Some(Fact::Facts(FileStamp::from(&facts))),
         });
     }
-    Ok(Some(facts_of(&facts)))
-}
-
-fn facts_of(facts: &std::fs::Metadata) -> Fact {
-    Fact::Facts(facts.len(), super::modified(facts))
+    Ok(Some(Fact::Facts(FileStamp::from(&facts))))
 }
 
 /// The name of a file as seen from the raster's folder, so that a folder may be moved.
@@ -268,19 +288,15 @@ pub struct Sources {
 /// What a VRT is made from, with the first `most` of its files; nothing for any other file.
 #[must_use]
 pub fn sources_of(path: &Path, most: usize) -> Sources {
-    let text = if vrt::is_one(path) { vrt::text_of(path).unwrap_or_default() } else { String::new() };
-    let found = vrt::references(&text, path.parent().unwrap_or(Path::new("")));
-    let mut out = Sources { files: found.unchanged, resampled: found.resampled };
-    out.files.truncate(most);
-    out
+    let Some(vrt) = vrt::read_if_one(path) else { return Sources::default() };
+    Sources { files: vrt.unchanged.iter().take(most).cloned().collect(), resampled: vrt.resampled }
 }
 
 /// What GDAL opens for a VRT, in the order of its text: names of files, or names of GDAL's for what lies in an archive; nothing
 /// for any other file.
 #[must_use]
 pub fn opened_by(path: &Path) -> Vec<PathBuf> {
-    let text = if vrt::is_one(path) { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
-    vrt::references(&text, path.parent().unwrap_or(Path::new(""))).opened
+    vrt::read_if_one(path).map(|vrt| vrt.opened.clone()).unwrap_or_default()
 }
 
 /// What a raster would fetch from the network, in words: a description of a service, or what a VRT names, itself or through others;

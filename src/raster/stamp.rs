@@ -25,7 +25,13 @@ impl FileStamp {
     /// Where it is missing or out of reach.
     pub fn of(path: &Path) -> Result<Self> {
         let facts = std::fs::metadata(path).map_err(Error::io("open", path))?;
-        Ok(Self { size: facts.len(), modified_ns: modified(&facts), changed_ns: changed(&facts) })
+        Ok(Self::from(&facts))
+    }
+}
+
+impl From<&Metadata> for FileStamp {
+    fn from(facts: &Metadata) -> Self {
+        Self { size: facts.len(), modified_ns: modified(facts), changed_ns: changed(facts) }
     }
 }
 
@@ -34,14 +40,19 @@ impl FileStamp {
 /// # Errors
 /// As [`FileStamp::of`].
 pub fn stamp(file: &Path, further: &[PathBuf]) -> Result<u64> {
+    let files = std::iter::once(file).chain(further.iter().map(PathBuf::as_path));
+    Ok(stamp_of(files.map(FileStamp::of).collect::<Result<Vec<_>>>()?))
+}
+
+/// [`stamp`], of files that were looked at.
+pub(super) fn stamp_of(files: impl IntoIterator<Item = FileStamp>) -> u64 {
     let mut sum = xxhash_rust::xxh3::Xxh3Default::new();
-    for file in std::iter::once(file).chain(further.iter().map(PathBuf::as_path)) {
-        let FileStamp { size, modified_ns, changed_ns } = FileStamp::of(file)?;
+    for FileStamp { size, modified_ns, changed_ns } in files {
         for part in [size, modified_ns as u64, changed_ns as u64] {
             sum.update(&part.to_le_bytes());
         }
     }
-    Ok(sum.digest())
+    sum.digest()
 }
 
 /// When a file's content was written, nanoseconds since 1970 (UTC), negative before; 0 where the system does not say.

@@ -10,7 +10,7 @@ use super::{RasterOpener, ReadRecord, SMALL_BLOCK};
 use crate::error::{Error, Result};
 use crate::query::Order;
 use crate::raster::parts::{Broken, Folders};
-use crate::raster::{Adjustment, Block, FileStamp, Projector, Raster, RasterInfo, footprint, stamp};
+use crate::raster::{Adjustment, Block, FileStamp, Projector, Raster, RasterInfo, footprint};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::Bounds;
 
@@ -133,21 +133,18 @@ impl<'a> Pool<'a> {
         let path = record.full_path()?;
         let broken = |why: Broken| Error::raster(&path, why.to_string());
         // Stamped before it is compared with the store and opened: what changes from here on shows.
-        let further = self.folders.borrow_mut().further(&path).map_err(broken)?;
-        let read = ReadRecord { row: record.row(), stamp: stamp(&path, &further)?, further };
         let facts = FileStamp::of(&path)?;
+        let parts = self.folders.borrow_mut().parts(&path).map_err(broken)?;
         if facts.size != record.file_size() || facts.modified_ns != record.modified_ns() {
             return Err(Error::Changed { path, in_use: false });
         }
         // Stores of earlier versions do not say what a raster consists of.
-        if record.store().knows_parts() {
-            let now = self.folders.borrow_mut().digest(&path).map_err(broken)?;
-            if now != record.parts() {
-                let problem = "one of the files that it consists of was changed after the store was built (a source of the VRT, \
-                    a mask, a sidecar); build the store again (`store::Builder`)";
-                return Err(Error::raster(&path, problem));
-            }
+        if record.store().knows_parts() && parts.digest != record.parts() {
+            let problem = "one of the files that it consists of was changed after the store was built (a source of the VRT, \
+                a mask, a sidecar); build the store again (`store::Builder`)";
+            return Err(Error::raster(&path, problem));
         }
+        let read = ReadRecord { row: record.row(), stamp: parts.stamp(facts), further: parts.further };
         let mut by = self.adjustments.get(&record.source_index()).cloned().unwrap_or_default();
         by.band = if record.band() == 0 { by.band } else { record.band() };
         by.unit = if record.unit() == 0.0 { by.unit } else { record.unit() };

@@ -54,4 +54,11 @@ pub use open::Store;
 pub use records::{RecordRef, Records};
 pub use sources::{SourceInput, SourceRef, Sources};
 pub use verify::{CHECKS, verify};
+/// True where a file begins as those of hypso's store format do, whatever became of the rest.
+#[cfg(feature = "engine")]
+pub(crate) fn is_one(path: &std::path::Path) -> bool {
+    use crate::format::layout::MAGIC;
+    crate::local::start(path, MAGIC.len() as u64) == MAGIC
+}
+
 pub use writer::{Builder, Parameters, record_id, write, write_file};

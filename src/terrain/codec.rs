@@ -166,7 +166,7 @@ mod tests {
 
     fn all() -> impl Iterator<Item = TileCodec> {
         let formats = [ImageFormat::Webp, ImageFormat::Png];
-        [Encoding::Terrarium, Encoding::Mapbox].into_iter().flat_map(move |e| formats.map(|f| codec(e, f)))
+        Encoding::ALL.into_iter().flat_map(move |e| formats.map(|f| codec(e, f)))
     }
 
     proptest! {

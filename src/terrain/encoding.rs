@@ -11,7 +11,18 @@ use strum::VariantNames as _;
 use crate::error::Error;
 
 /// The encoding of heights in RGB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown)]
 #[non_exhaustive]
 pub enum Encoding {
@@ -150,6 +161,33 @@ fn quantize_terrain_rgb(step: f64, heights: &mut [f32], valid: &mut [u8]) -> u64
 }
 
 impl Encoding {
+    /// All encodings.
+    pub const ALL: [Self; 2] = [Self::Terrarium, Self::Mapbox];
+
+    /// The name as options and metadata write it: `terrarium`, `mapbox`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// The difference between the heights of two neighbouring codes, metres.
+    #[must_use]
+    pub const fn finest_step(self) -> f64 {
+        match self {
+            Self::Terrarium => 1.0 / 256.0,
+            Self::Mapbox => 0.1,
+        }
+    }
+
+    /// The height of code 0, metres.
+    #[must_use]
+    pub const fn lowest(self) -> f64 {
+        match self {
+            Self::Terrarium => -32_768.0,
+            Self::Mapbox => -10_000.0,
+        }
+    }
+
     /// Rounds every valid height, metres, to a multiple of `step`, a power of two, and to what its code holds (with Terrarium multiples of
     /// 1/256 m, so that finer steps are as that one); returns how many were beyond the encoding's range and had to be clamped. Pixels that are not numbers lose their mask; pixels without one get the height 0.
     pub fn quantize(self, step: f64, heights: &mut [f32], valid: &mut [u8]) -> u64 {
@@ -235,7 +273,7 @@ mod tests {
 
     #[test]
     fn every_code_is_its_own_height() {
-        for encoding in [Encoding::Terrarium, Encoding::Mapbox] {
+        for encoding in Encoding::ALL {
             // Up to 500 km for Terrain-RGB: an f32 can't tell its last codes (1,667 km) apart.
             let end = if encoding == Encoding::Terrarium { 0x100_0000 } else { 5_100_000 };
             for code in (0..end).step_by(7) {
@@ -266,7 +304,7 @@ mod tests {
         let near = near.into_iter().flat_map(|x: f32| [x, -x, x.next_up(), x.next_down()]);
         heights.iter_mut().skip(100).zip(near).for_each(|(height, x)| *height = x);
         let valid: Vec<u8> = (0..1000).map(|i| u8::from(i % 7 != 0)).collect();
-        for encoding in [Encoding::Terrarium, Encoding::Mapbox] {
+        for encoding in Encoding::ALL {
             let (mut held, mut kept) = (heights.clone(), valid.clone());
             held[3] = f32::NAN;
             let clamped = encoding.quantize(0.5, &mut held, &mut kept);

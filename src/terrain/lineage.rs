@@ -6,6 +6,7 @@ use super::encoder::WebpEncoder;
 use super::image::{self, ImageFormat};
 use super::webp::Level;
 use crate::error::{Error, Result};
+use crate::json::Json;
 
 /// A pixel without a source.
 pub const NO_SOURCE: u8 = 255;
@@ -36,7 +37,7 @@ pub fn palette_color(priority: u8) -> [u8; 3] {
 /// The legend for an archive's metadata: priority, name and colour of each source, and the colour of nodata. Where voids were
 /// filled, interpolated pixels have an entry behind the sources.
 #[must_use]
-pub fn legend(names: &[&str], interpolated: bool) -> serde_json::Value {
+pub fn legend(names: &[&str], interpolated: bool) -> Json {
     let hex = |c: [u8; 3]| format!("#{:02x}{:02x}{:02x}", c[0], c[1], c[2]);
     let filled = interpolated.then_some((MOST_SOURCES, &"interpolated"));
     let sources: Vec<_> = names
@@ -47,7 +48,7 @@ pub fn legend(names: &[&str], interpolated: bool) -> serde_json::Value {
             |(i, name)| serde_json::json!({"priority": i, "name": name, "color": hex(palette_color(i.min(MOST_SOURCES) as u8))}),
         )
         .collect();
-    serde_json::json!({"sources": sources, "nodata": hex(palette_color(NO_SOURCE))})
+    Json::of(serde_json::json!({"sources": sources, "nodata": hex(palette_color(NO_SOURCE))}))
 }
 
 /// Encodes a lineage tile of one byte a pixel.

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 
 use super::journal::Journal;
 use super::pack::Pack;
-use crate::archive::{self, ArchiveMetadata, ArchiveSummary, TileEncoding, TileFormat, TileSink, TileSource};
+use crate::archive::{self, ArchiveMetadata, ArchiveSummary, TileEncoding, TileSink, TileSource};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::plan::{Changes, Extent, Group, Plan, Step};
 use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions};
 use crate::store::Store;
-use crate::terrain::{self, ImageFormat};
+use crate::terrain;
 use crate::tile::{Bounds, TileId};
 
 /// The metadata row that marks an archive as made by a run.
@@ -44,10 +45,7 @@ pub(super) fn metadata(
     let mut metadata = ArchiveMetadata {
         name: output.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         layer_type: "overlay".into(),
-        format: match options.codec.format {
-            ImageFormat::Webp => TileFormat::Webp,
-            ImageFormat::Png => TileFormat::Png,
-        },
+        format: options.codec.format.into(),
         tile_size: Some(store.tile_size()),
         ..ArchiveMetadata::default()
     };
@@ -69,26 +67,26 @@ pub(super) fn metadata(
     }
     metadata.attribution = attributions.join(" | ");
     metadata.bounds = bounds(store, plan).map(|b| b.to_lon_lat());
-    metadata.other.insert("sources".into(), Value::Array(sources));
+    metadata.other.insert("sources".into(), Json::of(Value::Array(sources)));
     match layer {
         Layer::Elevation => {
             metadata.description = "Elevation, encoded in RGB".into();
-            metadata.encoding = TileEncoding::from_name(&options.codec.encoding.to_string());
+            metadata.encoding = Some(options.codec.encoding.into());
             let resolution =
                 if options.codec.vertical == terrain::VerticalResolution::Full { "full" } else { "by-zoom" };
-            metadata.other.insert("vertical_resolution".into(), json!(resolution));
-            metadata.other.insert("nodata_elevation".into(), json!(options.codec.nodata_elevation));
-            metadata.other.insert("resampling".into(), json!(options.resampling.to_string()));
+            metadata.other.insert("vertical_resolution".into(), resolution.into());
+            metadata.other.insert("nodata_elevation".into(), options.codec.nodata_elevation.into());
+            metadata.other.insert("resampling".into(), options.resampling.to_string().into());
             if let Some(datum) = &options.vertical_datum {
-                metadata.other.insert("vertical_datum".into(), json!(datum));
+                metadata.other.insert("vertical_datum".into(), datum.as_str().into());
             }
             if options.blend > 0.0 {
-                metadata.other.insert("blend_metres".into(), json!(options.blend));
+                metadata.other.insert("blend_metres".into(), options.blend.into());
             }
             if options.fill_gaps > 0 {
-                metadata.other.insert("filled_gaps_pixels".into(), json!(options.fill_gaps));
+                metadata.other.insert("filled_gaps_pixels".into(), options.fill_gaps.into());
             }
-            metadata.other.insert("coverage".into(), json!(options.extent.coverage.to_string()));
+            metadata.other.insert("coverage".into(), options.extent.coverage.to_string().into());
         }
         Layer::Lineage => {
             metadata.description = "Which source each pixel of the elevation came from".into();
@@ -139,7 +137,7 @@ pub(super) fn write_archive(
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
     let Target { path, layer, replace, mut metadata, run, last } = target;
-    metadata.other.insert(RUN_ROW.into(), json!(format!("{run:016x}")));
+    metadata.other.insert(RUN_ROW.into(), format!("{run:016x}").into());
     let mut sink = archive::create(path, &metadata, replace)?;
     let mut old = kept.map(Kept::ids).transpose()?.into_iter().flatten();
     let mut next_old = old.next().transpose()?;
@@ -196,5 +194,5 @@ impl<'a> Kept<'a> {
 /// The fingerprint that an archive carries, if it was made by a run.
 pub(super) fn run_of(path: &Path) -> Option<String> {
     let archive = archive::open(path).ok()?;
-    archive.metadata().other.get(RUN_ROW).and_then(Value::as_str).map(str::to_owned)
+    archive.metadata().other.get(RUN_ROW).and_then(Json::as_str).map(str::to_owned)
 }

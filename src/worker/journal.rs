@@ -12,7 +12,6 @@ use super::pack::{self, Pack};
 use crate::atomic::{AtomicFile, Swept, is_temporary, remove_dead, remove_entries, sweep_files, tell};
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
-use crate::format::layout::MAGIC;
 use crate::local;
 use crate::plan::Unit;
 use crate::progress::Progress;
@@ -165,7 +164,7 @@ impl Journal {
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
         refuse_links(&folder)?;
         refuse_foreign(&folder.join("aside.json"), is_plan)?;
-        refuse_foreign(&folder.join("changes.hypso"), |path| local::start(path, 8) == MAGIC)?;
+        refuse_foreign(&folder.join("changes.hypso"), crate::store::is_one)?;
         let path = folder.join("lock");
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut lock = file.map_err(Error::io("open", &path))?;

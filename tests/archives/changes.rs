@@ -39,7 +39,7 @@ fn metadata(name: &str) -> ArchiveMetadata {
         name: name.into(),
         attribution: format!("© {name}"),
         format: TileFormat::Webp,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(32),
         other: BTreeMap::from([("vertical_resolution".to_owned(), "full".into())]),
         ..ArchiveMetadata::default()
@@ -309,12 +309,8 @@ fn lineage_follows_the_heights_and_legends_are_united() {
     let merge = ["merge", "a.pmtiles", "b.pmtiles", "-o", "m.pmtiles", "--on-overlap", "pixels", "--lineage"];
     ok(folder.path(), &merge);
     let merged = archive::open(&at("m-lineage.pmtiles")).unwrap();
-    let names: Vec<&str> = merged.metadata().other["legend"]["sources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|s| s["name"].as_str().unwrap())
-        .collect();
+    let legend: Value = serde_json::from_str(&merged.metadata().other["legend"].to_string()).unwrap();
+    let names: Vec<&str> = legend["sources"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["lidar", "dem5", "srtm"]);
     let tiles = read(&at("m-lineage.pmtiles"));
     let decoded = |id| terrain::decode_lineage(&tiles[&id]).unwrap().1;
@@ -396,7 +392,7 @@ fn tiles_are_encoded_anew_with_an_honest_step() {
     ok(folder.path(), &["convert", "a.pmtiles", "-o", "small.mbtiles", "--tile-size", "256"]);
     let small = read(&at("small.mbtiles"));
     assert_eq!((small.len(), meta("small.mbtiles").tile_size), (17, Some(256)));
-    assert_eq!(meta("small.mbtiles").other["vertical_zoom_offset"], "-1");
+    assert_eq!(meta("small.mbtiles").other["vertical_zoom_offset"].as_str(), Some("-1"));
     let quarter = CODEC.decode(&small[&tile(13, 3626 * 2 + 1, 1615 * 2)]).unwrap();
     let whole = &planes[&tile(12, 3626, 1615)];
     assert!((0..256).all(|y| quarter.values[y * 256..][..256] == whole.values[y * 512 + 256..][..256]));
@@ -424,13 +420,13 @@ fn tiles_are_encoded_anew_with_an_honest_step() {
     }
     assert_eq!(
         (meta("mapbox.mbtiles").encoding, step("mapbox.mbtiles")),
-        (Some(TileEncoding::Mapbox), "by-zoom, at least 0.1 m".into())
+        (Some(Encoding::Mapbox.into()), "by-zoom, at least 0.1 m".into())
     );
     ok(
         folder.path(),
         &["convert", "mapbox.mbtiles", "-o", "again.pmtiles", "--encoding", "terrarium", "--tile-format", "webp"],
     );
-    assert_eq!(step("again.pmtiles"), "by-zoom, at least 0.1 m");
+    assert_eq!(step("again.pmtiles").as_str(), Some("by-zoom, at least 0.1 m"));
     for (args, words) in [
         (&["convert", "a.pmtiles", "-o", "x.pmtiles", "--tile-size", "128"][..], "can't become 128 px"),
         (&["convert", "a.pmtiles", "-o", "x.pmtiles", "--tile-format", "jpg"], "possible values"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
+use hypso::archive::{self, ArchiveMetadata, TileFormat};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec};
 use hypso::tile::{TileCoord, TileId};
 
@@ -31,7 +31,7 @@ fn make(path: &Path) {
     let metadata = ArchiveMetadata {
         name: "demo".into(),
         format: TileFormat::Png,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(64),
         ..ArchiveMetadata::default()
     };
@@ -126,7 +126,7 @@ fn verify_decodes_every_tile_and_ends_with_its_own_exit_code() {
     make(&path);
     let (code, out, error) = hypso(folder.path(), &["verify", "a.pmtiles", "--strict"]);
     // Every zoom is one metre higher than the one above it: that is no mean.
-    let words = "tile 0/0/0: 1,024 pixels are not the mean of the finer tiles, by up to 1.000 m";
+    let words = "tile 0/0/0: 1024 pixels are not the mean of the finer tiles, by up to 1.000 m";
     assert!(code == 3 && out.contains(words), "{out}{error}");
     let (code, out, error) = hypso(folder.path(), &["verify", "a.pmtiles", "--strict", "--parents", "none"]);
     assert!(

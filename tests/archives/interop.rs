@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileEncoding, TileFormat, VerifyOptions};
+use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileFormat, VerifyOptions};
 use hypso::progress::Silent;
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec};
 use hypso::tile::{TileCoord, TileId};
@@ -40,9 +40,9 @@ fn metadata() -> ArchiveMetadata {
     ArchiveMetadata {
         name: "interop".into(),
         format: TileFormat::Webp,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(512),
-        other: BTreeMap::from([("sources".to_owned(), serde_json::json!(["a", "b"]))]),
+        other: BTreeMap::from([("sources".to_owned(), r#"["a","b"]"#.parse().unwrap())]),
         ..ArchiveMetadata::default()
     }
 }
@@ -231,7 +231,7 @@ fn the_program_mbtiles_validates_what_we_write_and_we_read_its_schemas() {
             let copy = ["copy", "--mbtiles-type", schema].map(AsRef::as_ref);
             succeeds("mbtiles", &[&copy[..], &[ours.as_os_str(), theirs.as_os_str()]].concat());
             assert!(sound(&theirs) == tiles, "{schema}");
-            assert_eq!(archive::open(&theirs).unwrap().metadata().encoding, Some(TileEncoding::Terrarium));
+            assert_eq!(archive::open(&theirs).unwrap().metadata().encoding, Some(Encoding::Terrarium.into()));
         }
     }
 }

@@ -90,7 +90,7 @@ fn write(folder: &Path, name: &str, extension: &str, (heights, sources): &(Heigh
     let create = |name: String, metadata: &ArchiveMetadata| {
         archive::create_with(&folder.join(name), metadata, CreateOptions { overwrite: true, dedup: false }).unwrap()
     };
-    let mut sink = create(format!("{name}.{extension}"), &metadata(name, side, TileEncoding::Terrarium, None));
+    let mut sink = create(format!("{name}.{extension}"), &metadata(name, side, Encoding::Terrarium.into(), None));
     for (id, tile) in heights {
         sink.put(id.coord().unwrap(), &CODEC.encode(tile).unwrap()).unwrap();
     }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use hypso::Error;
 use hypso::archive::{
-    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, OnOverlap, Selection, TileEncoding, TileFormat, TileSource,
-    VerifyOptions,
+    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, OnOverlap, Selection, TileFormat, TileSource, VerifyOptions,
 };
 use hypso::progress::Silent;
+use hypso::terrain::Encoding;
 use hypso::tile::{LonLatBox, TileCoord, TileId};
 use proptest::prelude::*;
 
@@ -23,9 +23,9 @@ fn metadata(name: &str) -> ArchiveMetadata {
         name: name.into(),
         attribution: format!("© {name}"),
         format: TileFormat::Webp,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(512),
-        other: BTreeMap::from([("sources".to_owned(), serde_json::json!([name]))]),
+        other: BTreeMap::from([("sources".to_owned(), format!("[{name:?}]").parse().unwrap())]),
         ..ArchiveMetadata::default()
     }
 }
@@ -180,8 +180,8 @@ fn metadata_survive_both_formats_and_a_way_through_both() {
         m.bounds = m.bounds.map(|v| v.map(|d| (d * 1e6).round()));
     }
     assert_eq!(a, b);
-    assert_eq!(a.encoding, Some(TileEncoding::Terrarium));
-    assert_eq!(a.other["sources"], serde_json::json!(["n"]));
+    assert_eq!(a.encoding, Some(Encoding::Terrarium.into()));
+    assert_eq!(a.other["sources"].to_string(), r#"["n"]"#);
     clean(&mbtiles);
     clean(&pmtiles);
 }
@@ -263,7 +263,7 @@ fn archives_of_different_kinds_are_not_merged() {
     let a = archive::open(&a).unwrap();
     type Change = (&'static str, fn(&mut ArchiveMetadata));
     let changes: [Change; 3] = [
-        ("encoding: is mapbox, but terrarium in", |m| m.encoding = Some(TileEncoding::Mapbox)),
+        ("encoding: is mapbox, but terrarium in", |m| m.encoding = Some(Encoding::Mapbox.into())),
         ("tile size: is 256 px, but 512 px in", |m| m.tile_size = Some(256)),
         ("format: is png, but webp in", |m| m.format = TileFormat::Png),
     ];

@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hypso::archive::pmtiles::{PmtilesReader, TileReader};
-use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileEncoding, TileFormat, TileSource};
+use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileFormat, TileSource};
+use hypso::terrain::Encoding;
 use hypso::tile::{TileCoord, TileId};
 
 const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");
@@ -148,7 +149,7 @@ fn verify_finds_tiles_upside_down_against_the_store() {
     let metadata = ArchiveMetadata {
         name: "a".into(),
         format: TileFormat::Png,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(16),
         ..ArchiveMetadata::default()
     };

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use hypso::Error;
-use hypso::archive::{self, ArchiveMetadata, Report, Severity, TileEncoding, TileFormat, VerifyOptions};
+use hypso::archive::{self, ArchiveMetadata, Report, Severity, TileFormat, VerifyOptions};
 use hypso::progress::Silent;
+use hypso::terrain::Encoding;
 use hypso::tile::{TileCoord, TileId};
 
 fn tile(z: u8, x: u32, y: u32) -> TileCoord {
@@ -15,7 +16,7 @@ fn make(path: &Path, tiles: &[(TileCoord, &[u8])]) {
     let metadata = ArchiveMetadata {
         name: "n".into(),
         format: TileFormat::Webp,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(512),
         ..ArchiveMetadata::default()
     };

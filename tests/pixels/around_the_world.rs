@@ -6,13 +6,14 @@
 use std::path::Path;
 
 use crate::surface::{OPTIONS, Sheet, Tiles, off, options_of, render, store_for, store_of_folders};
-use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat, TileSource};
+use hypso::archive::{self, ArchiveMetadata, TileFormat, TileSource};
 use hypso::plan::Coverage;
 use hypso::progress::Silent;
 use hypso::raster::{GeoTransform, Resampling};
 use hypso::render::{Comparison, GdalOpener, HeightSampler, compare_with_sources, shares};
 use hypso::store::Store;
 use hypso::terrain::ElevationTile;
+use hypso::terrain::Encoding;
 use hypso::tile::{TileCoord, web_mercator};
 
 /// Hills around the world, and higher to the north.
@@ -244,7 +245,7 @@ fn against(path: &Path, store: &Store, tiles: &Tiles, change: &dyn Fn(TileCoord,
     let mut metadata = ArchiveMetadata {
         name: "world".into(),
         format: TileFormat::Png,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(store.tile_size()),
         ..ArchiveMetadata::default()
     };

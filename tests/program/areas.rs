@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::program::{World, fails, names, ok, printed, scratch, surveyed, tiles};
 use crate::surface::Sheet;
-use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
+use hypso::archive::{self, ArchiveMetadata, TileFormat};
 use hypso::store::{Store, verify};
 use hypso::tile::{LonLat, LonLatBox, Polygons, TileCoord, TileId, web_mercator};
 
@@ -150,7 +150,7 @@ fn world(path: &Path) -> BTreeMap<TileCoord, Vec<u8>> {
     let metadata = ArchiveMetadata {
         name: "world".into(),
         format: TileFormat::Webp,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(16),
         ..ArchiveMetadata::default()
     };

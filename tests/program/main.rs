@@ -18,6 +18,8 @@ mod heights;
 mod limits;
 mod nothing_lost;
 mod refused;
+#[cfg(feature = "serve")]
+mod replaced;
 mod runs;
 mod service;
 mod tile_index;

@@ -114,7 +114,8 @@ fn tile_size_and_encoding_and_format_are_options() {
         ["a.pmtiles", "a.pmtiles.inputs", "a.report.json"]
     );
     let archive = archive::open(Path::new(&path("a.pmtiles"))).unwrap();
-    let tilejson = archive.metadata().tilejson("a.pmtiles");
+    let tilejson = archive.metadata().tilejson("a.pmtiles").to_string();
+    let tilejson: serde_json::Value = serde_json::from_str(&tilejson).unwrap();
     assert_eq!((tilejson["encoding"].as_str(), tilejson["tileSize"].as_u64()), (Some("mapbox"), Some(256)));
     let tile = archive.tile(TileCoord::new(0, 0, 0).unwrap()).unwrap().unwrap();
     assert_eq!(hypso::terrain::image_size(&tile).unwrap(), (256, 256));

@@ -11,6 +11,7 @@ mod damage;
 mod document;
 mod experiments;
 mod golden;
+mod heights;
 mod independent_reader;
 mod queries;
 mod records;

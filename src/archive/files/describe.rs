@@ -108,7 +108,7 @@ mod tests {
             center: Some(Center { lon: 2.0, lat: 3.0, zoom: 5 }),
             minzoom: Some(0),
             maxzoom: Some(3),
-            other: BTreeMap::from([("vector_layers".to_owned(), serde_json::json!([{"id": "a"}]))]),
+            other: BTreeMap::from([("vector_layers".to_owned(), crate::Json::of(serde_json::json!([{"id": "a"}])))]),
             ..ArchiveMetadata::default()
         };
         for text in [

@@ -16,6 +16,7 @@ use crate::archive::{
     TileSource,
 };
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::tile::{TileCoord, TileId};
 
 /// Columns that are compared with the bounds, and tiles of each.
@@ -263,12 +264,12 @@ impl TileSource for FilesReader {
         Ok(())
     }
 
-    fn facts(&self) -> Result<Map<String, Value>> {
+    fn facts(&self) -> Result<Json> {
         let mut facts = Map::new();
         facts.insert("scheme".to_owned(), self.scheme.name().into());
         facts.insert("extensions".to_owned(), self.scan.endings.clone().into());
         facts.insert("left_out".to_owned(), self.left_out().into());
-        Ok(facts)
+        Ok(Json::of(Value::Object(facts)))
     }
 }
 

@@ -15,7 +15,7 @@ pub use writer::HeightsWriter;
 
 use super::{ArchiveMetadata, TileEncoding};
 use crate::error::{Error, Result};
-use crate::heights::Writer;
+use crate::json::Json;
 use crate::terrain::Encoding;
 
 /// The key of the metadata that says what heights are measured from.
@@ -24,10 +24,10 @@ const DATUM: &str = "vertical_datum";
 /// The datum that metadata declare: of the archive, or of all its sources where these have one.
 fn datum_of(metadata: &ArchiveMetadata) -> Option<String> {
     let of = |value: &serde_json::Value| value.as_str().filter(|datum| !datum.is_empty()).map(str::to_owned);
-    if let Some(datum) = metadata.other.get(DATUM).and_then(of) {
+    if let Some(datum) = metadata.other.get(DATUM).map(Json::value).and_then(of) {
         return Some(datum);
     }
-    let sources = metadata.other.get("sources")?.as_array()?;
+    let sources = metadata.other.get("sources")?.value().as_array()?;
     let mut datums = sources.iter().map(|source| source.get(DATUM).and_then(of));
     let first = datums.next()??;
     datums.all(|datum| datum.as_ref() == Some(&first)).then_some(first)
@@ -39,8 +39,7 @@ fn datum_of(metadata: &ArchiveMetadata) -> Option<String> {
 /// Where they declare none, or another one than of heights.
 fn encoding_of(metadata: &ArchiveMetadata) -> Result<Encoding> {
     match &metadata.encoding {
-        Some(TileEncoding::Terrarium) => Ok(Encoding::Terrarium),
-        Some(TileEncoding::Mapbox) => Ok(Encoding::Mapbox),
+        Some(TileEncoding::Elevation(encoding)) => Ok(*encoding),
         Some(other) => {
             let problem = format!("is {:?}, which is none of heights; expected terrarium or mapbox", other.name());
             Err(Error::argument("encoding", problem))
@@ -54,8 +53,16 @@ fn encoding_of(metadata: &ArchiveMetadata) -> Result<Encoding> {
 
 /// Scale and offset of an encoding's codes.
 fn coding(encoding: Encoding) -> [f64; 2] {
-    match encoding {
-        Encoding::Terrarium => Writer::TERRARIUM,
-        Encoding::Mapbox => Writer::MAPBOX,
+    [encoding.finest_step(), encoding.lowest()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heights::Writer;
+
+    #[test]
+    fn files_of_heights_have_the_codes_of_images() {
+        assert_eq!(Encoding::ALL.map(coding), [Writer::TERRARIUM, Writer::MAPBOX]);
     }
 }

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::coding;
-use crate::archive::{
-    ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileEncoding, TileFormat, TileRun, TileSource,
-};
+use crate::archive::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileEncoding, TileRun, TileSource};
 use crate::container::Schema as _;
 use crate::error::{Error, Result};
 use crate::heights::Heights;
+use crate::json::Json;
 use crate::terrain::{CodeTile, Encoding, ImageFormat};
 use crate::tile::{TileCoord, TileId};
 
@@ -46,17 +45,14 @@ impl HeightsReader {
         metadata.maxzoom = (shape.tiles > 0).then_some(shape.max_zoom);
         // What codes mean the columns say.
         let is = |encoding| coding(encoding) == [shape.scale, shape.offset];
-        metadata.encoding = [Encoding::Terrarium, Encoding::Mapbox].into_iter().find(|&e| is(e)).map(|e| match e {
-            Encoding::Terrarium => TileEncoding::Terrarium,
-            Encoding::Mapbox => TileEncoding::Mapbox,
-        });
+        metadata.encoding = Encoding::ALL.into_iter().find(|&e| is(e)).map(TileEncoding::from);
         if metadata.encoding.is_none() {
             let problem =
                 format!("has the scale {} and the offset {}, no encoding of images", shape.scale, shape.offset);
             return Err(Error::invalid("coding", problem, "ask it by the library, or make it again"));
         }
-        let format = if metadata.format == TileFormat::Png { ImageFormat::Png } else { ImageFormat::Webp };
-        metadata.format = if format == ImageFormat::Png { TileFormat::Png } else { TileFormat::Webp };
+        let format = metadata.format.image().unwrap_or(ImageFormat::Webp);
+        metadata.format = format.into();
         Ok(Self { heights, path: path.to_path_buf(), metadata, format })
     }
 
@@ -157,7 +153,7 @@ impl TileSource for HeightsReader {
         run.map_or(Ok(()), visit)
     }
 
-    fn facts(&self) -> Result<Map<String, Value>> {
+    fn facts(&self) -> Result<Json> {
         let (shape, file) = (self.heights.shape(), self.heights.container());
         let mut facts = Map::new();
         let mut set = |key: &str, value: Value| drop(facts.insert(key.to_owned(), value));
@@ -171,6 +167,6 @@ impl TileSource for HeightsReader {
         set("offset", json!(shape.offset));
         set("vertical_datum", self.heights.datum()?.into());
         set("lineage", json!(self.heights.sources()?));
-        Ok(facts)
+        Ok(Json::of(Value::Object(facts)))
     }
 }

@@ -18,6 +18,7 @@ use crate::archive::{
     ArchiveKind, ArchiveMetadata, Located, LocatedTiles, OnDuplicate, OpenOptions, TileFormat, TileRun, TileSource,
 };
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::tile::TileCoord;
 
 /// The largest total of metadata that is read, bytes.
@@ -358,7 +359,7 @@ impl TileSource for MbtilesReader {
         })
     }
 
-    fn facts(&self) -> Result<Map<String, Value>> {
+    fn facts(&self) -> Result<Json> {
         let size = std::fs::metadata(&self.path).map_err(Error::io("read the size of", &self.path))?.len();
         let mut facts = Map::new();
         facts.insert("file_bytes".into(), size.into());
@@ -374,7 +375,7 @@ impl TileSource for MbtilesReader {
         if !self.left_behind.is_empty() {
             facts.insert("other_tables".into(), self.left_behind.clone().into());
         }
-        Ok(facts)
+        Ok(Json::of(Value::Object(facts)))
     }
 }
 

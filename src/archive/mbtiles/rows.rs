@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::archive::metadata::OWN_KEYS;
 use crate::archive::pmtiles::Compression;
 use crate::archive::{ArchiveMetadata, Center, TileEncoding};
+use crate::json::Json;
 use crate::tile::MAX_ZOOM;
 
 /// Reads the rows. Values that make no sense are taken as absent; `verify` reports them.
@@ -14,10 +15,10 @@ pub(in crate::archive) fn parse(rows: &BTreeMap<String, String>) -> ArchiveMetad
     let mut other = BTreeMap::new();
     // The `json` row holds what a vector archive says about its layers; its keys stand beside the others here.
     if let Some(Ok(Value::Object(map))) = rows.get("json").map(|text| serde_json::from_str(text)) {
-        other.extend(map);
+        other.extend(map.into_iter().map(|(key, value)| (key, Json::of(value))));
     }
     for (key, value) in rows.iter().filter(|(key, _)| !OWN_KEYS.contains(&key.as_str())) {
-        other.insert(key.clone(), from_row(value));
+        other.insert(key.clone(), Json::of(from_row(value)));
     }
     other.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
     let own = rows.iter().filter(|(key, _)| OWN_KEYS.contains(&key.as_str()));
@@ -37,9 +38,9 @@ pub(in crate::archive) fn to_rows(metadata: &ArchiveMetadata) -> BTreeMap<String
     for (key, value) in &metadata.other {
         // The specification wants the layers of vector tiles in the `json` row.
         if key == "vector_layers" || key == "tilestats" {
-            layers.insert(key.clone(), value.clone());
+            layers.insert(key.clone(), value.value().clone());
         } else {
-            rows.insert(key.clone(), to_row(value));
+            rows.insert(key.clone(), to_row(value.value()));
         }
     }
     if !layers.is_empty() {
@@ -90,6 +91,7 @@ mod tests {
 
     use super::*;
     use crate::archive::TileFormat;
+    use crate::terrain::Encoding;
 
     #[test]
     fn rows_round_trip() {
@@ -98,17 +100,17 @@ mod tests {
             attribution: "<a href=\"x\">GSI</a>".into(),
             layer_type: "baselayer".into(),
             format: TileFormat::Webp,
-            encoding: Some(TileEncoding::Terrarium),
+            encoding: Some(TileEncoding::Elevation(Encoding::Terrarium)),
             tile_size: Some(512),
             bounds: Some([122.5, 20.25, 154.0, 46.0]),
             center: Some(Center { lon: 138.5, lat: 35.0, zoom: 5 }),
             minzoom: Some(0),
             maxzoom: Some(16),
             other: BTreeMap::from([
-                ("legend".to_owned(), json!({"dem1a": "#006400"})),
-                ("note".to_owned(), json!("[not json")),
-                ("sources".to_owned(), json!(["dem1a", "dem5a"])),
-                ("vector_layers".to_owned(), json!([{"id": "a"}])),
+                ("legend".to_owned(), Json::of(json!({"dem1a": "#006400"}))),
+                ("note".to_owned(), "[not json".into()),
+                ("sources".to_owned(), Json::of(json!(["dem1a", "dem5a"]))),
+                ("vector_layers".to_owned(), Json::of(json!([{"id": "a"}]))),
             ]),
             ..ArchiveMetadata::default()
         };

@@ -7,17 +7,17 @@ fn tilejson_announces_encoding_and_tile_size() {
     let metadata = ArchiveMetadata {
         name: "n".into(),
         format: TileFormat::Webp,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(TileEncoding::Elevation(Encoding::Terrarium)),
         tile_size: Some(512),
         minzoom: Some(0),
         maxzoom: Some(12),
         bounds: Some([1.0, 2.0, 3.0, 4.0]),
-        other: BTreeMap::from([("sources".to_owned(), json!(["a"])), ("tiles".to_owned(), json!("bad"))]),
+        other: BTreeMap::from([("sources".to_owned(), Json::of(json!(["a"]))), ("tiles".to_owned(), "bad".into())]),
         ..ArchiveMetadata::default()
     };
     let document = metadata.tilejson("{z}/{x}/{y}.webp");
     assert_eq!(
-        document,
+        *document.value(),
         json!({
             "tilejson": "3.0.0", "tiles": ["{z}/{x}/{y}.webp"], "scheme": "xyz", "name": "n", "format": "webp",
             "encoding": "terrarium", "tileSize": 512, "minzoom": 0, "maxzoom": 12,
@@ -32,8 +32,8 @@ fn values_are_set_by_their_keys() {
     for (key, value) in [("name", "n"), ("encoding", "mapbox"), ("tileSize", "256"), ("licence", "CC0"), ("x", "")] {
         metadata.set(key, value).unwrap();
     }
-    let other = BTreeMap::from([("licence".to_owned(), json!("CC0"))]);
-    let (name, encoding) = ("n".to_owned(), Some(TileEncoding::Mapbox));
+    let other = BTreeMap::from([("licence".to_owned(), "CC0".into())]);
+    let (name, encoding) = ("n".to_owned(), Some(TileEncoding::Elevation(Encoding::Mapbox)));
     let expected = ArchiveMetadata { name, encoding, tile_size: Some(256), other, ..ArchiveMetadata::default() };
     assert_eq!(metadata, expected);
     for (key, value) in [("minzoom", "1"), ("tiles", "png"), ("tileSize", "big")] {

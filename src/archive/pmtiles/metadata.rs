@@ -46,16 +46,14 @@ pub(super) fn parse(json: &[u8], header: &Header) -> Result<ArchiveMetadata> {
 /// The metadata JSON of an archive: without what the header has, so that the two can't disagree. A server that puts both into one
 /// TileJSON would have these keys twice.
 pub(super) fn to_json(metadata: &ArchiveMetadata) -> Vec<u8> {
-    let mut value = metadata.to_json();
-    if let Value::Object(map) = &mut value {
-        for key in ["bounds", "center", "minzoom", "maxzoom", "compression"] {
-            map.remove(key);
-        }
-        if header::tile_type(&metadata.format) != 0 {
-            map.remove("format");
-        }
+    let mut map = metadata.to_map();
+    for key in ["bounds", "center", "minzoom", "maxzoom", "compression"] {
+        map.remove(key);
     }
-    value.to_string().into_bytes()
+    if header::tile_type(&metadata.format) != 0 {
+        map.remove("format");
+    }
+    Value::Object(map).to_string().into_bytes()
 }
 
 #[cfg(test)]

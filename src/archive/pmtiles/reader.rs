@@ -13,6 +13,7 @@ use super::parts::{self, Bytes, MAX_DEPTH};
 use crate::archive::read_at::ReadAt;
 use crate::archive::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileRun, TileSource};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::tile::{TileCoord, TileId};
 
 /// The largest tile that is read, bytes.
@@ -216,7 +217,7 @@ impl TileSource for PmtilesReader {
         Ok(())
     }
 
-    fn facts(&self) -> Result<Map<String, Value>> {
+    fn facts(&self) -> Result<Json> {
         let h = &self.header;
         let mut facts = Map::new();
         let mut set = |key: &str, value: Value| drop(facts.insert(key.to_owned(), value));
@@ -236,7 +237,7 @@ impl TileSource for PmtilesReader {
         set("max_zoom", h.max_zoom.into());
         set("bounds", json!(h.bounds));
         set("center", json!([h.center[0], h.center[1], h.center_zoom]));
-        Ok(facts)
+        Ok(Json::of(Value::Object(facts)))
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a VRT refers to.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use roxmltree::{Document, Node};
 
+pub(super) use super::kept::read;
 use crate::local;
 use crate::text::one_line;
 
@@ -20,6 +22,15 @@ pub(super) struct References {
     pub(super) elsewhere: Vec<String>,
     /// True where sources are read at another resolution than their own.
     pub(super) resampled: bool,
+    /// The first text that names something on a network.
+    pub(super) remote: Option<String>,
+}
+
+impl References {
+    /// How many names are held.
+    pub(super) fn names(&self) -> usize {
+        self.files.len() + self.unchanged.len() + self.opened.len() + self.elsewhere.len()
+    }
 }
 
 /// True for a VRT by its name; where the name says nothing, by its first bytes.
@@ -37,16 +48,28 @@ pub(super) fn is_one(path: &Path) -> bool {
 /// A longer VRT is not read here, bytes; it is left to GDAL.
 const LONGEST: u64 = 1 << 30;
 
-/// The text of a VRT, where it can be read.
-pub(super) fn text_of(path: &Path) -> Option<String> {
-    local::read(path, LONGEST).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+/// What a VRT refers to, read from the disk; `None` where it can't be read.
+pub(super) fn read_anew(path: &Path) -> Option<References> {
+    let bytes = local::read(path, LONGEST).ok()?;
+    Some(references(&String::from_utf8_lossy(&bytes), path.parent().unwrap_or(Path::new(""))))
+}
+
+/// [`read`]; `None` for other files.
+pub(super) fn read_if_one(path: &Path) -> Option<Rc<References>> {
+    if is_one(path) { read(path) } else { None }
 }
 
 /// What the text of a VRT in `folder` refers to; nothing where it is no XML, which GDAL then reports.
 pub(super) fn references(text: &str, folder: &Path) -> References {
     let mut out = References::default();
     if let Ok(document) = Document::parse(text.trim_start_matches('\u{feff}')) {
-        for node in document.descendants().filter(Node::is_element) {
+        for node in document.descendants() {
+            if out.remote.is_none() {
+                out.remote = remote_name(node);
+            }
+            if !node.is_element() {
+                continue;
+            }
             match node.tag_name().name() {
                 "SourceFilename" | "SourceDataset" if !node.ancestors().any(|a| a.has_tag_name("Overview")) => {
                     add(&mut out, node, folder);
@@ -168,34 +191,29 @@ pub(super) fn remote_of(path: &Path, above: &mut Vec<PathBuf>) -> Option<String>
         let service = SERVICES.iter().find(|service| start.contains(**service))?;
         return Some(format!("describes a service on the network ({})", service.trim_matches(['<', '"'])));
     }
-    let text = text_of(path)?;
-    if let Some(name) = remote_name(&text) {
-        return Some(format!("refers to the network ({})", one_line(&name, 120)));
+    let vrt = read(path)?;
+    if let Some(name) = &vrt.remote {
+        return Some(format!("refers to the network ({})", one_line(name, 120)));
     }
     if above.len() > super::DEEPEST || above.iter().any(|other| other == path) {
         return None;
     }
     above.push(path.to_path_buf());
-    let files = references(&text, path.parent().unwrap_or(Path::new(""))).files;
-    let found = files
-        .iter()
-        .filter(|file| is_one(file))
-        .find_map(|file| remote_of(file, above).map(|words| format!("refers to {}, which {words}", file.display())));
+    let found =
+        vrt.files.iter().filter(|file| is_one(file)).find_map(|file| {
+            remote_of(file, above).map(|words| format!("refers to {}, which {words}", file.display()))
+        });
     above.pop();
     found
 }
 
-/// The first text of a VRT that names something on a network.
-fn remote_name(text: &str) -> Option<String> {
-    let document = Document::parse(text.trim_start_matches('\u{feff}')).ok()?;
-    let is = |name: &str, text: &str| {
-        let source = matches!(name, "SourceFilename" | "SourceDataset");
+/// The first text of a node that names something on a network.
+fn remote_name(node: Node<'_, '_>) -> Option<String> {
+    let source = matches!(node.tag_name().name(), "SourceFilename" | "SourceDataset");
+    let is = |text: &str| {
         SYSTEMS.iter().any(|system| text.contains(system))
             || source && (text.contains("://") || SERVICES.iter().any(|service| text.contains(service)))
     };
-    document.descendants().find_map(|node| {
-        let texts = node.text().into_iter().chain(node.attributes().map(|a| a.value()));
-        let mut found = texts.filter(|text| is(node.tag_name().name(), text));
-        found.next().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
-    })
+    let mut texts = node.text().into_iter().chain(node.attributes().map(|a| a.value()));
+    texts.find(|text| is(text)).map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

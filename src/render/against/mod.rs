@@ -20,11 +20,10 @@ mod look;
 mod places;
 mod reference;
 
-use serde_json::Value;
-
 use super::provenance::has_finer;
 use crate::archive::{Problem, Report, Severity, TileEncoding, TileSource};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::progress::Progress;
 use crate::raster::Resampling;
 use crate::store::Store;
@@ -208,16 +207,16 @@ impl Made {
     fn of(archive: &dyn TileSource) -> Result<Self> {
         let metadata = archive.metadata();
         let encoding = match &metadata.encoding {
-            Some(TileEncoding::Terrarium) | None => Encoding::Terrarium,
-            Some(TileEncoding::Mapbox) => Encoding::Mapbox,
+            None => Encoding::Terrarium,
+            Some(TileEncoding::Elevation(encoding)) => *encoding,
             Some(other) => {
                 let path = archive.path().display();
                 return Err(refused(format!("works with elevation; {path} is of encoding {}", other.name())));
             }
         };
         let other = |key: &str| metadata.other.get(key);
-        let text = |key: &str| other(key).and_then(Value::as_str);
-        let number = |key: &str| other(key).and_then(Value::as_f64).unwrap_or(0.0);
+        let text = |key: &str| other(key).and_then(Json::as_str);
+        let number = |key: &str| other(key).and_then(Json::as_f64).unwrap_or(0.0);
         Ok(Self {
             codec: TileCodec::new(encoding, ImageFormat::Webp),
             how: How {
@@ -234,7 +233,7 @@ impl Made {
     /// How far beyond the cells around it a height may be, metres, and in parts of what they span.
     fn tolerance(&self, z: u8, means: bool) -> (f64, f64) {
         let step = if self.by_zoom { VerticalResolution::ByZoom.step(z) } else { 0.0 };
-        let finest = if self.codec.encoding == Encoding::Mapbox { 0.1 } else { 1.0 / 256.0 };
+        let finest = self.codec.encoding.finest_step();
         let steps = step.max(finest) * if means { 1.0 } else { 0.5 };
         let moved = if self.how.vertical_datum.is_some() { 0.1 } else { 0.0 };
         let overshoot = match self.how.resampling {

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use hypso::archive::pmtiles::{Compression, PmtilesReader};
-use hypso::archive::{self, ArchiveMetadata, CreateOptions, Scheme, TileEncoding, TileFormat, TileSource};
+use hypso::archive::{self, ArchiveMetadata, CreateOptions, Scheme, TileFormat, TileSource};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec};
 use hypso::tile::{TileCoord, TileId};
 use rusqlite::{Connection, params};
@@ -122,7 +122,7 @@ fn pmtiles(path: &Path, tiles: &Tiles, header: &[(usize, &[u8])]) {
     let metadata = ArchiveMetadata {
         name: "t".into(),
         format: TileFormat::Png,
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         tile_size: Some(64),
         ..ArchiveMetadata::default()
     };

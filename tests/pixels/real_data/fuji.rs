@@ -2,7 +2,7 @@
 
 use super::*;
 
-static FUJI: LazyLock<Option<Made>> = LazyLock::new(|| {
+pub static FUJI: LazyLock<Option<Made>> = LazyLock::new(|| {
     let sources = ["gsi-dem5a/*.tif", "gsi-dem5a-z13", "aster30m", "mapbox76m/*.tif", "srtm30"];
     made("fuji", "fuji.pmtiles", &[&sources[..], &["--lineage"]].concat())
 });

@@ -5,6 +5,7 @@
 //! (no step at the edges of files), the reference is `gdalwarp` of a mosaic that `gdalbuildvrt` made.
 #![cfg(all(feature = "cli", feature = "gdal"))]
 
+mod asked;
 mod formats;
 mod fuji;
 mod made;
@@ -14,7 +15,7 @@ mod seams;
 
 use crate::common;
 use made::{Made, centre};
-use reference::{Reference, Source, inside, warped};
+use reference::{Reference, Source, inside, warped, warped_box};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};

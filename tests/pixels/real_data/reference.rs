@@ -98,12 +98,15 @@ impl Source {
 
 /// A mosaic warped by GDAL to one tile; NaN where it has no data.
 pub fn warped(mosaic: &Path, coord: TileCoord) -> Vec<f32> {
-    let out =
-        scratch(&format!("{}-{}-{}-{}.raw", mosaic.file_stem().unwrap().display(), coord.z(), coord.x(), coord.y()));
-    let Bounds { min_x, min_y, max_x, max_y } = coord.bounds();
+    warped_box(mosaic, &format!("{}-{}-{}", coord.z(), coord.x(), coord.y()), coord.bounds())
+}
+
+/// The same to 512 x 512 pixels of any box.
+pub fn warped_box(mosaic: &Path, name: &str, Bounds { min_x, min_y, max_x, max_y }: Bounds) -> Vec<f32> {
+    let out = scratch(&format!("{}-{name}.raw", mosaic.file_stem().unwrap().display()));
     let box_ = [min_x, min_y, max_x, max_y].map(|v| format!("{v:.17}"));
     let mut args = vec!["-q", "-of", "ENVI", "-ot", "Float32", "-t_srs", "EPSG:3857", "-r", "bilinear", "-et", "0"];
-    args.extend(["-dstnodata", "nan", "-ts", "512", "512", "-te"]);
+    args.extend(["-overwrite", "-dstnodata", "nan", "-ts", "512", "512", "-te"]);
     args.extend(box_.iter().map(String::as_str));
     args.extend([mosaic.to_str().unwrap(), out.to_str().unwrap()]);
     gdal("gdalwarp", &args, "");

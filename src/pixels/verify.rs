@@ -1,0 +1,163 @@
+//! Whether an archive is what it says, pixels included.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use super::{Coding, check_parents};
+use crate::archive::{
+    self, ArchiveMetadata, OnDuplicate, OpenOptions, Problem, Report, Scheme, Severity, TileEncoding, TileSource,
+    VerifyOptions,
+};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::terrain::{self, Encoding, TileCodec};
+use crate::tile::{TileCoord, TileId};
+
+/// How many tiles are compared with the means of their finer tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parents {
+    /// None.
+    None,
+    /// About so many, spread evenly.
+    About(u64),
+    /// All.
+    All,
+}
+
+/// What [`verify`] found.
+pub struct Verified {
+    /// What is wrong.
+    pub report: Report,
+    /// The heights of the tiles that were decoded.
+    pub heights: HeightRange,
+    /// How many tiles were compared with the means of their finer tiles.
+    pub compared: u64,
+    /// The archive, open; `None` where it can't be opened.
+    pub source: Option<Box<dyn TileSource>>,
+}
+
+/// [`archive::verify_as`] with a look at pixels. Tiles of WebP and PNG are decoded as what the metadata say of them. Heights that the
+/// Earth does not have are warnings, and so are tiles that are not the means of their finer tiles.
+///
+/// Costs what [`archive::verify`] and [`check_parents`] do.
+///
+/// # Errors
+/// As [`archive::verify`].
+pub fn verify(
+    path: &Path,
+    options: VerifyOptions,
+    scheme: Option<Scheme>,
+    parents: Parents,
+    progress: &dyn Progress,
+) -> Result<Verified> {
+    // What can't even be opened is a finding of `archive::verify_as`, not of this look at the metadata.
+    let source = archive::open_with(path, OpenOptions { scheme, on_duplicate: OnDuplicate::First }).ok();
+    let metadata = source.as_ref().map(|source| source.metadata().clone()).unwrap_or_default();
+    let heights = Mutex::new(HeightRange::default());
+    let check = |tile: TileCoord, bytes: &[u8]| decode(&metadata, tile, bytes, &heights);
+    let mut report = archive::verify_as(path, options, scheme, &check, progress)?;
+    let heights = heights.into_inner().unwrap_or_else(PoisonError::into_inner);
+    heights.check(&mut report);
+    let limit = match parents {
+        Parents::None => None,
+        Parents::About(count) => Some(Some(count)),
+        Parents::All => Some(None),
+    };
+    let mut compared = 0;
+    if let (Some(source), Some(limit)) = (source.as_deref().filter(|_| report.checked > 0), limit)
+        && Coding::of(source).is_ok()
+    {
+        compared = look_at_parents(source, limit, &mut report, progress)?;
+    }
+    Ok(Verified { report, heights, compared, source })
+}
+
+/// Decodes all pixels of a tile as what the archive declares them to be.
+fn decode(metadata: &ArchiveMetadata, coord: TileCoord, bytes: &[u8], heights: &Mutex<HeightRange>) -> Result<()> {
+    let Some(format) = metadata.format.image() else { return Ok(()) };
+    if metadata.encoding == Some(TileEncoding::Lineage) {
+        let (side, _) = terrain::decode_lineage(bytes)?;
+        return check_side(metadata, side);
+    }
+    // Every 24 bits are a height in either encoding, so that a plain picture is decoded in the same way.
+    let encoding = metadata.encoding.as_ref().and_then(TileEncoding::elevation).unwrap_or(Encoding::Terrarium);
+    let tile = TileCodec::new(encoding, format).decode(bytes)?;
+    if metadata.encoding.is_some() {
+        let range = tile.range();
+        heights.lock().unwrap_or_else(PoisonError::into_inner).add(coord, tile.values.len(), range);
+    }
+    check_side(metadata, tile.size)
+}
+
+fn check_side(metadata: &ArchiveMetadata, side: u32) -> Result<()> {
+    match metadata.tile_size {
+        Some(expected) if expected != side => Err(Error::invalid(
+            "tile image",
+            format!("has {side} pixels a side, but the archive declares {expected}"),
+            "make the tile again, or correct tileSize",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The heights of all tiles that were decoded.
+#[derive(Debug, Default)]
+pub struct HeightRange {
+    /// The lowest height, metres, and the first tile that has it.
+    pub low: Option<(f32, TileCoord)>,
+    /// The highest height, metres, and the first tile that has it.
+    pub high: Option<(f32, TileCoord)>,
+    /// Pixels with a height.
+    pub pixels: u64,
+    /// Pixels without.
+    pub nodata: u64,
+}
+
+impl HeightRange {
+    fn add(&mut self, coord: TileCoord, pixels: usize, (low, high, count): (f32, f32, u64)) {
+        self.pixels += count;
+        self.nodata += pixels as u64 - count;
+        // Of equal heights the first tile, so that the answer doesn't depend on the threads.
+        let first = |old: (f32, TileCoord)| (TileId::from(coord)) < TileId::from(old.1);
+        if count > 0 && self.low.is_none_or(|old| low < old.0 || (low == old.0 && first(old))) {
+            self.low = Some((low, coord));
+        }
+        if count > 0 && self.high.is_none_or(|old| high > old.0 || (high == old.0 && first(old))) {
+            self.high = Some((high, coord));
+        }
+    }
+
+    fn check(&self, report: &mut Report) {
+        for (height, tile) in [self.low, self.high].into_iter().flatten() {
+            if !terrain::EARTH.contains(&height) {
+                report.push(Problem {
+                    severity: Severity::Warning,
+                    tile: Some(tile),
+                    message: format!("holds a height of {height} m, which the Earth does not have"),
+                    remedy: "check the encoding that the metadata name, and the nodata of the sources".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+/// Tiles that are not the means of their children; gives how many were compared.
+fn look_at_parents(
+    source: &dyn TileSource,
+    limit: Option<u64>,
+    report: &mut Report,
+    progress: &dyn Progress,
+) -> Result<u64> {
+    let (compared, found) = check_parents(source, limit, progress)?;
+    for check in found {
+        let metres = if check.largest > 0.0 { format!(", by up to {:.3} m", check.largest) } else { String::new() };
+        report.push(Problem {
+            severity: Severity::Warning,
+            tile: Some(check.tile),
+            message: format!("{} pixels are not the mean of the finer tiles{metres}", check.pixels),
+            remedy: "render the coarser zooms again from the finer ones; harmless where another rule was meant"
+                .to_owned(),
+        });
+    }
+    Ok(compared)
+}
