@@ -1,5 +1,5 @@
 # hypso: `make demo` shows everything, `make test` checks everything.
-.PHONY: demo seam test lint licences msrv doc bench fuzz memcheck clean
+.PHONY: demo seam test viewer viewer-test lint licences msrv doc bench fuzz memcheck clean
 
 demo: ## build, make a sample, and turn it into a PMTiles and a picture in demo/
 	@scripts/demo.sh
@@ -9,6 +9,12 @@ seam: ## the pictures of docs/seams.md, in demo/
 
 test: ## all tests
 	@scripts/test.sh
+
+viewer: ## the map of `hypso serve` from its sources and npm packages, into src/serve/viewer/dist
+	@src/serve/viewer/build.sh
+
+viewer-test: ## the map in headless Chromium, against the server's own answers; pictures in target/viewer-test
+	@scripts/viewer_test.sh
 
 lint: licences ## format and clippy, warnings denied; and licences
 	cargo fmt --check

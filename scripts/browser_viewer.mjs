@@ -72,7 +72,7 @@ const hash = async (page) => new Map((await page.evaluate(() => location.hash.sl
 const answered = (page, selector) => page.waitForSelector(selector, { timeout: 30000 });
 const rest = (ms) => new Promise((done) => setTimeout(done, ms));
 
-function test(origin, browser) {
+function test(origin, browser, puppeteer) {
   const api = async (path) => (await fetch(`${origin}${path}`)).json();
   const shot = (page, name) => page.screenshot({ path: join(out, `${name}.png`) });
 
@@ -174,6 +174,57 @@ function test(origin, browser) {
     check('the files in view are counted', /\d+ here/.test(note), note);
   }
 
+  /** The colour of the lineage on the map is that of the source that the API names, over the paper. */
+  async function painted(id) {
+    const page = await open(`#map=11/34.2/139&data=${id}&layers=lineage&tool=height`);
+    await rest(2500);
+    const { legend } = (await api(`/${id}.json`)).lineage;
+    for (const [x, y] of [[720, 440], [500, 120], [900, 600]]) {
+      await page.mouse.click(x, y);
+      await answered(page, '[data-value="source"]');
+      await page.waitForFunction((at) => location.hash.includes('at=') && location.hash !== at, {}, page.before ?? '');
+      page.before = await page.evaluate(() => location.hash);
+      await rest(1500);
+      const source = await text(page, 'source');
+      await page.focus('.maplibregl-canvas');
+      await page.keyboard.press('Escape');
+      await rest(800);
+      const picture = `data:image/png;base64,${await page.screenshot({ encoding: 'base64' })}`;
+      const seen = await page.evaluate(async (url, px, py) => {
+        const image = new Image();
+        image.src = url;
+        await image.decode();
+        const canvas = new OffscreenCanvas(image.width, image.height);
+        const context = canvas.getContext('2d');
+        context.drawImage(image, 0, 0);
+        return [...context.getImageData(px, py, 1, 1).data].slice(0, 3);
+      }, picture, x, y);
+      const swatch = await page.$$eval('.sources li', (rows, name) => rows.find((row) => row.textContent === name)?.querySelector('.swatch').style.background, source);
+      const [paper, color] = [[219, 230, 234], (swatch ?? '').match(/\d+/g)?.map(Number) ?? []];
+      const expected = paper.map((p, i) => Math.round(p * 0.38 + color[i] * 0.62));
+      check(`the map is painted as ${source} where the API says so`, expected.every((value, i) => Math.abs(value - seen[i]) <= 6), { seen, expected });
+    }
+    check('there are several sources to see', legend.length > 1);
+    await clean(page, 'painted');
+  }
+
+  /** Without WebGL there is no map, and typed places get their answers. */
+  async function withoutMap(id) {
+    const plain = await puppeteer.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--disable-3d-apis'], timeout: 180000 });
+    try {
+      const page = await plain.newPage();
+      await page.goto(`${origin}/#data=${id}&tool=height&at=139,34.2`, { waitUntil: 'load' });
+      await answered(page, '[data-value="elevation"]');
+      const { elevation } = await api(`/elevation/${id}?lon=139&lat=34.2`);
+      equal('without WebGL a typed place has its height', await text(page, 'elevation'), metres(elevation, 2));
+      const said = await page.$eval('#errors', (errors) => errors.textContent);
+      check('and the page says why there is no map', said.includes('WebGL'), said);
+      await page.screenshot({ path: join(out, 'no-webgl.png') });
+    } finally {
+      await plain.close();
+    }
+  }
+
   /** What a link says comes back in a new page. */
   async function link(page, id) {
     const before = await page.evaluate(() => location.hash);
@@ -256,7 +307,9 @@ function test(origin, browser) {
     const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
     equal('nothing is wider than a phone', wide, 390);
     await clean(phone, 'phone');
+    await painted(id);
     await failures(id);
+    await withoutMap(id);
     if (args['3d']) {
       const solid = await open(`#map=11/34.2/139/20/60&data=${id}&layers=relief,shade,3d`);
       await rest(15000);
@@ -277,7 +330,7 @@ async function main() {
   let browser;
   try {
     browser = await puppeteer.launch({ executablePath: browserPath, args: FLAGS, timeout: 180000, protocolTimeout: 180000 });
-    await test(address.replace(/\/$/, ''), browser)();
+    await test(address.replace(/\/$/, ''), browser, puppeteer)();
   } finally {
     await browser?.close();
     child?.removeAllListeners('exit');

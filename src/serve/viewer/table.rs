@@ -12,11 +12,11 @@ pub(super) const ASSETS: [Asset; 10] = [
         length: 53725,
     },
     Asset {
-        name: "chunk-JYUIKP5U.js",
+        name: "chunk-TPJQTVEM.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"59c6af1a5adf6a3483f002e743b663e8\"",
-        gzip: include_bytes!("dist/chunk-JYUIKP5U.js.gz"),
-        length: 5519,
+        etag: "\"f2165ed6cd2f0007a26191d862889cae\"",
+        gzip: include_bytes!("dist/chunk-TPJQTVEM.js.gz"),
+        length: 5858,
     },
     Asset {
         name: "icon-30902B66.svg",
@@ -28,16 +28,23 @@ pub(super) const ASSETS: [Asset; 10] = [
     Asset {
         name: "index.html",
         content_type: "text/html; charset=utf-8",
-        etag: "\"495a83fc93a5d029fe2176c760fbc228\"",
+        etag: "\"ee664b39fcafb0a124a99526fda19bfa\"",
         gzip: include_bytes!("dist/index.html.gz"),
         length: 3557,
     },
     Asset {
-        name: "main-KSQ7G6WI.js",
+        name: "main-6JCGJFMC.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"f26c5e9506acee08b90fe88bd7b232ed\"",
-        gzip: include_bytes!("dist/main-KSQ7G6WI.js.gz"),
-        length: 21619,
+        etag: "\"42d6c8525cbb24caf7a99b0e70d9372e\"",
+        gzip: include_bytes!("dist/main-6JCGJFMC.js.gz"),
+        length: 21659,
+    },
+    Asset {
+        name: "map-3SHI6X2C.js",
+        content_type: "text/javascript; charset=utf-8",
+        etag: "\"9fbf1920b3a60627222af978dbdaf1f9\"",
+        gzip: include_bytes!("dist/map-3SHI6X2C.js.gz"),
+        length: 1073508,
     },
     Asset {
         name: "map-B5DC2DCH.css",
@@ -45,13 +52,6 @@ pub(super) const ASSETS: [Asset; 10] = [
         etag: "\"01286b87dc2683e7bc222b2926490789\"",
         gzip: include_bytes!("dist/map-B5DC2DCH.css.gz"),
         length: 72706,
-    },
-    Asset {
-        name: "map-SPD666OS.js",
-        content_type: "text/javascript; charset=utf-8",
-        etag: "\"3517f4200b7d8ca77570cf1f3cbd8364\"",
-        gzip: include_bytes!("dist/map-SPD666OS.js.gz"),
-        length: 1073469,
     },
     Asset {
         name: "maplibre-gl-worker-4HZVB3TN.js",
@@ -68,10 +68,10 @@ pub(super) const ASSETS: [Asset; 10] = [
         length: 7311,
     },
     Asset {
-        name: "tiles-worker-KYMWEEHE.js",
+        name: "tiles-worker-SUW74AEE.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"40b18064ceabe77fda91d34a270033e1\"",
-        gzip: include_bytes!("dist/tiles-worker-KYMWEEHE.js.gz"),
-        length: 32949,
+        etag: "\"6c8bafc7da8b9e306346b1e44bfac000\"",
+        gzip: include_bytes!("dist/tiles-worker-SUW74AEE.js.gz"),
+        length: 32983,
     },
 ];

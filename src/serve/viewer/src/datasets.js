@@ -51,7 +51,7 @@ export async function dataset(entry) {
   result.attribution = json.attribution ?? '';
   result.bounds ??= json.bounds ?? null;
   if (ENCODINGS.includes(json.encoding)) result.tiles = tilesOf(id, json);
-  else result.problem = `the browser can't draw heights that are encoded as ${json.encoding ?? 'nobody says'}`;
+  else result.problem = json.encoding ? `The map can't draw tiles of encoding ${json.encoding}.` : 'The map can\'t draw these tiles: they don\'t say how they hold heights.';
   if (json.lineage) result.lineage = lineageOf(id, json.lineage);
   return result;
 }

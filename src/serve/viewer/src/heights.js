@@ -1,33 +1,8 @@
-// Heights of a tile, with the mask of partly valid ones: a chunk `hyMK` in the image file (src/terrain/mask.rs).
+// Heights of a tile, without the pixels that its mask marks as empty.
 
 import contours from 'maplibre-contour';
+import { maskBits, maskChunk } from './mask.js';
 import { pixelsOf } from './pixels.js';
-
-const name = (view, at) => String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
-
-/** The payload of the chunk `hyMK` of a WebP or PNG file, or null. */
-export function maskChunk(buffer) {
-  const view = new DataView(buffer);
-  if (buffer.byteLength < 12) return null;
-  const webp = name(view, 0) === 'RIFF';
-  // WebP: name, length, payload padded to even. PNG: length, name, payload, checksum.
-  let at = webp ? 12 : 8;
-  while (at + 8 <= buffer.byteLength) {
-    const length = view.getUint32(webp ? at + 4 : at, webp);
-    if (name(view, webp ? at : at + 4) === 'hyMK') return buffer.slice(at + 8, at + 8 + length);
-    at += webp ? 8 + length + (length & 1) : 12 + length;
-  }
-  return null;
-}
-
-/** The bits of a mask: rows padded to bytes, most significant first, 1 = valid. Null where it is of another form or size. */
-async function maskBits(payload, width, height) {
-  const view = new DataView(payload);
-  if (payload.byteLength < 9 || view.getUint8(0) !== 1) return null;
-  if (view.getUint32(1, true) !== width || view.getUint32(5, true) !== height) return null;
-  const stream = new Blob([payload.slice(9)]).stream().pipeThrough(new DecompressionStream('deflate'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
 
 /** Heights in metres of a tile's file, NaN where it has none; all NaN for an empty file. */
 export async function heights(blob, encoding) {

@@ -3,12 +3,12 @@
 import { make } from './format.js';
 
 const LAYERS = [
-  ['relief', 'Relief', ({ tiles }) => tiles, 'it has no tiles of heights'],
-  ['shade', 'Shading', ({ tiles }) => tiles, 'it has no tiles of heights'],
-  ['contours', 'Contours', ({ tiles }) => tiles, 'it has no tiles of heights'],
-  ['lineage', 'Sources', ({ lineage }) => lineage, 'it has no lineage'],
-  ['files', 'Files', ({ records }) => records, 'it has no store of records'],
-  ['3d', '3D', ({ tiles }) => tiles, 'it has no tiles of heights'],
+  ['relief', 'Relief', ({ tiles }) => tiles, 'no tiles'],
+  ['shade', 'Shading', ({ tiles }) => tiles, 'no tiles'],
+  ['contours', 'Contours', ({ tiles }) => tiles, 'no tiles'],
+  ['lineage', 'Sources', ({ lineage }) => lineage, 'no lineage'],
+  ['files', 'Files', ({ records }) => records, 'no store'],
+  ['3d', '3D', ({ tiles }) => tiles, 'no tiles'],
 ];
 
 /** Builds the switches over the set `chosen`; `changed(name, on)` hears of each. */
@@ -37,7 +37,7 @@ export function startLayers(chosen, changed) {
     offer(set) {
       for (const { box, row, note, has, reason } of rows.values()) {
         box.disabled = !has(set);
-        row.title = box.disabled ? `This dataset can't show it: ${reason}` : '';
+        row.title = box.disabled ? `This dataset has ${reason}` : '';
         note.textContent = box.disabled ? reason : '';
       }
     },

@@ -15,6 +15,9 @@ function stored(code) {
 const pack = (r, g, b) => (r << 16) | (g << 8) | b;
 const codes = new Map(Array.from({ length: 256 }, (_, code) => [pack(...stored(code)), code]).reverse());
 
+/** The number that a colour of a tile stands for; undefined where it is none's. */
+export const codeOf = (r, g, b) => codes.get(pack(r, g, b));
+
 /** The tile as an image: `colors[code]` is `#rrggbb`. Pixels without a source, or of an unknown colour, are clear. */
 export async function paint(blob, colors) {
   const pixels = await pixelsOf(blob);

@@ -23,6 +23,7 @@ let map = null;
 let colorOf = () => '#64748b';
 let written = '';
 let filesWanted = null;
+let wantedSet = null;
 
 /** The page is painted before the map's code, which is forty times as long, is run. */
 const painted = new Promise((done) => {
@@ -59,7 +60,8 @@ function link() {
 /** Fetches the footprints in view, where they are shown. */
 async function files() {
   filesWanted?.abort();
-  if (!map?.map || !state.set.records || !state.layers.has('files')) return layers.note('files', '');
+  if (!map?.map || !state.set.records) return;
+  if (!state.layers.has('files')) return layers.note('files', '');
   filesWanted = new AbortController();
   try {
     const { features, more } = await recordsIn(state.set, map.box, colorOf, filesWanted.signal);
@@ -82,8 +84,10 @@ async function tints(set) {
 
 async function show(entry, { view, at }) {
   forgetErrors();
+  wantedSet = entry.id;
   const set = await dataset(entry);
   const { MapView } = await mapCode;
+  if (wantedSet !== entry.id) return;
   Object.assign(state, { set, range: [0, 3000] });
   colorOf = colorsOfSources(set);
   $('dataset').value = set.id;
@@ -97,7 +101,8 @@ async function show(entry, { view, at }) {
     map.map.once('idle', ready);
     files();
   } catch (error) {
-    tell('The map can\'t be drawn, because this browser has no WebGL 2. Heights of typed places work', error);
+    const missing = /webgl/i.test(error.message);
+    tell('The map', missing ? new Error('this browser has no WebGL 2, so nothing can be drawn; typed places still get their answers') : error);
     ready();
   }
   startKeys(map, toolbox);

@@ -88,6 +88,7 @@ export class MapView {
 
   setLayer(name, on) {
     this.layers[on ? 'add' : 'delete'](name);
+    if (!this.map) return;
     for (const layer of BEHIND[name]) {
       if (this.map.getLayer(layer)) this.map.setLayoutProperty(layer, 'visibility', on ? 'visible' : 'none');
     }
@@ -133,6 +134,7 @@ export class MapView {
   }
 
   repaint() {
+    if (!this.map) return;
     if (this.map.getLayer('relief')) this.map.setPaintProperty('relief', 'color-relief-color', reliefColors(this.range, this.dark));
     this.map.getContainer().style.background = PAPER[this.dark ? 'dark' : 'light'];
   }
@@ -149,6 +151,6 @@ export class MapView {
   }
 
   goTo(place) {
-    if (!this.map.getBounds().contains(place)) this.map.easeTo({ center: place, duration: this.still ? 0 : 500 });
+    if (this.map && !this.map.getBounds().contains(place)) this.map.easeTo({ center: place, duration: this.still ? 0 : 500 });
   }
 }

@@ -64,6 +64,13 @@ function drawnLayers() {
   ];
 }
 
+/** The outline of a dataset of which nothing else can be drawn. */
+const outline = ({ tiles, bounds }) => {
+  if (tiles || !bounds) return drawing([]);
+  const [w, s, e, n] = bounds;
+  return drawing([{ type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates: [[w, s], [e, s], [e, n], [w, n], [w, s]] } }]);
+};
+
 /** The sources of a dataset's tiles. A missing tile is 404, for which the map shows the coarser one. */
 function tileSources({ tiles, lineage, bounds, attribution }) {
   const sources = {};
@@ -85,6 +92,7 @@ export function styleOf(dataset, { range, dark, layers, drawn, records }) {
   const shown = (name) => ({ visibility: layers.has(name) ? 'visible' : 'none' });
   const sources = {
     ...tileSources(dataset),
+    outline: { type: 'geojson', data: outline(dataset) },
     files: { type: 'geojson', data: records },
     drawn: { type: 'geojson', data: drawn },
   };
@@ -103,5 +111,6 @@ export function styleOf(dataset, { range, dark, layers, drawn, records }) {
   if (dataset.tiles) {
     painted.push({ id: 'shade', type: 'hillshade', source: 'dem', layout: shown('shade'), paint: shade }, ...contourLayers(ink, shown));
   }
+  painted.push({ id: 'outline', type: 'line', source: 'outline', paint: { 'line-color': ink.label, 'line-width': 1.5, 'line-dasharray': [3, 2] } });
   return { version: 8, sources, layers: [...painted, ...fileLayers(dark, shown), ...drawnLayers()] };
 }
