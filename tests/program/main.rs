@@ -3,6 +3,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "serve")]
+#[path = "../common/http.rs"]
+mod http;
 #[path = "../common/program.rs"]
 mod program;
 #[path = "../common/surface.rs"]
@@ -19,6 +22,8 @@ mod limits;
 mod nothing_lost;
 mod refused;
 mod runs;
+#[cfg(feature = "serve")]
+mod serve;
 mod service;
 mod tile_index;
 mod workers;
