@@ -35,11 +35,12 @@ doc: ## the documentation, warnings denied
 bench: ## criterion benches; figures go into benches/RESULTS.md
 	cargo bench
 
-fuzz: ## a short fuzz of the store format, of PMTiles, of MBTiles and of the WebP encoder
+fuzz: ## a short fuzz of the store format, of PMTiles, of MBTiles, of the WebP encoder and of requests
 	cargo run --release --manifest-path fuzz/Cargo.toml -- --seconds 20
 	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin webp -- --seconds 20
 	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin archives -- --seconds 20
 	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin mbtiles -- --seconds 20
+	cargo run --release --manifest-path fuzz/Cargo.toml --features webp,serve --bin requests -- --seconds 10
 
 memcheck: ## the indices' unsafe code under valgrind, where that is installed
 	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=9" PROPTEST_CASES=6 cargo test --no-default-features --lib index::

@@ -75,6 +75,8 @@ pub struct Height {
 pub enum Spacing {
     /// At most so many metres on the ground; the ends of the line and its corners are samples too.
     Metres(f64),
+    /// At every so many metres from the start, and at the end; corners are no samples.
+    Every(f64),
     /// So many samples, the ends included, at equal distances; at least two.
     Count(usize),
 }

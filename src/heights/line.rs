@@ -70,38 +70,40 @@ impl Segment {
     }
 }
 
+/// Metres between two places on the WGS 84 ellipsoid.
+#[must_use]
+pub fn distance(from: LonLat, to: LonLat) -> f64 {
+    Segment::new(from, to).length
+}
+
+/// Places of a line and their distances from its start.
+type Places = Vec<(LonLat, f64)>;
+
 /// The places of a line and their distances from its start; and its length.
-fn places(line: &[LonLat], spacing: Spacing) -> Result<(Vec<(LonLat, f64)>, f64)> {
+fn places(line: &[LonLat], spacing: Spacing) -> Result<(Places, f64)> {
     if line.len() < 2 {
         return Err(Error::argument("line", format!("has {} places; a line has two or more", line.len())));
     }
-    let mut segments: Vec<Segment> = line.windows(2).map(|pair| Segment::new(pair[0], pair[1])).collect();
+    let segments: Vec<Segment> = line.windows(2).map(|pair| Segment::new(pair[0], pair[1])).collect();
     let length: f64 = segments.iter().map(|segment| segment.length).sum();
     if length <= 0.0 {
         return Err(Error::argument("line", "has no length: all its places are one"));
     }
     let many =
         |count: f64| Error::argument("spacing", format!("makes {count:.0} samples; at most {MOST} are possible"));
-    let mut places = Vec::new();
-    match spacing {
-        Spacing::Metres(step) => {
-            if !step.is_finite() || step <= 0.0 {
-                return Err(Error::argument("spacing", format!("of {step} metres is none; give a number above 0")));
-            }
-            if length / step > MOST as f64 {
-                return Err(many(length / step));
-            }
-            let mut before = 0.0;
-            for (segment, &corner) in segments.iter_mut().zip(line) {
-                places.push((corner, before));
-                let count = (segment.length / step).ceil().max(1.0);
-                for i in 1..count as usize {
-                    let distance = segment.length * i as f64 / count;
-                    places.push((segment.at(distance), before + distance));
-                }
-                before += segment.length;
-            }
-            places.extend(line.last().map(|&end| (end, length)));
+    if let Spacing::Metres(step) | Spacing::Every(step) = spacing {
+        if !step.is_finite() || step <= 0.0 {
+            return Err(Error::argument("spacing", format!("of {step} metres is none; give a number above 0")));
+        }
+        if length / step > MOST as f64 {
+            return Err(many(length / step));
+        }
+    }
+    let mut places = match spacing {
+        Spacing::Metres(step) => by_segments(line, segments, step),
+        Spacing::Every(step) => {
+            let count = (length / step).ceil().max(1.0) as usize;
+            uniform(line, segments, count, |i| step * i as f64)
         }
         Spacing::Count(count) => {
             if count < 2 {
@@ -110,20 +112,40 @@ fn places(line: &[LonLat], spacing: Spacing) -> Result<(Vec<(LonLat, f64)>, f64)
             if count > MOST {
                 return Err(many(count as f64));
             }
-            places.reserve(count);
-            let (mut at, mut before) = (0, 0.0);
-            for i in 0..count - 1 {
-                let distance = length * i as f64 / (count - 1) as f64;
-                while at + 1 < segments.len() && distance > before + segments[at].length {
-                    before += segments[at].length;
-                    at += 1;
-                }
-                places.push((if i == 0 { line[0] } else { segments[at].at(distance - before) }, distance));
-            }
-            places.extend(line.last().map(|&end| (end, length)));
+            uniform(line, segments, count - 1, |i| length * i as f64 / (count - 1) as f64)
         }
-    }
+    };
+    places.extend(line.last().map(|&end| (end, length)));
     Ok((places, length))
+}
+
+/// Each segment in equal parts of at most `step` metres, without the end of the line.
+fn by_segments(line: &[LonLat], mut segments: Vec<Segment>, step: f64) -> Places {
+    let (mut places, mut before) = (Vec::new(), 0.0);
+    for (segment, &corner) in segments.iter_mut().zip(line) {
+        places.push((corner, before));
+        let count = (segment.length / step).ceil().max(1.0);
+        for i in 1..count as usize {
+            let distance = segment.length * i as f64 / count;
+            places.push((segment.at(distance), before + distance));
+        }
+        before += segment.length;
+    }
+    places
+}
+
+/// The places at some ascending distances from the start, of which the first is 0.
+fn uniform(line: &[LonLat], mut segments: Vec<Segment>, count: usize, distance: impl Fn(usize) -> f64) -> Places {
+    let (mut at, mut before) = (0, 0.0);
+    let place = |i| {
+        let distance = distance(i);
+        while at + 1 < segments.len() && distance > before + segments[at].length {
+            before += segments[at].length;
+            at += 1;
+        }
+        (if i == 0 { line[0] } else { segments[at].at(distance - before) }, distance)
+    };
+    (0..count).map(place).collect()
 }
 
 /// The heights along a line.
@@ -181,7 +203,7 @@ mod tests {
         let heights = made_up(64);
         let line = [place(170.0, 10.0), place(-175.0, 20.0), place(-175.0, 21.0)];
         let lengths = [Segment::new(line[0], line[1]).length, Segment::new(line[1], line[2]).length];
-        for spacing in [Spacing::Metres(10_000.0), Spacing::Count(333)] {
+        for spacing in [Spacing::Metres(10_000.0), Spacing::Every(10_000.0), Spacing::Count(333)] {
             let profile = along(&heights, &line, spacing, &Sampling::default()).unwrap();
             let points = &profile.points;
             assert!((profile.length - lengths.iter().sum::<f64>()).abs() < 1e-6);
@@ -192,6 +214,10 @@ mod tests {
                 Spacing::Metres(step) => {
                     assert!(points.iter().any(|p| p.point == line[1] && (p.distance - lengths[0]).abs() < 1e-6));
                     assert!(steps.iter().all(|&s| s > 0.0 && s <= step + 1e-6));
+                }
+                Spacing::Every(step) => {
+                    let (last, others) = steps.split_last().unwrap();
+                    assert!(others.iter().all(|s| (s - step).abs() < 1e-6) && *last > 0.0 && *last <= step + 1e-6);
                 }
                 Spacing::Count(count) => {
                     assert_eq!(points.len(), count);

@@ -41,6 +41,7 @@ pub use answers::{
 pub use grid::Shape;
 #[cfg(feature = "engine")]
 pub(crate) use grid::{Grid, Pixels};
+pub use line::distance;
 pub use names::{SCHEMA, is_heights};
 pub use open::Heights;
 pub use pack::{Facts, MAX_SIZE, Packed};

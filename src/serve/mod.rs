@@ -15,9 +15,13 @@
 
 mod answer;
 mod app;
+mod ask;
+mod body;
 mod catalogue;
 mod connections;
+mod cost;
 mod dataset;
+mod dialects;
 mod endpoints;
 mod heavy;
 mod listen;

@@ -26,6 +26,9 @@ pub struct Options {
     pub public_url: String,
     /// What is answered where a tileset has no tile.
     pub missing: Missing,
+    /// The dataset that answers where an interface names none (`/api/v1/lookup`, `/height`, `/maps/api/elevation/json`).
+    /// `None`: the first with heights, by name.
+    pub default_dataset: Option<String>,
     /// How long clients may keep tiles, seconds.
     pub max_age: u64,
     /// Where requests are logged, one JSON document a line; `-` is stdout. `None`: nowhere.
@@ -53,6 +56,7 @@ impl Default for Options {
             admin: None,
             public_url: String::new(),
             missing: Missing::NotFound,
+            default_dataset: None,
             max_age: 3600,
             access_log: None,
             key_file: None,
@@ -256,6 +260,7 @@ impl Options {
         if self.datasets.is_empty() && self.inputs.is_empty() {
             return Err(Error::argument("inputs", "nothing to serve; give files, folders or a configuration"));
         }
+        self.default_dataset.as_deref().map_or(Ok(()), check_name)?;
         let url = &self.public_url;
         if !url.is_empty() && !(url.starts_with("https://") || url.starts_with("http://")) {
             return Err(Error::argument("public_url", format!("{url:?} does not begin with https:// or http://")));
@@ -290,10 +295,10 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             Options::read(&path)
         };
-        let good = "listen = \"[::1]:9000\"\nmissing = \"204\"\ninputs = [\"a=x.pmtiles\", \"folder\"]\n[limits]\nlocations = 5\n[datasets.fuji]\nfiles = [\"f.heights\"]\n";
+        let good = "listen = \"[::1]:9000\"\nmissing = \"204\"\ndefault_dataset = \"fuji\"\ninputs = [\"a=x.pmtiles\", \"folder\"]\n[limits]\nlocations = 5\n[datasets.fuji]\nfiles = [\"f.heights\"]\n";
         let options = read(good).unwrap();
         assert_eq!(options.missing, Missing::NoContent);
-        assert_eq!(options.limits.locations, 5);
+        assert_eq!((options.limits.locations, options.default_dataset.as_deref()), (5, Some("fuji")));
         assert_eq!(options.inputs[0].path, folder.path().join("x.pmtiles"));
         assert_eq!(options.datasets["fuji"].files[0], folder.path().join("f.heights"));
         options.check().unwrap();

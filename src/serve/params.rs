@@ -5,6 +5,7 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
 use super::problem::{Answer, Problem};
 use crate::tile::LonLat;
@@ -82,7 +83,17 @@ impl Params {
     /// # Errors
     /// Where it is none: the message tells of swapped numbers.
     pub fn point(&self, name: &str) -> Answer<Option<LonLat>> {
-        self.text(name)?.map(|text| Ok(text.parse::<LonLat>()?)).transpose()
+        self.text(name)?.map(place).transpose()
+    }
+
+    /// The same as fields of a JSON object: numbers and texts count as what would stand in a URL, `null` as nothing.
+    pub fn from_object(object: serde_json::Map<String, Value>) -> Self {
+        let text = |value| match value {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        };
+        Self(object.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect())
     }
 
     /// How many: from 1 to `most`.
@@ -95,6 +106,18 @@ impl Params {
             Some(n) if n == 0 || n > most => Err(Problem::bad(format!("{name}: expected {expected}, found {n}"))),
             other => Ok(other),
         }
+    }
+}
+
+/// A place `LON,LAT` in degrees.
+///
+/// # Errors
+/// Where it is none: the message asks whether the two are swapped, where they look like it.
+pub fn place(text: &str) -> Answer<LonLat> {
+    let numbers = text.split_once(',').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+    match numbers {
+        Some((lon, lat)) => Ok(crate::track::place(lon, lat)?),
+        None => Ok(text.parse()?),
     }
 }
 
@@ -122,5 +145,8 @@ mod tests {
         assert_eq!(Params::parse("a=%zz").unwrap().text("a").unwrap(), Some("%zz"));
         assert!(Params::parse(&"a=1&".repeat(101)).is_err());
         assert!(Params::parse("n=0").unwrap().count("n", 5).is_err());
+        let swapped = Params::parse("from=35.3,138.7").unwrap().point("from").unwrap_err();
+        assert!(swapped.detail().contains("swapped"), "{}", swapped.detail());
+        assert_eq!(place("138.5 35.25").unwrap(), place(" 138.5, 35.25").unwrap());
     }
 }

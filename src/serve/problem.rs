@@ -40,6 +40,15 @@ impl Problem {
         Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
+    /// What a client sent can't be used: 400, where the library calls it damaged data.
+    pub fn of_input(error: Error) -> Self {
+        match error {
+            Error::Invalid { part, problem, .. } => Self::bad(format!("{part}: {problem}")),
+            Error::OtherKind { problem, .. } => Self::bad(problem),
+            other => other.into(),
+        }
+    }
+
     pub fn status(&self) -> StatusCode {
         self.status
     }

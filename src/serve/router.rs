@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
-use axum::http::{HeaderName, Method, Response, StatusCode, header, request::Parts};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -110,10 +110,15 @@ async fn watched(State(watched): State<Watched>, request: Request, next: Next) -
     let endpoint = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let endpoint = endpoint.and_then(endpoints::label).unwrap_or("other");
     let asked = watched.log.as_ref().map(|log| (Arc::clone(log), Asked::of(&request)));
-    let response = match refused(&watched.app, &request) {
+    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let mut response = match refused(&watched.app, &request) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
+    if chunked {
+        // A length may have stood beside it, and a proxy may have gone by that: what follows could be anybody's (RFC 9112, 6.3).
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let (status, bytes) = (response.status().as_u16(), response.body().size_hint().exact().unwrap_or(0));
     let took = begun.elapsed();
     watched.app.metrics.answered(endpoint, status, took, bytes);

@@ -162,6 +162,14 @@ impl Layout {
     }
 }
 
+/// A place; the message of an error asks whether its numbers are swapped, where they look like it.
+///
+/// # Errors
+/// As [`LonLat::new`].
+pub fn place(lon: f64, lat: f64) -> Result<LonLat> {
+    LonLat::new(lon, lat).map_err(|error| Error::argument("point", problem(error, lon, lat)))
+}
+
 /// What is wrong with a point, with a word about numbers in the wrong order.
 pub(super) fn problem(error: Error, lon: f64, lat: f64) -> String {
     let problem = match error {

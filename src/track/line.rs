@@ -107,11 +107,33 @@ impl Line {
     /// # Errors
     /// Where the text is none, or a place lies outside of the world: with 5 decimals for 6, places are ten times too large.
     pub fn from_polyline(text: &str, decimals: u32) -> Result<Self> {
-        let bad = |problem: String| Error::argument("polyline", format!("{problem}; with {decimals} decimals"));
-        let line = polyline::decode_polyline(text.trim(), decimals).map_err(|e| bad(e.to_string()))?;
-        let points = line.0.iter().map(|c| LonLat::new(c.x, c.y).map_err(|e| bad(problem(e, c.x, c.y))));
-        Self::new(points.collect::<Result<_>>()?)
+        Self::new(decode_polyline(text, decimals)?)
     }
+}
+
+/// The places of an encoded polyline; see [`Line::from_polyline`]. One place is enough.
+///
+/// # Errors
+/// Where the text is none, or a place lies outside of the world.
+pub fn decode_polyline(text: &str, decimals: u32) -> Result<Vec<LonLat>> {
+    let bad = |problem: String| Error::argument("polyline", format!("{problem}; with {decimals} decimals"));
+    if decimals > 6 {
+        return Err(bad("at most 6 are possible".into()));
+    }
+    let line = polyline::decode_polyline(text.trim(), decimals).map_err(|e| bad(e.to_string()))?;
+    line.0.iter().map(|c| LonLat::new(c.x, c.y).map_err(|e| bad(problem(e, c.x, c.y)))).collect()
+}
+
+/// Places as an encoded polyline with a number of decimals.
+///
+/// # Errors
+/// Where there are more than 6 decimals.
+pub fn encode_polyline(points: &[LonLat], decimals: u32) -> Result<String> {
+    if decimals > 6 {
+        return Err(Error::argument("polyline", format!("has {decimals} decimals; at most 6 are possible")));
+    }
+    let coordinates = points.iter().map(|p| (p.lon(), p.lat()).into());
+    polyline::encode_coordinates(coordinates, decimals).map_err(|e| Error::argument("polyline", e.to_string()))
 }
 
 fn count(points: usize) -> String {
@@ -186,6 +208,11 @@ mod tests {
         let found = places(Line::from_polyline("_p~iF~ps|U_ulLnnqC_mqNvxq`@", 5).unwrap());
         assert_eq!(found, [(-120.2, 38.5), (-120.95, 40.7), (-126.453, 43.252)]);
         assert_eq!(places(Line::from_polyline("_izlhA~rlgdF_{geC~ywl@", 6).unwrap())[0], (-120.2, 38.5));
+        for (text, decimals) in [("_p~iF~ps|U_ulLnnqC_mqNvxq`@", 5), ("_izlhA~rlgdF_{geC~ywl@", 6), ("gfo}EtohhU", 5)] {
+            let points = decode_polyline(text, decimals).unwrap();
+            assert_eq!(encode_polyline(&points, decimals).unwrap(), text);
+            assert!(encode_polyline(&points, 7).is_err() && decode_polyline(text, 7).is_err());
+        }
     }
 
     #[test]

@@ -30,8 +30,8 @@ mod line;
 pub use begin::{Begun, begin};
 pub use chunks::{Chunk, Chunks};
 pub use geojson::add_heights;
-pub use layout::{Coordinate, Layout, PAIR, POINT};
-pub use line::Line;
+pub use layout::{Coordinate, Layout, PAIR, POINT, place};
+pub use line::{Line, decode_polyline, encode_polyline};
 
 /// A piece of an input for a message: what can be read of its first 60 characters.
 fn shown(bytes: &[u8]) -> String {

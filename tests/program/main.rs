@@ -3,6 +3,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "serve")]
+#[path = "../common/http.rs"]
+mod http;
 #[path = "../common/program.rs"]
 mod program;
 #[path = "../common/surface.rs"]
@@ -21,6 +24,8 @@ mod refused;
 #[cfg(feature = "serve")]
 mod replaced;
 mod runs;
+#[cfg(feature = "serve")]
+mod serve;
 mod service;
 #[cfg(feature = "serve")]
 mod serving;

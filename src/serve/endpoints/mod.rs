@@ -2,8 +2,13 @@
 
 mod archives;
 mod catalogue;
+mod elevation;
 mod health;
+mod openapi;
+mod profile;
 mod records;
+mod sight;
+mod statistics;
 mod style;
 mod tilejson;
 mod tiles;
@@ -16,6 +21,7 @@ use axum::routing::{MethodRouter, get};
 pub use health::{health, metrics, ready};
 
 use super::app::App;
+use super::dialects::{google, open_elevation, opentopodata, valhalla};
 
 /// All paths of the public address, and what answers them.
 pub fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
@@ -29,6 +35,15 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/lineage/{id}/{z}/{x}/{y}", get(tiles::lineage)),
         ("/archives/{file}", get(archives::archive)),
         ("/stores/{id}/records", get(records::records)),
+        ("/elevation/{id}", get(elevation::get).post(elevation::post)),
+        ("/profile/{id}", get(profile::get).post(profile::post)),
+        ("/stats/{id}", get(statistics::get).post(statistics::post)),
+        ("/sight/{id}", get(sight::get)),
+        ("/v1/{dataset}", get(opentopodata::get).post(opentopodata::post)),
+        ("/api/v1/lookup", get(open_elevation::get).post(open_elevation::post)),
+        ("/height", get(valhalla::get).post(valhalla::post)),
+        ("/maps/api/elevation/json", get(google::get)),
+        ("/openapi.json", get(openapi::openapi)),
         ("/health", get(health)),
         ("/ready", get(ready)),
     ]
