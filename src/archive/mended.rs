@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Map, Value};
 
 use super::form::{Look, TileForm, is_picture};
+use super::heights::HeightsReader;
 use super::mbtiles::MbtilesReader;
 use super::packing::Packing;
 use super::pmtiles::Compression;
@@ -222,6 +223,10 @@ impl TileSource for Mended {
 
     fn as_mbtiles(&self) -> Option<&MbtilesReader> {
         self.inner.as_mbtiles()
+    }
+
+    fn as_heights(&self) -> Option<&HeightsReader> {
+        self.inner.as_heights()
     }
 
     fn tile_count(&self) -> Result<u64> {
