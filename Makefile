@@ -35,8 +35,9 @@ doc: ## the documentation, warnings denied
 bench: ## criterion benches; figures go into benches/RESULTS.md
 	cargo bench
 
-fuzz: ## a short fuzz of the store format, of PMTiles, of MBTiles, of the WebP encoder and of requests
+fuzz: ## a short fuzz of stores, files of heights, PMTiles, MBTiles, the WebP encoder and requests
 	cargo run --release --manifest-path fuzz/Cargo.toml -- --seconds 20
+	cargo run --release --manifest-path fuzz/Cargo.toml -- --heights --seconds 10
 	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin webp -- --seconds 20
 	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin archives -- --seconds 20
 	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin mbtiles -- --seconds 20

@@ -70,18 +70,19 @@ fn seed_store(count: usize, random: &mut Random) -> Vec<u8> {
     store::write(Cursor::new(Vec::new()), &sources, &records, &Parameters::default()).expect("a seed").into_inner()
 }
 
-fn seeds(random: &mut Random) -> Vec<Vec<u8>> {
+/// What is altered: kept files and made ones, of all schemas or of heights alone.
+fn seeds(random: &mut Random, heights_only: bool) -> Vec<Vec<u8>> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
     let mut seeds: Vec<Vec<u8>> = std::fs::read_dir(&fixtures)
         .unwrap_or_else(|e| panic!("{}: {e}", fixtures.display()))
         .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "hypso"))
+        .filter(|path| path.extension().is_some_and(|e| e == "heights" || (e == "hypso" && !heights_only)))
         .filter_map(|path| std::fs::read(path).ok())
         .collect();
-    assert!(!seeds.is_empty(), "no *.hypso in {}", fixtures.display());
+    assert!(!seeds.is_empty(), "no *.hypso and *.heights in {}", fixtures.display());
     seeds.sort();
-    for count in [0, 1, 15, 16, 17, 40, 257, 300] {
-        seeds.push(seed_store(count, random));
+    if !heights_only {
+        seeds.extend([0, 1, 15, 16, 17, 40, 257, 300].map(|count| seed_store(count, random)));
     }
     (0..3).for_each(|_| seeds.push(heights::seed(random)));
     seeds
@@ -360,15 +361,16 @@ fn run(bytes: &[u8], seed: u64) -> Result<bool, String> {
 static MESSAGE: Mutex<String> = Mutex::new(String::new());
 
 fn main() -> ExitCode {
-    let (mut seconds, mut seed, mut files) = (20u64, 1u64, Vec::new());
+    let (mut seconds, mut seed, mut files, mut heights_only) = (20u64, 1u64, Vec::new(), false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|n| n.parse().ok());
         match argument.as_str() {
             "--seconds" => seconds = number().unwrap_or(seconds),
             "--seed" => seed = number().unwrap_or(seed),
+            "--heights" => heights_only = true,
             "--help" => {
-                println!("usage: format [--seconds N] [--seed S] [FILE...]");
+                println!("usage: format [--heights] [--seconds N] [--seed S] [FILE...]");
                 return ExitCode::SUCCESS;
             }
             file => files.push(PathBuf::from(file)),
@@ -382,7 +384,7 @@ fn main() -> ExitCode {
     if !files.is_empty() {
         return again(&files);
     }
-    let seeds = seeds(&mut Random(seed));
+    let seeds = seeds(&mut Random(seed), heights_only);
     for bytes in &seeds {
         assert_eq!(run(bytes, 0), Ok(true), "a seed is no good");
     }

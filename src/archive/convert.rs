@@ -1,12 +1,13 @@
 //! One archive into another: between the formats, or a part of it.
 
-use super::pipeline::read_all;
+use super::pass::pass;
 use super::seen::Seen;
 use super::{ArchiveSummary, Selection, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Copies the chosen tiles of `source` into `sink`, byte by byte, and finishes it.
+/// Copies the chosen tiles of `source` into `sink`, byte by byte, and finishes it. Between files of heights pixels and sources go over
+/// without images.
 ///
 /// Make the sink with [`Selection::metadata`]. Streams on all processors: memory does not grow with the source. Metadata that the
 /// tiles belie (format, compression, bounds that leave tiles out, a centre elsewhere) are corrected, with a note to `progress`.
@@ -41,11 +42,7 @@ pub fn convert_as(
         Err(error) => Some(Err(error)),
     });
     let mut seen = Seen::new(sink.metadata_mut());
-    let mut copied = 0u64;
-    read_all(&[source], tiles, progress, |tile, bytes| {
-        copied += 1;
-        seen.put(sink.as_mut(), tile, bytes).map_err(|error| error.with_path(source.path()))
-    })?;
+    let copied = pass(&[source], tiles, sink.as_mut(), &mut seen, progress)?;
     progress.end();
     if copied == 0 {
         return Err(nothing_chosen(source));

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::form::{Look, TileForm, is_picture};
+use super::heights::HeightsReader;
 use super::mbtiles::MbtilesReader;
 use super::packing::Packing;
 use super::pmtiles::Compression;
@@ -221,6 +222,10 @@ impl TileSource for Mended {
 
     fn as_mbtiles(&self) -> Option<&MbtilesReader> {
         self.inner.as_mbtiles()
+    }
+
+    fn as_heights(&self) -> Option<&HeightsReader> {
+        self.inner.as_heights()
     }
 
     fn tile_count(&self) -> Result<u64> {

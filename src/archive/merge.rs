@@ -1,13 +1,12 @@
 //! Several archives into one, tile by tile, in the order of tile ids.
 
-use std::path::Path;
 use std::thread;
 
 use super::convert::tell;
 use super::coverage::Coverage;
 use super::join::Join;
 use super::mbtiles::{Checked, MbtilesReader, Plain};
-use super::pipeline::read_all;
+use super::pass::pass;
 use super::seen::{Fence, Seen, degrees};
 use super::{ArchiveMetadata, ArchiveSummary, TileForm, TileFormat, TileSink, TileSource};
 use crate::error::{Error, Result};
@@ -146,7 +145,8 @@ pub fn uneven_zooms(inputs: &[&dyn TileSource]) -> Vec<String> {
     words
 }
 
-/// Copies all tiles of all inputs into `sink`, byte by byte in the order of tile ids, and finishes it.
+/// Copies all tiles of all inputs into `sink`, byte by byte in the order of tile ids, and finishes it. Between files of heights pixels go
+/// over without images, and sources by their names; a tile of an input without sources has none.
 ///
 /// Make the sink with [`merged_metadata`]. Metadata that the tiles belie are corrected as by [`convert`](super::convert). Streams on all processors: memory does not grow with the inputs. Plain MBTiles
 /// without overlaps go into plain MBTiles by whole records inside SQLite, input by input, once their addresses were compared.
@@ -176,10 +176,7 @@ pub fn merge(
         }
     });
     let mut seen = Seen::new(sink.metadata_mut());
-    let one = if let [only] = inputs { only.path() } else { Path::new("the inputs") };
-    read_all(inputs, tiles, progress, |tile, bytes| {
-        seen.put(sink.as_mut(), tile, bytes).map_err(|error| error.with_path(one))
-    })?;
+    pass(inputs, tiles, sink.as_mut(), &mut seen, progress)?;
     progress.end();
     tell(inputs, progress);
     let Some(first) = inputs.first() else { return sink.finish() };

@@ -36,6 +36,7 @@ mod metadata;
 mod open;
 mod output;
 mod packing;
+mod pass;
 mod patch;
 pub(crate) mod pipeline;
 pub mod pmtiles;

@@ -112,7 +112,19 @@ impl Seen {
     /// # Errors
     /// Those of the sink; where pictures and other tiles come together.
     pub(crate) fn put(&mut self, sink: &mut dyn TileSink, tile: TileCoord, bytes: &[u8]) -> Result<()> {
-        let kind = Kind::of(bytes);
+        self.note(tile, Kind::of(bytes))?;
+        sink.put(tile, bytes)
+    }
+
+    /// Counts a tile that is no bytes, and would be an image of this format.
+    ///
+    /// # Errors
+    /// Where pictures and other tiles come together.
+    pub(super) fn saw(&mut self, tile: TileCoord, format: &TileFormat) -> Result<()> {
+        self.note(tile, if *format == TileFormat::Png { Kind::Png } else { Kind::Webp })
+    }
+
+    fn note(&mut self, tile: TileCoord, kind: Kind) -> Result<()> {
         let (count, first) = &mut self.kinds[kind as usize];
         *count += 1;
         if *count == 1 {
@@ -125,7 +137,7 @@ impl Seen {
             self.outside += 1;
             self.first_outside = self.first_outside.or(Some(tile));
         }
-        sink.put(tile, bytes)
+        Ok(())
     }
 
     fn first_of(&self, kinds: &[Kind]) -> Option<(Kind, TileCoord)> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::heights::{HeightsReader, HeightsWriter};
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
 use super::{ArchiveKind, ArchiveMetadata, TileForm};
 use crate::atomic::ScratchFile;
@@ -144,6 +145,11 @@ pub trait TileSource: Send + Sync {
         None
     }
 
+    /// The archive as a file of heights, where it is one: its pixels can be had without images.
+    fn as_heights(&self) -> Option<&HeightsReader> {
+        None
+    }
+
     /// How many tiles the archive holds (addresses, not distinct contents). MBTiles counts them; PMTiles knows.
     ///
     /// # Errors
@@ -177,6 +183,11 @@ pub trait TileSink: Send {
 
     /// The archive as an MBTiles database, where it is one: for work that two databases do between themselves.
     fn as_mbtiles(&mut self) -> Option<&mut MbtilesWriter> {
+        None
+    }
+
+    /// The archive as a file of heights, where it is one: it takes pixels without images.
+    fn as_heights(&mut self) -> Option<&mut HeightsWriter> {
         None
     }
 

@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use crate::error::Error;
 
 /// Fields whose flag is their name.
-const FIELDS: [&str; 28] = [
+const FIELDS: [&str; 31] = [
+    "admin",
     "against",
     "allow_remote",
     "assume_crs",
@@ -25,6 +26,7 @@ const FIELDS: [&str; 28] = [
     "jobs",
     "keep_intermediates",
     "lineage",
+    "listen",
     "max_zoom",
     "memory",
     "min_zoom",
@@ -32,6 +34,7 @@ const FIELDS: [&str; 28] = [
     "on_error",
     "on_overlap",
     "overwrite",
+    "public_url",
     "resume_from",
     "scheme",
     "tile_size",

@@ -14,9 +14,9 @@ use hypso::progress::Silent;
 use hypso::terrain::{self, CodeTile, Encoding, ImageFormat};
 use hypso::tile::{Area, LonLat, LonLatBox, TileCoord, TileId};
 
-type Tiles = BTreeMap<TileId, CodeTile>;
+pub(crate) type Tiles = BTreeMap<TileId, CodeTile>;
 
-fn metadata(encoding: Encoding, size: u32) -> ArchiveMetadata {
+pub(crate) fn metadata(encoding: Encoding, size: u32) -> ArchiveMetadata {
     ArchiveMetadata {
         name: "hills".into(),
         attribution: "© nobody".into(),
@@ -32,7 +32,7 @@ fn metadata(encoding: Encoding, size: u32) -> ArchiveMetadata {
 }
 
 /// Slopes, noise, cliffs, voids and the sea, at zooms 0 to 6 around a place, with fine tiles beside coarse ones.
-fn hills(size: u32, seed: u64) -> Tiles {
+pub(crate) fn hills(size: u32, seed: u64) -> Tiles {
     let mut random = Random(seed);
     let mut tiles = Tiles::new();
     for z in 0..=6u8 {
@@ -65,7 +65,7 @@ fn hill(tile: TileCoord, size: u32, random: &mut Random) -> CodeTile {
     out
 }
 
-fn write(path: &Path, tiles: &Tiles, metadata: &ArchiveMetadata, format: ImageFormat) {
+pub(crate) fn write(path: &Path, tiles: &Tiles, metadata: &ArchiveMetadata, format: ImageFormat) {
     let mut sink = archive::create_with(path, metadata, Default::default()).unwrap();
     for (id, tile) in tiles {
         sink.put(id.coord().unwrap(), &tile.encode(format).unwrap()).unwrap();
@@ -73,13 +73,13 @@ fn write(path: &Path, tiles: &Tiles, metadata: &ArchiveMetadata, format: ImageFo
     sink.finish().unwrap();
 }
 
-fn convert(from: &Path, to: &Path) -> archive::ArchiveSummary {
+pub(crate) fn convert(from: &Path, to: &Path) -> archive::ArchiveSummary {
     let source = archive::open(from).unwrap();
     let sink = archive::create_with(to, source.metadata(), Default::default()).unwrap();
     archive::convert(source.as_ref(), sink, &Selection::default(), &Silent).unwrap()
 }
 
-fn read(path: &Path) -> (Tiles, ArchiveMetadata) {
+pub(crate) fn read(path: &Path) -> (Tiles, ArchiveMetadata) {
     let source = archive::open(path).unwrap();
     let ids: Vec<TileId> = source.ids().unwrap().map(Result::unwrap).collect();
     let tile = |id: TileId| CodeTile::decode(&source.tile(id.coord().unwrap()).unwrap().unwrap()).unwrap();

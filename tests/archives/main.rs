@@ -7,6 +7,7 @@ mod common;
 mod changes;
 mod commands;
 mod heights;
+mod heights_copied;
 mod interop;
 mod mbtiles;
 mod memory;

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hypso::archive::pmtiles::{PmtilesReader, TileReader};
-use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileFormat, TileSource};
-use hypso::terrain::Encoding;
+use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileEncoding, TileFormat, TileSource};
+use hypso::terrain::{CodeTile, Encoding, ImageFormat};
 use hypso::tile::{TileCoord, TileId};
 
 const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");
@@ -26,6 +26,36 @@ fn make(path: &Path) {
     sink.finish().unwrap();
 }
 
+/// Rough terrain: enough that it does not fit into 2 MB of packed heights.
+fn make_terrain(path: &Path) {
+    let metadata = ArchiveMetadata {
+        encoding: Some(TileEncoding::Terrarium),
+        format: TileFormat::Png,
+        tile_size: Some(128),
+        ..ArchiveMetadata::default()
+    };
+    let mut sink = archive::create_with(path, &metadata, CreateOptions { overwrite: true, dedup: false }).unwrap();
+    let mut random = common::Random(8);
+    for id in TileId::first(6).0..TileId::first(6).0 + TERRAIN {
+        let codes = (0..128 * 128).map(|i| 0x80_0000 + i * 9 + (random.next() % 4096) as u32).collect();
+        let tile = CodeTile { size: 128, codes, valid: vec![1; 128 * 128] };
+        sink.put(TileId(id).coord().unwrap(), &tile.encode(ImageFormat::Png).unwrap()).unwrap();
+    }
+    sink.finish().unwrap();
+}
+
+/// Makes the input of a command, and gives how many tiles it has.
+fn made(folder: &Path, input: &str) -> u64 {
+    if input.starts_with("terrain") {
+        make_terrain(&folder.join(input));
+        return TERRAIN;
+    }
+    make(&folder.join(input));
+    30_000
+}
+
+const TERRAIN: u64 = 300;
+
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -33,11 +63,13 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-const COMMANDS: [(&str, &[&str], &str); 4] = [
+const COMMANDS: [(&str, &[&str], &str); 6] = [
     ("in.mbtiles", &["convert", "in.mbtiles", "-o", "out.pmtiles"], "out.pmtiles"),
     ("in.pmtiles", &["convert", "in.pmtiles", "-o", "out.mbtiles", "--dedup"], "out.mbtiles"),
     ("in.pmtiles", &["extract", "in.pmtiles", "-o", "out.pmtiles", "--min-zoom", "3"], "out.pmtiles"),
     ("in.mbtiles", &["merge", "in.mbtiles", "-o", "out.mbtiles"], "out.mbtiles"),
+    ("terrain.pmtiles", &["convert", "terrain.pmtiles", "-o", "out.heights"], "out.heights"),
+    ("terrain.heights", &["extract", "terrain.heights", "-o", "out.heights", "--min-zoom", "3"], "out.heights"),
 ];
 
 #[test]
@@ -45,7 +77,7 @@ const COMMANDS: [(&str, &[&str], &str); 4] = [
 fn a_full_disk_leaves_nothing_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     for (input, arguments, output) in COMMANDS {
-        make(&folder.path().join(input));
+        made(folder.path(), input);
         let before = std::fs::read(folder.path().join(input)).unwrap();
         // Files may grow to 2 MB; beyond that, writes fail as on a full volume.
         let script = format!("trap '' XFSZ; ulimit -f 4000; exec \"$0\" {}", arguments.join(" "));
@@ -63,7 +95,7 @@ fn a_full_disk_leaves_nothing_and_says_so() {
 fn killed_at_any_moment_it_leaves_a_whole_archive_or_none() {
     let folder = tempfile::tempdir().unwrap();
     for (input, arguments, output) in COMMANDS {
-        make(&folder.path().join(input));
+        let tiles = made(folder.path(), input);
         let before = std::fs::read(folder.path().join(input)).unwrap();
         let target = folder.path().join(output);
         let mut killed = 0;
@@ -81,7 +113,7 @@ fn killed_at_any_moment_it_leaves_a_whole_archive_or_none() {
             if target.exists() {
                 assert_eq!(
                     archive::open(&target).unwrap().tile_count().unwrap(),
-                    30_000,
+                    tiles,
                     "{arguments:?} after {moment} ms"
                 );
                 std::fs::remove_file(&target).unwrap();
@@ -92,8 +124,16 @@ fn killed_at_any_moment_it_leaves_a_whole_archive_or_none() {
         // What a kill left behind has a hidden name and is in nobody's way.
         let left: Vec<String> = names(folder.path()).into_iter().filter(|name| !name.starts_with('.')).collect();
         assert_eq!(left, [input]);
-        let again = Command::new(HYPSO).args(arguments).current_dir(folder.path()).output().unwrap();
-        assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+        // The same command again makes the bytes of one that was never killed, and takes away what was left.
+        let mut made = Vec::new();
+        for _ in 0..2 {
+            let again = Command::new(HYPSO).args(arguments).current_dir(folder.path()).output().unwrap();
+            assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+            made.push(std::fs::read(&target).unwrap());
+            assert_eq!(names(folder.path()).len(), 2, "{:?}", names(folder.path()));
+            std::fs::remove_file(&target).unwrap();
+        }
+        assert!(made[0] == made[1], "{arguments:?}");
         std::fs::read_dir(folder.path()).unwrap().for_each(|e| std::fs::remove_file(e.unwrap().path()).unwrap());
     }
 }

@@ -5,11 +5,13 @@
 //! same pixels, in WebP or PNG as the archive had.
 
 mod cached;
+mod copy;
 mod lanes;
 mod reader;
 mod writer;
 
 pub use cached::CachedHeights;
+pub(in crate::archive) use copy::copy;
 pub use reader::HeightsReader;
 pub use writer::HeightsWriter;
 

@@ -62,17 +62,19 @@ impl HeightsReader {
         &self.heights
     }
 
-    fn image(&self, content: usize) -> Result<Vec<u8>> {
+    /// The pixels of a content, void ones with the code that they have in an image.
+    pub(super) fn codes(&self, content: usize) -> Result<CodeTile> {
         let mut tile = CodeTile { size: self.heights.shape().size, ..CodeTile::default() };
-        let encode = |tile: &mut CodeTile| {
-            self.heights.read_codes(content, &mut tile.codes, &mut tile.valid)?;
-            let void = self.heights.facts(content).void & 0xff_ffff;
-            for (code, &valid) in tile.codes.iter_mut().zip(&tile.valid) {
-                *code = if valid == 1 { *code } else { void };
-            }
-            tile.encode(self.format)
-        };
-        encode(&mut tile).map_err(|error| error.with_path(&self.path))
+        self.heights.read_codes(content, &mut tile.codes, &mut tile.valid)?;
+        let void = self.heights.facts(content).void & 0xff_ffff;
+        for (code, &valid) in tile.codes.iter_mut().zip(&tile.valid) {
+            *code = if valid == 1 { *code } else { void };
+        }
+        Ok(tile)
+    }
+
+    fn image(&self, content: usize) -> Result<Vec<u8>> {
+        self.codes(content).and_then(|tile| tile.encode(self.format)).map_err(|error| error.with_path(&self.path))
     }
 
     fn located(
@@ -130,6 +132,10 @@ impl TileSource for HeightsReader {
     fn some(&self, _: usize) -> Vec<Vec<u8>> {
         // What its images are is known.
         Vec::new()
+    }
+
+    fn as_heights(&self) -> Option<&HeightsReader> {
+        Some(self)
     }
 
     fn tile_count(&self) -> Result<u64> {

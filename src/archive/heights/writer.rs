@@ -27,14 +27,21 @@ pub struct HeightsWriter {
     pending: PendingFile,
     metadata: ArchiveMetadata,
     lanes: Lanes<Job, Done>,
-    /// Where the source of each pixel is told.
-    lineage: Option<Arc<dyn TileSource>>,
+    lineage: Option<Lineage>,
     /// Begun with the first tile, which tells the size of all.
     out: Option<(Out, u32, TileCoord)>,
     last: Option<TileId>,
     seen: Contents,
     coverage: Coverage,
     summary: ArchiveSummary,
+}
+
+/// Where the source of each pixel is told.
+enum Lineage {
+    /// In another archive.
+    Archive(Arc<dyn TileSource>),
+    /// With the tiles that are put; these are the names of the sources.
+    Names(Vec<String>),
 }
 
 /// A tile as it was put.
@@ -45,13 +52,19 @@ struct Job {
 }
 
 /// A packed tile.
-struct Done {
-    tile: TileCoord,
-    size: u32,
-    bytes: u64,
-    hash: ContentHash,
-    packed: Packed,
-    lineage: Option<Packed>,
+pub(super) struct Done {
+    pub(super) tile: TileCoord,
+    pub(super) size: u32,
+    /// How many bytes it took before it was packed.
+    pub(super) bytes: u64,
+    pub(super) hash: ContentHash,
+    pub(super) packed: Arc<Packed>,
+    pub(super) lineage: Option<Packed>,
+}
+
+/// What tells packed tiles apart.
+pub(super) fn hash_of(packed: &Packed) -> ContentHash {
+    ContentHash::of(&packed.bytes().collect::<Vec<_>>().concat())
 }
 
 fn packed(job: Job) -> Result<Done> {
@@ -62,13 +75,13 @@ fn packed(job: Job) -> Result<Done> {
     };
     let image = CodeTile::decode(&bytes).map_err(named)?;
     let packed = Packed::new(image.size, &image.codes, &image.valid)?;
-    let hash = ContentHash::of(&packed.bytes().collect::<Vec<_>>().concat());
+    let hash = hash_of(&packed);
     let lineage = lineage.map(|source| lineage_of(source.as_ref(), tile, image.size)).transpose()?;
-    Ok(Done { tile, size: image.size, bytes: bytes.len() as u64, hash, packed, lineage })
+    Ok(Done { tile, size: image.size, bytes: bytes.len() as u64, hash, packed: Arc::new(packed), lineage })
 }
 
 /// The numbers of the sources of a tile's pixels; void where they have none.
-fn lineage_of(source: &dyn TileSource, tile: TileCoord, size: u32) -> Result<Packed> {
+pub(super) fn lineage_of(source: &dyn TileSource, tile: TileCoord, size: u32) -> Result<Packed> {
     let pixels = size as usize * size as usize;
     let Some(bytes) = source.tile(tile)? else { return Packed::new(size, &vec![0; pixels], &vec![0; pixels]) };
     let (side, sources) = decode_lineage(&bytes).map_err(|error| error.with_path(source.path()))?;
@@ -128,8 +141,46 @@ impl HeightsWriter {
     /// Where its metadata have no legend.
     pub fn with_lineage(mut self, lineage: Box<dyn TileSource>) -> Result<Self> {
         names_in(lineage.as_ref())?;
-        self.lineage = Some(lineage.into());
+        self.lineage = Some(Lineage::Archive(lineage.into()));
         Ok(self)
+    }
+
+    /// True where the file tells the source of each pixel.
+    pub(super) fn has_lineage(&self) -> bool {
+        self.lineage.is_some()
+    }
+
+    /// The archive that sources are taken from.
+    pub(super) fn lineage_source(&self) -> Option<Arc<dyn TileSource>> {
+        match &self.lineage {
+            Some(Lineage::Archive(source)) => Some(source.clone()),
+            _ => None,
+        }
+    }
+
+    /// Every tile will bring the sources of its pixels, which have these names. Before the first tile.
+    pub(super) fn with_sources(&mut self, names: Vec<String>) {
+        self.lineage = Some(Lineage::Names(names));
+    }
+
+    /// Adds a tile that is packed.
+    pub(super) fn put_packed(&mut self, done: Done) -> Result<()> {
+        self.follows(done.tile)?;
+        self.write(done)
+    }
+
+    /// Checks that a tile comes after the one before it.
+    fn follows(&mut self, tile: TileCoord) -> Result<()> {
+        let id = TileId::from(tile);
+        if self.last.is_some_and(|last| id <= last) {
+            return Err(self.refuse(
+                tile,
+                "comes after a tile that stands behind it",
+                "heights are written in the order of tile ids, each tile once: sort the tiles first",
+            ));
+        }
+        self.last = Some(id);
+        Ok(())
     }
 
     fn refuse(&self, tile: TileCoord, problem: impl Into<String>, remedy: &'static str) -> Error {
@@ -197,29 +248,30 @@ impl HeightsWriter {
         self.metadata.complete(&self.coverage);
         let datum = datum_of(&self.metadata).unwrap_or_default();
         let metadata = self.metadata.to_json().to_string();
-        let sources = self.lineage.as_ref().map_or(Ok(Vec::new()), |lineage| names_in(lineage.as_ref()))?;
+        let sources = match &self.lineage {
+            None => Vec::new(),
+            Some(Lineage::Archive(source)) => names_in(source.as_ref())?,
+            Some(Lineage::Names(names)) => names.clone(),
+        };
         out.finish(&Description { metadata, datum, sources }).map(drop).map_err(|error| self.named(error))
     }
 }
 
 impl TileSink for HeightsWriter {
     fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
-        let id = TileId::from(tile);
-        if self.last.is_some_and(|last| id <= last) {
-            return Err(self.refuse(
-                tile,
-                "comes after a tile that stands behind it",
-                "heights are written in the order of tile ids, each tile once: sort the tiles first",
-            ));
-        }
-        if self.last.is_none() && self.metadata.format == TileFormat::Unknown {
+        let is_first = self.last.is_none();
+        self.follows(tile)?;
+        if is_first && self.metadata.format == TileFormat::Unknown {
             self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
         }
-        self.last = Some(id);
-        match self.lanes.give(Job { tile, bytes: bytes.to_vec(), lineage: self.lineage.clone() })? {
+        match self.lanes.give(Job { tile, bytes: bytes.to_vec(), lineage: self.lineage_source() })? {
             Some(done) => self.write(done),
             None => Ok(()),
         }
+    }
+
+    fn as_heights(&mut self) -> Option<&mut HeightsWriter> {
+        Some(self)
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
