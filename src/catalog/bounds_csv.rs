@@ -1,15 +1,18 @@
 //! `bounds.csv`: footprints beside the rasters, so that no raster need be opened to be indexed.
 //!
 //! The columns are `filename,left,bottom,right,top,width,height` in any order, the box in EPSG:3857 metres and the size
-//! in cells. Where they are there, `crs` is taken, and `unit` (`ft`, `ftUS`, or metres as a number), `scale` and `band`, which
-//! go before what the file says of its heights. Other columns are tolerated; lines have as many fields as the header. File names are relative to the folder of the
-//! list.
+//! in cells. Further columns may be `crs`, `unit` (`ft`, `ftUS`, or metres as a number), `scale` and `band`. The last three take
+//! precedence over what the file says of its heights. All other columns are ignored. Lines have as many fields as the header. File
+//! names are relative to the folder of the list.
+
+mod line;
 
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
+
+use line::{Header, Line};
 
 use super::fingerprint::fingerprint;
 use super::{Reason, Rejected, part_path};
@@ -17,16 +20,12 @@ use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Silent};
 use crate::raster::parts::Folders;
-use crate::raster::{on_the_lattice, unit, world_parts};
+use crate::raster::{on_the_lattice, unit};
 use crate::store::{DataType, RecordInput, Store};
-use crate::tile::{Bounds, web_mercator};
+use crate::tile::web_mercator;
 
 /// The columns that must be there.
 const COLUMNS: [&str; 7] = ["filename", "left", "bottom", "right", "top", "width", "height"];
-
-/// Coordinates beyond this, metres, are no place: four worlds from the middle, which no latitude below 89.9999 degrees and no
-/// longitude on the turns beside this one has.
-const FARTHEST: f64 = 4.0 * web_mercator::WORLD;
 
 /// Reads a list: the records of source number `source`, sorted by the bytes of their paths, and the files that are
 /// missing. Each file is looked at (size and time) but not opened.
@@ -67,146 +66,61 @@ pub fn each(
     keep: &mut dyn FnMut(Result<RecordInput, Rejected>) -> Result<()>,
 ) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(Error::io("read", path))?);
-    // Excel writes a byte order mark.
-    if file.fill_buf().map_err(Error::io("read", path))?.starts_with(b"\xef\xbb\xbf") {
-        file.consume(3);
-    }
-    let mut lines = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
-    let problem = |line: u64, column: &str, problem: String| {
-        Error::invalid(
-            format!("line {line}, column {column}"),
-            problem,
-            "correct the line and run the same command again",
-        )
-        .with_path(path)
-    };
-    let unreadable =
-        |e: csv::Error| problem(e.position().map_or(1, csv::Position::line), "1", format!("is not CSV: {e}"));
-    let header = lines.headers().map_err(unreadable)?.clone();
-    let place = |name: &str| header.iter().position(|h| h.eq_ignore_ascii_case(name));
-    let mut columns = [0; COLUMNS.len()];
-    for (at, name) in columns.iter_mut().zip(COLUMNS) {
-        *at = place(name).ok_or_else(|| {
-            problem(
-                1,
-                name,
-                format!(
-                    "is missing; expected {}, found {}",
-                    COLUMNS.join(","),
-                    header.iter().collect::<Vec<_>>().join(",")
-                ),
-            )
-        })?;
-    }
-    let crs = place("crs");
-    let values = [place("unit"), place("scale"), place("band")];
+    let (header, mut lines) = Header::read(path)?;
     let mut known_crs = HashSet::from([String::new()]);
     let mut folders = Folders::default();
-    let mut line = csv::StringRecord::new();
+    let mut fields = csv::StringRecord::new();
     let mut last = String::new();
-    while lines.read_record(&mut line).map_err(unreadable)? {
-        let number = line.position().map_or(0, csv::Position::line);
+    while lines.read_record(&mut fields).map_err(|e| header.unreadable(&e))? {
+        let number = fields.position().map_or(0, csv::Position::line);
         progress.advance(1);
         if number.is_multiple_of(1024) && progress.interrupted() {
             return Err(Error::Interrupted);
         }
-        if line.len() != header.len() {
-            let (column, found) = match header.get(line.len()) {
-                Some(missing) => (missing.to_string(), "a line that ends before it".to_string()),
-                None => ((header.len() + 1).to_string(), format!("{:?}", line.get(header.len()).unwrap_or_default())),
-            };
-            let words = format!("expected {} fields as in the header, found {}: {found}", header.len(), line.len());
-            return Err(problem(number, &column, words));
+        let line = Line { header: &header, number, fields: &fields };
+        let footprint = line.footprint()?;
+        // Most lists are in order. A name that is listed twice elsewhere is found when records are sorted.
+        if footprint.name == last {
+            return Err(line.problem(COLUMNS[0], format!("{:?} is listed twice", footprint.name)));
         }
-        let text = |i: usize| line.get(columns[i]).unwrap_or_default();
-        let float = |i: usize| {
-            let value: Option<f64> = text(i).parse().ok().filter(|v: &f64| v.is_finite());
-            let value = value.ok_or_else(|| format!("expected a number of metres, found {:?}", text(i)));
-            let value = value.and_then(|v| {
-                let far = format!("{v:e} m is no place on the Earth; the box is in EPSG:3857 metres");
-                if v.abs() <= FARTHEST { Ok(v) } else { Err(far) }
-            });
-            value.map_err(|words| problem(number, COLUMNS[i], words))
+        last.clone_from(&footprint.name);
+        let rejected = |reason, detail: String| {
+            let detail = format!("{detail} ({})", line.place());
+            Rejected { source, path: footprint.name.clone(), reason, detail }
         };
-        let size = |i: usize| {
-            let value: Option<u32> = text(i).parse().ok().filter(|&v| v > 0);
-            value.ok_or_else(|| {
-                problem(number, COLUMNS[i], format!("expected a number of cells above 0, found {:?}", text(i)))
-            })
-        };
-        let name = text(0).strip_prefix("./").unwrap_or(text(0)).replace('\\', "/");
-        if name.is_empty() || name.starts_with('/') || name.split('/').any(|part| part == ".." || part.is_empty()) {
-            return Err(problem(
-                number,
-                COLUMNS[0],
-                format!("expected a path below the list's own folder, found {name:?}"),
-            ));
-        }
-        let bounds = Bounds::new(float(1)?, float(2)?, float(3)?, float(4)?);
-        if bounds.min_x >= bounds.max_x {
-            return Err(problem(
-                number,
-                COLUMNS[3],
-                format!("right ({}) is not beyond left ({})", bounds.max_x, bounds.min_x),
-            ));
-        }
-        if bounds.min_y >= bounds.max_y {
-            return Err(problem(
-                number,
-                COLUMNS[4],
-                format!("top ({}) is not beyond bottom ({})", bounds.max_y, bounds.min_y),
-            ));
-        }
-        let (width, height) = (size(5)?, size(6)?);
-        // Lists are mostly in order; what is there twice at other places is found when records are sorted.
-        if name == last {
-            return Err(problem(number, COLUMNS[0], format!("{name:?} is listed twice")));
-        }
-        last.clone_from(&name);
-        let (file_size, modified_ns) = match fingerprint(&folder.join(&name)) {
+        let file = folder.join(&footprint.name);
+        let found = fingerprint(&file).and_then(|found| {
+            let parts = folders.digest(&file).map_err(|why| (Reason::of(&why), why.to_string()))?;
+            Ok((found, parts))
+        });
+        let ((file_size, modified_ns), parts) = match found {
             Ok(found) => found,
             Err((reason, detail)) => {
-                let detail = format!("{detail} ({})", at_line(path, number));
-                keep(Err(Rejected { source, path: name, reason, detail }))?;
+                keep(Err(rejected(reason, detail)))?;
                 continue;
             }
         };
-        let parts = match folders.digest(&folder.join(&name)) {
-            Ok(parts) => parts,
-            Err(why) => {
-                let reason = Reason::of(&why);
-                let detail = format!("{why} ({})", at_line(path, number));
-                keep(Err(Rejected { source, path: name, reason, detail }))?;
-                continue;
-            }
-        };
-        let given = values.map(|place| place.and_then(|at| line.get(at)).unwrap_or_default());
-        let (unit, scale, band) = read_values(given).map_err(|(column, words)| problem(number, column, words))?;
-        let own_crs = crs.and_then(|c| line.get(c)).unwrap_or_default();
-        if !known_crs.contains(own_crs) {
-            check_crs(own_crs).map_err(|words| problem(number, "crs", words))?;
-            known_crs.insert(own_crs.to_string());
+        let (unit, scale, band) = line.values()?;
+        let crs = line.crs();
+        if !known_crs.contains(crs) {
+            check_crs(crs).map_err(|words| line.problem("crs", words))?;
+            known_crs.insert(crs.to_string());
         }
-        let cell = (bounds.width() / f64::from(width) * (bounds.height() / f64::from(height))).sqrt();
-        let inside = if in_the_world(&bounds) { world_parts(&bounds, cell * 1e-3) } else { Vec::new() };
+        let inside = footprint.parts();
         if inside.is_empty() {
-            let detail = format!(
-                "its box does not meet the square world; is it in EPSG:3857 metres? ({})",
-                at_line(path, number)
-            );
-            keep(Err(Rejected { source, path: name, reason: Reason::OutsideWebMercator, detail }))?;
+            let detail = "its box does not meet the square world; is it in EPSG:3857 metres?";
+            keep(Err(rejected(Reason::OutsideWebMercator, detail.into())))?;
             continue;
         }
         for (part, bounds) in inside.into_iter().enumerate() {
             keep(Ok(RecordInput {
                 source,
-                path: part_path(&name, part),
+                path: part_path(&footprint.name, part),
                 bounds,
-                pixel_size: on_the_lattice(cell),
-                width,
-                height,
-                crs: own_crs.to_string(),
+                pixel_size: on_the_lattice(footprint.cell()),
+                width: footprint.width,
+                height: footprint.height,
+                crs: crs.to_string(),
                 nodata: None,
                 data_type: DataType::Unknown,
                 file_size,
@@ -218,32 +132,12 @@ pub fn each(
                 ..RecordInput::default()
             }))
             .map_err(|error| match error {
-                Error::Raster { path: file, problem } => {
-                    Error::raster(file, format!("{problem} ({})", at_line(path, number)))
-                }
+                Error::Raster { path: file, problem } => Error::raster(file, format!("{problem} ({})", line.place())),
                 other => other,
             })?;
         }
     }
     Ok(())
-}
-
-/// Where a list says something.
-fn at_line(list: &Path, number: u64) -> String {
-    format!("line {number} of {}", list.display())
-}
-
-/// Unit, scale and band of a line, 0 for what is empty; or the column that is wrong, and why.
-fn read_values([unit, scale, band]: [&str; 3]) -> Result<(f64, f64, u32), (&'static str, String)> {
-    let empty = |text: &str| text.is_empty();
-    let metres = if empty(unit) { Some(0.0) } else { unit::given(unit) };
-    let metres = metres.ok_or_else(|| ("unit", format!("expected a length such as m, ft or ftUS, found {unit:?}")))?;
-    let factor: Option<f64> = if empty(scale) { Some(0.0) } else { scale.parse().ok() };
-    let factor = factor.filter(|f| f.is_finite() && (empty(scale) || *f != 0.0));
-    let factor = factor.ok_or_else(|| ("scale", format!("expected a number other than 0, found {scale:?}")))?;
-    let number = if empty(band) { Some(0) } else { band.parse().ok().filter(|&b: &u32| b > 0) };
-    let number = number.ok_or_else(|| ("band", format!("expected the number of a band from 1 on, found {band:?}")))?;
-    Ok((metres, factor, number))
 }
 
 /// Asks whether a CRS is known. Without a reader of rasters every CRS passes.
@@ -252,15 +146,9 @@ fn check_crs(text: &str) -> Result<(), String> {
     reader.check_crs(text).map_err(|e| format!("expected EPSG:n, WKT, or nothing; {e}"))
 }
 
-/// True where a box shares area with the square world.
-fn in_the_world(bounds: &Bounds) -> bool {
-    let half = web_mercator::HALF_WORLD;
-    bounds.overlaps(&Bounds::new(-half, -half, half, half))
-}
-
-/// Writes a list of records over one that is there, in their order, with a `crs` column, and those of their values where a record has
-/// some; read back it gives the same boxes to the last bit. The two
-/// parts of a file across the 180th meridian become one line again, whose box reaches beyond the world.
+/// Writes a list of records in their order, over an existing file. There is a `crs` column, and columns of unit, scale and band
+/// where a record has one of them. Read back, the list gives the same boxes to the last bit. The two parts of a file across the
+/// 180th meridian become one line again, whose box reaches beyond the world.
 ///
 /// # Errors
 /// Where the file can't be written.

@@ -91,7 +91,7 @@ impl Survey {
     /// Lists the sources, in order of their priority. The result does not depend on the order in which the file system
     /// lists files.
     ///
-    /// Memory: the paths of the files of folders, and what tile indices hold; a `bounds.csv` waits.
+    /// Memory: the paths of the files of folders, and what tile indices hold. A `bounds.csv` is not read yet.
     ///
     /// # Errors
     /// Where two sources have one name, a location or a tile index can't be read, or a source holds no raster at all.
@@ -151,7 +151,7 @@ impl Survey {
                 return Err(no_rasters(spec, &[]));
             }
             self.reject(self.sources.len(), part.rejected);
-            // What hypso.toml says of an index goes before what the index says of its sources.
+            // What hypso.toml says of an index overrides what the index says of its sources.
             let given = like.adjustment != Adjustment::default();
             let adjustment = if given { like.adjustment.clone() } else { part.adjustment };
             let mut records = part.records;
@@ -193,8 +193,7 @@ impl Survey {
     }
 
     /// Gives every record to `keep`, opening rasters where that is needed: by source, those of a folder or a pattern by
-    /// path, those of a `bounds.csv` in its order; after them those of bytes, of which it is known only then whether they are
-    /// masks of the others. What is given does not depend on the number of threads.
+    /// path, those of a `bounds.csv` in its order. Rasters of bytes come last, because they may be masks of the others. What is given does not depend on the number of threads.
     ///
     /// A `bounds.csv` is read line by line. Files that `known` holds with the same size and time are not opened.
     ///
@@ -254,7 +253,7 @@ fn each_line(
                 let line =
                     Adjustment { band: record.band, unit: record.unit, scale: record.scale, ..Adjustment::default() };
                 given_to(&mut record, by);
-                // What a line says of its own file goes before what is said of all.
+                // What a line says of its own file overrides what is said of all.
                 given_to(&mut record, &line);
                 keep(record)?;
             }

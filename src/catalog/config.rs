@@ -15,8 +15,8 @@
 //! nodata = [-9999, 0]                # cell values that mean no value, besides the one that each file declares
 //! ```
 //!
-//! The order of the sources is their priority. Only `path` must be there. Unknown keys are refused, since a misspelt one
-//! would be ignored without a word.
+//! The order of the sources is their priority. Only `path` must be there. Unknown keys are refused, because a misspelt
+//! one would be ignored silently.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

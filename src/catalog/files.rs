@@ -13,10 +13,10 @@ pub const EXTENSIONS: [&str; 19] = [
     "dem", "ddf", "grd", "jp2",
 ];
 
-/// Archives: reported, since the rasters in them would be missed without a word.
+/// Archives. They are reported, because the rasters in them would be missed silently.
 const ARCHIVES: [&str; 7] = ["zip", "gz", "tgz", "tar", "bz2", "xz", "7z"];
 
-/// Files that belong to a raster, or to people, and that a pattern such as `dem/*` need not report.
+/// Files beside a raster and texts for people, which a pattern such as `dem/*` matches and does not report.
 const COMPANIONS: [&str; 19] = [
     "xml", "ovr", "msk", "prj", "hdr", "tfw", "tifw", "wld", "stx", "clr", "qml", "csv", "txt", "md", "json", "toml",
     "fgb", "geojson", "geojsonl",
@@ -38,8 +38,8 @@ pub struct Found {
     pub others: Others,
 }
 
-/// Lists a folder (with all that is below, by [`EXTENSIONS`]) or a pattern (whatever the extension, but for companions
-/// such as `.aux.xml`). Hidden files and folders are left out. Both lists are sorted by bytes.
+/// Lists a folder (with all that is below, by [`EXTENSIONS`]) or a pattern (any extension, except companions such
+/// as `.aux.xml`). Hidden files and folders are left out. Both lists are sorted by bytes.
 ///
 /// # Errors
 /// Where the root can't be read, or for a `bounds.csv` or a tile index, which list their files themselves.

@@ -89,25 +89,8 @@ impl KnownSource<'_> {
         if !same || record.data_type() == DataType::Unknown || record.block_width() == 0 {
             return None;
         }
-        Some(RecordInput {
-            source,
-            path: path.to_string(),
-            bounds: record.bounds(),
-            pixel_size: record.pixel_size(),
-            width: record.width(),
-            height: record.height(),
-            crs: self.known.crs.get(record.crs_index() as usize)?.clone(),
-            nodata: record.nodata(),
-            data_type: record.data_type(),
-            file_size,
-            modified_ns,
-            parts,
-            band: self.by.band,
-            unit: self.by.unit,
-            scale: self.by.scale,
-            block_width: record.block_width(),
-            block_height: record.block_height(),
-            block_cell: record.block_cell(),
-        })
+        let crs = self.known.crs.get(record.crs_index() as usize)?.clone();
+        let Adjustment { band, unit, scale, .. } = *self.by;
+        Some(RecordInput { source, band, unit, scale, ..record.input(path.to_string(), crs) })
     }
 }

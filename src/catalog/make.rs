@@ -21,7 +21,7 @@ pub struct MakeOptions<'a> {
     pub inputs: Vec<PathBuf>,
 }
 
-/// What was found on the way, for people to read.
+/// What was found so far, to show to people.
 #[derive(Debug)]
 pub enum Step<'a> {
     /// The sources are listed. No raster was opened yet, and nothing is written.
@@ -39,7 +39,7 @@ pub struct Made {
     pub scanned: Scanned,
 }
 
-/// Scans the sources and writes the store. `watch` hears of each step; an error of it ends the build, and nothing is written.
+/// Scans the sources and writes the store. `watch` is called at each step. If it fails, the build ends and nothing is written.
 ///
 /// Costs a look into the header of every raster that `known` does not hold, on all processors.
 ///
@@ -113,12 +113,15 @@ pub fn lists(specs: &[SourceSpec]) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// Reads specs as a user writes them (see [`SourceSpec::parse`]), in order of priority. Files of one folder become one source, whose
-/// name and number of files are given too. Each spec is completed by the `hypso.toml` that is found with it.
+/// Sources that were made of files given one by one: their names, and how many files each has.
+pub type Gathered = Vec<(String, usize)>;
+
+/// Reads specs as a user writes them (see [`SourceSpec::parse`]), in order of priority. Files of one folder become one source, which is
+/// told of too. Each spec is completed by the `hypso.toml` that is found with it.
 ///
 /// # Errors
 /// Where a text names nothing, two sources have one name, or a `hypso.toml` is wrong.
-pub fn specs_of(texts: &[impl AsRef<str>]) -> Result<(Vec<SourceSpec>, Vec<(String, usize)>)> {
+pub fn specs_of(texts: &[impl AsRef<str>]) -> Result<(Vec<SourceSpec>, Gathered)> {
     let specs = texts.iter().map(|text| SourceSpec::parse(text.as_ref())).collect::<Result<Vec<_>>>()?;
     let (mut specs, gathered) = gather(specs);
     for spec in &mut specs {

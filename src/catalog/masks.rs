@@ -48,9 +48,9 @@ const LAYERS: [&str; 34] = [
     "aspect",
 ];
 
-/// The records of one source on their way, those that may be no heights held back until all others are known.
+/// Passes on the records of one source. Those that may be no heights are held back until all others are known.
 pub(super) struct Source {
-    /// The user says which band holds heights, and so that there are some.
+    /// The user named the band of heights, so the files hold some.
     meant: bool,
     held: Vec<RecordInput>,
     others: Vec<(Bounds, String)>,
@@ -193,7 +193,7 @@ mod tests {
             "{refused:?}"
         );
         assert_eq!(rejected(true, set()).0.len(), 6);
-        // Bytes alone are heights, whatever lies beside them.
+        // Bytes that lie over nothing else are heights.
         let alone = vec![record("a_1.tif", 0.0, 100.0, U8), record("b_mask.tif", 0.0, 100.0, U8)];
         assert_eq!(rejected(false, alone).1.len(), 0);
     }

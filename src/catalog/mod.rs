@@ -36,7 +36,7 @@ mod unread;
 pub use build::{Catalog, OnError, Options, Scanned, Survey, build_catalog};
 pub use files::{EXTENSIONS, Found, list};
 pub use known::{ASSUMED, Known, KnownSource};
-pub use make::{Made, MakeOptions, Step, lists, make_store, specs_of};
+pub use make::{Gathered, Made, MakeOptions, Step, lists, make_store, specs_of};
 pub use notes::{ADJUSTED, notes, notes_of};
 pub use reindex::{Reindexed, reindex};
 pub use rejected::{Reason, Rejected};
@@ -48,7 +48,7 @@ pub use unread::{Others, Unread};
 const SECOND: &str = "./";
 
 /// The path of a record: that of its file; and with `./` before it for the second part of a file that lies across the
-/// 180th meridian, which has a record on each side. So each has an id of its own, and both open the file.
+/// 180th meridian, which has a record on each side. So each has its own id, and both open the file.
 pub(crate) fn part_path(path: &str, part: usize) -> String {
     if part == 0 { path.to_string() } else { format!("{SECOND}{path}") }
 }

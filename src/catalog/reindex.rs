@@ -8,7 +8,7 @@ use crate::atomic::AtomicFile;
 use crate::error::Result;
 use crate::store::{Builder, Parameters, Store};
 
-/// A store in a temporary file that goes with it.
+/// A store in a temporary file, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct Reindexed {
     store: Store,

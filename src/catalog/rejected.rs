@@ -104,7 +104,7 @@ impl Reason {
             Self::BadName => "rename it",
             Self::MissingSource => "put the file back, or make the VRT again",
             Self::Circle => "make the VRT again from rasters",
-            Self::Pipe => "write what comes out of it to a file, and put that in its place",
+            Self::Pipe => "write its output to a file, and use that file instead",
             Self::Damaged => "fetch the file again, or remove the damaged part",
             Self::NoElevation => {
                 "move it out of the folder; or say which band holds heights with `band = N` for its source in hypso.toml"

@@ -48,7 +48,7 @@ pub struct Taken {
 /// What became of one file.
 pub type Outcome = Result<Taken, (Reason, String)>;
 
-/// What a thread says: which file, what became of it, and whether it was known before.
+/// A result of a thread: which file, its outcome, and whether it was known before.
 type Message = (usize, Result<(Outcome, bool)>);
 
 /// Reads the headers of files with `threads` threads (0: one a core), and their last blocks, so that a file that was cut
@@ -69,7 +69,7 @@ pub fn scan(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = if threads == 0 { cores } else { threads }.clamp(1, files.paths.len().max(1));
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    // Bounded, so that files which take long do not let the others pile up.
+    // Bounded, so that results don't pile up behind a slow file.
     let (sender, receiver) = mpsc::sync_channel::<Message>(4096);
     progress.begin("reading footprints", Some(files.paths.len() as u64), "files");
     let mut kept = Kept { files, waiting: BTreeMap::new(), expected: 0, progress, keep };
@@ -90,7 +90,7 @@ pub fn scan(
             .count();
         drop(sender);
         if started == 0 {
-            // The system refuses threads: all is read here.
+            // The system refuses threads, so this one reads all files.
             return HeaderReader::new(files, &next)
                 .take_while(|_| !progress.interrupted())
                 .try_for_each(|message| kept.take(message));
@@ -257,7 +257,7 @@ fn is_tiff(path: &Path) -> bool {
     read.is_ok() && matches!(&magic, b"II*\0" | b"MM\0*" | b"II+\0" | b"MM\0+")
 }
 
-/// The message of an error without the path, which stands beside it anyway.
+/// The message of an error without the path, which is shown beside it.
 fn words(error: Error) -> String {
     match error {
         Error::Raster { problem, .. } => problem,

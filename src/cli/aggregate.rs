@@ -19,7 +19,7 @@ use crate::terrain::webp::Level;
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
 use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared};
 
-/// Make terrain tiles from a store: each zoom group by worker processes, then one archive of all.
+/// Make terrain tiles from a store. Worker processes make each zoom group; then all groups become one archive.
 ///
 /// Run the same command again after an interruption: it continues where it stopped and gives the same bytes.
 #[derive(Debug, clap::Args)]
@@ -33,16 +33,30 @@ pub struct Args {
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]
-    zooms: ZoomOptions,
+    job: JobArgs,
+}
+
+/// What a run makes, and how.
+#[derive(Debug, clap::Args)]
+pub struct JobArgs {
     #[command(flatten)]
-    tiles: TileArgs,
+    pub zooms: ZoomOptions,
     #[command(flatten)]
-    run: RunArgs,
+    pub tiles: TileArgs,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+impl JobArgs {
+    /// The options of a run that writes `output`.
+    pub fn options(&self, output: &Path) -> Result<JobOptions> {
+        options(output, &self.zooms, &self.tiles, &self.run)
+    }
 }
 
 /// Make one zoom range of a tileset.
 ///
-/// Finer tiles that its tiles are means of are read from --finer, or else made on the way and not kept.
+/// Its tiles may be means of finer tiles. These are read from --finer, or made and not kept.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso aggregate-zoom 11 14 japan.hypso -o japan_z11-14.mbtiles\n  hypso aggregate-zoom 0 10 japan.hypso -o japan_z0-10.mbtiles --finer japan_z11-14.mbtiles"
@@ -71,14 +85,14 @@ pub struct ZoomArgs {
     run: RunArgs,
 }
 
-/// Which zooms, and how they are cut.
+/// Which zooms, and how they are grouped.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ZoomOptions {
     /// The coarsest zoom.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     min_zoom: Option<u8>,
-    /// The finest zoom [default: the finest native zoom of the records]. Coarser tiles are means of finer ones, so these are
-    /// made all the same, and not kept.
+    /// The finest zoom [default: the finest native zoom of the records]. Coarser tiles are means of finer ones. So the
+    /// finer ones are made too, and not kept.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     max_zoom: Option<u8>,
     /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
@@ -103,7 +117,7 @@ pub struct TileArgs {
     /// The format of the images, lossless.
     #[arg(long, help_heading = "Images", default_value = "webp", value_parser = one_of::<ImageFormat>())]
     format: ImageFormat,
-    /// How much time the images are worth. Changes bytes, and no pixel.
+    /// How much time to spend on the images. Changes bytes, but no pixel.
     #[arg(long, help_heading = "Images", default_value = "default", value_name = "LEVEL", value_parser = one_of::<Level>())]
     encoder_level: Level,
     /// Which encoder writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, but no pixel.
@@ -140,7 +154,7 @@ pub struct RunArgs {
     /// Worker processes at most [default: one for each processor].
     #[arg(long, help_heading = "Workers and memory", short, value_name = "COUNT")]
     jobs: Option<usize>,
-    /// What all processes may take together, such as 2G or 800M; decides how many workers there are and what they cache.
+    /// The memory of all processes together, such as 2G or 800M. Decides how many workers there are and what they cache.
     #[arg(long, help_heading = "Workers and memory", value_name = "SIZE", value_parser = output::parse_bytes)]
     memory: Option<u64>,
     /// Replace existing outputs, and drop an unfinished run of other options.
@@ -158,10 +172,10 @@ pub struct RunArgs {
     /// The folder for unfinished work [default: beside the output].
     #[arg(long, help_heading = "Disk", value_name = "FOLDER", hide_short_help = true)]
     tmpdir: Option<PathBuf>,
-    /// Begin nothing new while a disk has less room than this.
+    /// Start nothing new while a disk has less space than this.
     #[arg(long, help_heading = "Disk", value_name = "SIZE", default_value = "256M", value_parser = output::parse_bytes, hide_short_help = true)]
     disk_reserve: u64,
-    /// Begin although the disk seems too small.
+    /// Start even if the disk seems too small.
     #[arg(long, help_heading = "Disk", hide_short_help = true)]
     ignore_space: bool,
     /// End a worker that takes more memory, and try its unit once more in parts [default: its share of --memory].
@@ -170,7 +184,7 @@ pub struct RunArgs {
     /// End a worker that takes longer for a unit, and try it once more in parts.
     #[arg(long, help_heading = "Workers and memory", value_name = "SECONDS", value_parser = seconds, hide_short_help = true)]
     watchdog_time: Option<Duration>,
-    /// What each worker may keep of decoded raster blocks [default: 32M, or what is left of its share of --memory].
+    /// How much of decoded raster blocks each worker may keep [default: 32M, or what is left of its share of --memory].
     #[arg(long, help_heading = "Workers and memory", value_name = "SIZE", value_parser = output::parse_bytes, hide_short_help = true)]
     block_cache: Option<u64>,
     /// End with exit code 4 where more than this part of the tiles has no data.
@@ -187,8 +201,8 @@ fn seconds(text: &str) -> std::result::Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
 }
 
-/// What a run is asked for; checked, before anything is opened or scanned.
-pub fn options(output: &Path, zooms: &ZoomOptions, tiles: &TileArgs, run: &RunArgs) -> Result<JobOptions> {
+/// The options of a run, checked before anything is opened or scanned.
+fn options(output: &Path, zooms: &ZoomOptions, tiles: &TileArgs, run: &RunArgs) -> Result<JobOptions> {
     let mut options = JobOptions::new(output);
     options.tiles = PlanOptions {
         min_zoom: zooms.min_zoom,
@@ -227,7 +241,7 @@ pub fn options(output: &Path, zooms: &ZoomOptions, tiles: &TileArgs, run: &RunAr
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let options = options(&args.output, &args.zooms, &args.tiles, &args.run)?;
+    let options = args.job.options(&args.output)?;
     make(&store_file::open(&args.store, Care::Thorough)?, &options)
 }
 
@@ -239,7 +253,7 @@ pub fn run_zoom(args: &ZoomArgs) -> Outcome {
     make(&store_file::open(&args.store, Care::Thorough)?, &options)
 }
 
-/// Plans and runs, and says what came of it.
+/// Plans and runs, and prints the result.
 pub fn make(store: &Store, options: &JobOptions) -> Outcome {
     let prepared = options.prepare(store, raster::reader()?)?;
     announce(&prepared, options);

@@ -142,10 +142,10 @@ impl OutputArgs {
     }
 }
 
-/// How tiles are encoded that are not copied.
+/// How tiles are encoded where they are not copied.
 #[derive(Debug, clap::Args)]
 pub struct EncoderArgs {
-    /// How much time the images are worth [default: default]. Changes bytes, and no pixel.
+    /// How much time to spend on the images [default: default]. Changes bytes, but no pixel.
     #[arg(id = "encoder_level", long = "encoder-level", value_name = "LEVEL", value_parser = one_of::<Level>())]
     pub level: Option<Level>,
     /// Which encoder writes WebP [default: hypso]. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, but no pixel.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::error::{Error, Result};
 use crate::tile::{Area, LonLat, LonLatBox, Polygons};
 
-/// Which tiles are wanted, by their place. Tiles that share area with it are taken, whole.
+/// Which tiles are wanted, by their place. All tiles that share area with it are taken whole.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AreaArgs {
     /// Only tiles that share area with this box: west, south, east, north in degrees. West above east: across 180 degrees.
@@ -97,7 +97,7 @@ pub fn join_numbers(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsStri
     out
 }
 
-/// How many numbers a text holds, with commas or spaces between and perhaps a comma behind; `None` where it holds something else.
+/// How many numbers a text holds, separated by commas or spaces and maybe followed by a comma; `None` where it holds anything else.
 fn numbers(text: &str) -> Option<usize> {
     let parts = text.trim().trim_end_matches(',').split([',', ' ']).filter(|part| !part.is_empty());
     let all: Vec<bool> = parts.map(|part| part.parse::<f64>().is_ok()).collect();

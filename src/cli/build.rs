@@ -19,8 +19,8 @@ use crate::store::{SourceInput, Store};
 /// taken as it is, without opening a raster. So is a tile index (.gpkg, .fgb) that `hypso export` made, with all its
 /// sources; of any other tile index (.gpkg, .fgb, .shp, .geojson with a field `location`) the rasters are read.
 ///
-/// What the files do not say of themselves, or say wrong, a hypso.toml says of their source: offset, nodata, unit, scale and
-/// band. One in the folder of the source or above it is found; --write-config writes one.
+/// A hypso.toml says what the files of a source do not say, or say wrong: offset, nodata, unit, scale and band. It is found in the
+/// folder of the source or the one above. --write-config writes one.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso japan.gti.gpkg\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --update"
@@ -34,7 +34,7 @@ pub struct Args {
     /// Pixels along a tile's side: 256, 512 or 1024.
     #[arg(long, default_value_t = 512, value_name = "PIXELS", value_parser = values::tile_size)]
     tile_size: u32,
-    /// Write the sources as a TOML file, to be completed with attribution, licence and vertical datum.
+    /// Write the sources as a TOML file. Complete it with attribution, licence and vertical datum.
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
     /// Write the footprints as a bounds.csv, so that a later build opens no raster (one source only).
@@ -43,8 +43,8 @@ pub struct Args {
     /// Replace an existing store, and existing files of --write-config and --write-bounds.
     #[arg(long)]
     overwrite: bool,
-    /// Take what an existing store holds of files that have not changed (path, size, time), and look only into the
-    /// others; the result is the same as a new build's.
+    /// Take from the existing store what it holds of files that have not changed (path, size, time), and read only the others.
+    /// The result is the same as that of a new build.
     #[arg(long, conflicts_with = "overwrite")]
     update: bool,
 }

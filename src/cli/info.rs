@@ -11,7 +11,7 @@ use crate::container;
 use crate::store::{RecordRef, Store};
 use crate::tile::{MAX_NATIVE_ZOOM, web_mercator};
 
-/// Tell what a store holds: sources, zooms, extent, sections.
+/// Show what a store holds: sources, zooms, extent, sections.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  hypso info japan.hypso\n  hypso info japan.hypso --format json | jq .zooms")]
 pub struct Args {

@@ -12,9 +12,9 @@ use crate::json::Json;
 use crate::pixels::{self, Statistics};
 use crate::text::one_line;
 
-/// Tell what an archive holds: header, metadata, tiles by zoom, the largest tiles, TileJSON.
+/// Show what an archive holds: header, metadata, tiles by zoom, the largest tiles, TileJSON.
 ///
-/// Reads directories and addresses only, with --histogram also tiles of the deepest zoom; `hypso verify` reads all tiles.
+/// Reads only directories and addresses; with --histogram also tiles of the deepest zoom. `hypso verify` reads all tiles.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso inspect japan.pmtiles\n  hypso inspect japan.pmtiles --histogram\n  hypso inspect japan.pmtiles --format json | jq .tilejson\n  hypso inspect japan.pmtiles --url 'https://example.org/terrain/{z}/{x}/{y}.webp' --format json"

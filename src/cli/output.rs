@@ -62,7 +62,7 @@ pub fn bytes(n: u64) -> String {
     unreachable!("the last unit returns")
 }
 
-/// A count with thin groups: `1,234,567`.
+/// A count in groups of three digits: `1,234,567`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::aggregate::{RunArgs, TileArgs, ZoomOptions, options, warn};
+use super::aggregate::{JobArgs, warn};
 use super::output::{self, Format};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
@@ -29,11 +29,7 @@ pub struct Args {
     #[arg(short, long, default_value = "out.pmtiles", hide_default_value = true)]
     output: PathBuf,
     #[command(flatten)]
-    zooms: ZoomOptions,
-    #[command(flatten)]
-    tiles: TileArgs,
-    #[command(flatten)]
-    run: RunArgs,
+    job: JobArgs,
     /// How to print the plan: table or json.
     #[arg(long = "print", value_enum, default_value = "table", value_name = "FORMAT")]
     print: Format,
@@ -60,8 +56,8 @@ pub struct WorkArgs {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let options = options(&args.output, &args.zooms, &args.tiles, &args.run)?;
-    let mut renews = args.run.overwrite;
+    let options = args.job.options(&args.output)?;
+    let mut renews = args.job.run.overwrite;
     if let Some(path) = &args.export {
         // A plan of before is renewed; nothing else is.
         renews |= worker::is_plan(path);
@@ -69,7 +65,7 @@ pub fn run(args: &Args) -> Outcome {
         refuse_inputs(path, [&args.store])?;
     }
     let store = store_file::open(&args.store, Care::Thorough)?;
-    if args.tiles.tile_size.is_some_and(|t| t != store.tile_size()) {
+    if args.job.tiles.tile_size.is_some_and(|t| t != store.tile_size()) {
         return super::usage("--tile-size", "can't be planned; build the store for that tile size");
     }
     let prepared = options.prepare(&store, raster::reader()?)?;

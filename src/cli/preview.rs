@@ -95,10 +95,9 @@ fn codec(archive: &dyn TileSource) -> Result<TileCodec> {
         None => Encoding::Mapbox,
         Some(TileEncoding::Elevation(encoding)) => *encoding,
         Some(other) => {
-            let problem = format!(
-                "holds tiles of encoding {:?}; give an archive of terrarium or mapbox elevation tiles",
-                other.name()
-            );
+            let known = Encoding::ALL.map(Encoding::name).join(" or ");
+            let problem =
+                format!("holds tiles of encoding {:?}; give an archive of {known} elevation tiles", other.name());
             return Err(Error::invalid("metadata", problem, "choose another archive").with_path(archive.path()));
         }
     };

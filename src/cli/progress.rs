@@ -12,7 +12,7 @@ use crate::atomic::Swept;
 use crate::progress::{Progress, Status};
 use crate::text::{message, one_line};
 
-/// How progress is told, and logs are written; for all commands.
+/// How progress is shown and logs are written, for all commands.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Progress and logs")]
 pub struct TalkArgs {
@@ -42,7 +42,7 @@ pub struct TalkArgs {
 enum Style {
     /// A bar on a terminal, lines elsewhere.
     Auto,
-    /// A line now and then.
+    /// A line every few seconds.
     Lines,
     /// A JSON document a line.
     Json,
@@ -56,7 +56,7 @@ enum LogFormat {
     Json,
 }
 
-/// How this process talks.
+/// How this process reports.
 #[derive(Debug, Clone, Copy)]
 struct Talk {
     style: Style,
@@ -148,7 +148,7 @@ impl Stage {
         self.total == Some(self.done)
     }
 
-    /// The time that is left: as the work knows it, else from the count.
+    /// The time that is left: as the work says, otherwise estimated from the count.
     fn left(&self) -> Option<Duration> {
         let total = self.total.filter(|&t| self.done > 0 && t > self.done)?;
         let by_count = self.since.elapsed().mul_f64((total - self.done) as f64 / self.done as f64);

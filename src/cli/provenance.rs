@@ -16,10 +16,10 @@ use crate::render::{HeightSampler, shares};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::{TileCoord, web_mercator};
 
-/// Show which records a tile or a pixel gets its heights from, and with which part.
+/// Show which records a tile or a pixel gets its heights from, and the share of each.
 ///
-/// For a tile: the part of its pixels that each record gives, read at the tile's own zoom. For a point: what each record that covers
-/// it says, the one that gives the height first.
+/// For a tile: the share of its pixels that each record gives, read at the tile's own zoom. For a point: the height in each record
+/// that covers it; the first one gives the height.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso provenance japan.hypso 14/14513/6467\n  hypso provenance japan.hypso 138.7275,35.3607\n  hypso provenance japan.hypso 138.7275,35.3607 --zoom 12 --format json"

@@ -112,7 +112,7 @@ fn name(record: &RecordRef<'_>) -> anyhow::Result<String> {
     })
 }
 
-/// The properties that an export has as well, and what only this store knows.
+/// The properties of an export, and those that only this store has.
 fn facts(r: &RecordRef<'_>) -> anyhow::Result<Map<String, Value>> {
     let b = r.bounds();
     let mut facts = geojson::properties(r)?;

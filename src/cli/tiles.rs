@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::aggregate::{RunArgs, TileArgs, ZoomOptions, make, options};
+use super::aggregate::{JobArgs, make};
 use super::build::{self, CatalogArgs};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
@@ -24,15 +24,11 @@ pub struct Args {
     #[arg(short, long)]
     output: PathBuf,
     #[command(flatten)]
-    zooms: ZoomOptions,
-    #[command(flatten)]
-    tiles: TileArgs,
-    #[command(flatten)]
-    run: RunArgs,
+    job: JobArgs,
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let options = options(&args.output, &args.zooms, &args.tiles, &args.run)?;
+    let options = args.job.options(&args.output)?;
     let path = args.output.with_extension("hypso");
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
     // built again, without opening what did not change, and then comes out the same.
@@ -51,7 +47,7 @@ pub fn run(args: &Args) -> Outcome {
     Ok(if built.alert { exit::ALERT } else { code })
 }
 
-/// Refuses a store of other sources: it was made for something else, of which only the stem is the same.
+/// Refuses a store of other sources. It belongs to another tileset, whose name has the same stem.
 fn refuse_other(path: &Path, before: Option<&[SourceInput]>, sources: &[SourceInput]) -> Result<()> {
     let place = |source: &SourceInput| (source.name.clone(), source.root.clone());
     let Some(before) = before.filter(|before| !before.iter().map(place).eq(sources.iter().map(place))) else {

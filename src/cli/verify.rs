@@ -16,9 +16,9 @@ use crate::pixels::{self, HeightRange, Parents, Verified};
 /// Verify an archive or a store. Archives: structure, counts, metadata, and that every tile decodes.
 ///
 /// Of a store (or another file of its format, such as OUTPUT.inputs): every checksum, and everything that the format says of
-/// values, order and indices. What a file is, its content says.
+/// values, order and indices. The content of a file says what it is.
 ///
-/// Of an archive also compares tiles with the means of their finer tiles, and with --store the place of the tiles with that of the records.
+/// Tiles of an archive are also compared with the means of their finer tiles, and with --store their place with that of the records.
 /// Ends with exit code 3 where problems are found. Warnings count only with --strict.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -31,9 +31,9 @@ pub struct Args {
     /// Decode about this many tiles, spread evenly, instead of all.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
-    /// Compare heights with the sources of this store, at about --sample tiles or all: the finest tile of each place, with
-    /// cells that are looked up by another way than tiles are made. A tile is wrong where more than one pixel in a thousand
-    /// lies outside of all cells around it, or has no height where they all have.
+    /// Compare heights with the sources of this store, at about --sample tiles or all: the finest tile of each place. Cells are
+    /// looked up in another way than when tiles are made. A tile is wrong where more than one pixel in a thousand lies outside of
+    /// all cells around it, or has no height where all of them have one.
     #[cfg(feature = "gdal")]
     #[arg(long, value_name = "STORE")]
     against: Option<PathBuf>,

@@ -43,8 +43,8 @@ impl<'a, T: Element> List<'a, T> {
         self.len() == 0
     }
 
-    /// Where the list of a row lies among [`values`](Self::values): the same place of a column with as many numbers holds
-    /// what else is known of each of them.
+    /// Where the list of a row lies among [`values`](Self::values). Another column with as many numbers may hold more about each of
+    /// them, at the same place.
     ///
     /// # Errors
     /// As [`get`](Self::get).

@@ -30,7 +30,7 @@ elements!(u8 => U8, u16 => U16, u32 => U32, u64 => U64, i32 => I32, i64 => I64, 
 /// The values of a section: no copy, no parsing.
 ///
 /// `range` is what [`Sections::raw`](crate::format::Sections::raw) gave for this file. A range outside the bytes or
-/// off its alignment gives an empty slice, so that nothing panics whatever the caller mixed up.
+/// off its alignment gives an empty slice, so that a caller's mistake causes no panic.
 #[must_use]
 pub fn view<'a, T: Element>(bytes: &'a [u8], range: &Range<usize>) -> &'a [T] {
     bytes.get(range.clone()).and_then(|b| bytemuck::try_cast_slice(b).ok()).unwrap_or(&[])

@@ -137,8 +137,8 @@ impl<'a> Ragged<'a> {
     }
 
     /// The bytes of a row. Borrowed where the column is raw. A column of compressed blocks decodes the one or two of
-    /// 64 KiB that the row lies in, one of compressed rows the row; there a [`reader`](Self::reader), which keeps its
-    /// decoder, is many times as fast.
+    /// 64 KiB that the row lies in, one of compressed rows decodes the row. A [`reader`](Self::reader) keeps its
+    /// decoder, and is then many times as fast.
     ///
     /// # Errors
     /// Where the row does not exist, or its offsets or blocks are damaged.
@@ -209,14 +209,14 @@ impl<'a> Ragged<'a> {
         let stored =
             starts.and_then(|(&from, &to)| self.bytes.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?));
         let stored = stored.ok_or_else(|| self.bad(row, "lies outside its section"))?;
-        // No memory is asked for that the stored bytes can't stand for.
+        // Never allocates more than the stored bytes can decode to.
         if end - start > (stored.len() as u64).saturating_mul(rows::MOST_FOR_A_BYTE).min(longest) {
             return Err(self.bad(row, "its offsets are damaged"));
         }
         Ok(stored)
     }
 
-    /// What the rows were compressed with; empty where they were not, or with nothing.
+    /// The dictionary that rows were compressed with; empty where there is none.
     pub(crate) fn dictionary(&self) -> &'a [u8] {
         self.dictionary
     }

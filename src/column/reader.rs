@@ -9,7 +9,7 @@ use crate::format::rows::Decoder;
 struct Words(Vec<u64>);
 
 impl Words {
-    /// At least so many bytes, which hold anything.
+    /// At least this many bytes, of any content.
     fn room(&mut self, bytes: usize) -> &mut [u8] {
         let words = bytes.div_ceil(8);
         if self.0.len() < words {
@@ -70,7 +70,7 @@ impl<'a> RowReader<'a> {
         Ok(raw)
     }
 
-    /// Reads rows, in any order and as often as each is named, into a batch that can be used again.
+    /// Reads rows into a batch that can be used again. Rows may be named in any order, and more than once.
     ///
     /// # Errors
     /// As [`Ragged::get`]; the batch then holds the rows before the damaged one.
@@ -141,8 +141,8 @@ impl Batch {
         self.rows.clear();
     }
 
-    /// Adds a row of so many bytes, which hold anything until the caller has written them: for rows that a schema codes
-    /// in a way of its own. They start at a multiple of eight.
+    /// Adds a row of this many bytes for the caller to fill: for schemas that encode rows in their own way. Until then the bytes
+    /// have any content. They start at a multiple of eight.
     pub fn push(&mut self, length: usize) -> &mut [u8] {
         let start = self.rows.last().map_or(0, |&(start, length)| (start + length).next_multiple_of(8));
         self.rows.push((start, length));

@@ -24,7 +24,7 @@ use crate::format::{SectionEntry, byte_range};
 pub enum Advice {
     /// The system's own read-ahead: some pages around each page that is touched. For a mixture of queries and scans.
     Normal,
-    /// Reads the page that is touched and no other. A cold query reads little and soon; a cold scan waits for every page
+    /// Reads the page that is touched and no other. A cold query reads little and is quick; a cold scan waits for every page
     /// on its own. What files are opened with.
     Random,
     /// Reads far ahead, and lets pages go soon after they were used. For one scan over a file that does not fit
@@ -70,7 +70,7 @@ impl Container {
 
     /// Tells the system how some bytes of this file will be read, for instance to have the rows of a batch read from the
     /// disk at the same time instead of one after another: [`Ragged::stored`](crate::column::Ragged::stored) with
-    /// [`Advice::WillNeed`]. Bytes of something else are left alone.
+    /// [`Advice::WillNeed`]. Bytes that are not of this file are ignored.
     ///
     /// # Errors
     /// Where the system refuses.

@@ -55,7 +55,7 @@ impl Backing {
             Advice::Preload => {
                 map.ask_for_large_pages(range.clone());
                 for window in pieces(&range, PRELOAD) {
-                    // Only makes the touching faster: a system that refuses still reads the pages that are touched.
+                    // This only makes it faster: a system that refuses the advice still reads the pages that are touched.
                     let _ = pieces(&window, ONE_CALL).try_for_each(|piece| map.advise(Advice::WillNeed, piece));
                     let bytes = map.as_ref().get(window).unwrap_or(&[]);
                     let sum = bytes.iter().step_by(PAGE).chain(bytes.last()).fold(0u8, |sum, byte| sum ^ byte);

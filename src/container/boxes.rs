@@ -113,7 +113,7 @@ impl<'a> Boxes<'a> {
     ) -> impl Iterator<Item = (RowId, f64)> + use<'a, D> {
         let point = Bounds::new(x, y, x, y);
         let found = self.tree.nearest(move |b: &Bounds| point.distance(b), move |row| (distance(row), row));
-        // From nowhere, nothing has a distance.
+        // Nothing has a distance from a point that is none.
         found.take_while(move |_| x.is_finite() && y.is_finite())
     }
 

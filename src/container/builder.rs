@@ -16,8 +16,8 @@ const ROOM: usize = 62;
 
 /// Writes the sections of your own schema, in the order of the calls, to any `Write + Seek`.
 ///
-/// A name has 1 to 24 bytes, prefix and all. Rows are counted from 0; that columns of the same things have the same number
-/// of rows is the schema's business.
+/// A name has 1 to 24 bytes, its prefix included. Rows are counted from 0. The schema has to see that its columns have the same
+/// number of rows.
 #[derive(Debug)]
 pub struct ContainerBuilder<W> {
     out: ContainerWriter<W>,

@@ -19,7 +19,7 @@ use crate::progress::{Progress, Silent};
 ///
 /// Opening reads the header and the section table. A part is found by name when it is asked for, which compares its type
 /// and length with the table, costs well under a microsecond and reads nothing else; keep the view for many reads. Views
-/// use the bytes where they lie and trust none of them: a damaged file gives wrong answers or errors, nothing worse.
+/// use the bytes in place and trust none of them: a damaged file gives wrong answers or errors, nothing worse.
 ///
 /// ```
 /// # use std::io::Cursor;
@@ -56,8 +56,8 @@ impl Container {
     ///
     /// **Replace by rename.** While a file is open it must not be written into, copied over or cut: the system ends a
     /// process that touches a page which is gone (`SIGBUS`). Write the new version under another name on the same volume
-    /// and rename it over the old one (`mv`, [`std::fs::rename`]), which leaves open files as they are; hypso itself never
-    /// does anything else. Where others can't be trusted to do so, [`read`](Self::read) the file into memory.
+    /// and rename it over the old one (`mv`, [`std::fs::rename`]), which leaves open files as they are. hypso itself always
+    /// does so. Where others can't be trusted to do so, [`read`](Self::read) the file into memory.
     ///
     /// # Errors
     /// Where the file can't be opened or mapped, is not of this format, of a newer major version, cut off or altered
@@ -166,7 +166,7 @@ impl Container {
     /// Where there is no such column, or the system refuses.
     pub fn ragged(&self, name: &str) -> Result<Ragged<'_>> {
         let column = Ragged::find(&self.sections, self.bytes(), name)?;
-        // All of it at once: a reader needs it whole, and without read-ahead would wait for each of its pages.
+        // All of it at once: a reader needs the whole dictionary, and would wait for each page without read-ahead.
         self.advise_bytes(Advice::WillNeed, column.dictionary())?;
         Ok(column)
     }

@@ -2,7 +2,7 @@
 //!
 //! A new version is published by **renaming it over the file**, which is what [`write_container`](super::write_container)
 //! and [`store::write_file`](crate::store::write_file) do. Never write into the file or copy over it: processes that map it end by `SIGBUS` where a page is gone. Readers that hold the
-//! old version keep it; whoever asks the handle afterwards gets the new one. Every answer comes from one version.
+//! old version keep it. Later calls of the handle give the new one. Every answer comes from one version.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -88,15 +88,14 @@ impl<T: Schema> Handle<T> {
         Ok(Self { shared: Arc::new(Shared { path, current, reloading: Mutex::new(reloading) }) })
     }
 
-    /// The current version, for one request: takes no lock and touches no shared counter, whatever else goes on. All
-    /// that is asked of one guard is answered by one version. Keep it for a request, not for ever; what is to be kept
-    /// is [`current`](Self::current).
+    /// The current version, for one request. Takes no lock and touches no shared counter. All answers of one guard come from one
+    /// version. Drop it after the request; use [`current`](Self::current) to keep a version for longer.
     #[must_use]
     pub fn load(&self) -> Guard<T> {
         Guard(self.shared.current.load())
     }
 
-    /// The current version, to be kept as long as one likes.
+    /// The current version, to keep for any time.
     #[must_use]
     pub fn current(&self) -> Arc<T> {
         self.shared.current.load_full()
@@ -108,9 +107,9 @@ impl<T: Schema> Handle<T> {
         &self.shared.path
     }
 
-    /// Looks whether the name leads to another file now, and takes that one. `true` where its content is another, by
-    /// [`Container::fingerprint`]; a file with the same content takes the place of the old one without more ado. Costs a
-    /// look at the file's attributes where it is the same file. Readers never wait for it.
+    /// Opens the file again if the name now leads to another one. `true` where its content differs, by
+    /// [`Container::fingerprint`]. A file with the same content replaces the old one silently. Costs a look at the file's attributes
+    /// where it is the same file. Readers never wait for it.
     ///
     /// # Errors
     /// As [`open`](Self::open), and what `prepare` returned. The old version stays then.
@@ -127,8 +126,7 @@ impl<T: Schema> Handle<T> {
     /// Looks every `interval` (a millisecond at least) in a thread of its own, and calls `each` when a new version is in
     /// use, and when a look failed: once for each error, not at every look. Ends when the [`Watcher`] is dropped.
     ///
-    /// The file is looked at, not subscribed to: that works on every system and on network file systems, and costs one
-    /// system call where nothing changed.
+    /// It polls: that works on every system and on network file systems, and costs one system call where nothing changed.
     ///
     /// # Errors
     /// Where no thread can be started.
@@ -161,7 +159,7 @@ impl<T: Schema> Handle<T> {
 }
 
 impl<T: Schema> Shared<T> {
-    /// A panic in `prepare` leaves nothing half done, so a poisoned lock is as good as any.
+    /// A panic in `prepare` leaves nothing half done, so a poisoned lock can be used.
     fn lock(&self) -> MutexGuard<'_, Reloading<T>> {
         self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -191,7 +189,7 @@ impl<T: Schema> Shared<T> {
             Ok(Arc::new(opened))
         });
         let opened = opened.inspect_err(|error| {
-            // The system may change its mind, the content will not.
+            // A refusal of the system may pass; damaged content stays damaged.
             reloading.refused = (!matches!(error, Error::Io { .. })).then_some(found);
         })?;
         (reloading.refused, reloading.error) = (None, None);

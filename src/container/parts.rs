@@ -15,13 +15,13 @@ use crate::tile::Bounds;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Packing<'a> {
-    /// As they are; readers use them where they lie.
+    /// As they are; readers use them in place.
     Raw,
     /// Compressed in blocks of 64 KiB: small, and best for rows that are read rarely or all in order.
     Blocks,
     /// Each row compressed on its own: for rows of some hundred bytes to 16 MiB that are read in any order.
     Rows {
-        /// Zstandard's level, 1 to 22: 3 is fast, 9 good, 19 slow. Reading is as fast whatever it is.
+        /// Zstandard's level, 1 to 22: 3 is fast, 9 good, 19 slow. The level does not change the speed of reading.
         level: i32,
         /// What [`train`](crate::format::rows::train) made of some of the rows; empty for none.
         dictionary: &'a [u8],
@@ -64,9 +64,8 @@ pub struct BoxesPart {
     pushed: usize,
 }
 
-/// Parts that are filled while others are. Each holds a buffer of up to 2 MiB. How many rows will come has to be known:
-/// count them first where they come from a source that can be read again, or collect them with a
-/// [`Spool`](super::Spool).
+/// Parts that are filled while others are. Each holds a buffer of up to 2 MiB. The number of rows has to be known:
+/// count them first where the source can be read again, or collect them with a [`Spool`](super::Spool).
 ///
 /// ```
 /// # use std::io::Cursor;

@@ -3,8 +3,8 @@
 use super::Container;
 use crate::error::Result;
 
-/// A type that gives meaning to the sections of a [`Container`]: [`Store`](crate::Store) is one for records of rasters, and
-/// `Container` itself one that takes any file. A [`Handle`](super::Handle) follows files of any such type.
+/// A type that gives meaning to the sections of a [`Container`]. [`Store`](crate::Store) does so for records of rasters.
+/// `Container` itself takes any file. A [`Handle`](super::Handle) follows files of any such type.
 ///
 /// ```
 /// # use std::io::Cursor;

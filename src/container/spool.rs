@@ -15,12 +15,12 @@ const FRAME: u64 = 12;
 /// Bytes that are held before they are written.
 const BUFFER: usize = 1 << 20;
 
-/// A scratch file to which rows are added, that survives an interruption: a build that takes hours, or whose source can be
-/// read once only, goes on where it was.
+/// A scratch file of rows that survives an interruption. A build that takes hours, or whose source can be read only once, goes on
+/// where it stopped.
 ///
 /// A file of the store format is written in one pass. A program that may be interrupted collects its rows in a spool beside
-/// it, and makes the file of them in the end. What the bytes of a row are is the caller's business. Each row has a checksum; a
-/// row that was cut off when a run ended is dropped by the next one.
+/// it, and makes the file from them in the end. The caller decides what the bytes of a row are. Each row has a checksum. A row that
+/// was cut off when a run ended is dropped by the next one.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -44,8 +44,8 @@ const BUFFER: usize = 1 << 20;
 /// # Ok::<(), hypso::Error>(())
 /// ```
 ///
-/// Costs: 12 bytes a row; opening reads what is there. Rows pass through a buffer of 1 MiB. What one version of hypso wrote
-/// another may refuse: it is no format to keep.
+/// Costs: 12 bytes a row; opening reads what is there. Rows pass through a buffer of 1 MiB. Another version of hypso may refuse
+/// the file: use it for work in progress only.
 #[derive(Debug)]
 pub struct Spool {
     file: File,
@@ -105,8 +105,8 @@ impl Spool {
         self.rows == 0
     }
 
-    /// Adds a row. It is safe from the end of this process once [`flush`](Self::flush) returned (1 MiB of rows is flushed
-    /// on its own), and from that of the machine after [`sync`](Self::sync).
+    /// Adds a row. It survives the end of this process once [`flush`](Self::flush) has returned (each 1 MiB of rows is flushed
+    /// without it), and the end of the machine after [`sync`](Self::sync).
     ///
     /// # Errors
     /// Where it has 4 GiB or more, or can't be written.
@@ -208,7 +208,7 @@ fn header(key: u64) -> Vec<u8> {
     bytes
 }
 
-/// The number of the row belongs to it: rows are never taken for those of another place.
+/// The checksum covers the row's number too, so that a row is never taken for another one.
 fn frame_sum(number: u64, row: &[u8]) -> u64 {
     let mut sum = Checksum::default();
     sum.update(&number.to_le_bytes());

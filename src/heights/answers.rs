@@ -1,4 +1,4 @@
-//! What can be asked, and what comes back.
+//! The options and the answers of queries.
 
 use crate::tile::{Bounds, LonLat, LonLatBox, TileCoord};
 
@@ -12,17 +12,17 @@ pub enum Interpolation {
     Nearest,
 }
 
-/// What is answered where the finest tile has no height.
+/// The answer where the finest tile has no height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Voids {
-    /// Nothing: a void is a void.
+    /// Nothing: voids are kept.
     #[default]
     Keep,
     /// The height of the finest coarser tile that has one there.
     FillFromCoarser,
 }
 
-/// How points are asked for. [`Sampling::default`] is bilinear, from the finest tile, with voids kept.
+/// How points are sampled. [`Sampling::default`] is bilinear, from the finest tile, with voids kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Sampling {
@@ -109,8 +109,8 @@ pub struct Profile {
     pub greatest: Option<f64>,
 }
 
-/// The heights of an area. Its pixels are those whose centres lie in it; every place counts with the finest tile that covers
-/// it, and a pixel of a coarser tile counts as the pixels of the finest zoom that would cover it.
+/// The heights of an area. Its pixels are those whose centres lie in it; at every place the finest tile
+/// counts, and a pixel of a coarser tile counts as many times as it has pixels of the finest zoom.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -218,7 +218,7 @@ impl Sight {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Seen {
-    /// Nothing is in the way. Voids between the ends are taken for open.
+    /// Nothing is in the way. Voids between the ends count as open.
     Clear,
     /// The ground is in the way, at the first sample from the eye that is above the line.
     Blocked {
@@ -231,7 +231,7 @@ pub enum Seen {
         /// How far the ground is above the line, metres.
         above: f64,
     },
-    /// One of the ends has no height, so that nothing can be said.
+    /// One of the ends has no height, so there is no answer.
     Unknown,
 }
 

@@ -13,7 +13,7 @@ pub(super) const HEADER: usize = 18;
 pub(super) const MASK: usize = PIXELS / 8;
 /// Bytes that follow the last block, so that eight can be read from any residual on.
 pub const PADDING: usize = 8;
-/// Bits of the four quarters together from which on a block may be better off without a surface.
+/// From this many bits of all four quarters together, a block may be smaller without a surface.
 const ROUGH: u32 = 20;
 /// Pixels along the side of a quarter.
 const HALF: usize = SIDE / 2;
@@ -161,7 +161,7 @@ pub(super) fn pack(codes: &[u32; PIXELS], valid: &[u8; PIXELS], data: &mut Vec<u
     filled.iter_mut().for_each(|value| *value >>= shift);
     let mut best = Residuals::over(Surface::through(&filled), &filled, valid);
     if best.bits() > ROUGH {
-        // Steps and cliffs are no surface.
+        // A surface does not fit steps and cliffs.
         let flat = Residuals::over(Surface::default(), &filled, valid);
         best = if flat.bits() < best.bits() { flat } else { best };
     }
@@ -171,7 +171,7 @@ pub(super) fn pack(codes: &[u32; PIXELS], valid: &[u8; PIXELS], data: &mut Vec<u
     Entry::stored(masked, offset, best.widths, shift)
 }
 
-/// What is left of a block over a surface.
+/// The residuals of a block over a surface.
 struct Residuals {
     surface: Surface,
     base: i32,
@@ -207,7 +207,7 @@ impl Residuals {
         let (mut lifts, mut widths) = ([0u8; QUARTERS], [0u32; QUARTERS]);
         for quarter in 0..QUARTERS {
             if least[quarter] <= greatest[quarter] {
-                // A lift beyond a byte is left to the residuals.
+                // The residuals take what a byte of lift can't hold.
                 lifts[quarter] = u8::try_from(least[quarter] - base).unwrap_or(u8::MAX);
                 let range = greatest[quarter] - base - i32::from(lifts[quarter]);
                 widths[quarter] = u32::BITS - (range as u32).leading_zeros();

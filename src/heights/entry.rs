@@ -16,7 +16,7 @@ pub(super) const MAX_OFFSET: u64 = (1 << 26) - 1;
 pub(super) enum Kind {
     /// No pixel has a height; nothing is stored.
     Void,
-    /// All pixels have one code, which stands in the entry; nothing else is stored.
+    /// All pixels have one code. The entry holds it; nothing else is stored.
     Constant,
     /// All pixels have a height.
     Full,
@@ -92,7 +92,7 @@ impl Entry {
         }
     }
 
-    /// True where it says nothing that version 1 does not know.
+    /// True where it has no bit that version 1 does not know.
     pub(super) fn is_legal(self) -> bool {
         match self.kind() {
             Kind::Void => self.0 == 0,

@@ -1,4 +1,4 @@
-//! Tiles of heights as all questions see them: a lattice of pixels at each zoom.
+//! Tiles of heights as queries see them: a lattice of pixels at each zoom.
 //!
 //! At zoom z the world has `size << z` pixels along each side. Pixel (0, 0) lies in the north-west, at 180 degrees west and
 //! 85.0511 degrees north. A pixel's height belongs to its centre. Columns go around the world; rows end at its rim.
@@ -125,7 +125,7 @@ pub trait Pixels {
     fn block(&self, x: u32, y: u32, codes: &mut [i32; 256], valid: &mut [u8; 256]) -> Result<()>;
 }
 
-/// What can be asked for tiles.
+/// A source of tiles.
 pub trait Grid: Send + Sync {
     /// A tile that was found.
     type Tile<'a>: Pixels + Clone

@@ -9,7 +9,7 @@ use super::pack::Facts;
 use crate::error::Result;
 use crate::tile::{LonLat, TileCoord, TileId};
 
-/// A file's sections as slices: made once for many questions.
+/// A file's sections as slices, made once for many queries.
 pub(super) struct View<'a> {
     heights: &'a Heights,
     runs: Runs<'a>,
@@ -43,13 +43,13 @@ pub struct MappedTile<'a> {
 }
 
 impl MappedTile<'_> {
-    /// The entry of a pixel's block and where the tile's data start: asks the memory for them.
+    /// The entry of a pixel's block and where the tile's data start: requests their cache lines.
     #[inline]
     pub(super) fn entry_of(&self, x: u32, y: u32) -> (Entry, usize) {
         self.blocks.entry_of(x as usize / SIDE, y as usize / SIDE)
     }
 
-    /// A byte of the data: asks the memory for it.
+    /// Requests the cache line of a byte of the data.
     #[inline]
     pub(super) fn byte(&self, start: usize, offset: usize) -> u8 {
         self.blocks.byte(start.wrapping_add(offset))

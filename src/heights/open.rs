@@ -14,11 +14,11 @@ use crate::format::Kind;
 use crate::index::sorted::{self, Levels, Sorted};
 use crate::tile::{TileCoord, TileId};
 
-/// A file of heights, open for asking. `Send + Sync`, without locks; share it by putting it into an `Arc`.
+/// A file of heights, open for queries. `Send + Sync`, without locks; share it by putting it into an `Arc`.
 ///
-/// Opening reads a page or two and checks what can be checked at once; the rest is checked as it is read, so that a damaged
-/// file gives wrong heights or errors, nothing worse. What can be asked is in [`HeightQueries`](super::HeightQueries); a
-/// [`Handle`](crate::Handle) follows a file that is replaced.
+/// Opening reads a page or two and checks these. The rest is checked as it is read: a damaged file gives wrong heights or errors,
+/// nothing worse. The queries are methods of [`HeightQueries`](super::HeightQueries). A [`Handle`](crate::Handle) follows a file
+/// that is replaced.
 pub struct Heights {
     container: Container,
     places: Indices,
@@ -41,7 +41,7 @@ fn bad(part: &str, problem: impl Into<String>) -> Error {
 
 impl Heights {
     /// Maps a file. Reads the first page or two; memory is shared with every other process that maps it. While it is open the
-    /// file must not be written into or cut; replacing it by a rename is fine, and leaves this one with the old file.
+    /// file must not be written into or cut; replacing it by a rename is fine: this one keeps the old file.
     ///
     /// # Errors
     /// Where the file can't be mapped, holds something else than heights, is of a newer version, cut off or altered in

@@ -1,4 +1,4 @@
-//! A tile on its way into a file.
+//! Packing a tile for a file.
 
 use super::block::pack;
 use super::entry::{MAX_OFFSET, PIXELS, SIDE};
@@ -59,7 +59,7 @@ impl Packed {
         for top in (0..side).step_by(SIDE) {
             for left in (0..side).step_by(SIDE) {
                 for row in 0..SIDE {
-                    // Beyond the tile's rim, its last column and row go on.
+                    // Beyond the tile's edge, its last column and row are repeated.
                     let y = (top + row).min(side - 1) * side;
                     let (codes, valid) = (&codes[y..y + side], &valid[y..y + side]);
                     let (to, to_mask) = (&mut block[row * SIDE..][..SIDE], &mut mask[row * SIDE..][..SIDE]);

@@ -1,4 +1,4 @@
-//! What can be asked, the same for all that holds tiles of heights.
+//! The queries, the same for everything that holds tiles of heights.
 
 use super::answers::{
     Extent, Height, Profile, Resample, Sampling, Seen, Sight, Slope, Spacing, Statistics, TileHeights, Window,
@@ -7,9 +7,9 @@ use super::grid::{Grid, Shape};
 use crate::error::Result;
 use crate::tile::{Area, LonLat, TileCoord};
 
-/// Questions about heights. All of them may be asked by any number of threads at once.
+/// Queries for heights. Any number of threads may use them at once.
 ///
-/// Errors are those of a damaged file, and of what can't be asked: places that are none, lines without length.
+/// Errors are those of a damaged file and of impossible queries: places outside of the world, lines without length.
 pub trait HeightQueries: Send + Sync {
     /// Tile size, zooms, how many tiles.
     fn shape(&self) -> &Shape;
@@ -48,21 +48,21 @@ pub trait HeightQueries: Send + Sync {
     /// Where the file is damaged.
     fn at_many(&self, points: &[LonLat], how: &Sampling, heights: &mut Vec<Option<Height>>) -> Result<()>;
 
-    /// The heights along a line of two places or more; straight on the ellipsoid between them, so on the short way across the 180th
-    /// meridian.
+    /// The heights along a line of two places or more; between them it is straight on the ellipsoid, and so takes the short way across the
+    /// 180th meridian.
     ///
     /// # Errors
     /// Where the line has no length, the spacing makes no sample or more than ten million, or the file is damaged.
     fn along(&self, line: &[LonLat], spacing: Spacing, how: &Sampling) -> Result<Profile>;
 
-    /// Least, greatest and mean height of an area, and how much of it is void. What lies on the rim of the area is read, the rest
-    /// stands in columns. No zoom finer than `max_zoom` is looked at.
+    /// Least, greatest and mean height of an area, and how much of it is void. Only blocks on the rim of the area are read; the
+    /// rest is answered from columns. No zoom finer than `max_zoom` is looked at.
     ///
     /// # Errors
     /// Where the file is damaged.
     fn statistics(&self, area: &Area, max_zoom: Option<u8>) -> Result<Statistics>;
 
-    /// The least and the greatest height of an area, metres, as in [`statistics`](Self::statistics), but reading little more than
+    /// The least and the greatest height of an area, metres, as in [`statistics`](Self::statistics), but it reads little more than
     /// columns; `None` where no pixel has a height.
     ///
     /// # Errors

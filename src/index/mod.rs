@@ -1,7 +1,7 @@
 //! Indices as flat arrays: id -> row (hashed or dense), box -> rows, tile -> rows.
 //!
 //! Each index has a function that builds its arrays and a view that answers from them. Views never trust the arrays:
-//! what a damaged file contains can make an answer wrong, but never a panic, a loop or a read outside the file.
+//! a damaged file can lead to a wrong answer, but never to a panic, an endless loop or a read outside of the file.
 
 pub mod dense;
 pub mod grid;

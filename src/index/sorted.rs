@@ -76,7 +76,7 @@ impl<'a> Sorted<'a> {
         Self::shaped(keys, directory, &Levels::of(keys.len()))
     }
 
-    /// Keys and their directory of these levels, worked out before.
+    /// Keys and their directory, whose levels were computed before.
     ///
     /// # Errors
     /// As [`new`](Self::new).

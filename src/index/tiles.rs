@@ -1,11 +1,11 @@
 //! The per-zoom tile index: which tiles exist, and which rows a renderer samples for each.
 //!
 //! A tile exists at zoom z where a record of native zoom >= z shares area with it. Its list holds the records of
-//! native zoom <= z that share area with it, in candidate order: the ones that can be sampled straight at this zoom
-//! (finer ones come in through the finer tiles).
+//! native zoom <= z that share area with it, in candidate order: the ones that are sampled at this zoom (finer
+//! ones contribute through the finer tiles).
 //!
-//! Tiles are kept as runs of consecutive [`TileId`]s with the same list, and equal lists are kept once; so a large
-//! record costs a few runs instead of an entry a tile.
+//! Tiles are kept as runs of consecutive [`TileId`]s with the same list, and equal lists are stored once. So a large
+//! record costs a few runs, not an entry for each tile.
 
 use std::ops::Range;
 

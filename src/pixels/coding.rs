@@ -3,7 +3,7 @@
 use crate::archive::{ArchiveMetadata, TileEncoding, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::json::Json;
-use crate::terrain::{ElevationTile, ImageFormat, TileCodec, VerticalResolution};
+use crate::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
 use crate::tile::MAX_ZOOM;
 
 /// The key of the vertical resolution: `by-zoom`, `full`, or the step in words.
@@ -85,7 +85,8 @@ impl Coding {
             Some(TileEncoding::Lineage) => return Ok(Self::Lineage(format)),
             Some(TileEncoding::Elevation(encoding)) => *encoding,
             Some(TileEncoding::Other(name)) => {
-                let problem = format!("is {name:?}, expected terrarium, mapbox or lineage");
+                let known = Encoding::ALL.map(Encoding::name).join(", ");
+                let problem = format!("is {name:?}, expected {known} or lineage");
                 return Err(Error::invalid("encoding", problem, "pixels of this kind are not known to hypso"));
             }
             None => {

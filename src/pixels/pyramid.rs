@@ -193,6 +193,47 @@ fn below(tile: TileCoord, records: &mut Peekable<Records<'_>>) -> Result<[Child;
     Ok(out)
 }
 
+/// What was made so far, in two files beside the output.
+struct Kept<'a> {
+    contents: &'a ScratchFile,
+    /// Bytes of contents.
+    filled: u64,
+    records: &'a ScratchFile,
+    /// Bytes of records.
+    recorded: u64,
+    /// Records that are not written yet.
+    waiting: Vec<u8>,
+}
+
+impl Kept<'_> {
+    /// Adds a tile.
+    fn put(&mut self, id: TileId, planes: [Content; PLANES]) -> Result<()> {
+        let mut places = [Place::Nothing; PLANES];
+        for (place, content) in places.iter_mut().zip(planes) {
+            *place = match content {
+                Content::Nothing => Place::Nothing,
+                Content::Input(n, at) => Place::Input(n, at),
+                Content::New(bytes) => {
+                    self.contents.write(&bytes, self.filled)?;
+                    let offset = self.filled;
+                    self.filled += bytes.len() as u64;
+                    Place::New { offset, bytes: bytes.len() as u32 }
+                }
+            };
+        }
+        Record { id, places }.write(&mut self.waiting);
+        if self.waiting.len() >= RECORDS * RECORD_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes the records that wait.
+    fn flush(&mut self) -> Result<()> {
+        self.records.write(&self.waiting, self.recorded)?;
+        self.recorded += self.waiting.len() as u64;
+        self.waiting.clear();
+        Ok(())
+    }
+}
+
 /// Merges all tiles of the inputs into the sinks of the planes, and finishes them.
 ///
 /// Beside the output it takes the space of what is re-encoded, and 36 bytes a tile.
@@ -209,7 +250,7 @@ pub(super) fn merge(
     let (contents, records) = (sink.scratch()?, sink.scratch()?);
     let (zooms, total) = zooms(inputs, progress)?;
     progress.begin("merging pixels", Some(total), "tiles");
-    let (mut filled, mut recorded) = (0u64, 0u64);
+    let mut kept = Kept { contents: &contents, filled: 0, records: &records, recorded: 0, waiting: Vec::new() };
     let mut done: Vec<(u8, Range<u64>)> = Vec::new();
     for zoom in zooms.into_iter().rev() {
         let finer = done.last().filter(|(z, _)| *z == zoom + 1).map_or(0..0, |(_, range)| range.clone());
@@ -228,41 +269,34 @@ pub(super) fn merge(
             };
             batch.into_iter().map(merged).collect()
         };
-        let (first, mut waiting) = (recorded, Vec::new());
+        let first = kept.recorded;
         in_order(threads(), batches(jobs, BATCH, progress), work, |merged| {
             for (id, count, planes) in merged {
-                let mut places = [Place::Nothing; PLANES];
-                for (place, content) in places.iter_mut().zip(planes) {
-                    *place = match content {
-                        Content::Nothing => Place::Nothing,
-                        Content::Input(n, at) => Place::Input(n, at),
-                        Content::New(bytes) => {
-                            contents.write(&bytes, filled)?;
-                            let offset = filled;
-                            filled += bytes.len() as u64;
-                            Place::New { offset, bytes: bytes.len() as u32 }
-                        }
-                    };
-                }
-                Record { id, places }.write(&mut waiting);
-                if waiting.len() >= RECORDS * RECORD_BYTES {
-                    records.write(&waiting, recorded)?;
-                    recorded += waiting.len() as u64;
-                    waiting.clear();
-                }
+                kept.put(id, planes)?;
                 progress.advance(count);
             }
             Ok(())
         })?;
-        records.write(&waiting, recorded)?;
-        recorded += waiting.len() as u64;
-        done.push((zoom, first..recorded));
+        kept.flush()?;
+        done.push((zoom, first..kept.recorded));
     }
     progress.end();
-    progress.begin("writing tiles", Some(recorded / RECORD_BYTES as u64), "tiles");
+    progress.begin("writing tiles", Some(kept.recorded / RECORD_BYTES as u64), "tiles");
+    let all = done.iter().rev().flat_map(|(_, range)| Records::new(&records, range.clone()));
+    write(all, merger, &contents, &mut sinks, progress, inputs.first().map_or(Path::new(""), |input| input.path()))
+}
+
+/// Writes the tiles of all records, in the order of their ids, into the sinks and finishes these. `path` stands for the inputs in messages.
+fn write<'a>(
+    records: impl Iterator<Item = Result<Record>> + Send + 'a,
+    merger: &impl Merger,
+    contents: &ScratchFile,
+    sinks: &mut [Option<Box<dyn TileSink>>; PLANES],
+    progress: &dyn Progress,
+    path: &Path,
+) -> Result<[Option<ArchiveSummary>; PLANES]> {
     let mut seen: Vec<Option<Seen>> =
         sinks.iter_mut().map(|sink| sink.as_mut().map(|sink| Seen::new(sink.metadata_mut()))).collect();
-    let all = done.iter().rev().flat_map(|(_, range)| Records::new(&records, range.clone()));
     let work = |batch: Vec<Record>| -> Result<Vec<Written>> {
         let read = |record: Record| {
             let mut out = [const { None }; PLANES];
@@ -270,14 +304,14 @@ pub(super) fn merge(
                 *bytes = match place {
                     Place::Nothing => None,
                     Place::Input(n, at) => Some(merger.read(plane, n, at)?),
-                    Place::New { offset, bytes } => Some(read_made(&contents, offset, bytes)?),
+                    Place::New { offset, bytes } => Some(read_made(contents, offset, bytes)?),
                 };
             }
             Ok((record.id, out))
         };
         batch.into_iter().map(read).collect()
     };
-    in_order(threads(), batches(all, BATCH, progress), work, |tiles| {
+    in_order(threads(), batches(records, BATCH, progress), work, |tiles| {
         for (id, planes) in tiles {
             let Some(tile) = id.coord() else { continue };
             for ((sink, seen), bytes) in sinks.iter_mut().zip(&mut seen).zip(planes) {
@@ -290,9 +324,8 @@ pub(super) fn merge(
         Ok(())
     })?;
     progress.end();
-    let path = inputs.first().map_or(Path::new(""), |input| input.path());
     let mut summaries = [None; PLANES];
-    for ((sink, seen), summary) in sinks.into_iter().zip(seen).zip(&mut summaries) {
+    for ((sink, seen), summary) in sinks.iter_mut().map(Option::take).zip(seen).zip(&mut summaries) {
         if let (Some(sink), Some(seen)) = (sink, seen) {
             *summary = Some(seen.finish(sink, &[], path, progress)?);
         }

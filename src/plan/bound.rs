@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 use crate::store::{RecordRef, Store};
 use crate::tile::{TileCoord, TileRange};
 
-/// Tiles that a plan may have: Europe in pixels of a metre has half as many, and they take terabytes.
+/// The most tiles of a plan. Europe in pixels of a metre has half as many, and they take terabytes.
 pub(super) const MOST_TILES: u64 = 1 << 29;
 
-/// Units that a plan may hold, some 300 MB of memory: as many as the most tiles make where they lie together.
+/// The most units of a plan, which take some 300 MB of memory. The most tiles need as many where they lie together.
 pub(super) const MOST_UNITS: usize = 1 << 23;
 
 /// Refuses more tiles than a run can make.
@@ -29,7 +29,7 @@ pub(super) fn check_tiles(store: &Store, extent: &Extent, groups: &[Group]) -> R
     Err(too_many(store, extent, total, finest))
 }
 
-/// What is said of too many tiles.
+/// The error about too many tiles.
 fn too_many(store: &Store, extent: &Extent, total: u64, finest: u8) -> Error {
     let full = extent.coverage == Coverage::Full;
     let zoom = |record: &RecordRef<'_>| if full { finest } else { record.native_zoom().min(finest) };
@@ -69,7 +69,7 @@ fn too_many(store: &Store, extent: &Extent, total: u64, finest: u8) -> Error {
     }
 }
 
-/// What is said where a step has more units than a plan may hold.
+/// The error about a step with more units than a plan may hold.
 pub(super) fn too_many_units(zooms: ZoomRange) -> Error {
     let problem = format!(
         "has more than {MOST_UNITS} units at zooms {zooms}; make parts of it (an `area` with a `min_zoom`), or choose a `pattern` \

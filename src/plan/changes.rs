@@ -19,8 +19,8 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Writes the boxes in which pixels can have changed: footprints, each with as much around it as its own pixels reach.
-    /// `everything` says that all tiles changed, whatever the boxes. `reach` is how far the pixels of a zoom's tiles
+    /// Writes the boxes in which pixels can have changed: footprints, each widened by as far as its own pixels reach.
+    /// `everything` says that all tiles changed, whatever the boxes are. `reach` is how far the pixels of a zoom's tiles
     /// reach on their own, EPSG:3857 metres by zoom.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Changes {
     pub fn open(path: &Path) -> Result<Self> {
         let file = Container::open(path)?;
         file.expect_schema(SCHEMA)?;
-        // What is read here decides which tiles stay as they are.
+        // These boxes decide which tiles are kept.
         file.expect_whole("run the update again").map_err(|error| error.with_path(path))?;
         let reach = file.column::<f64>("reach")?.to_vec();
         let everything = file.column::<u32>("flags")?.first().is_some_and(|&f| f != 0);
@@ -76,7 +76,7 @@ impl Changes {
     #[must_use]
     pub fn touch_block(&self, extent: &Extent, block: TileCoord) -> bool {
         let mut kept = block;
-        // Where nothing of the block is kept, it goes with what is made from it.
+        // A block of which nothing is kept changes with the tiles that are made from it.
         while kept.z() > extent.zooms.max || !extent.meets(&kept.bounds()) {
             match kept.ancestor(kept.z() - 1) {
                 Some(above) => kept = above,
@@ -90,7 +90,7 @@ impl Changes {
         if self.everything {
             return true;
         }
-        // A zoom that nothing is known of counts as changed.
+        // A zoom of unknown reach counts as changed.
         let Some(&reach) = self.reach.get(usize::from(z)) else { return true };
         let around = bounds.buffered(reach);
         let mut found = false;
@@ -102,7 +102,7 @@ impl Changes {
     }
 }
 
-/// What lies beyond the 180th meridian of a box, where it is on the other side of the world.
+/// The part of a box beyond the 180th meridian, moved to the other side of the world.
 fn beyond(bounds: &Bounds) -> impl Iterator<Item = Bounds> + use<> {
     let (b, world) = (*bounds, web_mercator::WORLD);
     let shifted = move |by: f64| Bounds::new(b.min_x + by, b.min_y, b.max_x + by, b.max_y);

@@ -82,14 +82,14 @@ impl Extent {
         out
     }
 
-    /// How many tiles at zoom `z` below `block` exist and are needed. Enumerates none: without an area, and where the tile index
-    /// knows them all, this reads a few numbers; else what lies along edges is looked at.
+    /// How many tiles at zoom `z` below `block` exist and are needed, without enumerating them. Without an area, and where the tile
+    /// index has all of them, this reads a few numbers. Otherwise it looks at the tiles along edges.
     #[must_use]
     pub fn count(&self, store: &Store, block: TileCoord, z: u8) -> u64 {
         self.count_to(store, block, z, u64::MAX)
     }
 
-    /// As [`count`](Self::count), but stops where there are more than `most`; the answer is above it then.
+    /// As [`count`](Self::count), but stops where there are more than `most`. The answer is then larger than `most`.
     pub(super) fn count_to(&self, store: &Store, block: TileCoord, z: u8, most: u64) -> u64 {
         let mut count = 0u64;
         let _ = self.runs(store, block, z, &mut |run| {

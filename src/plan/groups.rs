@@ -73,14 +73,14 @@ pub enum Pattern {
     Fast,
     /// 0-6, 7-9, then each zoom alone.
     Incremental,
-    /// By the store: from the finest zoom on, as many zooms to a group as have at most this many tiles together; a zoom
-    /// with more is a group of its own.
+    /// By the store: from the finest zoom on, a group takes zooms as long as they have at most this many tiles together. A zoom
+    /// with more tiles is a group of its own.
     Dynamic(u64),
     /// Ranges of the user's own, such as `0-9,10-12,13`.
     Custom(Vec<ZoomRange>),
 }
 
-/// Tiles in a group of the dynamic pattern, where nothing else is said: some tens of gigabytes.
+/// The default number of tiles in a group of the dynamic pattern: some tens of gigabytes.
 const DYNAMIC_TILES: u64 = 500_000;
 
 impl Pattern {

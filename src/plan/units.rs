@@ -12,7 +12,7 @@ use crate::tile::{Area, TileCoord, TileId};
 /// Zooms in a step at most; a unit then has at most 64 + 16 + 4 + 1 tiles.
 const STEP_ZOOMS: u8 = 4;
 
-/// What a run is asked for; by default all native tiles, in balanced groups.
+/// What to plan. By default: all native tiles, in balanced groups.
 #[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
     /// The coarsest zoom; 0 by default.
@@ -96,7 +96,7 @@ impl Unit {
 pub struct Parts {
     /// The parts, which are made like units of their own, each of a quarter of the block.
     pub units: [Unit; 4],
-    /// The unit of what is left, which is made from the parts: the zoom of the block itself.
+    /// The unit that is left: the zoom of the block itself, which is made from the parts.
     pub rest: Option<Unit>,
 }
 
@@ -237,7 +237,7 @@ fn step(store: &Store, extent: &Extent, zooms: ZoomRange, room: usize) -> Result
 }
 
 /// The blocks at `block_zoom` above the tiles at zoom `z`, in Hilbert order; `None` where there are more than `most`. Coverage is
-/// closed under parents: whoever has a tile at any zoom of a step has one at its coarsest.
+/// closed under parents: a block with a tile at any zoom of a step has one at the step's coarsest zoom.
 fn blocks(store: &Store, extent: &Extent, z: u8, block_zoom: u8, most: usize) -> Option<Vec<u64>> {
     let world = TileCoord::new(0, 0, 0)?;
     let (first, first_block) = (TileId::first(z).0, TileId::first(block_zoom).0);

@@ -13,9 +13,9 @@
 //! | a record by its id | [`by_id`](crate::Store::by_id) |
 //! | what a tile of a run is sampled from | [`Tiles::sampled_for`](crate::index::tiles::Tiles::sampled_for) |
 //!
-//! Every answer is exact (equal to the test on the `f64` footprints) and comes in row order or in candidate order:
-//! (priority, pixel size, path), the order in which records win pixels. Queries lock nothing and allocate nothing but
-//! the answer; the forms that take a buffer reuse it.
+//! Every answer is exact: it equals a test of every `f64` footprint. It comes in row order or in candidate order (priority, pixel
+//! size, path), in which records win pixels. Queries take no lock. They allocate the answer only, and reuse a buffer where they
+//! take one.
 //!
 //! ```
 //! # use std::io::Cursor;

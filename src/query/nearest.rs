@@ -25,14 +25,14 @@ impl Store {
     /// shorter way around the world counts. Distances are EPSG:3857 metres, which are longer than metres on the ground by
     /// 1 / cos(latitude).
     ///
-    /// Goes as far as it is asked to: the first record costs O(log n), each further one little more.
+    /// Searches as the iterator is advanced: the first record costs O(log n), each further one little more.
     pub fn by_distance(&self, place: impl Into<Place>) -> impl Iterator<Item = Neighbour<'_>> {
         let (place, around) = place.into().unrolled();
         let distance = move |b: &Bounds| if around { place.distance_around(b) } else { place.distance(b) };
         let records = self.records();
         let rank = move |row: u32| records.rank.get(row as usize).copied().unwrap_or(u32::MAX);
         let rows = self.tree().nearest(distance, move |row| (distance(&records.bounds(row)), rank(row)));
-        // From a place at infinity, or nowhere, nothing has a distance.
+        // Nothing has a distance from a place at infinity, or from none.
         let rows = rows.take_while(|(_, distance)| distance.is_finite());
         rows.filter_map(|(row, distance)| Some(Neighbour { record: self.record(row)?, distance }))
     }

@@ -7,7 +7,7 @@ use crate::tile::{Bounds, LonLat, LonLatBox, TileCoord, web_mercator};
 /// - Degrees go around the world: a box whose west is above its east crosses the 180th meridian, a point on this meridian
 ///   lies on both sides of the map. Latitudes beyond 85.0511 degrees lie outside of Web Mercator's square; a point there
 ///   is moved to the rim on its own meridian, so that a pole is held by the footprints that reach the rim there.
-/// - Metres and tiles are taken as they are: nothing is wrapped or moved. Not a number is nowhere.
+/// - Metres and tiles are taken as they are: nothing is wrapped or moved. A place with a NaN in it overlaps nothing.
 ///
 /// ```
 /// use hypso::query::Place;
@@ -75,7 +75,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// What nothing overlaps.
+    /// A piece that nothing overlaps.
     pub(super) const NOWHERE: Self =
         Self { bounds: Bounds::new(f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY), point: false };
 
@@ -132,7 +132,7 @@ impl Place {
         Parts { parts: parts.map(|part| part.filter(|p| !is_nan(&p.bounds))) }
     }
 
-    /// The place as one box, which may reach beyond the world's east, and whether it is a place on the round world.
+    /// The place as one box, which may reach beyond the eastern edge of the world, and whether it was given in degrees.
     pub(super) fn unrolled(&self) -> (Bounds, bool) {
         let point = |(x, y)| Bounds::new(x, y, x, y);
         match *self {

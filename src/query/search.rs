@@ -12,7 +12,7 @@ use crate::tile::Bounds;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Order {
-    /// By row: along the Hilbert curve, and what the index gives at no cost.
+    /// By row, which is along the Hilbert curve. The index gives rows in this order, so it costs nothing.
     Row,
     /// In the order in which records win pixels: priority, pixel size, path.
     #[default]
@@ -47,8 +47,8 @@ impl Store {
         self.record(self.ids().row(id)?).filter(|r| r.id() == id)
     }
 
-    /// The row of each of many ids, `None` where an id is absent. Faster than one by one: the look-ups share their
-    /// waiting for memory.
+    /// The row of each of many ids, `None` where an id is absent. Faster than one by one, because the
+    /// look-ups wait for memory together.
     pub fn rows_by_id_batch(&self, ids: &[u64], rows: &mut Vec<Option<RowId>>) {
         rows.clear();
         self.ids().rows(ids, |row| rows.push(row));
@@ -56,7 +56,7 @@ impl Store {
 
     /// The records whose footprint overlaps a place, each once, in candidate order.
     ///
-    /// These are all records there, of any pixel size. Which ones a tile of a run is sampled from is another question:
+    /// These are all records there, of any pixel size. The records that a run samples a tile from are given by
     /// [`Tiles::sampled_for`](crate::index::tiles::Tiles::sampled_for).
     #[must_use]
     pub fn overlapping(&self, place: impl Into<Place>) -> Overlapping<'_> {
@@ -77,8 +77,8 @@ impl Store {
         }
     }
 
-    /// The first record, in candidate order, that overlaps a place: the one that wins pixels. O(log n + answer), without sorting
-    /// and without a buffer.
+    /// The first record in candidate order that overlaps a place: the one that wins pixels. O(log n + answer). Sorts nothing
+    /// and needs no buffer.
     #[must_use]
     pub fn first_overlapping(&self, place: impl Into<Place>) -> Option<RecordRef<'_>> {
         let records = self.records();
@@ -111,8 +111,8 @@ impl Store {
         count
     }
 
-    /// Calls `each` with every row that overlaps a place, once, until it breaks; gives what it broke with. Rows come in row order;
-    /// of a place across the 180th meridian, the ones on the eastern end of the map first. Nothing is collected.
+    /// Calls `each` once with every row that overlaps a place, until it breaks, and returns what it broke with. Rows come in row
+    /// order. Of a place across the 180th meridian, those at the eastern end of the map come first. Nothing is collected.
     ///
     /// ```
     /// # fn sources(store: &hypso::Store, tile: hypso::tile::TileCoord) -> bool {
@@ -137,8 +137,8 @@ impl Store {
         self.visit_overlapping(place, |_| ControlFlow::Break(())).is_break()
     }
 
-    /// The rows that overlap each of many places: the same answers as [`rows_overlapping`](Self::rows_overlapping) place
-    /// by place, faster, as the searches share their waiting for memory. Put places that lie near one another side by side.
+    /// The rows that overlap each of many places: what [`rows_overlapping`](Self::rows_overlapping) answers for each. It is faster,
+    /// because the searches wait for memory together. Put places that lie near one another side by side.
     pub fn rows_overlapping_batch<P: Into<Place> + Copy>(&self, places: &[P], order: Order, answers: &mut Answers) {
         answers.clear();
         let mut group: [Part; BATCH] = [Part::NOWHERE; BATCH];
@@ -150,7 +150,7 @@ impl Store {
                     group[length] = part;
                     length += 1;
                 }
-                // What lies on both sides of the 180th meridian, or nowhere, is asked by itself.
+                // A place on both sides of the 180th meridian, or nowhere, is searched alone.
                 None => {
                     self.search_group(&group[..length], i - length, answers);
                     length = 0;

@@ -261,13 +261,13 @@ fn fill(out: &mut [f64], side: usize, (x0, y0): (usize, usize), step: usize, v: 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::GeoTransform;
     use super::super::info::tests::info;
     use super::*;
 
     /// A CRS given by a function.
-    struct By(fn(f64, f64) -> (f64, f64));
+    pub(in crate::raster) struct By(pub fn(f64, f64) -> (f64, f64));
 
     impl Projector for By {
         fn to_crs(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()> {

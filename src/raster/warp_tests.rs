@@ -1,26 +1,11 @@
 //! Tests of `warp.rs` without GDAL: planes, edges, nodata, and files cut in two.
 
 use super::super::info::tests::info;
-use super::super::{GeoTransform, Projector, Raster, read_neighbour};
+use super::super::pixel_map::tests::By;
+use super::super::{GeoTransform, Raster, read_neighbour};
 use super::*;
 use crate::error::Result;
 use crate::tile::Bounds;
-
-/// A CRS given by a function.
-struct By(fn(f64, f64) -> (f64, f64));
-
-impl Projector for By {
-    fn to_crs(&self, xs: &mut [f64], ys: &mut [f64]) -> Result<()> {
-        for (x, y) in xs.iter_mut().zip(ys) {
-            (*x, *y) = (self.0)(*x, *y);
-        }
-        Ok(())
-    }
-
-    fn to_mercator(&self, _: &mut [f64], _: &mut [f64]) -> Result<()> {
-        unreachable!("neighbours of these tests share a lattice")
-    }
-}
 
 const STRAIGHT: By = By(|x, y| (x, y));
 const TURNED: By = By(|x, y| (x * 0.8 - y * 0.6, x * 0.6 + y * 0.8));

@@ -94,12 +94,7 @@ impl Sampler<'_> {
         let margin = options.surroundings(resolution).next_multiple_of(BLOCK);
         let size = out.size + 2 * margin;
         let area = Area { tile, bounds: tile.bounds().buffered(f64::from(margin) * resolution), size };
-        let mut by_source: BTreeMap<u16, Vec<RowId>> = BTreeMap::new();
-        for row in self.rows_around(&area.bounds) {
-            if let Some(record) = self.store.record(row) {
-                by_source.entry(record.priority()).or_default().push(row);
-            }
-        }
+        let by_source = self.rows_by_source(&area.bounds);
         let alone = by_source.len() == 1;
         // The tile, and what its small voids may be filled from: only there heights and weights matter.
         let rim = margin - if options.fill_gaps > 0 { options.fill_gaps + 2 } else { 0 };
@@ -151,18 +146,34 @@ impl Sampler<'_> {
         }
         let (mut wide, mut sources) = composite.finish(size);
         fill_gaps(&mut wide, options.fill_gaps as usize, |at| unread[at], |at| sources[at] = INTERPOLATED);
-        let mut lineage = lineage;
-        let (side, margin) = (out.size as usize, margin as usize);
-        for at in (0..side * side).filter(|&at| out.valid[at] == 0).collect::<Vec<_>>() {
-            let from = (at / side + margin) * size as usize + at % side + margin;
-            if wide.valid[from] == 1 {
-                (out.values[at], out.valid[at]) = (wide.values[from], 1);
-                if let Some(plane) = &mut lineage {
-                    plane[at] = sources[from];
-                }
+        take_middle(&wide, &sources, out, lineage);
+        Ok(())
+    }
+
+    /// The records in a box, by the priority of their source.
+    fn rows_by_source(&mut self, bounds: &Bounds) -> BTreeMap<u16, Vec<RowId>> {
+        let mut by_source: BTreeMap<u16, Vec<RowId>> = BTreeMap::new();
+        for row in self.rows_around(bounds) {
+            if let Some(record) = self.store.record(row) {
+                by_source.entry(record.priority()).or_default().push(row);
             }
         }
-        Ok(())
+        by_source
+    }
+}
+
+/// Gives a tile the heights that it lacks, and their sources, from the middle of a plane that reaches as far beyond it on all sides.
+fn take_middle(wide: &ElevationTile, sources: &[u8], out: &mut ElevationTile, mut lineage: Option<&mut [u8]>) {
+    let (side, width) = (out.size as usize, wide.size as usize);
+    let margin = (width - side) / 2;
+    for at in 0..side * side {
+        let from = (at / side + margin) * width + at % side + margin;
+        if out.valid[at] == 0 && wide.valid[from] == 1 {
+            (out.values[at], out.valid[at]) = (wide.values[from], 1);
+            if let Some(plane) = &mut lineage {
+                plane[at] = sources[from];
+            }
+        }
     }
 }
 

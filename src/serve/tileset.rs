@@ -94,7 +94,7 @@ impl Tileset {
 
     /// Whether its pixels are heights, in a way that is known.
     pub fn is_terrain(&self) -> bool {
-        matches!(self.metadata.encoding, Some(TileEncoding::Terrarium | TileEncoding::Mapbox))
+        self.metadata.encoding.as_ref().is_some_and(|encoding| encoding.elevation().is_some())
     }
 
     pub fn content_type(&self) -> &HeaderValue {

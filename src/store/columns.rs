@@ -1,5 +1,5 @@
-//! The columns of records: one line of a table for each. What callers give and get, the layout of a file, its writer and its
-//! checks follow from it. `store-format.md` lists the same columns, and a test compares the two.
+//! The columns of records: one line of a table for each. The input and the methods of records, the layout of a file, its writer and
+//! its checks follow from it. `store-format.md` lists the same columns, and a test compares the two.
 
 use std::ops::Range;
 
@@ -42,7 +42,7 @@ columns! {
         modified_ns: i64 = "record.modified", "any", |_| true;
     }
     optional {
-        /// What tells the raster's further files (sources of a VRT, masks, sidecars) from others; 0 where it has none, and
+        /// A digest of the raster's further files (sources of a VRT, masks, sidecars); 0 where it has none, and
         /// where the store does [not say](super::Store::knows_parts).
         parts: u64 = "record.parts", "any", |_| true;
         /// The band that holds the heights, from 1 on; 0 for the only one.
@@ -170,7 +170,7 @@ impl RecordInput {
     /// Checks that the record can be stored.
     ///
     /// # Errors
-    /// Where the path is empty, the footprint has no area, or a value is none of those that `store-format.md` allows.
+    /// Where the path is empty, the footprint has no area, or `store-format.md` does not allow a value.
     pub fn check(&self) -> Result<()> {
         let problem = if self.path.is_empty() {
             "has no path".to_owned()

@@ -54,7 +54,7 @@ pub use open::Store;
 pub use records::{RecordRef, Records};
 pub use sources::{SourceInput, SourceRef, Sources};
 pub use verify::{CHECKS, verify};
-/// True where a file begins as those of hypso's store format do, whatever became of the rest.
+/// True where a file begins with the magic number of the store format. The rest may be damaged.
 #[cfg(feature = "engine")]
 pub(crate) fn is_one(path: &std::path::Path) -> bool {
     use crate::format::layout::MAGIC;

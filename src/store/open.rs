@@ -47,7 +47,7 @@ impl Schema for Store {
         container.expect_schema(names::SCHEMA)?;
         let layout = Layout::find(container.sections(), container.bytes()).map_err(|e| container.named(e))?;
         let store = Self { inner: Arc::new(Inner { container, layout }) };
-        // The indices check how their lengths fit; that reads no page of theirs.
+        // The indices compare their lengths, which reads none of their pages.
         let fit = store.try_tree().and(store.try_ids().map(drop)).and(store.try_tiles().map(drop));
         fit.map_err(|e| store.container().named(e))?;
         Ok(store)
@@ -139,7 +139,7 @@ impl Store {
         self.inner.container.bytes()
     }
 
-    /// True where the store says of every record which further files it consists of: since version 1.3 of the format.
+    /// True where the store has a digest of the further files of every record: since version 1.3 of the format.
     #[must_use]
     pub fn knows_parts(&self) -> bool {
         self.sections().header().version().1 >= 3

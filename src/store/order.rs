@@ -8,7 +8,7 @@ const ALIKE: f64 = 1e-6;
 ///
 /// Sizes come in ascending order within a priority, and priority by priority. The first size of a priority begins a class; the class
 /// holds all sizes up to a millionth larger, and the next larger one begins another. So classes depend on the set of sizes alone, and
-/// no chain of small differences makes unlike sizes equal.
+/// a chain of small differences does not make unlike sizes equal.
 #[derive(Debug, Default)]
 pub(super) struct Classes {
     class: Option<(u16, f64)>,

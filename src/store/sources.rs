@@ -1,4 +1,4 @@
-//! Sources: named collections with one priority each. Their texts are one line of a table each.
+//! Sources: named collections with one priority each. Each of their texts is one line of a table.
 
 use std::borrow::Cow;
 use std::path::PathBuf;

@@ -37,7 +37,7 @@ macro_rules! columns {
             $($(#[$o_doc])+ #[must_use] pub fn $o(&self) -> $o_type { self.number(Column::$o) })*
 
             /// The record as it was given to the writer, with these texts.
-            pub(super) fn input(&self, path: String, crs: String) -> RecordInput {
+            pub(crate) fn input(&self, path: String, crs: String) -> RecordInput {
                 RecordInput {
                     source: usize::from(self.source_index()),
                     path,

@@ -45,7 +45,7 @@ impl Lists {
 
     /// The number of a list that equals `rows`; a new one where there is none.
     fn number(&mut self, rows: impl Iterator<Item = u32>) -> u32 {
-        // Written at the end, and taken back where it is known.
+        // Appended first, and removed again where an equal list is known.
         let start = self.rows.len();
         self.rows.extend(rows);
         let Self { rows, ends, known } = self;
@@ -99,8 +99,8 @@ impl Edges {
 }
 
 /// Walks the quadtree from the world down, in Hilbert order, taking along the rows that overlap each tile. Below a tile
-/// that lies inside all of its rows nothing can change any more, and the walk ends there; so a record costs the
-/// tiles along its edges, and memory goes with the runs of the index.
+/// that lies inside all of its rows nothing can change any more, and the walk ends there. So a record costs as
+/// many steps as it has tiles along its edges, and memory grows with the runs of the index.
 pub(super) fn build(rows: &Rows<'_>) -> TileLists {
     let mut by_rank: Vec<u32> = (0..rows.bounds.len() as u32).collect();
     by_rank.sort_unstable_by_key(|&r| rows.rank.get(r as usize));

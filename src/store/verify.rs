@@ -242,8 +242,8 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Two rows, one after the other by rank, that are in the wrong order: by pixel sizes that count as equal where they are alike to a
-/// millionth, or by exact ones, as stores were written before that was the rule.
+/// Two rows, one after the other by rank, that are in the wrong order: by pixel sizes that count as equal where they differ by less than a
+/// millionth, or by exact ones, which was the rule of older versions.
 fn out_of_order(by_rank: &[u32], store: &Store, paths: &Paths) -> Option<(u32, u32)> {
     let facts = |row: u32| store.record(row).map_or((0, 0.0), |r| (r.priority(), r.pixel_size()));
     let mut classes = vec![0.0; by_rank.len()];

@@ -22,5 +22,9 @@ mod refused;
 mod replaced;
 mod runs;
 mod service;
+#[cfg(feature = "serve")]
+mod serving;
+#[cfg(feature = "serve")]
+mod serving_files;
 mod tile_index;
 mod workers;

@@ -24,7 +24,8 @@ fn tile_of(version: u64, tile: TileCoord) -> Vec<u8> {
 fn write(path: &Path, version: u64) {
     let metadata = ArchiveMetadata { name: format!("version {version}"), ..ArchiveMetadata::default() };
     let mut sink = archive::create(path, &metadata, true).unwrap();
-    let mut tiles: Vec<TileCoord> = (0..16).flat_map(|x| (0..16).filter_map(move |y| TileCoord::new(4, x, y))).collect();
+    let mut tiles: Vec<TileCoord> =
+        (0..16).flat_map(|x| (0..16).filter_map(move |y| TileCoord::new(4, x, y))).collect();
     tiles.sort_by_key(|tile| hypso::tile::TileId::from(*tile));
     for tile in tiles {
         sink.put(tile, &tile_of(version, tile)).unwrap();
@@ -33,23 +34,23 @@ fn write(path: &Path, version: u64) {
 }
 
 /// A connection that is kept open.
-struct Client(BufReader<TcpStream>);
+pub struct Client(BufReader<TcpStream>);
 
-struct Reply {
-    status: u16,
-    etag: String,
-    body: Vec<u8>,
+pub struct Reply {
+    pub status: u16,
+    pub etag: String,
+    pub body: Vec<u8>,
 }
 
 impl Client {
-    fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(BufReader::new(stream))
     }
 
-    fn get(&mut self, path: &str, headers: &str) -> Reply {
+    pub fn get(&mut self, path: &str, headers: &str) -> Reply {
         write!(self.0.get_mut(), "GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").unwrap();
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();

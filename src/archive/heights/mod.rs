@@ -41,14 +41,19 @@ fn encoding_of(metadata: &ArchiveMetadata) -> Result<Encoding> {
     match &metadata.encoding {
         Some(TileEncoding::Elevation(encoding)) => Ok(*encoding),
         Some(other) => {
-            let problem = format!("is {:?}, which is none of heights; expected terrarium or mapbox", other.name());
+            let problem = format!("is {:?}, which is none of heights; expected {}", other.name(), names());
             Err(Error::argument("encoding", problem))
         }
-        None => Err(Error::argument(
-            "encoding",
-            "is not in the archive's metadata; set it to terrarium or mapbox if its tiles hold heights",
-        )),
+        None => {
+            let problem = format!("is not in the archive's metadata; set it to {} if its tiles hold heights", names());
+            Err(Error::argument("encoding", problem))
+        }
     }
+}
+
+/// The encodings of heights, for messages.
+fn names() -> String {
+    Encoding::ALL.map(Encoding::name).join(" or ")
 }
 
 /// Scale and offset of an encoding's codes.

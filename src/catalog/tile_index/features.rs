@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use super::{Entry, Header, Index, Named};
+use super::{Entry, Index, Named};
 use crate::error::{Error, Result};
 use crate::export::columns::{BAND, BLOCK, LOCATION, MORE_NODATA, OFFSET, PARTS, SCALE, UNIT, values_of};
 use crate::progress::Progress;
 use crate::raster::{self, Adjustment, Feature};
-use crate::store::DataType;
+use crate::store::{DataType, RecordInput};
 use crate::tile::{Bounds, web_mercator};
 
 /// Reads all features of an index; see [`read`](crate::raster::FootprintTables::read) for the layer.
@@ -46,7 +46,7 @@ pub(super) fn read(path: &Path, progress: &dyn Progress) -> Result<Index> {
             })?;
             known.insert(crs);
         }
-        index.entries.push(Entry { location, identity, header: of.header() });
+        index.entries.push(Entry { location, identity, record: of.record() });
         Ok(())
     })?;
     Ok(index)
@@ -83,7 +83,7 @@ impl Fields<'_> {
         Adjustment { band, unit: number(UNIT).max(0.0), scale: number(SCALE), ..Adjustment::default() }
     }
 
-    /// What tells the raster's further files from others; `None` where the index does not say, or says nothing that can be read.
+    /// The digest of the raster's further files; `None` where the index has none that can be read.
     fn parts(&self) -> Option<u64> {
         if !self.0.has(PARTS) {
             return None;
@@ -91,8 +91,8 @@ impl Fields<'_> {
         self.0.text(PARTS).map_or(Some(0), |text| u64::from_str_radix(&text, 16).ok())
     }
 
-    /// What the header said, where all of it is there and possible.
-    fn header(&self) -> Option<Header> {
+    /// The record without source and path, where all of it is there and possible.
+    fn record(&self) -> Option<RecordInput> {
         if !["crs", "nodata"].iter().all(|column| self.0.has(column)) {
             return None;
         }
@@ -106,7 +106,12 @@ impl Fields<'_> {
             Some(text) => Some(text.parse().ok()?),
             None => None,
         };
-        let header = Header {
+        let [block_width, block_height, block_cell] =
+            BLOCK.map(|name| self.0.integer(name).and_then(|v| u32::try_from(v).ok()).unwrap_or(0));
+        let Adjustment { band, unit, scale, .. } = self.values();
+        let record = RecordInput {
+            source: 0,
+            path: String::new(),
             bounds,
             pixel_size,
             width: size("width")?,
@@ -117,9 +122,13 @@ impl Fields<'_> {
             file_size: self.0.integer("file_size").and_then(|v| u64::try_from(v).ok())?,
             modified_ns: self.0.integer("modified_ns")?,
             parts: self.parts().unwrap_or(0),
-            block: BLOCK.map(|name| self.0.integer(name).and_then(|v| u32::try_from(v).ok()).unwrap_or(0)),
-            values: self.values(),
+            band,
+            unit,
+            scale,
+            block_width,
+            block_height,
+            block_cell,
         };
-        Some(header).filter(|h| inside && h.pixel_size.is_finite() && h.pixel_size > 0.0)
+        Some(record).filter(|r| inside && r.pixel_size.is_finite() && r.pixel_size > 0.0)
     }
 }

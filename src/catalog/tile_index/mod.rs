@@ -1,11 +1,11 @@
 //! Tile indices: vector files whose features name rasters, as `hypso export`, `gdaltindex` and GDAL's GTI write them.
 //!
 //! Every feature names a raster in its field `location`; relative ones start at the folder of the index. An index that
-//! `hypso export` made brings its sources along, with their names, folders and priorities; from any other one comes a
-//! single source. Its root is the folder of the index where all rasters lie below that, else the deepest folder that
+//! `hypso export` made holds its sources, with their names, folders and priorities. Any other one is a single
+//! source. Its root is the folder of the index where all rasters lie below that, else the deepest folder that
 //! holds them all.
 //!
-//! Where the index carries what a header says, in EPSG:3857, and the file still has the size and time that the index
+//! Where the index holds what a header says, in EPSG:3857, and the file still has the size and time that the index
 //! knows, the raster is not opened. All others are scanned as those of a folder are.
 
 mod features;
@@ -22,8 +22,7 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::Adjustment;
 use crate::raster::parts::Folders;
-use crate::store::{DataType, RecordInput, SourceInput};
-use crate::tile::Bounds;
+use crate::store::{RecordInput, SourceInput};
 
 /// What an index holds.
 #[derive(Debug, Default)]
@@ -42,7 +41,7 @@ struct Named {
     licence: String,
     vertical_datum: String,
     adjustment: Adjustment,
-    /// Its files differ in band, unit or scale, so that these stand with the records alone.
+    /// Its files differ in band, unit or scale, so only the records have these.
     mixed: bool,
 }
 
@@ -52,26 +51,8 @@ struct Entry {
     location: String,
     /// The position of its source and the path below that source's root.
     identity: Option<(usize, String)>,
-    header: Option<Header>,
-}
-
-/// What the header of a raster said when the index was made.
-#[derive(Debug)]
-struct Header {
-    bounds: Bounds,
-    pixel_size: f64,
-    width: u32,
-    height: u32,
-    crs: String,
-    nodata: Option<f64>,
-    data_type: DataType,
-    file_size: u64,
-    modified_ns: i64,
-    parts: u64,
-    /// Columns and rows of a block, and the bytes of its cells; 0 where the index does not say.
-    block: [u32; 3],
-    /// Band, unit and scale.
-    values: Adjustment,
+    /// The record when the index was made, without source and path.
+    record: Option<RecordInput>,
 }
 
 /// One source of an index.
@@ -121,7 +102,7 @@ pub(super) fn read(path: &Path, spec: &SourceSpec, first: usize, progress: &dyn 
 struct Placed<'a> {
     source: SourceInput,
     adjustment: Adjustment,
-    files: Vec<(String, Option<&'a Header>)>,
+    files: Vec<(String, Option<&'a RecordInput>)>,
     rejected: Vec<(String, Reason, String)>,
 }
 
@@ -146,7 +127,7 @@ impl<'a> Placed<'a> {
         }
         for (file, entry) in files {
             let below = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().into_owned();
-            placed.files.push((below, entry.header.as_ref()));
+            placed.files.push((below, entry.record.as_ref()));
         }
         placed.source.root = root;
         placed
@@ -164,7 +145,7 @@ impl<'a> Placed<'a> {
         let mut part = Part { source, adjustment: self.adjustment, rejected: self.rejected, ..Part::default() };
         let (mut seen, mut opened) = (HashSet::new(), HashSet::new());
         let mut folders = Folders::default();
-        for (path, header) in self.files {
+        for (path, record) in self.files {
             if !seen.insert(path.clone()) {
                 let problem = format!("names {path:?} twice");
                 return Err(Error::invalid(
@@ -179,11 +160,12 @@ impl<'a> Placed<'a> {
             let parts = folders.digest(&file).unwrap_or(0);
             match fingerprint(&file) {
                 Err((reason, detail)) => part.rejected.push((path, reason, detail)),
-                Ok(now) => match header.filter(|h| ((h.file_size, h.modified_ns), h.parts) == (now, parts)) {
-                    Some(header) => part.records.push(header.record(number, path)),
+                Ok(now) => match record.filter(|r| ((r.file_size, r.modified_ns), r.parts) == (now, parts)) {
+                    Some(record) => part.records.push(RecordInput { source: number, path, ..record.clone() }),
                     None => {
-                        let values = |a: &Adjustment| (a.band, a.unit.to_bits(), a.scale.to_bits());
-                        if header.is_some_and(|h| values(&h.values) != values(&part.adjustment)) {
+                        let of_source = &part.adjustment;
+                        let of_source = (of_source.band, of_source.unit.to_bits(), of_source.scale.to_bits());
+                        if record.is_some_and(|r| (r.band, r.unit.to_bits(), r.scale.to_bits()) != of_source) {
                             let problem =
                                 format!("has a band, unit or scale of its own for {path:?}, which has changed since");
                             let remedy = "export the index again from a store that is up to date";
@@ -199,31 +181,6 @@ impl<'a> Placed<'a> {
             }
         }
         Ok(part)
-    }
-}
-
-impl Header {
-    fn record(&self, source: usize, path: String) -> RecordInput {
-        RecordInput {
-            source,
-            path,
-            bounds: self.bounds,
-            pixel_size: self.pixel_size,
-            width: self.width,
-            height: self.height,
-            crs: self.crs.clone(),
-            nodata: self.nodata,
-            data_type: self.data_type,
-            file_size: self.file_size,
-            modified_ns: self.modified_ns,
-            parts: self.parts,
-            band: self.values.band,
-            unit: self.values.unit,
-            scale: self.values.scale,
-            block_width: self.block[0],
-            block_height: self.block[1],
-            block_cell: self.block[2],
-        }
     }
 }
 
@@ -258,7 +215,7 @@ fn with_sources<'a>(index: &'a Index, folder: &Path) -> Result<Option<Vec<Placed
                 ));
             }
         }
-        parts[*source].files.push((path.clone(), entry.header.as_ref()));
+        parts[*source].files.push((path.clone(), entry.record.as_ref()));
     }
     for (part, root) in parts.iter_mut().zip(roots) {
         let root = root.unwrap_or_default();
@@ -297,7 +254,7 @@ mod tests {
     use super::*;
 
     fn entry(location: &str, identity: Option<(usize, &str)>) -> Entry {
-        Entry { location: location.into(), identity: identity.map(|(s, p)| (s, p.to_string())), header: None }
+        Entry { location: location.into(), identity: identity.map(|(s, p)| (s, p.to_string())), record: None }
     }
 
     fn paths(placed: &Placed) -> Vec<String> {

@@ -19,7 +19,7 @@ pub enum Format {
     Geojson,
 }
 
-/// What is told of a height.
+/// What is printed of a height.
 pub struct Facts<'a> {
     pub digits: usize,
     pub details: bool,
@@ -31,7 +31,7 @@ pub struct Facts<'a> {
 pub const NAMES: [&str; 4] = ["height", "zoom", "pixel_size", "source"];
 
 impl Facts<'_> {
-    /// Names of the columns that are told.
+    /// Names of the columns that are printed.
     pub fn names(&self) -> &'static [&'static str] {
         &NAMES[..if self.details { NAMES.len() } else { 1 }]
     }
@@ -59,7 +59,7 @@ impl Facts<'_> {
         self.shape.pixel_size(height.zoom, point.lat())
     }
 
-    /// The height as a JSON number of so many digits, null in a void.
+    /// The height as a JSON number with this many decimals, null in a void.
     pub fn number(&self, height: Option<&Height>) -> Value {
         height.map_or(Value::Null, |h| rounded(h.metres, self.digits))
     }
@@ -91,7 +91,7 @@ impl Facts<'_> {
     }
 }
 
-/// A number of so many digits.
+/// A number with this many decimals.
 pub fn rounded(value: f64, digits: usize) -> Value {
     let mut text = Vec::new();
     decimal(&mut text, value, digits);

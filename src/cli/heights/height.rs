@@ -15,10 +15,10 @@ use crate::progress::Progress;
 use crate::tile::LonLat;
 use crate::track::{Layout, POINT, add_heights, begin};
 
-/// Tell how high it is at points: of arguments, of a file, or of a pipe.
+/// Print the height at points, given as arguments, in a file or through a pipe.
 ///
 /// CSV keeps its lines and gets a column `height`; GeoJSON of any kind gets a height in each of its positions. Points without a height (no
-/// tile there, or a void) have an empty field, or null. Any number of points passes in little memory.
+/// tile there, or a void) have an empty field, or null. The number of points does not matter for memory.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso height japan.heights 138.7275,35.3607\n  hypso height japan.heights --from peaks.csv > with-heights.csv\n  hypso height japan.heights --from stations.csv --columns east,north --details\n  hypso height japan.heights --from track.geojson > track-3d.geojson\n  zcat points.csv.gz | hypso height japan.heights --nearest | gzip > heights.csv.gz"
@@ -38,7 +38,7 @@ pub struct Args {
     /// How to print them [default: table for arguments, otherwise as the input].
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Tell zoom, pixel size (metres on the ground) and source of each height.
+    /// Also print zoom, pixel size (metres on the ground) and source of each height.
     #[arg(long)]
     details: bool,
     /// Decimals of heights, metres.
@@ -146,10 +146,10 @@ fn text(args: &Args, heights: &dyn HeightQueries, how: &Sampling, facts: &Facts<
     stream::answer(input, &POINT, args.columns.as_deref(), head, work, (between, end))
 }
 
-/// What stands between the members of a JSON array.
+/// The text between the members of a JSON array.
 const BETWEEN: &[u8] = b",\n";
 
-/// Adds a member to those of an array that are there.
+/// Adds a member to an array.
 fn member(out: &mut Vec<u8>, value: &serde_json::Value) {
     if !out.is_empty() {
         out.extend_from_slice(BETWEEN);

@@ -17,7 +17,7 @@ use crate::archive::pmtiles::TileReader;
 use crate::error::{Error, Result};
 use crate::heights::{HeightQueries, Heights, Interpolation, Sampling, Voids};
 
-/// Bytes of decoded tiles that are kept where the file is no file of heights.
+/// Bytes of decoded tiles that are kept for archives.
 const CACHE: u64 = 512 << 20;
 
 /// How heights are found.
@@ -59,7 +59,7 @@ fn open(path: &Path) -> Result<Box<dyn HeightQueries>> {
             let remedy = "make a file of heights of it first: `archive::convert`";
             Err(Error::other_kind("holds tiles that can't be asked for heights", remedy).with_path(path))
         }
-        // What is none of these is named as what it is no file of.
+        // Anything else is refused as no file of heights.
         Ok(ArchiveKind::Heights) | Err(_) => Ok(Box::new(Heights::open(path)?)),
     }
 }
@@ -73,7 +73,7 @@ fn input(from: Option<&Path>, what: &str) -> Result<Box<dyn Read + Send>> {
         }
         None if std::io::stdin().is_terminal() => Err(Error::argument(
             what,
-            "none are given; write them behind the file, name a file with --from, or pipe them in",
+            "none are given; write them after the file, name a file with --from, or pipe them in",
         )),
         _ => Ok(Box::new(std::io::stdin())),
     }

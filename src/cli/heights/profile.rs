@@ -20,7 +20,7 @@ use crate::track::Line;
 /// Corners of a line that are sampled together.
 const CORNERS: usize = 512;
 
-/// Tell the heights along a line: as a table, as CSV or JSON, and as a picture.
+/// Print the heights along a line, as a table, CSV or JSON, and draw them.
 ///
 /// A line is straight on the ellipsoid between its places. It is given by places, or read from GPX (the first track), GeoJSON (its only line) or
 /// text with LON,LAT in each line.
@@ -43,10 +43,10 @@ pub struct Args {
     /// Decimals of the polyline: 5, or 6 as OSRM and Valhalla write it.
     #[arg(long, default_value_t = 5, requires = "polyline", value_parser = clap::value_parser!(u32).range(1..=9))]
     decimals: u32,
-    /// A sample at each so many metres on the ground, at the ends and at the corners.
+    /// A sample every so many metres on the ground, and one at each end and corner.
     #[arg(long, value_name = "METRES", value_parser = values::number, conflicts_with = "samples")]
     spacing: Option<f64>,
-    /// So many samples at equal distances.
+    /// This many samples, at equal distances.
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     samples: u32,
     /// How to print them.
@@ -58,7 +58,7 @@ pub struct Args {
     /// Replace an existing picture.
     #[arg(long)]
     overwrite: bool,
-    /// Tell zoom, pixel size and source of each height.
+    /// Also print zoom, pixel size and source of each height.
     #[arg(long)]
     details: bool,
     #[command(flatten)]
@@ -219,7 +219,7 @@ struct Samples<'a> {
     count: u64,
 }
 
-/// Rows of a table for people; more are told as CSV.
+/// The most rows of a table for people; more are printed as CSV.
 const MOST_ROWS: u64 = 100_000;
 
 impl Samples<'_> {

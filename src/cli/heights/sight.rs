@@ -14,9 +14,9 @@ use crate::heights::{HeightQueries, Sampling, Seen, Sight};
 use crate::tile::LonLat;
 use crate::track::{Layout, PAIR};
 
-/// Tell whether one place sees another, and what is in the way.
+/// Say whether one place is visible from another, and what is in the way.
 ///
-/// The Earth's curvature counts, less what refraction takes away. Trees and buildings count where the heights hold them. Pairs from a file
+/// Takes the Earth's curvature and refraction into account, and trees and buildings where the heights include them. Pairs from a file
 /// keep their lines and get columns.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -40,7 +40,7 @@ pub struct Args {
     /// Metres of the target above the ground.
     #[arg(long, default_value_t = 0.0, value_name = "METRES", value_parser = values::number, allow_hyphen_values = true)]
     target: f64,
-    /// Which part of the Earth's curvature refraction takes away: about 0.13 for light, 0.25 for radio, 0 for none.
+    /// The part of the Earth's curvature that refraction takes away: about 0.13 for light, 0.25 for radio, 0 for none.
     #[arg(long, default_value_t = 0.13, value_name = "K", value_parser = values::number, allow_hyphen_values = true)]
     refraction: f64,
     /// How to print it; pairs from a file are CSV.

@@ -12,10 +12,10 @@ use crate::error::Error;
 use crate::heights::{HeightQueries, Statistics};
 use crate::tile::{Area, LonLatBox, Polygons};
 
-/// Tell the least, greatest and mean height of a box, of polygons, or of all.
+/// Print the least, greatest and mean height of a box, of polygons, or of everything.
 ///
-/// What lies wholly inside is not read, it stands in columns; so an area of any size takes about the time of its rim. The mean is that of
-/// the map's pixels, which cover less ground towards the poles.
+/// Tiles wholly inside are answered from columns, so the time depends on the length of the area's rim. The mean is that of the map's
+/// pixels, which cover less ground towards the poles.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso stats japan.heights\n  hypso stats japan.heights --bbox 138.6,35.2,138.9,35.5\n  hypso stats japan.heights --clip prefecture.geojson --format json"

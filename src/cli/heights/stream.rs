@@ -15,8 +15,8 @@ pub struct Records<'a, const N: usize> {
     pub points: Vec<[LonLat; N]>,
 }
 
-/// Writes what `begin` makes of the layout, the answers to all records, with `between` between those of two chunks, and `end`. At
-/// most some chunks a thread are held.
+/// Writes what `begin` makes of the layout, then the answers to all records, with `between` between two chunks, then `end`. Holds a
+/// few chunks for each thread.
 pub fn answer<const N: usize>(
     input: impl Read,
     wanted: &[Coordinate],

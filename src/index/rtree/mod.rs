@@ -2,7 +2,7 @@
 //!
 //! Nodes hold 16 boxes as four arrays of `u32` steps (see [`grid`](super::grid)): 256 bytes a node, four cache lines.
 //! Levels follow one another from the root down, and the place of a node follows from the number of rows alone; so
-//! there is nothing to parse and nothing that could point astray. Row numbers are positions in the lowest level.
+//! there is nothing to parse, and no pointer that could be wrong. Row numbers are positions in the lowest level.
 //!
 //! A search goes down level by level and asks for the lines of a level's nodes before it needs the first of them. A
 //! node that lies inside the query gives all its rows as one range without looking at them, and a row whose box
@@ -37,7 +37,7 @@ pub struct RTree<'a> {
     levels: Levels,
 }
 
-/// The levels of the tree over a number of rows: worked out once where a tree is looked at often.
+/// The levels of the tree over a number of rows. Computed once where a tree is searched often.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     rows: usize,

@@ -14,13 +14,13 @@ pub(super) trait Engine {
     /// Runs `work` as code for this engine's instructions, so that the tests below become part of it.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "others need no detection"))]
     fn run<R>(work: impl FnOnce() -> R) -> R;
-    /// Boxes that overlap or touch the query, and of those the ones strictly inside it, with their edges clear of it.
+    /// Boxes that overlap or touch the query, and of those the ones strictly inside it, whose edges don't touch the query's.
     fn inner(node: &Node, q: &Steps) -> (u32, u32);
     /// Boxes that overlap or touch the query, and of those the ones that overlap it by a step or more.
     fn leaf(node: &Node, q: &Steps) -> (u32, u32);
 }
 
-/// Asks for the four lines of a node.
+/// Requests the four cache lines of a node.
 #[inline(always)]
 pub(super) fn prefetch(node: Option<&Node>) {
     #[cfg(target_arch = "x86_64")]
@@ -34,6 +34,14 @@ pub(super) fn prefetch(node: Option<&Node>) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = node;
 }
+
+#[cfg(target_arch = "aarch64")]
+pub(super) use Neon as Always;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(super) use Plain as Always;
+/// What every processor of this kind has.
+#[cfg(target_arch = "x86_64")]
+pub(super) use Sse2 as Always;
 
 /// Without special instructions.
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), allow(dead_code, reason = "a reference for tests"))]

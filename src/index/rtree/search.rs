@@ -27,7 +27,7 @@ pub enum Found {
 }
 
 impl Found {
-    /// Puts the rows behind those that are there, asking `exact` about the ones that are not sure.
+    /// Appends the rows to `rows`. `exact` decides about rows that may only touch the query.
     #[inline]
     pub fn add_to(self, rows: &mut Vec<u32>, exact: impl Fn(u32) -> bool) {
         match self {
@@ -48,7 +48,7 @@ impl Found {
         }
     }
 
-    /// How many rows are there, asking `exact` about the ones that are not sure.
+    /// How many rows there are. `exact` decides about rows that may only touch the query.
     #[inline]
     pub fn count(self, exact: impl Fn(u32) -> bool) -> usize {
         match self {
@@ -60,7 +60,7 @@ impl Found {
         }
     }
 
-    /// Calls `each` with every row that is there, asking `exact` about the ones that are not sure, until it breaks.
+    /// Calls `each` with every row until it breaks. `exact` decides about rows that may only touch the query.
     #[inline]
     pub fn try_each<B>(
         self,
@@ -104,11 +104,11 @@ const PLACES: [[u8; 8]; 256] = {
     places
 };
 
-/// Nodes of a level that are looked at together: as many as have their lines asked for before the first is needed.
+/// Nodes of a level that are tested together. The cache lines of all of them are requested before the first is needed.
 const FRONT: usize = 64;
 /// The most queries of one [`RTree::search_batch`].
 pub const BATCH: usize = 16;
-/// Marks a node all of whose rows lie inside the query, with its level in the three bits below.
+/// Marks a node whose rows all lie inside the query. Its level stands in the three bits below.
 const WHOLE: u32 = 1 << 31;
 const LEVEL_SHIFT: u32 = 28;
 
@@ -148,13 +148,13 @@ impl RTree<'_> {
         });
     }
 
-    /// As [`search`](Self::search), until `found` breaks; gives what it broke with.
+    /// As [`search`](Self::search), until `found` breaks; returns what it broke with.
     pub fn search_until<B>(&self, query: &Bounds, mut found: impl FnMut(Found) -> ControlFlow<B>) -> ControlFlow<B> {
         self.with_engine(&[Steps::from(query)], &[()], |(), f| found(f))
     }
 
-    /// Searches for up to [`BATCH`] queries together, so that the memory that one waits for is fetched while
-    /// others go on. `found` gets the position of the query, ascending, and then as [`search`](Self::search).
+    /// Searches for up to [`BATCH`] queries together, so that memory for one is fetched while others
+    /// go on. `found` gets the position of the query, ascending, and then as [`search`](Self::search).
     /// Queries beyond the limit are not looked at.
     pub fn search_batch(&self, queries: &[Bounds], mut found: impl FnMut(usize, Found)) {
         let queries = &queries[..queries.len().min(BATCH)];
@@ -170,45 +170,25 @@ impl RTree<'_> {
             });
     }
 
-    #[cfg(target_arch = "x86_64")]
+    /// Walks with the widest instructions that the processor has.
     fn with_engine<T: Tag, B>(
         &self,
         queries: &[Steps],
         tags: &[T],
         found: impl FnMut(T, Found) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
+        #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
-            node::Avx2::run(
+            return node::Avx2::run(
                 #[inline(always)]
                 || self.walk::<T, node::Avx2, B>(queries, tags, found),
-            )
-        } else {
-            self.walk::<T, node::Sse2, B>(queries, tags, found)
+            );
         }
-    }
-
-    #[cfg(target_arch = "aarch64")]
-    fn with_engine<T: Tag, B>(
-        &self,
-        queries: &[Steps],
-        tags: &[T],
-        found: impl FnMut(T, Found) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
-        self.walk::<T, node::Neon, B>(queries, tags, found)
-    }
-
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    fn with_engine<T: Tag, B>(
-        &self,
-        queries: &[Steps],
-        tags: &[T],
-        found: impl FnMut(T, Found) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
-        self.walk::<T, node::Plain, B>(queries, tags, found)
+        self.walk::<T, node::Always, B>(queries, tags, found)
     }
 
     /// Level by level, in pieces of at most [`FRONT`] nodes. A piece is followed down to its rows before the next one
-    /// of its level, so that rows come in order; nodes inside the query travel along for the same reason.
+    /// of its level, so that rows come in order. Nodes inside the query are kept in the list for the same reason.
     #[inline(always)]
     pub(super) fn walk<T: Tag, E: Engine, B>(
         &self,

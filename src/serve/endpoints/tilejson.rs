@@ -24,8 +24,8 @@ pub fn document(app: &App, dataset: &Dataset) -> Answer<Value> {
     let missing = || Problem::not_found("this dataset has no tiles; /catalog lists what each dataset has");
     let tiles = &dataset.tiles.as_ref().ok_or_else(missing)?.content;
     let id = dataset.id();
-    let mut document =
-        tiles.metadata().tilejson(&app.url(&format!("/tiles/{id}/{{z}}/{{x}}/{{y}}.{}", tiles.extension())));
+    let url = app.url(&format!("/tiles/{id}/{{z}}/{{x}}/{{y}}.{}", tiles.extension()));
+    let mut document = tiles.metadata().tilejson(&url).value().clone();
     if let Some(lineage) = &dataset.lineage {
         let lineage = &lineage.content;
         let metadata = lineage.metadata();

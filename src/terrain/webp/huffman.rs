@@ -154,10 +154,10 @@ impl Builder {
         }
     }
 
-    /// Writes the lengths, packed by runs.
-    fn describe(&mut self, lengths: &[u8], writer: &mut BitWriter) {
+    /// Packs lengths into runs: a length, or 16 to 18 for one that is repeated, and by how many more than the shortest run.
+    fn pack(&mut self, lengths: &[u8]) {
         self.runs.clear();
-        let end = lengths.iter().rposition(|&l| l > 0).map_or(0, |at| at + 1);
+        let end = lengths.len();
         let mut at = 0;
         let mut previous = 8;
         while at < end {
@@ -201,6 +201,12 @@ impl Builder {
                 }
             }
         }
+    }
+
+    /// Writes the lengths, packed by runs.
+    fn describe(&mut self, lengths: &[u8], writer: &mut BitWriter) {
+        let end = lengths.iter().rposition(|&l| l > 0).map_or(0, |at| at + 1);
+        self.pack(&lengths[..end]);
         let mut counts = [0u32; 19];
         for &(symbol, _) in &self.runs {
             counts[usize::from(symbol)] += 1;
