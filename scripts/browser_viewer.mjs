@@ -266,6 +266,9 @@ function test(origin, browser, puppeteer) {
     await page.setRequestInterception(true);
     page.on('request', (request) => {
       const body = (detail) => ({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: 'x', status: 503, detail }) });
+      if (request.url().includes('/sight/') && !request.url().includes('max_zoom=')) {
+        return request.respond({ ...body('the line of sight is too large for zoom 15; give a smaller one, or ask with max_zoom=9'), status: 400 });
+      }
       if (request.url().includes('/elevation/')) return request.respond(body('too busy for heights'));
       if (/\/tiles\/.*\/1[0-9]\//.test(request.url())) return request.respond(body('too busy for tiles'));
       return request.continue();
@@ -277,6 +280,11 @@ function test(origin, browser, puppeteer) {
     const result = await page.$eval('#result', (part) => part.textContent);
     check('so is a height that fails', result.includes('too busy for heights'), result);
     await shot(page, 'failures');
+    await page.goto(`${origin}/#map=10/34.2/139&data=${id}&layers=&tool=sight&at=138.9,34.2;139.1,34.2`);
+    await page.reload({ waitUntil: 'load' });
+    await answered(page, '[data-value="visible"]');
+    const sight = await page.$eval('#result', (part) => part.textContent);
+    check('a line that is too long is looked at as far as the server offers', sight.includes('9 at most, because the line is long'), sight);
     await page.close();
   }
 

@@ -28,16 +28,16 @@ pub(super) const ASSETS: [Asset; 10] = [
     Asset {
         name: "index.html",
         content_type: "text/html; charset=utf-8",
-        etag: "\"ee664b39fcafb0a124a99526fda19bfa\"",
+        etag: "\"b0194191959a1466ec653a1595409135\"",
         gzip: include_bytes!("dist/index.html.gz"),
         length: 3557,
     },
     Asset {
-        name: "main-6JCGJFMC.js",
+        name: "main-422JZSPY.js",
         content_type: "text/javascript; charset=utf-8",
-        etag: "\"42d6c8525cbb24caf7a99b0e70d9372e\"",
-        gzip: include_bytes!("dist/main-6JCGJFMC.js.gz"),
-        length: 21659,
+        etag: "\"483dcab6ca7b1af707e36917b17ec315\"",
+        gzip: include_bytes!("dist/main-422JZSPY.js.gz"),
+        length: 22093,
     },
     Asset {
         name: "map-3SHI6X2C.js",
@@ -61,11 +61,11 @@ pub(super) const ASSETS: [Asset; 10] = [
         length: 519685,
     },
     Asset {
-        name: "shell-O7QWBBB2.css",
+        name: "shell-6MJ7HM6Y.css",
         content_type: "text/css; charset=utf-8",
-        etag: "\"fe6e239ddd6a29e7492fc585ed547a7d\"",
-        gzip: include_bytes!("dist/shell-O7QWBBB2.css.gz"),
-        length: 7311,
+        etag: "\"b8c4fb148d2fd57aa78e9148a17dc927\"",
+        gzip: include_bytes!("dist/shell-6MJ7HM6Y.css.gz"),
+        length: 7324,
     },
     Asset {
         name: "tiles-worker-SUW74AEE.js",

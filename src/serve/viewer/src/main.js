@@ -72,10 +72,12 @@ async function files() {
   }
 }
 
-/** Tints over the heights that there are; without an answer the common range stays. */
+/** Tints over the heights that there are, as a coarse zoom has them; without an answer the common range stays. */
 async function tints(set) {
   if (!set.stats || !set.bounds || !set.tiles) return;
-  const { least, greatest } = await getJson(routes.stats(set.id, set.bounds));
+  const [west, , east] = set.bounds;
+  const zoom = Math.floor(Math.log2(360 / ((east - west + 360) % 360 || 360))) + 2;
+  const { least, greatest } = await getJson(routes.stats(set.id, set.bounds, Math.max(0, Math.min(zoom, set.tiles.maxzoom))));
   if (state.set !== set || least === null || least === undefined) return;
   state.range = [least, greatest];
   map.setRange(state.range);

@@ -16,7 +16,7 @@ export const routes = {
   profile: (name, places, samples) => at(`profile/${id(name)}?line=${places.map(place).join(';')}&samples=${samples}`),
   sight: (name, [from, to], { eye, target }) =>
     at(`sight/${id(name)}?from=${place(from)}&to=${place(to)}&eye=${eye}&target=${target}`),
-  stats: (name, bounds) => at(`stats/${id(name)}?bbox=${bounds.join(',')}`),
+  stats: (name, bounds, zoom) => at(`stats/${id(name)}?bbox=${bounds.join(',')}&max_zoom=${zoom}`),
   recordsAt: (name, point) => at(`stores/${id(name)}/records?point=${place(point)}&limit=20`),
   recordsIn: (name, box, cursor) =>
     at(`stores/${id(name)}/records?bbox=${box.join(',')}&limit=100${cursor ? `&cursor=${id(cursor)}` : ''}`),
@@ -52,4 +52,18 @@ export async function getJson(url, signal) {
   }
   if (!answer.ok) throw new ApiError(answer.status, detailOf(answer.status, await answer.text()));
   return answer.json();
+}
+
+/**
+ * The answer about a line, and the zoom that it was cut to where the server finds the line too long for its finest one: it then
+ * says which zoom it would take.
+ */
+export async function getOfLine(url, signal) {
+  try {
+    return { answer: await getJson(url, signal), zoom: null };
+  } catch (error) {
+    const zoom = error.status === 400 && error.message.match(/max_zoom=(\d+)/)?.[1];
+    if (!zoom) throw error;
+    return { answer: await getJson(`${url}&max_zoom=${zoom}`, signal), zoom };
+  }
 }

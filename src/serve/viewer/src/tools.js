@@ -4,7 +4,7 @@
 import { chart } from './chart.js';
 import { facts, length, make, metres, number, position } from './format.js';
 import { readPlaces } from './permalink.js';
-import { getJson, routes } from './routes.js';
+import { getJson, getOfLine, routes } from './routes.js';
 
 const SAMPLES = 256;
 
@@ -59,9 +59,11 @@ async function height(set, [place], _, { signal, colorOf }) {
   ];
 }
 
+const coarser = (zoom) => ['Zoom', `${zoom} at most, because the line is long`];
+
 async function profile(set, places, _, { signal, colorOf, cursor }) {
   if (places.length < 2) return [hint(places.length ? 'Now the next place of the line.' : '')];
-  const answer = await getJson(routes.profile(set.id, places, SAMPLES), signal);
+  const { answer, zoom } = await getOfLine(routes.profile(set.id, places, SAMPLES), signal);
   return [
     chart(answer.points, { colorOf, cursor }),
     facts([
@@ -71,26 +73,25 @@ async function profile(set, places, _, { signal, colorOf, cursor }) {
       ['Least', metres(answer.least), 'least'],
       ['Greatest', metres(answer.greatest), 'greatest'],
       ['Samples', `${answer.points.length}, every ${metres(answer.length / Math.max(1, answer.points.length - 1), 1)} or so`],
+      zoom && coarser(zoom),
     ]),
   ];
 }
 
 async function sight(set, places, { eye, target }, { signal, draw }) {
   if (places.length < 2) return [hint(places.length ? 'Now the place to look at.' : '')];
-  const { visible, blocked } = await getJson(routes.sight(set.id, places, { eye, target }), signal);
+  const { answer: { visible, blocked }, zoom } = await getOfLine(routes.sight(set.id, places, { eye, target }), signal);
   const role = visible === null ? 'unknown' : visible ? 'visible' : 'hidden';
   draw([line(places, role), point(places[0], 'eye', 'Eye'), point(places[1], 'target', 'Target'),
     ...(blocked ? [point([blocked.lon, blocked.lat], 'blocked', 'Blocked here')] : [])]);
   const words = { visible: 'Visible', hidden: 'Hidden', unknown: 'Not known: there is no data on the way' };
-  return [
-    make('p', { class: `big ${role}`, 'data-value': 'visible' }, words[role]),
-    blocked && facts([
-      ['Blocked after', length(blocked.distance), 'blocked-distance'],
-      ['Ground there', metres(blocked.ground), 'blocked-ground'],
-      ['Above the line', metres(blocked.above), 'blocked-above'],
-      ['Blocked at', position([blocked.lon, blocked.lat])],
-    ]),
-  ].filter(Boolean);
+  const rows = blocked ? [
+    ['Blocked after', length(blocked.distance), 'blocked-distance'],
+    ['Ground there', metres(blocked.ground), 'blocked-ground'],
+    ['Above the line', metres(blocked.above), 'blocked-above'],
+    ['Blocked at', position([blocked.lon, blocked.lat])],
+  ] : [];
+  return [make('p', { class: `big ${role}`, 'data-value': 'visible' }, words[role]), facts([...rows, zoom && coarser(zoom)])];
 }
 
 /** A tool: how many places it takes, what a dataset must offer, its form, what it draws, and how it asks. */
