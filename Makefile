@@ -35,13 +35,16 @@ doc: ## the documentation, warnings denied
 bench: ## criterion benches; figures go into benches/RESULTS.md
 	cargo bench
 
+# Built as tests are: what they have built is not built again. A long fuzz is built with --release: see fuzz/README.md.
+FUZZ = cargo run --manifest-path fuzz/Cargo.toml --target-dir target
+
 fuzz: ## a short fuzz of stores, files of heights, PMTiles, MBTiles, the WebP encoder and requests
-	cargo run --release --manifest-path fuzz/Cargo.toml -- --seconds 20
-	cargo run --release --manifest-path fuzz/Cargo.toml -- --heights --seconds 10
-	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin webp -- --seconds 20
-	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin archives -- --seconds 20
-	cargo run --release --manifest-path fuzz/Cargo.toml --features webp --bin mbtiles -- --seconds 20
-	cargo run --release --manifest-path fuzz/Cargo.toml --features webp,serve --bin requests -- --seconds 10
+	$(FUZZ) -- --seconds 20
+	$(FUZZ) -- --heights --seconds 10
+	$(FUZZ) --features webp,serve --bin webp -- --seconds 10
+	$(FUZZ) --features webp,serve --bin archives -- --seconds 20
+	$(FUZZ) --features webp,serve --bin mbtiles -- --seconds 20
+	$(FUZZ) --features webp,serve --bin requests -- --seconds 10
 
 memcheck: ## the indices' unsafe code under valgrind, where that is installed
 	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=9" PROPTEST_CASES=6 cargo test --no-default-features --lib index::
