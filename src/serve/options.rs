@@ -262,7 +262,7 @@ impl Options {
         }
         self.default_dataset.as_deref().map_or(Ok(()), check_name)?;
         let url = &self.public_url;
-        if !url.is_empty() && !(url.starts_with("https://") || url.starts_with("http://")) {
+        if !(url.is_empty() || url.starts_with("https://") || url.starts_with("http://")) {
             return Err(Error::argument("public_url", format!("{url:?} does not begin with https:// or http://")));
         }
         if self.limits.locations == 0 || self.limits.connections == 0 || self.limits.url_bytes < 64 {
