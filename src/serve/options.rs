@@ -153,7 +153,7 @@ impl Input {
     /// From `NAME=PATH` or `PATH`. A path that exists as it is written is never cut at a `=`.
     ///
     /// # Errors
-    /// Where the name is none, see [`check_name`].
+    /// Where the name is none: letters, digits, `.`, `_` and `-`, at most 100, no dot at the start, no path of the server.
     pub fn parse(text: &str) -> Result<Self> {
         match text.split_once('=') {
             Some((name, path)) if !name.contains(['/', '\\']) && !Path::new(text).exists() => {
