@@ -153,7 +153,7 @@ impl Input {
     /// From `NAME=PATH` or `PATH`. A path that exists as it is written is never cut at a `=`.
     ///
     /// # Errors
-    /// Where the name is none, see [`check_name`].
+    /// Where the name is none: letters, digits, `.`, `_` and `-`, at most 100, no dot at the start, no path of the server.
     pub fn parse(text: &str) -> Result<Self> {
         match text.split_once('=') {
             Some((name, path)) if !name.contains(['/', '\\']) && !Path::new(text).exists() => {
@@ -262,7 +262,7 @@ impl Options {
         }
         self.default_dataset.as_deref().map_or(Ok(()), check_name)?;
         let url = &self.public_url;
-        if !url.is_empty() && !(url.starts_with("https://") || url.starts_with("http://")) {
+        if !(url.is_empty() || url.starts_with("https://") || url.starts_with("http://")) {
             return Err(Error::argument("public_url", format!("{url:?} does not begin with https:// or http://")));
         }
         if self.limits.locations == 0 || self.limits.connections == 0 || self.limits.url_bytes < 64 {
