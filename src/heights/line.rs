@@ -70,8 +70,11 @@ impl Segment {
     }
 }
 
-/// The places of a line and their distances from its start; and its length.
-fn places(line: &[LonLat], spacing: Spacing) -> Result<(Vec<(LonLat, f64)>, f64)> {
+/// Samples that are asked for at once.
+const TOGETHER: usize = 512;
+
+/// The samples of a line, whose heights are not known yet; and its length.
+fn places(line: &[LonLat], spacing: Spacing) -> Result<(Vec<ProfilePoint>, f64)> {
     if line.len() < 2 {
         return Err(Error::argument("line", format!("has {} places; a line has two or more", line.len())));
     }
@@ -82,6 +85,7 @@ fn places(line: &[LonLat], spacing: Spacing) -> Result<(Vec<(LonLat, f64)>, f64)
     }
     let many =
         |count: f64| Error::argument("spacing", format!("makes {count:.0} samples; at most {MOST} are possible"));
+    let sample = |point: LonLat, distance: f64| ProfilePoint { point, distance, height: None };
     let mut places = Vec::new();
     match spacing {
         Spacing::Metres(step) => {
@@ -93,15 +97,15 @@ fn places(line: &[LonLat], spacing: Spacing) -> Result<(Vec<(LonLat, f64)>, f64)
             }
             let mut before = 0.0;
             for (segment, &corner) in segments.iter_mut().zip(line) {
-                places.push((corner, before));
+                places.push(sample(corner, before));
                 let count = (segment.length / step).ceil().max(1.0);
                 for i in 1..count as usize {
                     let distance = segment.length * i as f64 / count;
-                    places.push((segment.at(distance), before + distance));
+                    places.push(sample(segment.at(distance), before + distance));
                 }
                 before += segment.length;
             }
-            places.extend(line.last().map(|&end| (end, length)));
+            places.extend(line.last().map(|&end| sample(end, length)));
         }
         Spacing::Count(count) => {
             if count < 2 {
@@ -118,9 +122,9 @@ fn places(line: &[LonLat], spacing: Spacing) -> Result<(Vec<(LonLat, f64)>, f64)
                     before += segments[at].length;
                     at += 1;
                 }
-                places.push((if i == 0 { line[0] } else { segments[at].at(distance - before) }, distance));
+                places.push(sample(if i == 0 { line[0] } else { segments[at].at(distance - before) }, distance));
             }
-            places.extend(line.last().map(|&end| (end, length)));
+            places.extend(line.last().map(|&end| sample(end, length)));
         }
     }
     Ok((places, length))
@@ -128,15 +132,17 @@ fn places(line: &[LonLat], spacing: Spacing) -> Result<(Vec<(LonLat, f64)>, f64)
 
 /// The heights along a line.
 pub(super) fn along<G: Grid>(grid: &G, line: &[LonLat], spacing: Spacing, how: &Sampling) -> Result<Profile> {
-    let (places, length) = places(line, spacing)?;
-    let points: Vec<LonLat> = places.iter().map(|&(point, _)| point).collect();
-    let mut heights = Vec::new();
-    grid.many(&points, how, &mut heights)?;
-    let mut profile = Profile { length, points: Vec::with_capacity(places.len()), ..Profile::default() };
+    let (points, length) = places(line, spacing)?;
+    let mut profile = Profile { length, points, ..Profile::default() };
+    let (mut wanted, mut heights) = (Vec::with_capacity(TOGETHER), Vec::with_capacity(TOGETHER));
     let mut last = None;
-    for ((point, distance), height) in places.into_iter().zip(heights) {
-        if let Some(height) = height {
-            let metres = height.metres;
+    for samples in profile.points.chunks_mut(TOGETHER) {
+        wanted.clear();
+        wanted.extend(samples.iter().map(|sample| sample.point));
+        grid.many(&wanted, how, &mut heights)?;
+        for (sample, &height) in samples.iter_mut().zip(&heights) {
+            sample.height = height;
+            let Some(metres) = height.map(|height| height.metres) else { continue };
             let step = last.map_or(0.0, |last: f64| metres - last);
             profile.climb += step.max(0.0);
             profile.descent += (-step).max(0.0);
@@ -144,7 +150,6 @@ pub(super) fn along<G: Grid>(grid: &G, line: &[LonLat], spacing: Spacing, how: &
             profile.greatest = Some(profile.greatest.map_or(metres, |greatest| greatest.max(metres)));
             last = Some(metres);
         }
-        profile.points.push(ProfilePoint { point, distance, height });
     }
     Ok(profile)
 }
