@@ -137,11 +137,21 @@ pub(super) fn beside<G: Grid>(grid: &G, zoom: u8, x: i64, y: i64) -> Result<Opti
         return Ok(None);
     }
     let (x, y) = (x.rem_euclid(side) as u64, y as u64);
+    let Some((tile, up)) = covering(grid, zoom, x, y)? else { return Ok(None) };
+    let size = u64::from(shape.size);
+    tile.code(((x >> up) % size) as u32, ((y >> up) % size) as u32)
+}
+
+/// The finest tile that covers a pixel of a zoom and is no finer, and how many zooms it is coarser. One tile covers all pixels of a
+/// tile's place.
+pub(super) fn covering<G: Grid>(grid: &G, zoom: u8, x: u64, y: u64) -> Result<Option<(G::Tile<'_>, u8)>> {
+    let shape = grid.shape();
     for coarser in (shape.min_zoom..=zoom).rev() {
         let up = zoom - coarser;
-        let Some((coord, column, row)) = tile_of(shape, coarser, x >> up, y >> up) else { continue };
-        let Some(tile) = grid.tile(coord)? else { continue };
-        return tile.code(column, row);
+        let Some((coord, ..)) = tile_of(shape, coarser, x >> up, y >> up) else { continue };
+        if let Some(tile) = grid.tile(coord)? {
+            return Ok(Some((tile, up)));
+        }
     }
     Ok(None)
 }

@@ -3,7 +3,7 @@
 //! A code is `(base + surface + lift + residual) << shift`: the base and the surface are the block's, the lift and the width
 //! of the residuals the quarter's, and the shift is how many low bits are zero in all codes of the block.
 
-use super::entry::{Entry, Kind, PIXELS, QUARTERS, SIDE};
+use super::entry::{Entry, Kind, PIXELS, QUARTERS, SIDE, WIDEST};
 use super::fit::Surface;
 use crate::error::{Error, Result};
 
@@ -74,6 +74,34 @@ impl<'a> Block<'a> {
         let residual = (u64::from_le_bytes(*word) >> (bit % 8)) as u32 & ((1u32 << width) - 1);
         let value = self.base.wrapping_add(self.surface.at(x, y)).wrapping_add(i32::from(self.lifts[quarter]));
         Ok(Some(value.wrapping_add(residual as i32).wrapping_shl(self.entry.shift())))
+    }
+
+    /// The codes of a pixel, of the one east of it, and of the two south of these. Both coordinates are below 15.
+    #[inline]
+    pub(super) fn four(&self, x: u32, y: u32) -> Result<[Option<i32>; 4]> {
+        const HALF: u32 = super::block::HALF as u32;
+        let quarter = ((y / HALF) * 2 + x / HALF) as usize & 3;
+        let width = self.entry.width(quarter);
+        let in_one = x % HALF < HALF - 1 && y % HALF < HALF - 1;
+        if self.entry.kind() != Kind::Full || !in_one || width > WIDEST {
+            return Ok([self.code(x, y)?, self.code(x + 1, y)?, self.code(x, y + 1)?, self.code(x + 1, y + 1)?]);
+        }
+        // Neighbours in a row lie side by side, both within eight bytes: 7 bits before them and twice 26.
+        let first = HEADER + self.entry.widths_before(quarter) as usize * 8;
+        let (mask, row) = ((1u64 << width) - 1, HALF * width);
+        let pair = |bit: u32| -> Result<[i32; 2]> {
+            let word = self.bytes.get(first + (bit / 8) as usize..).and_then(|bytes| bytes.first_chunk());
+            let bits = u64::from_le_bytes(*word.ok_or_else(damaged)?) >> (bit % 8);
+            Ok([(bits & mask) as i32, (bits >> width & mask) as i32])
+        };
+        let bit = (y % HALF * HALF + x % HALF) * width;
+        let ([a, b], [c, d]) = (pair(bit)?, pair(bit + row)?);
+        let base = self.base.wrapping_add(i32::from(self.lifts[quarter]));
+        let shift = self.entry.shift();
+        let code = |x: u32, y: u32, residual: i32| {
+            Some(base.wrapping_add(self.surface.at(x, y)).wrapping_add(residual).wrapping_shl(shift))
+        };
+        Ok([code(x, y, a), code(x + 1, y, b), code(x, y + 1, c), code(x + 1, y + 1, d)])
     }
 
     /// All codes, row by row, and which of them are valid; the codes of void pixels are 0.
@@ -293,6 +321,11 @@ mod tests {
                     prop_assert!((low..=high).contains(&i64::from(code)));
                 }
             }
+            for i in 0..15 * 15 {
+                let (x, y) = (i % 15, i / 15);
+                let each = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| block.code(x + dx, y + dy).unwrap());
+                prop_assert_eq!(block.four(x, y).unwrap(), each);
+            }
             prop_assert_eq!(block.bounds().is_none(), valid.iter().all(|&v| v == 0));
         }
 
@@ -301,7 +334,7 @@ mod tests {
             if let Ok(block) = Block::new(Entry(entry & !(MAX << 2) | (entry >> 40 & 0x7f) << 2), &data, start) {
                 let _ = (block.bounds(), block.decode(&mut [0; PIXELS], &mut [0; PIXELS]));
                 for i in 0..PIXELS as u32 {
-                    let _ = block.code(i % 16, i / 16);
+                    let _ = (block.code(i % 16, i / 16), block.four(i % 15, i / 16 % 15));
                 }
             }
         }

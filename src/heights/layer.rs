@@ -170,8 +170,7 @@ impl<'a> Blocks<'a> {
             return Ok([self.code(x, y)?, self.code(x + 1, y)?, self.code(x, y + 1)?, self.code(x + 1, y + 1)?]);
         }
         let block = self.block(x as usize / SIDE, y as usize / SIDE)?;
-        let (x, y) = (x & LAST, y & LAST);
-        Ok([block.code(x, y)?, block.code(x + 1, y)?, block.code(x, y + 1)?, block.code(x + 1, y + 1)?])
+        block.four(x & LAST, y & LAST)
     }
 
     /// All pixels of a tile of `size`: their codes, 0 where they are void, and which of them are valid.

@@ -76,11 +76,16 @@ pub fn distance(from: LonLat, to: LonLat) -> f64 {
     Segment::new(from, to).length
 }
 
-/// Places of a line and their distances from its start.
-type Places = Vec<(LonLat, f64)>;
+/// Samples that are asked for at once.
+const TOGETHER: usize = 512;
 
-/// The places of a line and their distances from its start; and its length.
-fn places(line: &[LonLat], spacing: Spacing) -> Result<(Places, f64)> {
+/// A sample whose height is not known yet.
+fn sample((point, distance): (LonLat, f64)) -> ProfilePoint {
+    ProfilePoint { point, distance, height: None }
+}
+
+/// The samples of a line, whose heights are not known yet; and its length.
+fn places(line: &[LonLat], spacing: Spacing) -> Result<(Vec<ProfilePoint>, f64)> {
     if line.len() < 2 {
         return Err(Error::argument("line", format!("has {} places; a line has two or more", line.len())));
     }
@@ -115,19 +120,19 @@ fn places(line: &[LonLat], spacing: Spacing) -> Result<(Places, f64)> {
             uniform(line, segments, count - 1, |i| length * i as f64 / (count - 1) as f64)
         }
     };
-    places.extend(line.last().map(|&end| (end, length)));
+    places.extend(line.last().map(|&end| sample((end, length))));
     Ok((places, length))
 }
 
 /// Each segment in equal parts of at most `step` metres, without the end of the line.
-fn by_segments(line: &[LonLat], mut segments: Vec<Segment>, step: f64) -> Places {
+fn by_segments(line: &[LonLat], mut segments: Vec<Segment>, step: f64) -> Vec<ProfilePoint> {
     let (mut places, mut before) = (Vec::new(), 0.0);
     for (segment, &corner) in segments.iter_mut().zip(line) {
-        places.push((corner, before));
+        places.push(sample((corner, before)));
         let count = (segment.length / step).ceil().max(1.0);
         for i in 1..count as usize {
             let distance = segment.length * i as f64 / count;
-            places.push((segment.at(distance), before + distance));
+            places.push(sample((segment.at(distance), before + distance)));
         }
         before += segment.length;
     }
@@ -135,7 +140,13 @@ fn by_segments(line: &[LonLat], mut segments: Vec<Segment>, step: f64) -> Places
 }
 
 /// The places at some ascending distances from the start, of which the first is 0.
-fn uniform(line: &[LonLat], mut segments: Vec<Segment>, count: usize, distance: impl Fn(usize) -> f64) -> Places {
+fn uniform(
+    line: &[LonLat],
+    mut segments: Vec<Segment>,
+    count: usize,
+    distance: impl Fn(usize) -> f64,
+) -> Vec<ProfilePoint> {
+    let mut places = Vec::with_capacity(count + 1);
     let (mut at, mut before) = (0, 0.0);
     let place = |i| {
         let distance = distance(i);
@@ -143,22 +154,25 @@ fn uniform(line: &[LonLat], mut segments: Vec<Segment>, count: usize, distance: 
             before += segments[at].length;
             at += 1;
         }
-        (if i == 0 { line[0] } else { segments[at].at(distance - before) }, distance)
+        sample((if i == 0 { line[0] } else { segments[at].at(distance - before) }, distance))
     };
-    (0..count).map(place).collect()
+    places.extend((0..count).map(place));
+    places
 }
 
 /// The heights along a line.
 pub(super) fn along<G: Grid>(grid: &G, line: &[LonLat], spacing: Spacing, how: &Sampling) -> Result<Profile> {
-    let (places, length) = places(line, spacing)?;
-    let points: Vec<LonLat> = places.iter().map(|&(point, _)| point).collect();
-    let mut heights = Vec::new();
-    grid.many(&points, how, &mut heights)?;
-    let mut profile = Profile { length, points: Vec::with_capacity(places.len()), ..Profile::default() };
+    let (points, length) = places(line, spacing)?;
+    let mut profile = Profile { length, points, ..Profile::default() };
+    let (mut wanted, mut heights) = (Vec::with_capacity(TOGETHER), Vec::with_capacity(TOGETHER));
     let mut last = None;
-    for ((point, distance), height) in places.into_iter().zip(heights) {
-        if let Some(height) = height {
-            let metres = height.metres;
+    for samples in profile.points.chunks_mut(TOGETHER) {
+        wanted.clear();
+        wanted.extend(samples.iter().map(|sample| sample.point));
+        grid.many(&wanted, how, &mut heights)?;
+        for (sample, &height) in samples.iter_mut().zip(&heights) {
+            sample.height = height;
+            let Some(metres) = height.map(|height| height.metres) else { continue };
             let step = last.map_or(0.0, |last: f64| metres - last);
             profile.climb += step.max(0.0);
             profile.descent += (-step).max(0.0);
@@ -166,7 +180,6 @@ pub(super) fn along<G: Grid>(grid: &G, line: &[LonLat], spacing: Spacing, how: &
             profile.greatest = Some(profile.greatest.map_or(metres, |greatest| greatest.max(metres)));
             last = Some(metres);
         }
-        profile.points.push(ProfilePoint { point, distance, height });
     }
     Ok(profile)
 }

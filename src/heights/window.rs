@@ -1,8 +1,8 @@
 //! Heights of a box as an array.
 
 use super::answers::{Extent, Interpolation, Resample, Sampling, Window};
-use super::at::beside;
-use super::grid::{Grid, Place};
+use super::at::covering;
+use super::grid::{Grid, Pixels as _, Place};
 use crate::error::{Error, Result};
 use crate::tile::{Bounds, LonLat, LonLatBox, web_mercator};
 
@@ -120,7 +120,7 @@ fn means<G: Grid>(
     zoom: u8,
     values: &mut Vec<f32>,
 ) -> Result<()> {
-    let side = grid.shape().world(zoom) as f64;
+    let (side, size) = (grid.shape().world(zoom) as f64, i64::from(grid.shape().size));
     // The first pixel whose centre lies behind an edge.
     let first = |t: f64| (t * side - 0.5).ceil() as i64;
     let columns: Vec<i64> = (0..=width).map(|x| first(extent.at(x as f64 / width as f64, 0.5).u)).collect();
@@ -141,10 +141,20 @@ fn means<G: Grid>(
         for columns in columns.windows(2) {
             let (mut sum, mut count) = (0i64, 0i64);
             for y in rows[0].max(0)..rows[1].min(side as i64) {
-                for x in columns[0]..columns[1] {
-                    if let Some(code) = beside(grid, zoom, x, y)? {
-                        (sum, count) = (sum + i64::from(code), count + 1);
+                let mut x = columns[0];
+                while x < columns[1] {
+                    // The pixels of the row that lie in one tile's place are of one tile, or of none.
+                    let end = ((x.div_euclid(size) + 1) * size).min(columns[1]);
+                    let at = |x: i64| x.rem_euclid(side as i64) as u64;
+                    if let Some((tile, up)) = covering(grid, zoom, at(x), y as u64)? {
+                        let inside = |t: u64| ((t >> up) % size as u64) as u32;
+                        for x in x..end {
+                            if let Some(code) = tile.code(inside(at(x)), inside(y as u64))? {
+                                (sum, count) = (sum + i64::from(code), count + 1);
+                            }
+                        }
                     }
+                    x = end;
                 }
             }
             let mean = || grid.shape().metres(sum as f64 / count as f64) as f32;
@@ -156,9 +166,11 @@ fn means<G: Grid>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
-    use crate::heights::HeightQueries;
     use crate::heights::tests::made_up;
+    use crate::heights::{HeightQueries, Heights, Shape};
     use crate::tile::TileCoord;
 
     #[test]
@@ -205,5 +217,47 @@ mod tests {
         for size in [[0, 5], [1 << 20, 1 << 20], [usize::MAX, 2]] {
             assert!(window(&heights, b.into(), size, Resample::Mean, &Sampling::default()).is_err());
         }
+    }
+
+    /// Counts the tiles that are looked for.
+    struct Counted<'a>(&'a Heights, AtomicU64);
+
+    impl Grid for Counted<'_> {
+        type Tile<'a>
+            = <Heights as Grid>::Tile<'a>
+        where
+            Self: 'a;
+
+        fn shape(&self) -> &Shape {
+            self.0.shape()
+        }
+        fn tile(&self, tile: TileCoord) -> Result<Option<Self::Tile<'_>>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Grid::tile(self.0, tile)
+        }
+        fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
+            self.0.has_finer(tile, up_to)
+        }
+        fn sources(&self) -> Result<Vec<String>> {
+            Grid::sources(self.0)
+        }
+        fn datum(&self) -> Result<Option<String>> {
+            Grid::datum(self.0)
+        }
+    }
+
+    #[test]
+    fn a_mean_looks_for_a_tile_once_in_a_row_of_its_pixels() {
+        let heights = made_up(64);
+        let counted = Counted(&heights, AtomicU64::new(0));
+        let world = LonLatBox::new(-180.0, -85.0, 180.0, 85.0).unwrap();
+        let how = Sampling::default();
+        let found = window(&counted, world.into(), [4, 4], Resample::Mean, &how).unwrap();
+        assert!(found.values.iter().any(|value| !value.is_nan()));
+        // The coarsest zoom with two pixels in a cell is the first: a tile for each row of each cell.
+        let most = (heights.shape().world(heights.shape().min_zoom) / 64 + 4)
+            * heights.shape().world(heights.shape().min_zoom);
+        let count = counted.1.load(Ordering::Relaxed);
+        assert!(count <= most, "{count} tiles were looked for, {most} at most");
     }
 }

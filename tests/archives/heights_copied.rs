@@ -45,7 +45,7 @@ impl TileSource for Images {
     fn runs(&self, visit: &mut dyn FnMut(TileRun) -> hypso::Result<()>) -> hypso::Result<()> {
         self.0.runs(visit)
     }
-    fn facts(&self) -> hypso::Result<serde_json::Map<String, serde_json::Value>> {
+    fn facts(&self) -> hypso::Result<hypso::Json> {
         self.0.facts()
     }
 }

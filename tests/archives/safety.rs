@@ -29,7 +29,7 @@ fn make(path: &Path) {
 /// Rough terrain: enough that it does not fit into 2 MB of packed heights.
 fn make_terrain(path: &Path) {
     let metadata = ArchiveMetadata {
-        encoding: Some(TileEncoding::Terrarium),
+        encoding: Some(Encoding::Terrarium.into()),
         format: TileFormat::Png,
         tile_size: Some(128),
         ..ArchiveMetadata::default()
