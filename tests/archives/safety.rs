@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hypso::archive::pmtiles::{PmtilesReader, TileReader};
-use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileEncoding, TileFormat, TileSource};
+use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileFormat, TileSource};
 use hypso::terrain::{CodeTile, Encoding, ImageFormat};
 use hypso::tile::{TileCoord, TileId};
 
