@@ -1,5 +1,6 @@
 //! Sends altered requests to a server in this process: lines, queries, bodies, and what lies between. See README.md.
 
+#[allow(dead_code, reason = "another program asks the files")]
 mod heights;
 mod random;
 

@@ -53,10 +53,16 @@ impl Sent {
     /// The body of a request that must be JSON, also GeoJSON.
     ///
     /// # Errors
-    /// As [`read`](Self::read); 415 for a form.
+    /// As [`read`](Self::read); 415 for a form, 400 where it is not UTF-8.
     pub async fn read_json(app: &App, request: Request) -> Answer<Bytes> {
         let sent = Self::read(app, request).await?;
-        if sent.kind == Kind::Form { Err(unsupported("a form")) } else { Ok(sent.bytes) }
+        if sent.kind == Kind::Form {
+            return Err(unsupported("a form"));
+        }
+        if std::str::from_utf8(&sent.bytes).is_err() {
+            return Err(Problem::bad("the body is not UTF-8"));
+        }
+        Ok(sent.bytes)
     }
 }
 

@@ -210,6 +210,11 @@ fn a_profile_is_that_of_the_library() {
     }
     post(server(), "/profile/hills", "{\"type\":\"Point\",\"coordinates\":[1,1]}").refused(400, "no LineString");
     post(server(), "/profile/hills", "1,2\n3,4").refused(400, "expected GeoJSON");
+    for url in ["/elevation/hills", "/profile/hills", "/stats/hills"] {
+        let kind = [("Content-Type", "application/json")];
+        let body = b"{\"type\":\"LineString\",\"\xff\":[]}";
+        Client::new(server()).request("POST", url, &kind, body).refused(400, "not UTF-8");
+    }
 }
 
 #[test]
