@@ -60,11 +60,13 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let options = args.options()?;
+    let mut options = args.options()?;
     if args.check {
         return check(&Server::check(&options)?);
     }
+    let to_stdout = options.access_log.take_if(|log| log.as_os_str() == "-").is_some();
     let server = Server::new(options)?;
+    let server = if to_stdout { server.log_to(std::io::stdout())? } else { server };
     let (address, admin) = server.addresses()?;
     let datasets = output::counted(server.datasets() as u64, "dataset");
     super::say(&format!("serving {datasets} on http://{address}"));

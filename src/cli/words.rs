@@ -223,7 +223,8 @@ mod tests {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         // A sample carries a README for people, which is no message.
         let below = entries.filter(|path| !path.ends_with("src/cli") && !path.ends_with("src/sample/write.rs"));
-        below.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+        let found = below.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+        found.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
     }
 
     /// The texts between quotes in code, up to its tests.

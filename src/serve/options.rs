@@ -31,7 +31,8 @@ pub struct Options {
     pub default_dataset: Option<String>,
     /// How long clients may keep tiles, seconds.
     pub max_age: u64,
-    /// Where requests are logged, one JSON document a line; `-` is stdout. `None`: nowhere.
+    /// Where requests are logged, one JSON document a line. `None`: nowhere. (`-` is stdout for the program, see
+    /// [`Server::log_to`](super::Server::log_to).)
     pub access_log: Option<PathBuf>,
     /// A file whose first line is a key that requests must carry (`Authorization: Bearer KEY`). `/health` and `/ready` need none.
     pub key_file: Option<PathBuf>,

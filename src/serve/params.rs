@@ -87,7 +87,7 @@ impl Params {
     }
 
     /// The same as fields of a JSON object: numbers and texts count as what would stand in a URL, `null` as nothing.
-    pub fn from_object(object: serde_json::Map<String, Value>) -> Self {
+    pub(crate) fn from_object(object: serde_json::Map<String, Value>) -> Self {
         let text = |value| match value {
             Value::Null => None,
             Value::String(text) => Some(text),

@@ -58,7 +58,7 @@ impl Problem {
     }
 
     /// The refusal with a body of another form.
-    pub fn with_body(self, body: &serde_json::Value) -> Response<Body> {
+    pub(crate) fn with_body(self, body: &serde_json::Value) -> Response<Body> {
         self.response("application/json", body)
     }
 

@@ -66,6 +66,15 @@ impl Server {
         Ok(Self { app, scan, sockets, log, runtime })
     }
 
+    /// Logs requests to something that is no file, such as stdout, instead of to what the options name.
+    ///
+    /// # Errors
+    /// Where the system refuses a thread.
+    pub fn log_to(mut self, out: impl std::io::Write + Send + 'static) -> Result<Self> {
+        self.log = Some(Arc::new(AccessLog::to(Box::new(out))?));
+        Ok(self)
+    }
+
     /// Opens all files as a server would, and says what it would serve. No socket is opened.
     ///
     /// # Errors

@@ -162,7 +162,7 @@ impl Tileset {
     }
 
     /// The legend of a tileset of lineage: `[{code, name, color}]`.
-    pub fn legend(&self) -> Value {
+    pub(crate) fn legend(&self) -> Value {
         let sources = self.metadata.other.get("legend").and_then(|legend| legend.get("sources"));
         let entry = |source: &Value| {
             let code = if source["name"] == "interpolated" { Value::from(254) } else { source["priority"].clone() };

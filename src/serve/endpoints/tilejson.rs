@@ -20,7 +20,7 @@ pub async fn tilejson(State(app): State<Arc<App>>, path: Captures, headers: Head
 }
 
 /// The document of a dataset that has tiles.
-pub fn document(app: &App, dataset: &Dataset) -> Answer<Value> {
+pub(crate) fn document(app: &App, dataset: &Dataset) -> Answer<Value> {
     let missing = || Problem::not_found("this dataset has no tiles; /catalog lists what each dataset has");
     let tiles = &dataset.tiles.as_ref().ok_or_else(missing)?.content;
     let id = dataset.id();

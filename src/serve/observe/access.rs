@@ -46,14 +46,25 @@ pub struct AccessLog {
 }
 
 impl AccessLog {
-    /// Begins to write to the end of a file, or to stdout where the name is `-`.
+    /// Begins to write to the end of a file.
     ///
     /// A file that is renamed away (by logrotate) is left within a second, and a new one is made.
     ///
     /// # Errors
     /// Where the file can't be written, or no thread can start.
     pub fn start(path: &Path) -> Result<Self> {
-        let mut target = Target::open(path)?;
+        Self::begin(Target::open(path)?)
+    }
+
+    /// Begins to write to something that is no file.
+    ///
+    /// # Errors
+    /// Where no thread can start.
+    pub fn to(out: Box<dyn Write + Send>) -> Result<Self> {
+        Self::begin(Target { path: PathBuf::new(), out: BufWriter::new(out), file: None })
+    }
+
+    fn begin(mut target: Target) -> Result<Self> {
         let (lines, waiting) = sync_channel(WAITING);
         let thread = threads::start(move || target.write_all_of(&waiting))?;
         Ok(Self { lines: Some(lines), thread: Some(thread) })
@@ -82,10 +93,6 @@ struct Target {
 
 impl Target {
     fn open(path: &Path) -> Result<Self> {
-        if path.as_os_str() == "-" {
-            let out: Box<dyn Write + Send> = Box::new(std::io::stdout());
-            return Ok(Self { path: path.to_path_buf(), out: BufWriter::new(out), file: None });
-        }
         let file = File::options().append(true).create(true).open(path).map_err(Error::io("open", path))?;
         let out: Box<dyn Write + Send> = Box::new(file.try_clone().map_err(Error::io("open", path))?);
         Ok(Self { path: path.to_path_buf(), out: BufWriter::new(out), file: Some(file) })
