@@ -20,8 +20,10 @@ pub(crate) use folder::AtomicFolder;
 #[cfg(all(feature = "cli", feature = "gdal"))]
 pub use output::holds;
 #[cfg(feature = "cli")]
-pub use output::{check_output, refuse_inputs, write_whole};
+pub use output::{check_output, write_whole};
 pub(crate) use place::check_target;
+#[cfg(feature = "engine")]
+pub use place::refuse_inputs;
 #[cfg(feature = "engine")]
 pub(crate) use place::{refuse_existing, refuse_journals};
 pub use scratch::ScratchFile;

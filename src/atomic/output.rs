@@ -10,7 +10,6 @@ use std::path::Path;
 
 use super::{AtomicFile, check_target, refuse_existing};
 use crate::error::{Error, Result};
-use crate::local::same_file;
 
 /// Refuses a place that is taken, or where no file can be; before the work begins.
 ///
@@ -19,26 +18,6 @@ use crate::local::same_file;
 pub fn check_output(path: &Path, overwrite: bool) -> Result<()> {
     check_target(path)?;
     refuse_existing(path, overwrite)
-}
-
-/// Refuses an output that is one of the inputs, by whatever name, or a folder that holds one: an input can't be read while it is
-/// being replaced.
-///
-/// # Errors
-/// Naming the output.
-pub fn refuse_inputs<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
-    for input in inputs {
-        let input = input.as_ref();
-        let refuse = |problem: &str| Err(Error::argument(output.display().to_string(), problem));
-        if same_file(input, output) {
-            return refuse("is an input as well; choose another name for the output, and rename it afterwards");
-        }
-        let both = output.canonicalize().ok().filter(|o| o.is_dir()).zip(input.canonicalize().ok());
-        if both.is_some_and(|(output, input)| input.starts_with(output)) {
-            return refuse(&format!("holds the input {}; choose another name for the output", input.display()));
-        }
-    }
-    Ok(())
 }
 
 /// True where a file holds these bytes already.

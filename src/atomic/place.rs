@@ -216,3 +216,24 @@ mod tests {
         }
     }
 }
+
+/// Refuses an output that is one of the inputs, by whatever name, or a folder that holds one: an input can't be read while it is
+/// being replaced.
+///
+/// # Errors
+/// Naming the output.
+#[cfg(feature = "engine")]
+pub fn refuse_inputs<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
+    for input in inputs {
+        let input = input.as_ref();
+        let refuse = |problem: &str| Err(Error::argument(output.display().to_string(), problem));
+        if crate::local::same_file(input, output) {
+            return refuse("is an input as well; choose another name for the output, and rename it afterwards");
+        }
+        let both = output.canonicalize().ok().filter(|o| o.is_dir()).zip(input.canonicalize().ok());
+        if both.is_some_and(|(output, input)| input.starts_with(output)) {
+            return refuse(&format!("holds the input {}; choose another name for the output", input.display()));
+        }
+    }
+    Ok(())
+}
