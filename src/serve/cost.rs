@@ -1,6 +1,6 @@
 //! About how long a question takes, so that one that would take minutes is refused before it begins.
 //!
-//! The costs are rough measurements of one core. They only have to be right within a factor of a few.
+//! The costs are estimates for one core. They only have to be right within a factor of a few.
 
 use super::dataset::ElevationFrom;
 use super::problem::{Answer, Problem};

@@ -204,7 +204,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
         && !name.starts_with('.')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     if !fits {
-        let problem = format!("{name:?} can't be a name; take letters, digits, `.`, `_` and `-`, no dot at the start");
+        let problem = format!("{name:?} can't be a name; take letters, digits, dots, '_' and '-', no dot at the start");
         return Err(Error::argument("dataset", problem));
     }
     if TAKEN.contains(&name) || matches!(name, "tiles" | "stores") {
@@ -252,7 +252,7 @@ impl Options {
         for (name, dataset) in &self.datasets {
             check_name(name)?;
             if dataset.files.is_empty() {
-                return Err(Error::argument(format!("datasets.{name}"), "names no file; give `files = [\"…\"]`"));
+                return Err(Error::argument(format!("datasets.{name}"), "names no file; list its files under files"));
             }
             if let Some(encoding) = &dataset.encoding {
                 encoding.parse::<crate::terrain::Encoding>()?;
