@@ -213,6 +213,13 @@ impl Dataset {
         Ok(Elevation { queries })
     }
 
+    /// The box that it covers, `[west, south, east, north]` in degrees: of its tiles, else of its records. `None` where neither is known.
+    #[must_use]
+    pub fn bounds(&self) -> Option<[f64; 4]> {
+        let tiles = self.tiles.as_ref().and_then(|part| part.content.metadata().bounds);
+        tiles.or_else(|| self.store.as_ref().and_then(|part| extent(&part.content)))
+    }
+
     /// What differs between two versions of any of its files.
     pub(super) fn version(&self) -> u64 {
         let tiles = [&self.tiles, &self.lineage].map(|part| part.as_ref().map_or(0, |part| part.version));
@@ -227,6 +234,13 @@ impl Dataset {
         let name = self.tiles.as_ref().map_or("", |part| part.content.metadata().name.as_str());
         if name.is_empty() { &self.id } else { name }
     }
+}
+
+/// The box around all records of a store, degrees.
+fn extent(store: &Store) -> Option<[f64; 4]> {
+    let bounds = store.tree().extent()?;
+    let [west, south, east, north] = bounds.to_lon_lat();
+    Some([west.max(-180.0), south, east.min(180.0), north])
 }
 
 impl std::fmt::Debug for Dataset {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::options::Options;
-use crate::archive::heights::CachedHeights;
+use crate::archive::heights::{CacheUse, CachedHeights};
 use crate::archive::pmtiles::{Compression, TileReader};
 use crate::archive::{self, ArchiveKind, ArchiveMetadata, TileEncoding, TileFormat, TileSource};
 use crate::error::{Error, Result};
@@ -154,6 +154,11 @@ impl Tileset {
             made.map(Arc::new).map_err(|error| format!("{error:#}"))
         });
         made.clone().map_err(Error::not_found)
+    }
+
+    /// What the cache of decoded tiles holds and did; `None` where nobody asked for heights yet.
+    pub fn cache(&self) -> Option<CacheUse> {
+        self.decoded.get()?.as_ref().ok().map(|decoded| decoded.cache())
     }
 
     /// True where [`decoded`](Self::decoded) can be asked.

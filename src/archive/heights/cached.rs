@@ -33,6 +33,18 @@ pub struct CachedHeights {
     shape: Shape,
 }
 
+/// What a cache of decoded tiles holds and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CacheUse {
+    /// Bytes of the tiles that are kept.
+    pub bytes: u64,
+    /// Tiles that were found.
+    pub hits: u64,
+    /// Tiles that were not found.
+    pub misses: u64,
+}
+
 /// A decoded tile.
 #[derive(Debug)]
 pub struct Decoded {
@@ -80,6 +92,12 @@ impl CachedHeights {
     #[must_use]
     pub fn reader(&self) -> &TileReader {
         &self.reader
+    }
+
+    /// What the cache did since it was made.
+    #[must_use]
+    pub fn cache(&self) -> CacheUse {
+        CacheUse { bytes: self.cache.weight(), hits: self.cache.hits(), misses: self.cache.misses() }
     }
 
     fn decode(&self, tile: TileCoord, bytes: &[u8]) -> Result<Arc<Decoded>> {

@@ -10,7 +10,7 @@ mod lanes;
 mod reader;
 mod writer;
 
-pub use cached::CachedHeights;
+pub use cached::{CacheUse, CachedHeights};
 pub(in crate::archive) use copy::copy;
 pub use reader::HeightsReader;
 pub use writer::HeightsWriter;

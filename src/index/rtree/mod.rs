@@ -18,8 +18,9 @@ pub use build::{Builder, build, length, lowest_level};
 pub use nearest::Nearest;
 pub use search::{BATCH, Found};
 
+use super::grid::{lower_edge, upper_edge};
 use crate::error::{Error, Result};
-use crate::tile::Bounds;
+use crate::tile::{Bounds, web_mercator};
 use levels::Levels;
 use node::Node;
 
@@ -72,6 +73,19 @@ impl<'a> RTree<'a> {
         }
         let problem = format!("has {} values, {} expected for {rows} rows", values.len(), levels.total * NODE);
         Err(Error::invalid("section \"record.tree\"", problem, "build the store again"))
+    }
+
+    /// The box around all rows, within two steps (19 mm); `None` where there are none. Reads the root.
+    #[must_use]
+    pub fn extent(&self) -> Option<Bounds> {
+        let [west, south, east, north] = self.nodes.first().filter(|_| self.rows > 0)?;
+        let of = |i: usize| (west[i] <= east[i]).then(|| [west[i], south[i], east[i], north[i]]);
+        let all = (0..FAN_OUT).filter_map(of);
+        let [west, south, east, north] =
+            all.reduce(|a, b| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])])?;
+        let half = web_mercator::WORLD / 2.0;
+        let (low, high) = (|step| lower_edge(step).max(-half), |step| upper_edge(step).min(half));
+        Some(Bounds::new(low(west), low(south), high(east), high(north)))
     }
 
     /// Checks that each box lies inside its parent's and that the lowest level holds the rows' boxes.

@@ -22,6 +22,23 @@ fn take(rows: &mut Vec<u32>, boxes: &[Bounds], q: &Bounds, found: Found) {
     found.add_to(rows, |row| boxes[row as usize].overlaps(q));
 }
 
+proptest! {
+    #[test]
+    fn the_extent_is_that_of_all_boxes(boxes in prop::collection::vec(a_box(), 0..300)) {
+        let values = build(boxes.iter().copied());
+        let found = RTree::new(&values, boxes.len()).unwrap().extent();
+        let half = web_mercator::WORLD / 2.0;
+        let world = Bounds::new(-half, -half, half, half);
+        let all = boxes.iter().copied().reduce(|all, one| all.union(&one)).map(|all| all.intersection(&world));
+        prop_assert_eq!(found.is_some(), all.is_some());
+        if let (Some(found), Some(all)) = (found, all) {
+            let off = |a: f64, b: f64| (a - b).abs() < 0.02;
+            let near = off(found.min_x, all.min_x) && off(found.min_y, all.min_y) && off(found.max_x, all.max_x) && off(found.max_y, all.max_y);
+            prop_assert!(near, "{:?} {:?}", found, all);
+        }
+    }
+}
+
 prop_compose! {
     /// Boxes of any size; many share edges with others and with queries.
     fn a_box()(x in -2.1e7f64..2.1e7, y in -2.1e7f64..2.1e7, w in 0.001f64..3e6, h in 0.001f64..3e6, coarse in any::<bool>())

@@ -52,10 +52,9 @@ pub async fn catalogue(State(app): State<Arc<App>>, params: Params, headers: Hea
 fn entry(app: &App, dataset: &Dataset) -> Value {
     let id = dataset.id();
     let url = |path: String| app.url(&path);
-    let mut entry = json!({"id": id, "name": dataset.title(), "parts": dataset.parts()});
+    let mut entry = json!({"id": id, "name": dataset.title(), "parts": dataset.parts(), "bounds": dataset.bounds()});
     if let Some(tiles) = &dataset.tiles {
         let metadata = tiles.content.metadata();
-        entry["bounds"] = json!(metadata.bounds);
         entry["minzoom"] = json!(metadata.minzoom);
         entry["maxzoom"] = json!(metadata.maxzoom);
         entry["tilejson"] = url(format!("/{id}.json")).into();

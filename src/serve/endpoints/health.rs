@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
 use crate::serve::app::App;
+use crate::serve::dataset::Dataset;
 use crate::serve::problem::{Answer, Problem};
 
 fn plain(text: String, kind: &'static str) -> Response<Body> {
@@ -38,5 +39,8 @@ pub async fn ready(State(app): State<Arc<App>>) -> Answer {
 
 /// Metrics as Prometheus reads them.
 pub async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
+    let catalogue = app.catalogue();
+    let cache = |dataset: &Dataset| dataset.tiles.as_ref()?.content.cache();
+    app.metrics.set_caches(catalogue.behind(None).filter_map(|dataset| Some((dataset.id(), cache(dataset)?))));
     plain(app.metrics.text(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
 }

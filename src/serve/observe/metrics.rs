@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::process::{Taken, taken};
+use crate::archive::heights::CacheUse;
 
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Request {
@@ -28,6 +29,11 @@ struct Endpoint {
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Of {
+    dataset: String,
 }
 
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -51,7 +57,16 @@ pub struct Metrics {
     refused_work: Counter,
     log_lines_lost: Counter,
     versions: Family<Version, Gauge>,
+    cache: CacheMetrics,
     process: ProcessMetrics,
+}
+
+/// What the caches of decoded tiles hold, and did since their file was opened.
+#[derive(Default)]
+struct CacheMetrics {
+    bytes: Family<Of, Gauge>,
+    hits: Family<Of, Gauge>,
+    misses: Family<Of, Gauge>,
 }
 
 /// The values of `/proc/self` at the last look.
@@ -83,6 +98,7 @@ impl Metrics {
             refused_work: Counter::default(),
             log_lines_lost: Counter::default(),
             versions: Family::default(),
+            cache: CacheMetrics::default(),
             process,
             registry: Registry::default(),
         };
@@ -116,6 +132,23 @@ impl Metrics {
             metrics.log_lines_lost.clone(),
         );
         registry.register("hypso_data_version", "Versions of files in use; the value is 1", metrics.versions.clone());
+        let cache = &metrics.cache;
+        registry.register_with_unit(
+            "hypso_decoded_tiles",
+            "Decoded tiles that are kept",
+            Unit::Bytes,
+            cache.bytes.clone(),
+        );
+        registry.register(
+            "hypso_decoded_tiles_hits",
+            "Decoded tiles that were found since the file was opened",
+            cache.hits.clone(),
+        );
+        registry.register(
+            "hypso_decoded_tiles_misses",
+            "Tiles that had to be decoded since the file was opened",
+            cache.misses.clone(),
+        );
         let process = &metrics.process;
         registry.register_with_unit("process_cpu", "Processor time", Unit::Seconds, process.cpu.clone());
         registry.register_with_unit(
@@ -168,6 +201,18 @@ impl Metrics {
         for (dataset, part, version) in versions {
             let labels = Version { dataset: dataset.to_owned(), part, version: format!("{version:016x}") };
             self.versions.get_or_create(&labels).set(1);
+        }
+    }
+
+    /// The caches of decoded tiles, by dataset.
+    pub fn set_caches<'a>(&self, caches: impl Iterator<Item = (&'a str, CacheUse)>) {
+        let CacheMetrics { bytes, hits, misses } = &self.cache;
+        [bytes, hits, misses].into_iter().for_each(Family::clear);
+        for (dataset, found) in caches {
+            let of = Of { dataset: dataset.to_owned() };
+            bytes.get_or_create(&of).set(found.bytes as i64);
+            hits.get_or_create(&of).set(found.hits as i64);
+            misses.get_or_create(&of).set(found.misses as i64);
         }
     }
 
