@@ -78,6 +78,41 @@ struct ProcessMetrics {
     before: Mutex<Taken>,
 }
 
+impl CacheMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "hypso_decoded_tiles",
+            "Decoded tiles that are kept",
+            Unit::Bytes,
+            self.bytes.clone(),
+        );
+        registry.register(
+            "hypso_decoded_tiles_hits",
+            "Decoded tiles that were found since the file was opened",
+            self.hits.clone(),
+        );
+        registry.register(
+            "hypso_decoded_tiles_misses",
+            "Tiles that had to be decoded since the file was opened",
+            self.misses.clone(),
+        );
+    }
+}
+
+impl ProcessMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register_with_unit("process_cpu", "Processor time", Unit::Seconds, self.cpu.clone());
+        registry.register_with_unit(
+            "process_resident_memory",
+            "Memory with mapped files",
+            Unit::Bytes,
+            self.resident.clone(),
+        );
+        registry.register_with_unit("process_own_memory", "Memory without mapped files", Unit::Bytes, self.own.clone());
+        registry.register("process_open_fds", "Open files", self.files.clone());
+    }
+}
+
 impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::default();
@@ -132,38 +167,8 @@ impl Metrics {
             metrics.log_lines_lost.clone(),
         );
         registry.register("hypso_data_version", "Versions of files in use; the value is 1", metrics.versions.clone());
-        let cache = &metrics.cache;
-        registry.register_with_unit(
-            "hypso_decoded_tiles",
-            "Decoded tiles that are kept",
-            Unit::Bytes,
-            cache.bytes.clone(),
-        );
-        registry.register(
-            "hypso_decoded_tiles_hits",
-            "Decoded tiles that were found since the file was opened",
-            cache.hits.clone(),
-        );
-        registry.register(
-            "hypso_decoded_tiles_misses",
-            "Tiles that had to be decoded since the file was opened",
-            cache.misses.clone(),
-        );
-        let process = &metrics.process;
-        registry.register_with_unit("process_cpu", "Processor time", Unit::Seconds, process.cpu.clone());
-        registry.register_with_unit(
-            "process_resident_memory",
-            "Memory with mapped files",
-            Unit::Bytes,
-            process.resident.clone(),
-        );
-        registry.register_with_unit(
-            "process_own_memory",
-            "Memory without mapped files",
-            Unit::Bytes,
-            process.own.clone(),
-        );
-        registry.register("process_open_fds", "Open files", process.files.clone());
+        metrics.cache.register(&mut registry);
+        metrics.process.register(&mut registry);
         Self { registry, ..metrics }
     }
 
