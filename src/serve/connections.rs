@@ -38,7 +38,6 @@ pub async fn serve(socket: TcpListener, router: Router, app: Arc<App>, mut stop:
     http.timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(limits.read_seconds))
         .max_buf_size(HEAD)
-        .pipeline_flush(true)
         .half_close(false);
     loop {
         let taken = tokio::select! {

@@ -306,5 +306,10 @@ fn clients_that_leave_take_nothing_with_them() {
     }
     serving.is_left_alone();
     serving.is_well();
-    assert!(serving.metric("process_open_fds") <= files + 2.0, "files leak");
+    // The system closes sockets a moment after they are let go.
+    let begun = Instant::now();
+    while serving.metric("process_open_fds") > files + 2.0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "files leak");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
