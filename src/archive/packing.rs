@@ -58,7 +58,7 @@ impl Packing {
 }
 
 /// `bytes` as gzip of a level from 0 to 9, the same output for the same input.
-pub(super) fn gzip(bytes: &[u8], level: u32) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8], level: u32) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(level));
     // Writing to a Vec can't fail.
     let written = encoder.write_all(bytes);

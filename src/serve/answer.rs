@@ -1,17 +1,19 @@
 //! Responses: JSON, bytes with an entity tag, conditional requests.
 
-use std::io::Write;
-
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::problem::Answer;
+use crate::archive::gzip;
 use crate::error::Error;
 
 /// From how many bytes on a text is compressed.
 const WORTH: usize = 1000;
+
+/// The level of gzip for what is packed while a client waits.
+const FAST: u32 = 1;
 
 /// A strong entity tag of some content.
 pub fn etag_of(content: &[u8]) -> HeaderValue {
@@ -76,23 +78,15 @@ pub fn content(headers: &HeaderMap, etag: HeaderValue, fill: impl FnOnce(&mut He
 /// # Errors
 /// Where it can't be written as JSON.
 pub fn json(headers: &HeaderMap, document: &impl Serialize) -> Answer {
-    text(headers, "application/json", serde_json::to_vec(document).map_err(|e| Error::internal(e.to_string()))?)
+    let document = serde_json::to_vec(document).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(text(headers, "application/json", document))
 }
 
 /// A text of some type, as [`json`].
-///
-/// # Errors
-/// Where it can't be compressed.
-pub fn text(headers: &HeaderMap, kind: &'static str, text: Vec<u8>) -> Answer {
+pub fn text(headers: &HeaderMap, kind: &'static str, text: Vec<u8>) -> Response<Body> {
     let etag = etag_of(&text);
-    let packed = if text.len() >= WORTH && takes_gzip(headers) {
-        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        let packed = out.write_all(&text).and_then(|()| out.finish());
-        Some(packed.map_err(|e| Error::internal(e.to_string()))?)
-    } else {
-        None
-    };
-    Ok(content(headers, if packed.is_some() { other_form(&etag) } else { etag }, |headers| {
+    let packed = (text.len() >= WORTH && takes_gzip(headers)).then(|| gzip(&text, FAST));
+    content(headers, if packed.is_some() { other_form(&etag) } else { etag }, |headers| {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -100,7 +94,7 @@ pub fn text(headers: &HeaderMap, kind: &'static str, text: Vec<u8>) -> Answer {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         packed.unwrap_or(text).into()
-    }))
+    })
 }
 
 /// The tag of the same content in another coding: a strong tag names bytes.
@@ -143,8 +137,8 @@ mod tests {
             assert_eq!(takes_gzip(&headers(header::ACCEPT_ENCODING, list)), takes, "{list}");
         }
         let long = vec![b'a'; 5000];
-        let plain = text(&HeaderMap::new(), "text/plain", long.clone()).unwrap();
-        let packed = text(&headers(header::ACCEPT_ENCODING, "gzip"), "text/plain", long).unwrap();
+        let plain = text(&HeaderMap::new(), "text/plain", long.clone());
+        let packed = text(&headers(header::ACCEPT_ENCODING, "gzip"), "text/plain", long);
         assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
         assert_ne!(plain.headers()[header::ETAG], packed.headers()[header::ETAG]);
     }

@@ -35,10 +35,7 @@ pub async fn serve(socket: TcpListener, router: Router, app: Arc<App>, mut stop:
     let room = Arc::new(Semaphore::new(limits.connections));
     let open = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(limits.read_seconds))
-        .max_buf_size(HEAD)
-        .half_close(false);
+    http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(limits.read_seconds)).max_buf_size(HEAD);
     loop {
         let taken = tokio::select! {
             biased;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::endpoints::is_taken;
 use crate::error::{Error, Result};
 use crate::local;
 
@@ -174,26 +175,6 @@ impl TryFrom<String> for Input {
     }
 }
 
-/// Names that would stand in the way of a path of this server.
-const TAKEN: [&str; 16] = [
-    "api",
-    "archives",
-    "assets",
-    "catalog",
-    "elevation",
-    "health",
-    "height",
-    "lineage",
-    "maps",
-    "metrics",
-    "openapi",
-    "profile",
-    "ready",
-    "sight",
-    "stats",
-    "v1",
-];
-
 /// Whether a text can name a dataset: letters, digits, `.`, `_` and `-`, at most 100, no dot at the start.
 ///
 /// # Errors
@@ -207,7 +188,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
         let problem = format!("{name:?} can't be a name; take letters, digits, dots, '_' and '-', no dot at the start");
         return Err(Error::argument("dataset", problem));
     }
-    if TAKEN.contains(&name) || matches!(name, "tiles" | "stores") {
+    if is_taken(name) {
         return Err(Error::argument("dataset", format!("{name:?} is a path of the server; take another name")));
     }
     Ok(())

@@ -34,6 +34,16 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// A dataset has no file of a kind: 404.
+    pub fn lacks(part: &str) -> Self {
+        Self::not_found(format!("this dataset has no {part}; /catalog lists what each dataset has"))
+    }
+
+    /// A path that nothing is served under: 404.
+    pub fn nothing_here() -> Self {
+        Self::not_found("nothing is served under this path; /openapi.json lists all paths")
+    }
+
     /// Too much is asked for at this moment: 503.
     pub fn busy() -> Self {
         let detail = "all workers are busy; ask again in a second";

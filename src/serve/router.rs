@@ -84,7 +84,7 @@ pub fn admin(app: &Arc<App>) -> Router {
 }
 
 async fn nothing_here() -> Problem {
-    Problem::not_found("nothing is served under this path; /openapi.json lists all paths")
+    Problem::nothing_here()
 }
 
 async fn wrong_method() -> Problem {

@@ -1,5 +1,7 @@
 //! How much memory the processes of a run use.
 
+use crate::memory::kilobytes;
+
 /// The largest figures seen during a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MemoryPeak {
@@ -23,10 +25,7 @@ impl MemoryPeak {
 #[must_use]
 pub fn private_and_proportional(process: u32) -> Option<(u64, u64)> {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
-    let field = |name: &str| -> Option<u64> {
-        let line = text.lines().find(|l| l.starts_with(name))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb * 1024)
-    };
+    let field = |name: &str| kilobytes(&text, name);
     Some((field("Private_Clean:")? + field("Private_Dirty:")?, field("Pss:")?))
 }
 

@@ -115,6 +115,11 @@ impl Client {
         }
     }
 
+    /// A GET without headers of its own.
+    pub fn get(&mut self, url: &str) -> Reply {
+        self.request("GET", url, &[], b"")
+    }
+
     /// A request and its answer. The connection stays open.
     pub fn request(&mut self, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         let mut head = format!("{method} {url} HTTP/1.1\r\nHost: localhost\r\n");
@@ -133,7 +138,7 @@ impl Client {
 
 /// One request over a connection of its own.
 pub fn get(address: SocketAddr, url: &str) -> Reply {
-    Client::new(address).request("GET", url, &[], b"")
+    Client::new(address).get(url)
 }
 
 /// One request with a body of JSON.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use hypso::serve::{Input, Options, Server};
 
+use crate::http;
+
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/serving").join(name)
 }
@@ -50,9 +52,8 @@ fn alerts_and_dashboard_ask_for_metrics_that_exist() {
     (options.listen, options.admin) = ("127.0.0.1:0".into(), Some("127.0.0.1:0".into()));
     options.inputs.push(Input::parse(archive.to_str().unwrap()).unwrap());
     let server = Server::new(options).unwrap().start().unwrap();
-    super::replaced::Client::new(server.address()).get("/tiles/x/0/0/0", "");
-    let found = super::replaced::Client::new(server.admin().unwrap()).get("/metrics", "").body;
-    let known = metrics(&String::from_utf8(found).unwrap());
+    http::get(server.address(), "/tiles/x/0/0/0");
+    let known = metrics(&http::get(server.admin().unwrap(), "/metrics").text());
     server.stop().unwrap();
     for name in ["alerts.yml", "dashboard.json"] {
         let asked = metrics(&text(name));

@@ -83,7 +83,7 @@ impl<'a> RTree<'a> {
         let all = (0..FAN_OUT).filter_map(of);
         let [west, south, east, north] =
             all.reduce(|a, b| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])])?;
-        let half = web_mercator::WORLD / 2.0;
+        let half = web_mercator::HALF_WORLD;
         let (low, high) = (|step| lower_edge(step).max(-half), |step| upper_edge(step).min(half));
         Some(Bounds::new(low(west), low(south), high(east), high(north)))
     }

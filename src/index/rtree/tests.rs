@@ -27,7 +27,7 @@ proptest! {
     fn the_extent_is_that_of_all_boxes(boxes in prop::collection::vec(a_box(), 0..300)) {
         let values = build(boxes.iter().copied());
         let found = RTree::new(&values, boxes.len()).unwrap().extent();
-        let half = web_mercator::WORLD / 2.0;
+        let half = web_mercator::HALF_WORLD;
         let world = Bounds::new(-half, -half, half, half);
         let all = boxes.iter().copied().reduce(|all, one| all.union(&one)).map(|all| all.intersection(&world));
         prop_assert_eq!(found.is_some(), all.is_some());

@@ -85,7 +85,8 @@ async fn answered(app: &App, names: &str, params: &Params, headers: &HeaderMap) 
     };
     let (found, from) = first_with_a_height(app, &datasets, points, samples, how).await?;
     let text = if geojson { collection(&found, &from, nodata) } else { results(&found, &from, nodata) };
-    answer::text(headers, if geojson { "application/geo+json" } else { "application/json" }, text.into_bytes())
+    let kind = if geojson { "application/geo+json" } else { "application/json" };
+    Ok(answer::text(headers, kind, text.into_bytes()))
 }
 
 /// What stands where there is no height.

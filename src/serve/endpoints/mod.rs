@@ -49,34 +49,40 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
     ]
 }
 
+/// The first parts of all paths that begin with none of a dataset. They name routes in metrics, and no dataset is named like them.
+const FAMILIES: [&str; 17] = [
+    "api",
+    "archives",
+    "assets",
+    "catalog",
+    "elevation",
+    "health",
+    "height",
+    "lineage",
+    "maps",
+    "openapi.json",
+    "profile",
+    "ready",
+    "sight",
+    "stats",
+    "stores",
+    "tiles",
+    "v1",
+];
+
+/// Whether a name stands in the way of a path of this server.
+pub fn is_taken(name: &str) -> bool {
+    name == "metrics" || FAMILIES.iter().any(|family| family.trim_end_matches(".json") == name)
+}
+
 /// The name of a route in metrics: its first part.
 pub fn label(route: &str) -> Option<&'static str> {
-    const LABELS: [&str; 18] = [
-        "/",
-        "api",
-        "archives",
-        "assets",
-        "catalog",
-        "elevation",
-        "health",
-        "height",
-        "lineage",
-        "maps",
-        "openapi.json",
-        "profile",
-        "ready",
-        "sight",
-        "stats",
-        "stores",
-        "tiles",
-        "v1",
-    ];
     let first = route.trim_start_matches('/').split('/').next().unwrap_or_default();
     match first {
         "" => Some("/"),
         "{file}" => Some("tilejson"),
         "{id}" => Some("style"),
-        first => LABELS.into_iter().find(|label| *label == first),
+        first => FAMILIES.into_iter().find(|family| *family == first),
     }
 }
 

@@ -88,7 +88,7 @@ async fn answered(
         if swiss { Ok(serde_json::to_vec(&swisstopo(&profile))) } else { native(heights, &profile) }
     });
     let document = document.await?.map_err(|error| crate::error::Error::internal(error.to_string()))?;
-    answer::text(headers, "application/json", document)
+    Ok(answer::text(headers, "application/json", document))
 }
 
 /// How many samples there will be, which must not be too many.

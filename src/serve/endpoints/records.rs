@@ -20,8 +20,7 @@ use crate::tile::{LonLatBox, TileCoord};
 
 pub async fn records(State(app): State<Arc<App>>, path: Captures, params: Params, headers: HeaderMap) -> Answer {
     let catalogue = app.catalogue();
-    let missing = || Problem::not_found("this dataset has no store; /catalog lists what each dataset has");
-    let store = Arc::clone(catalogue.dataset(path.get("id"))?.store.as_ref().ok_or_else(missing)?);
+    let store = Arc::clone(catalogue.dataset(path.get("id"))?.store.as_ref().ok_or_else(|| Problem::lacks("store"))?);
     let place = place(&params)?;
     let limit = params.count("limit", LARGEST_PAGE)?.unwrap_or(PAGE);
     let generation = store.content.fingerprint();

@@ -30,8 +30,7 @@ pub async fn style(State(app): State<Arc<App>>, path: Captures, headers: HeaderM
     let catalogue = app.catalogue();
     let dataset = catalogue.dataset(path.get("id"))?;
     let tiles = dataset.tiles.as_ref().filter(|tiles| tiles.content.is_terrain());
-    let missing = || Problem::not_found("this dataset has no terrain tiles; /catalog lists what each dataset has");
-    let metadata = tiles.ok_or_else(missing)?.content.metadata();
+    let metadata = tiles.ok_or_else(|| Problem::lacks("terrain tiles"))?.content.metadata();
     // Two sources of the same tiles: a map library computes the mesh from one and the shading from the other.
     let source = super::tilejson::document(&app, dataset)?;
     let source = json!({

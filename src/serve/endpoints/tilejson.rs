@@ -13,16 +13,14 @@ use crate::serve::problem::{Answer, Problem};
 use crate::serve::router::Captures;
 
 pub async fn tilejson(State(app): State<Arc<App>>, path: Captures, headers: HeaderMap) -> Answer {
-    let missing = || Problem::not_found("nothing is served under this path; /openapi.json lists all paths");
-    let id = path.get("file").strip_suffix(".json").ok_or_else(missing)?;
+    let id = path.get("file").strip_suffix(".json").ok_or_else(Problem::nothing_here)?;
     let catalogue = app.catalogue();
     answer::json(&headers, &document(&app, catalogue.dataset(id)?)?)
 }
 
 /// The document of a dataset that has tiles.
 pub(crate) fn document(app: &App, dataset: &Dataset) -> Answer<Value> {
-    let missing = || Problem::not_found("this dataset has no tiles; /catalog lists what each dataset has");
-    let tiles = &dataset.tiles.as_ref().ok_or_else(missing)?.content;
+    let tiles = &dataset.tiles.as_ref().ok_or_else(|| Problem::lacks("tiles"))?.content;
     let id = dataset.id();
     let url = app.url(&format!("/tiles/{id}/{{z}}/{{x}}/{{y}}.{}", tiles.extension()));
     let mut document = tiles.metadata().tilejson(&url).value().clone();

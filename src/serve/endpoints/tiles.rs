@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Response, StatusCode, header};
 
 use crate::serve::answer::{content, etag_of};
 use crate::serve::app::App;
+use crate::serve::dataset::{Dataset, Part};
 use crate::serve::options::Missing;
 use crate::serve::problem::{Answer, Problem};
 use crate::serve::router::Captures;
@@ -16,29 +17,24 @@ use crate::tile::TileCoord;
 
 /// `/tiles/{id}/{z}/{x}/{y}`, with an extension or without.
 pub async fn tile(State(app): State<Arc<App>>, path: Captures, headers: HeaderMap) -> Answer {
-    let catalogue = app.catalogue();
-    let dataset = catalogue.dataset(path.get("id"))?;
-    let tiles = dataset.tiles.as_ref().ok_or_else(|| no_such("tiles"))?;
-    let mut response = answer(&app, &tiles.content, &path, &headers)?;
-    response.headers_mut().insert(header::CACHE_CONTROL, dataset.cache_control.clone());
-    Ok(response)
+    answer(&app, &path, &headers, |dataset| dataset.tiles.as_ref().ok_or_else(|| Problem::lacks("tiles")))
 }
 
 /// `/lineage/{id}/{z}/{x}/{y}`.
 pub async fn lineage(State(app): State<Arc<App>>, path: Captures, headers: HeaderMap) -> Answer {
+    answer(&app, &path, &headers, |dataset| dataset.lineage.as_ref().ok_or_else(|| Problem::lacks("lineage")))
+}
+
+/// A tile of the archive that `of` chooses.
+fn answer(
+    app: &App,
+    path: &Captures,
+    headers: &HeaderMap,
+    of: impl Fn(&Dataset) -> Answer<&Arc<Part<Tileset>>>,
+) -> Answer {
     let catalogue = app.catalogue();
     let dataset = catalogue.dataset(path.get("id"))?;
-    let tiles = dataset.lineage.as_ref().ok_or_else(|| no_such("lineage"))?;
-    let mut response = answer(&app, &tiles.content, &path, &headers)?;
-    response.headers_mut().insert(header::CACHE_CONTROL, dataset.cache_control.clone());
-    Ok(response)
-}
-
-fn no_such(part: &str) -> Problem {
-    Problem::not_found(format!("this dataset has no {part}; /catalog lists what each dataset has"))
-}
-
-fn answer(app: &App, tiles: &Tileset, path: &Captures, headers: &HeaderMap) -> Answer {
+    let tiles = &of(dataset)?.content;
     let tile = coordinates(path, tiles)?;
     let Some(bytes) = tiles.tile(tile)? else {
         return match app.options.missing {
@@ -46,6 +42,7 @@ fn answer(app: &App, tiles: &Tileset, path: &Captures, headers: &HeaderMap) -> A
             Missing::NoContent => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;
+                response.headers_mut().insert(header::CACHE_CONTROL, dataset.cache_control.clone());
                 Ok(response)
             }
         };
@@ -53,6 +50,7 @@ fn answer(app: &App, tiles: &Tileset, path: &Captures, headers: &HeaderMap) -> A
     let etag = etag_of(&bytes);
     Ok(content(headers, etag, |headers| {
         headers.insert(header::CONTENT_TYPE, tiles.content_type().clone());
+        headers.insert(header::CACHE_CONTROL, dataset.cache_control.clone());
         if let Some(encoding) = tiles.content_encoding() {
             headers.insert(header::CONTENT_ENCODING, encoding.clone());
         }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::memory::kilobytes;
+
 /// What a process takes; fields are absent where the system doesn't tell.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub struct Taken {
@@ -18,10 +20,6 @@ pub struct Taken {
 /// Reads `/proc/self`.
 pub fn taken() -> Taken {
     let text = |name: &str| std::fs::read_to_string(Path::new("/proc/self").join(name)).ok();
-    let kilobytes = |status: &str, key: &str| {
-        let line = status.lines().find(|line| line.starts_with(key))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb * 1024)
-    };
     let status = text("status");
     // The processor's time in ticks of 10 ms; the name before may hold blanks, and ends with a bracket.
     let ticks = text("stat").and_then(|stat| {
