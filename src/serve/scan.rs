@@ -30,6 +30,8 @@ pub struct Found {
 pub struct Scan {
     options: Options,
     files: BTreeMap<PathBuf, Entry>,
+    /// Inputs that are folders, or were when they could last be looked at.
+    folders: BTreeSet<PathBuf>,
 }
 
 struct Entry {
@@ -47,7 +49,7 @@ impl Scan {
     /// # Errors
     /// Where a file that is named can't be used. Files of a folder that can't are in `Found`.
     pub fn new(options: &Options) -> Result<(Self, Catalogue, Found)> {
-        let mut scan = Self { options: options.clone(), files: BTreeMap::new() };
+        let mut scan = Self { options: options.clone(), files: BTreeMap::new(), folders: BTreeSet::new() };
         let (catalogue, found) = scan.look_at(true)?;
         Ok((scan, catalogue.unwrap_or_default(), found))
     }
@@ -59,7 +61,7 @@ impl Scan {
 
     fn look_at(&mut self, first: bool) -> Result<(Option<Catalogue>, Found)> {
         let mut found = Found::default();
-        let listed = list(&self.options, first)?;
+        let listed = list(&self.options, &mut self.folders, &self.files, first)?;
         let mut changed = false;
         for (path, file) in &listed {
             let (identity, entry) = match FileIdentity::at(path) {
@@ -171,8 +173,14 @@ struct Listed<'a> {
     encoding: Option<&'a str>,
 }
 
-/// All files that are named, and those in folders that are.
-fn list(options: &Options, first: bool) -> Result<BTreeMap<PathBuf, Listed<'_>>> {
+/// All files that are named, and those in folders that are. Of a folder that can't be read any more, those that are `known`: a network
+/// mount that is away for a moment takes nothing out of service.
+fn list<'a>(
+    options: &'a Options,
+    folders: &mut BTreeSet<PathBuf>,
+    known: &BTreeMap<PathBuf, Entry>,
+    first: bool,
+) -> Result<BTreeMap<PathBuf, Listed<'a>>> {
     let mut all = BTreeMap::new();
     for (id, dataset) in &options.datasets {
         for path in &dataset.files {
@@ -180,43 +188,45 @@ fn list(options: &Options, first: bool) -> Result<BTreeMap<PathBuf, Listed<'_>>>
             all.insert(path.clone(), listed);
         }
     }
-    let mut unnamed = BTreeSet::new();
     for input in &options.inputs {
         if input.path.is_dir() {
-            for path in in_folder(&input.path, first)? {
-                let own = name_of(&path);
-                // Files below one name become parts of one dataset, a folder's others keep theirs.
-                let dataset = input.name.clone().unwrap_or(own);
-                if check_name(&dataset).is_err() {
-                    if unnamed.insert(path.clone()) && first {
-                        tracing::warn!("{}: is not served, since {dataset:?} can't be a name", path.display());
-                    }
-                    continue;
-                }
-                all.entry(path).or_insert(Listed { dataset, named: false, encoding: None });
-            }
+            folders.insert(input.path.clone());
+        }
+        if !folders.contains(&input.path) {
+            let dataset = input.name.clone().unwrap_or_else(|| name_of(&input.path));
+            check_name(&dataset).map_err(|error| error.with_path(&input.path))?;
+            all.insert(input.path.clone(), Listed { dataset, named: true, encoding: None });
             continue;
         }
-        let dataset = input.name.clone().unwrap_or_else(|| name_of(&input.path));
-        check_name(&dataset).map_err(|error| error.with_path(&input.path))?;
-        all.insert(input.path.clone(), Listed { dataset, named: true, encoding: None });
+        let files = match in_folder(&input.path) {
+            Err(error) if first => return Err(error),
+            Err(_) => known.keys().filter(|path| path.parent() == Some(&input.path)).cloned().collect(),
+            Ok(files) => files,
+        };
+        for path in files {
+            // Files below one name become parts of one dataset, a folder's others keep theirs.
+            let dataset = input.name.clone().unwrap_or_else(|| name_of(&path));
+            if check_name(&dataset).is_ok() {
+                all.entry(path).or_insert(Listed { dataset, named: false, encoding: None });
+            } else if first {
+                tracing::warn!("{}: is not served, since {dataset:?} can't be a name", path.display());
+            }
+        }
     }
     Ok(all)
 }
 
-/// The files of a folder that can be served by their names. A folder that can't be read is an error at first; later it is one that
-/// is not there for a moment.
-fn in_folder(folder: &Path, first: bool) -> Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => return if first { Err(Error::io("list", folder)(error)) } else { Ok(Vec::new()) },
-    };
+/// The files of a folder that can be served by their names. What can't be looked at for a moment is among them.
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     let fits = |path: &PathBuf| {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        !hidden && EXTENSIONS.contains(&extension.as_str()) && path.is_file()
+        !hidden && EXTENSIONS.contains(&extension.as_str()) && !path.is_dir()
     };
-    Ok(entries.flatten().map(|entry| entry.path()).filter(fits).collect())
+    let failed = |error| Error::io("list", folder)(error);
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect::<Result<Vec<_>>>()?;
+    Ok(paths.into_iter().filter(fits).collect())
 }
 
 /// The dataset of a file without a name: `japan` of `japan.pmtiles` and of `japan.lineage.pmtiles`.

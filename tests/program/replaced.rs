@@ -169,3 +169,31 @@ fn a_broken_file_is_refused_and_counted_and_files_come_and_go() {
     assert_eq!(client.get(&next).status, 410, "a page of a catalogue that is no more");
     server.stop().unwrap();
 }
+
+#[test]
+fn a_folder_that_is_away_for_a_moment_takes_nothing_out_of_service() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, away) = (place.path().join("terrain"), place.path().join("away"));
+    std::fs::create_dir(&folder).unwrap();
+    write(&folder.join("x.pmtiles"), 1);
+    let server = serve(&folder);
+    let mut client = Client::new(server.address());
+    let mut admin = Client::new(server.admin().unwrap());
+    let mut refused = || {
+        let text = admin.get("/metrics").text();
+        let line = text.lines().find(|line| line.starts_with("hypso_file_looks_total{outcome=\"refused\"}")).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    std::fs::rename(&folder, &away).unwrap();
+    wait_for("a look finds that it is away", || refused() == 1.0);
+    std::thread::sleep(Duration::from_millis(60));
+    assert_eq!(refused(), 1.0, "it is said once");
+    assert_eq!(client.get("/tiles/x/4/1/1").status, 200);
+    write(&away.join("x.pmtiles"), 2);
+    std::fs::rename(&away, &folder).unwrap();
+    let tile = TileCoord::new(4, 1, 1).unwrap();
+    wait_for("it is followed again", || version_of(&client.get("/tiles/x/4/1/1").body, tile) == 2);
+    std::fs::remove_file(folder.join("x.pmtiles")).unwrap();
+    wait_for("a file that was removed is gone", || client.get("/tiles/x/4/1/1").status == 404);
+    server.stop().unwrap();
+}
