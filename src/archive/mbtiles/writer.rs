@@ -4,6 +4,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
+use super::direction::direction;
+use super::layout::Layout;
 use super::{APPLICATION_ID, rows, sql, stored_row, tile_at};
 use crate::archive::contents::{ContentHash, Contents};
 use crate::archive::coverage::Coverage;
@@ -50,6 +52,9 @@ fn name_of(bytes: &[u8]) -> String {
 /// Tiles may come in any order; in [`TileId`] order the archive is read fastest in that order, and the bounds need no
 /// second pass. Without a journal nothing can be rolled back. Nothing has to be, because the file has a temporary name until
 /// it is whole.
+///
+/// Bounds and centre are written as they were given, with one exception: bounds that lie away from the tiles, but fit them upside
+/// down, would make readers turn the rows. Those of the tiles take their place.
 #[derive(Debug)]
 pub struct MbtilesWriter {
     connection: Connection,
@@ -212,6 +217,13 @@ impl MbtilesWriter {
         self.connection.prepare_cached(text)?.execute(params![zoom, column, row, name]).map(drop)
     }
 
+    /// Whether a reader would take the rows for ones from the north, or doubt them, because of the bounds that were given.
+    fn bounds_turn_rows(&self) -> rusqlite::Result<bool> {
+        let Some(layout) = Layout::of(&self.connection)? else { return Ok(false) };
+        let known = (self.metadata.bounds, self.coverage.zooms().map(|(_, finest)| finest));
+        Ok(direction(&self.connection, &layout, known, None, None)?.warning.is_some())
+    }
+
     fn complete(&mut self) -> rusqlite::Result<()> {
         self.connection.execute_batch("COMMIT")?;
         if self.contents.as_ref().is_some_and(Contents::forgot) {
@@ -227,6 +239,13 @@ impl MbtilesWriter {
         }
         self.coverage.finish();
         self.metadata.complete(&self.coverage);
+        if self.bounds_turn_rows()? {
+            // A surveyed coverage has an extent, also where rows were copied.
+            self.coverage = self.survey()?;
+            self.coverage.finish();
+            (self.metadata.bounds, self.metadata.center) = (None, None);
+            self.metadata.complete(&self.coverage);
+        }
         self.connection.execute_batch("BEGIN")?;
         let mut insert = self.connection.prepare("INSERT INTO metadata (name, value) VALUES (?1, ?2)")?;
         for (name, value) in rows::to_rows(&self.metadata) {
@@ -308,6 +327,31 @@ mod tests {
         let used: String = other.query_row("PRAGMA temp_store_directory", [], |row| row.get(0)).unwrap();
         assert_eq!(Path::new(&used), folder.path());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn bounds_that_would_turn_the_tiles_upside_down_give_way_to_those_of_the_tiles() {
+        let folder = tempfile::tempdir().unwrap();
+        let south = TileCoord::new(4, 8, 8).unwrap();
+        for (name, bounds, kept) in [
+            // North of the equator, where the tile would lie if its row counted from the north.
+            ("turned", [1.0, 2.0, 3.0, 4.0], false),
+            // Elsewhere altogether: this says nothing about rows.
+            ("elsewhere", [100.0, 2.0, 103.0, 4.0], true),
+            ("true", [1.0, -4.0, 3.0, -2.0], true),
+        ] {
+            let path = folder.path().join(format!("{name}.mbtiles"));
+            let metadata = ArchiveMetadata { bounds: Some(bounds), ..ArchiveMetadata::default() };
+            let mut sink = Box::new(MbtilesWriter::create(&path, &metadata, false).unwrap());
+            sink.put(south, b"x").unwrap();
+            sink.finish().unwrap();
+            let archive = crate::archive::open(&path).unwrap();
+            assert_eq!(archive.tile(south).unwrap().as_deref(), Some(&b"x"[..]), "{name}");
+            assert_eq!(archive.metadata().bounds == Some(bounds), kept, "{name}: {:?}", archive.metadata().bounds);
+            let center = archive.metadata().center.unwrap();
+            let lat = archive.metadata().bounds.map(|b| b[1]..=b[3]).unwrap();
+            assert!(lat.contains(&center.lat), "{name}: {center:?}");
+        }
     }
 
     #[test]
