@@ -77,9 +77,8 @@ impl FilesWriter {
         self.metadata.complete(&self.coverage);
         let rows = rows::to_rows(&self.metadata).into_iter().map(|(key, value)| (key, Value::from(value)));
         let mut rows: Map<String, Value> = rows.collect();
-        if self.scheme != Scheme::Xyz {
-            rows.insert("scheme".to_owned(), self.scheme.name().into());
-        }
+        // Always, so that no bounds can make a reader take the addresses for others.
+        rows.insert("scheme".to_owned(), self.scheme.name().into());
         let file = self.folder.path().join(METADATA);
         fs::write(&file, Value::Object(rows).to_string()).map_err(Error::io("write", &file))
     }
