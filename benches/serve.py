@@ -239,9 +239,6 @@ http {{ sendfile on; access_log off; keepalive_requests 1000000; types {{ image/
     west, south, east, north = json.load(urllib.request.urlopen(hypso.address + "/x.json"))["bounds"]
     places = [(rng.uniform(west, east), rng.uniform(south, north)) for _ in range(5000)]
     text = lambda many: ";".join(f"{lon:.6f},{lat:.6f}" for lon, lat in many)
-    small = os.path.join(tiles, "small.json")
-    open(small, "w").write('{"elevation": 1}')
-    floor = listed("floor", ["/small.json"])
     askers = {"one height": ([f"/elevation/x?lon={lon:.6f}&lat={lat:.6f}" for lon, lat in places], 1),
               "100 heights": (["/v1/x?locations=" + "%7C".join(f"{lat:.6f},{lon:.6f}" for lon, lat in rng.sample(places, 100)) for _ in range(500)], 100),
               "profile of 512": ([f"/profile/x?line={text(rng.sample(places, 2))}&samples=512" for _ in range(500)], 0)}
@@ -253,7 +250,11 @@ http {{ sendfile on; access_log off; keepalive_requests 1000000; types {{ image/
         peer = Server("rasterio, ASGI", [PYTHON, "-m", "uvicorn", "--port", str(at), "--log-level", "critical", "--no-access-log", "service:app"],
                       f"http://127.0.0.1:{at}", f"/?at={text(places[:1])}", cwd=folder)
     for title, (asked, count) in askers.items():
-        these = {nginx.name: floor, hypso.name: listed("asked", asked)}
+        # The floor gives as many bytes out of a file.
+        answer = urllib.request.urlopen(hypso.address + asked[0]).read()
+        open(os.path.join(tiles, "answer.json"), "wb").write(answer)
+        title += f", {len(answer)} bytes"
+        these = {nginx.name: listed("floor", ["/answer.json"]), hypso.name: listed("asked", asked)}
         beside = [nginx, hypso]
         if peer and count:
             these[peer.name] = listed("peer", [f"/?at={text(rng.sample(places, count))}" for _ in range(500)])
@@ -269,10 +270,36 @@ http {{ sendfile on; access_log off; keepalive_requests 1000000; types {{ image/
     os.mkdir(many)
     for n in range(100):
         os.link(args.archive, os.path.join(many, f"a{n}.pmtiles")) if os.stat(args.archive).st_dev == os.stat(many).st_dev else shutil.copy(args.archive, os.path.join(many, f"a{n}.pmtiles"))
-    at = port()
-    hundred = Server("hypso, 100 archives", [HYPSO, "serve", many, "--listen", f"127.0.0.1:{at}"], f"http://127.0.0.1:{at}", "/ready")
-    print(f"\nstart to ready, 100 archives: {hundred.started * 1000:.0f} ms, {memory(hundred.process.pid):.1f} MB own")
-    hundred.stop()
+    times = []
+    for _ in range(5):
+        at = port()
+        hundred = Server("hypso, 100 archives", [HYPSO, "serve", many, "--listen", f"127.0.0.1:{at}"], f"http://127.0.0.1:{at}", "/ready")
+        times.append(hundred.started * 1000)
+        own = memory(hundred.process.pid)
+        hundred.stop()
+    print(f"\nstart to ready, 100 archives: {statistics.median(times):.0f} ms, {own:.1f} MB own")
+    share(args, found, lua, listed)
+
+
+def share(args, found, lua, listed):
+    """Memory of four servers beside that of one, each having given out every tile: pages of the map count once."""
+    paths = listed("shared", ["/tiles/x/" + one for one in found])
+    servers, sums = [], {}
+    for count in range(1, 5):
+        at = port()
+        servers.append(Server("hypso", [HYPSO, "serve", f"x={args.archive}", f"x={args.heights}", "--listen", f"127.0.0.1:{at}"],
+                              f"http://127.0.0.1:{at}", "/ready"))
+        wrk(servers[-1], lua, paths, 64, args.seconds)
+        sums[count] = [sum(rollup(server.process.pid, key) for server in servers) for key in ("Pss", "Anonymous")]
+    print(f"memory of 1 and of 4 processes, with shared pages: {sums[1][0]:.0f} and {sums[4][0]:.0f} MB, of which own {sums[1][1]:.1f} and {sums[4][1]:.1f} MB")
+    for server in servers:
+        server.stop()
+
+
+def rollup(pid, key):
+    """A line of smaps_rollup, MB."""
+    with open(f"/proc/{pid}/smaps_rollup") as maps:
+        return int(re.search(rf"^{key}:\s+(\d+)", maps.read(), re.M)[1]) / 1000
 
 
 if __name__ == "__main__":

@@ -35,7 +35,11 @@ struct Serving {
 
 impl Serving {
     fn start(args: &[&str]) -> Self {
-        let mut child = hypso(args).args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).spawn().unwrap();
+        Self::run(hypso(args))
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut next = |before: &str| {
             let line = lines.next().unwrap().unwrap();
@@ -49,13 +53,16 @@ impl Serving {
     }
 
     fn terminate(&self) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
+        terminate(&self.child.id().to_string());
     }
 
     fn code(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
+}
+
+fn terminate(process: &str) {
+    assert!(Command::new("kill").args(["-TERM", process]).status().unwrap().success());
 }
 
 impl Drop for Serving {
@@ -121,6 +128,36 @@ fn requests_end_before_the_server_does() {
     let mut rest = Vec::new();
     slow.read_to_end(&mut rest).unwrap();
     assert!(rest.len() > 32 << 20 && rest.ends_with(&[7; 1000]), "the answer that was under way is whole");
+    assert_eq!(server.code(), Some(0));
+}
+
+/// Process 1 of a container gets no signal that it does not ask for.
+#[cfg(target_os = "linux")]
+#[test]
+fn as_process_1_it_ends_when_it_is_asked_to() {
+    let apart = || {
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    if !apart().arg("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: this system does not let the test make a process 1 (unshare --pid)");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = archive_of(folder.path(), 10);
+    let mut command = apart();
+    command.args([env!("CARGO_BIN_EXE_hypso"), "serve", path.to_str().unwrap()]);
+    let mut server = Serving::run(command);
+    assert_eq!(Client::new(server.address).get("/tiles/x/0/0/0").status, 200);
+    let outer = server.child.id();
+    let inner = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).unwrap();
+    terminate(inner.trim());
+    let begun = Instant::now();
+    while server.child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     assert_eq!(server.code(), Some(0));
 }
 
