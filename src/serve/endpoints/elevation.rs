@@ -47,6 +47,12 @@ pub async fn get(State(app): State<Arc<App>>, path: Captures, params: Params, he
     answer::json(&headers, &Place { lon: point.lon(), lat: point.lat(), told: told.await? })
 }
 
+/// The heights at places, in their order.
+#[derive(Serialize)]
+struct Many {
+    elevations: Vec<Told>,
+}
+
 /// `{"points": [[lon, lat], …]}`.
 #[derive(Deserialize)]
 struct Points {
@@ -78,11 +84,12 @@ pub async fn post(State(app): State<Arc<App>>, path: Captures, params: Params, r
             bounded(points.points.len(), most)?;
             let points: Vec<LonLat> =
                 points.points.iter().map(|&[lon, lat]| track::place(lon, lat)).collect::<Result<_, _>>()?;
-            let told = ask(&app, &dataset, points.len(), move |heights| {
+            ask(&app, &dataset, points.len(), move |heights| {
                 let (found, facts) = (at_all(heights, &points, &how)?, Facts::of(heights)?);
-                Ok(points.iter().zip(found).map(|(&point, height)| facts.tell(point, height)).collect::<Vec<_>>())
-            });
-            answer::json(&headers, &serde_json::json!({"elevations": told.await?}))
+                let told = points.iter().zip(found).map(|(&point, height)| facts.tell(point, height));
+                answer::json(&headers, &Many { elevations: told.collect() })
+            })
+            .await
         }
         _ => Err(Problem::bad("the body: expected {\"points\": [[LON, LAT], …]} or GeoJSON")),
     }

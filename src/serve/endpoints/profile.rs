@@ -77,18 +77,22 @@ async fn answered(
         Some("swisstopo") => true,
         Some(other) => return Err(Problem::bad(format!("format: expected json or swisstopo, found {other:?}"))),
     };
-    let (from, max_zoom) = (dataset.elevation_from(), max_zoom(params)?);
-    let document = ask(app, dataset, usize::MAX, move |heights| {
+    let (from, max_zoom, headers) = (dataset.elevation_from(), max_zoom(params)?, headers.clone());
+    // What is long is written and packed where it was found.
+    ask(app, dataset, usize::MAX, move |heights| {
         let line = line()?;
         bounded(line.points().len(), places)?;
         let samples = samples(line.points(), spacing, most)?;
         let from = from.unwrap_or(ElevationFrom::Tiles);
         Question { from, shape: *heights.shape(), max_zoom }.profile(line.points(), samples)?;
         let profile = heights.along(line.points(), spacing, &how)?;
-        if swiss { Ok(serde_json::to_vec(&swisstopo(&profile))) } else { native(heights, &profile) }
-    });
-    let document = document.await?.map_err(|error| crate::error::Error::internal(error.to_string()))?;
-    Ok(answer::text(headers, "application/json", document))
+        if swiss {
+            answer::json(&headers, &swisstopo(&profile))
+        } else {
+            answer::json(&headers, &native(heights, &profile)?)
+        }
+    })
+    .await
 }
 
 /// How many samples there will be, which must not be too many.
@@ -127,7 +131,7 @@ struct Sample {
     zoom: Option<u8>,
 }
 
-fn native(heights: &dyn HeightQueries, profile: &Profile) -> Answer<serde_json::Result<Vec<u8>>> {
+fn native(heights: &dyn HeightQueries, profile: &Profile) -> Answer<Native> {
     let facts = Facts::of(heights)?;
     let metres = |value: f64| rounded(value, 3);
     let points = profile.points.iter().map(|sample| {
@@ -141,14 +145,14 @@ fn native(heights: &dyn HeightQueries, profile: &Profile) -> Answer<serde_json::
             zoom: told.zoom,
         }
     });
-    Ok(serde_json::to_vec(&Native {
+    Ok(Native {
         length: metres(profile.length),
         climb: metres(profile.climb),
         descent: metres(profile.descent),
         least: profile.least.map(metres),
         greatest: profile.greatest.map(metres),
         points: points.collect(),
-    }))
+    })
 }
 
 /// As the profile service of swisstopo answers: easting and northing are those of the request's system, here longitude and

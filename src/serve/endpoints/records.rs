@@ -27,15 +27,15 @@ pub async fn records(State(app): State<Arc<App>>, path: Captures, params: Params
     let wrong = |_| Problem::bad("cursor: is none that this server gave");
     let from = cursor(&params, generation)?.map(|rest| rest.parse::<usize>().map_err(wrong)).transpose()?.unwrap_or(0);
     // A box may hold a whole country, which is sorted.
-    let document = heavy(&app, move || {
+    heavy(&app, move || {
         let mut page: Vec<_> = store.content.overlapping(place).skip(from).take(limit + 1).collect();
         let more = page.len() > limit;
         page.truncate(limit);
         let features = page.iter().map(feature).collect::<Result<Vec<_>>>()?;
         let following = more.then(|| next(generation, from + limit));
-        Ok(json!({"type": "FeatureCollection", "features": features, "next": following}))
-    });
-    answer::json(&headers, &document.await?)
+        answer::json(&headers, &json!({"type": "FeatureCollection", "features": features, "next": following}))
+    })
+    .await
 }
 
 /// The one place that is asked about.
