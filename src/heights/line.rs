@@ -6,7 +6,7 @@
 
 use geographiclib_rs::{DirectGeodesic as _, Geodesic, InverseGeodesic as _};
 
-use super::answers::{Profile, ProfilePoint, Sampling, Spacing};
+use super::answers::{Height, Profile, ProfilePoint, Sampling, Spacing};
 use super::grid::Grid;
 use crate::error::{Error, Result};
 use crate::tile::LonLat;
@@ -162,6 +162,18 @@ fn uniform(
 
 /// The heights along a line.
 pub(super) fn along<G: Grid>(grid: &G, line: &[LonLat], spacing: Spacing, how: &Sampling) -> Result<Profile> {
+    profile(line, spacing, |points, heights| grid.many(points, how, heights))
+}
+
+/// The heights along a line, by a function that finds those of some points, in their order.
+///
+/// # Errors
+/// Where the line or the spacing is none, and what the function returns.
+pub(crate) fn profile(
+    line: &[LonLat],
+    spacing: Spacing,
+    mut find: impl FnMut(&[LonLat], &mut Vec<Option<Height>>) -> Result<()>,
+) -> Result<Profile> {
     let (points, length) = places(line, spacing)?;
     let mut profile = Profile { length, points, ..Profile::default() };
     let (mut wanted, mut heights) = (Vec::with_capacity(TOGETHER), Vec::with_capacity(TOGETHER));
@@ -169,7 +181,7 @@ pub(super) fn along<G: Grid>(grid: &G, line: &[LonLat], spacing: Spacing, how: &
     for samples in profile.points.chunks_mut(TOGETHER) {
         wanted.clear();
         wanted.extend(samples.iter().map(|sample| sample.point));
-        grid.many(&wanted, how, &mut heights)?;
+        find(&wanted, &mut heights)?;
         for (sample, &height) in samples.iter_mut().zip(&heights) {
             sample.height = height;
             let Some(metres) = height.map(|height| height.metres) else { continue };

@@ -42,6 +42,8 @@ pub use grid::Shape;
 #[cfg(feature = "engine")]
 pub(crate) use grid::{Grid, Pixels};
 pub use line::distance;
+#[cfg(feature = "serve")]
+pub(crate) use line::profile;
 pub use names::{SCHEMA, is_heights};
 pub use open::Heights;
 pub use pack::{Facts, MAX_SIZE, Packed};

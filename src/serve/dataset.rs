@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use axum::http::HeaderValue;
 
 use super::options::Options;
+use super::rasters::{Rasters, Records};
 use super::tileset::Tileset;
 use crate::Store;
 use crate::archive::ArchiveKind;
@@ -31,7 +32,7 @@ pub(super) enum Opened {
     Tiles(Arc<Part<Tileset>>),
     Lineage(Arc<Part<Tileset>>),
     Heights(Arc<Part<Heights>>),
-    Store(Arc<Part<Store>>),
+    Store(Arc<Part<Records>>),
 }
 
 impl Opened {
@@ -64,7 +65,10 @@ impl Opened {
                 Err(Error::other_kind("is a folder of tiles, expected an archive", remedy).with_path(path))
             }
             Err(other) => match Store::open(path) {
-                Ok(store) => Ok(Self::Store(Arc::new(Part::new(path, store, identity)))),
+                Ok(store) => {
+                    let records = Records::new(store, options.decoded_bytes);
+                    Ok(Self::Store(Arc::new(Part::new(path, records, identity))))
+                }
                 Err(Error::OtherKind { .. }) => Err(other),
                 Err(error) => Err(error),
             },
@@ -111,7 +115,7 @@ pub struct Dataset {
     pub(super) tiles: Option<Arc<Part<Tileset>>>,
     pub(super) lineage: Option<Arc<Part<Tileset>>>,
     pub(super) heights: Option<Arc<Part<Heights>>>,
-    pub(super) store: Option<Arc<Part<Store>>>,
+    pub(super) store: Option<Arc<Part<Records>>>,
     /// How long clients may keep its tiles.
     pub(super) cache_control: HeaderValue,
 }
@@ -124,6 +128,9 @@ pub enum ElevationFrom {
     Heights,
     /// Tiles that are decoded, some of which are kept: some milliseconds a tile.
     Tiles,
+    /// The rasters of a store, some of which stay open: some microseconds a point, and milliseconds where a raster is opened. Points and
+    /// lines alone.
+    Rasters,
 }
 
 impl ElevationFrom {
@@ -133,6 +140,7 @@ impl ElevationFrom {
         match self {
             Self::Heights => "heights",
             Self::Tiles => "tiles",
+            Self::Rasters => "rasters",
         }
     }
 }
@@ -147,6 +155,7 @@ pub struct Elevation {
 enum Queries {
     Heights(Arc<Part<Heights>>),
     Tiles(Arc<crate::archive::heights::CachedHeights>),
+    Rasters(Arc<Rasters>),
 }
 
 impl Elevation {
@@ -156,6 +165,7 @@ impl Elevation {
         match &self.queries {
             Queries::Heights(part) => &part.content,
             Queries::Tiles(cached) => &**cached,
+            Queries::Rasters(rasters) => &**rasters,
         }
     }
 
@@ -165,6 +175,7 @@ impl Elevation {
         match self.queries {
             Queries::Heights(_) => ElevationFrom::Heights,
             Queries::Tiles(_) => ElevationFrom::Tiles,
+            Queries::Rasters(_) => ElevationFrom::Rasters,
         }
     }
 }
@@ -188,26 +199,29 @@ impl Dataset {
         has.into_iter().filter_map(|(name, has)| has.then_some(name)).collect()
     }
 
-    /// Where its heights come from; `None` where it has none.
+    /// Where its heights come from: the fastest of its files that has some. `None` where none has.
     #[must_use]
     pub fn elevation_from(&self) -> Option<ElevationFrom> {
-        let tiles = || self.tiles.as_ref().is_some_and(|part| part.content.has_decoded());
-        if self.heights.is_some() { Some(ElevationFrom::Heights) } else { tiles().then_some(ElevationFrom::Tiles) }
+        let tiles = self.tiles.as_ref().is_some_and(|part| part.content.has_decoded());
+        let rasters = self.store.is_some() && crate::raster::reader().is_ok();
+        let heights = (self.heights.is_some(), ElevationFrom::Heights);
+        let all = [heights, (tiles, ElevationFrom::Tiles), (rasters, ElevationFrom::Rasters)];
+        all.into_iter().find_map(|(has, from)| has.then_some(from))
     }
 
-    /// Its heights: from a file of heights, or else from tiles.
+    /// Its heights.
     ///
     /// # Errors
-    /// Where it has neither.
+    /// Where it has none.
     pub fn elevation(&self) -> Result<Elevation> {
-        let queries = match (&self.heights, &self.tiles) {
-            (Some(part), _) => Queries::Heights(Arc::clone(part)),
-            (None, Some(part)) => Queries::Tiles(part.content.decoded()?),
-            (None, None) => {
-                return Err(Error::not_found(format!(
-                    "{:?} has no heights; /catalog lists what each dataset has",
-                    self.id
-                )));
+        let queries = match (self.elevation_from(), &self.heights, &self.tiles, &self.store) {
+            (Some(ElevationFrom::Heights), Some(part), ..) => Queries::Heights(Arc::clone(part)),
+            (Some(ElevationFrom::Rasters), .., Some(part)) => Queries::Rasters(part.content.heights()?),
+            // Tiles say themselves why they have none.
+            (_, _, Some(part), _) => Queries::Tiles(part.content.decoded()?),
+            _ => {
+                let problem = format!("{:?} has no heights; /catalog lists what each dataset has", self.id);
+                return Err(Error::not_found(problem));
             }
         };
         Ok(Elevation { queries })
@@ -217,7 +231,7 @@ impl Dataset {
     #[must_use]
     pub fn bounds(&self) -> Option<[f64; 4]> {
         let tiles = self.tiles.as_ref().and_then(|part| part.content.metadata().bounds);
-        tiles.or_else(|| self.store.as_ref().and_then(|part| extent(&part.content)))
+        tiles.or_else(|| self.store.as_ref().and_then(|part| extent(&part.content.store)))
     }
 
     /// What differs between two versions of any of its files.

@@ -29,6 +29,7 @@ mod observe;
 mod options;
 mod params;
 mod problem;
+mod rasters;
 mod router;
 mod scan;
 mod server;

@@ -23,12 +23,12 @@ pub async fn records(State(app): State<Arc<App>>, path: Captures, params: Params
     let store = Arc::clone(catalogue.dataset(path.get("id"))?.store.as_ref().ok_or_else(|| Problem::lacks("store"))?);
     let place = place(&params)?;
     let limit = params.count("limit", LARGEST_PAGE)?.unwrap_or(PAGE);
-    let generation = store.content.fingerprint();
+    let generation = store.content.store.fingerprint();
     let wrong = |_| Problem::bad("cursor: is none that this server gave");
     let from = cursor(&params, generation)?.map(|rest| rest.parse::<usize>().map_err(wrong)).transpose()?.unwrap_or(0);
     // A box may hold a whole country, which is sorted.
     heavy(&app, move || {
-        let mut page: Vec<_> = store.content.overlapping(place).skip(from).take(limit + 1).collect();
+        let mut page: Vec<_> = store.content.store.overlapping(place).skip(from).take(limit + 1).collect();
         let more = page.len() > limit;
         page.truncate(limit);
         let features = page.iter().map(feature).collect::<Result<Vec<_>>>()?;

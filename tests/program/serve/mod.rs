@@ -5,3 +5,4 @@ mod dialects;
 mod elevation;
 mod hostile;
 mod protocol;
+mod rasters;
