@@ -13,20 +13,23 @@ use super::{Found, How, default_dataset, heights, lat_lng, polyline};
 use crate::heights::{Spacing, distance};
 use crate::serve::answer;
 use crate::serve::app::App;
-use crate::serve::ask::rounded;
+use crate::serve::ask::{bounded, rounded};
 use crate::serve::body::{self, Sent};
 use crate::serve::params::Params;
 use crate::serve::problem::{Answer, Problem};
 use crate::tile::LonLat;
 use crate::track;
 
-/// Codes of errors, by the documentation of Valhalla's services.
+/// Codes of errors, as Valhalla's service gives them for the same faults.
 #[derive(Debug, Clone, Copy)]
 enum Code {
     NoJson = 100,
-    NoShape = 114,
     BadShape = 134,
+    BadFormat = 164,
     Unknown = 199,
+    NoShape = 312,
+    BadDistance = 313,
+    TooMany = 314,
 }
 
 /// What is wrong, and its code.
@@ -106,7 +109,7 @@ fn places(asked: &Asked) -> Result<(Vec<LonLat>, Option<u32>), Refusal> {
             Some("polyline5") => 5,
             Some(other) => {
                 let detail = format!("shape_format: expected polyline5 or polyline6, found {other:?}");
-                return Err(bad(Problem::bad(detail)));
+                return Err(Refusal(Code::BadFormat, Problem::bad(detail)));
             }
         };
         return Ok((polyline(text, decimals).map_err(bad)?, Some(decimals)));
@@ -119,6 +122,7 @@ fn places(asked: &Asked) -> Result<(Vec<LonLat>, Option<u32>), Refusal> {
 
 async fn answered(app: &App, asked: Asked, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
     let (points, decimals) = places(&asked)?;
+    bounded(points.len(), app.options.limits.locations).map_err(|problem| Refusal(Code::TooMany, problem))?;
     let spacing = match asked.resample_distance {
         Some(metres) => resampled(app, &points, metres)?,
         None => None,
@@ -167,9 +171,13 @@ fn number(value: f64, decimals: i32) -> Value {
 fn resampled(app: &App, points: &[LonLat], metres: f64) -> Result<Option<Spacing>, Refusal> {
     let length: f64 = points.windows(2).map(|pair| distance(pair[0], pair[1])).sum();
     let most = app.options.limits.samples;
-    if !metres.is_finite() || metres <= 0.0 || length / metres + 2.0 > most as f64 {
-        let detail = format!("resample_distance: {metres} m makes no or too many samples; at most {most} are possible");
-        return Err(Problem::bad(detail).into());
+    if !metres.is_finite() || metres <= 0.0 {
+        let detail = format!("resample_distance: expected metres above 0, found {metres}");
+        return Err(Refusal(Code::BadDistance, Problem::bad(detail)));
+    }
+    if length / metres + 2.0 > most as f64 {
+        let detail = format!("resample_distance: {metres} m makes too many samples; at most {most} are possible");
+        return Err(Refusal(Code::TooMany, Problem::bad(detail)));
     }
     Ok((length > 0.0).then_some(Spacing::Every(metres)))
 }

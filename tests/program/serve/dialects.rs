@@ -258,14 +258,15 @@ fn valhalla_reads_polylines_and_resamples() {
     let one = ask(json!({"shape": [{"lat": 10, "lon": 10}], "resample_distance": 10})).ok();
     assert_eq!(one["height"], json!([null]));
     for (body, code, words) in [
-        (json!({}), 114, "shape"),
-        (json!({"shape": []}), 114, "shape"),
+        (json!({}), 312, "shape"),
+        (json!({"shape": []}), 312, "shape"),
         (json!([1]), 100, "the body"),
         (json!({"shape": [{"lat": 138.7, "lon": 35.3}]}), 134, "swapped"),
         (json!({"encoded_polyline": "\u{7f}"}), 134, "decimals"),
-        (json!({"encoded_polyline": six, "shape_format": "geojson"}), 134, "polyline5"),
-        (json!({"encoded_polyline": six, "resample_distance": 0.01}), 199, "too many samples"),
-        (json!({"encoded_polyline": six, "resample_distance": -1}), 199, "samples"),
+        (json!({"encoded_polyline": six, "shape_format": "geojson"}), 164, "polyline5"),
+        (json!({"encoded_polyline": six, "resample_distance": 0.01}), 314, "too many samples"),
+        (json!({"encoded_polyline": six, "resample_distance": -1}), 313, "above 0"),
+        (json!({"shape": vec![json!({"lat": 1, "lon": 1}); 1001]}), 314, "at most 1000"),
     ] {
         let reply = ask(body);
         let error = reply.json();
