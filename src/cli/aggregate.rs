@@ -17,7 +17,7 @@ use crate::raster::{self, Resampling};
 use crate::store::Store;
 use crate::terrain::webp::Level;
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
-use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared};
+use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared, Summary};
 
 /// Make terrain tiles from a store. Worker processes make each zoom group; then all groups become one archive.
 ///
@@ -257,18 +257,28 @@ pub fn run_zoom(args: &ZoomArgs) -> Outcome {
 pub fn make(store: &Store, options: &JobOptions) -> Outcome {
     let prepared = options.prepare(store, raster::reader()?)?;
     announce(&prepared, options);
+    let summary = prepared.run(&launcher()?, &Terminal::default())?;
+    finish(&summary, prepared.store())
+}
+
+/// How this program makes workers of itself.
+pub fn launcher() -> anyhow::Result<Launcher> {
     let mut launcher = Launcher { program: std::env::current_exe()?, arguments: vec!["worker".into()] };
     if raster::reader()?.remote_allowed() {
         launcher.arguments.push("--allow-remote".into());
     }
-    let summary = prepared.run(&launcher, &Terminal::default())?;
+    Ok(launcher)
+}
+
+/// Prints what a run made.
+pub fn finish(summary: &Summary, store: &Store) -> Outcome {
     if let Some(error) = summary.failure() {
         if let (Some(path), Some(first)) = (&summary.aside, summary.set_aside.first()) {
             super::say(&format!("to try one alone: hypso work --plan {} --unit {}", path.display(), first.unit.id()));
         }
         return Err(error.into());
     }
-    summary::print(&summary, prepared.store());
+    summary::print(summary, store);
     for alert in &summary.alerts {
         super::say(&format!("alert: {alert}"));
     }

@@ -45,6 +45,8 @@ mod verify_against;
 mod verify_store;
 mod words;
 #[cfg(feature = "gdal")]
+mod work;
+#[cfg(feature = "gdal")]
 mod worker;
 
 use std::io::Write;
@@ -67,6 +69,9 @@ pub mod exit {
     pub const ALERT: u8 = 4;
     /// A file that was mapped was cut or written into by another program.
     pub const CHANGED: u8 = 5;
+    /// Not yet: what this work needs is not there, or others hold it. Try again later (EX_TEMPFAIL of sysexits.h).
+    #[cfg(feature = "gdal")]
+    pub const LATER: u8 = 75;
     /// The user interrupted the work.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -77,7 +82,7 @@ pub mod exit {
     name = "hypso",
     version,
     max_term_width = 110,
-    after_help = "A first run:\n  hypso sample -o demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems or diff differences, 4 an alert, 5 a file in use was cut, 130 interrupted."
+    after_help = "A first run:\n  hypso sample -o demo && hypso tiles demo/lidar2 demo/dem10 demo/aw30 -o demo.pmtiles\n\nExit codes: 0 ok, 1 failure, 2 wrong usage, 3 verify found problems or diff differences, 4 an alert, 5 a file in use was cut, 75 try again later, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -105,7 +110,9 @@ enum Command {
     #[cfg(feature = "gdal")]
     Plan(plan::Args),
     #[cfg(feature = "gdal")]
-    Work(plan::WorkArgs),
+    Work(work::Args),
+    #[cfg(feature = "gdal")]
+    Assemble(work::AssembleArgs),
     #[cfg(feature = "gdal")]
     Aggregate(aggregate::Args),
     #[cfg(feature = "gdal")]
@@ -192,7 +199,9 @@ fn run(command: Command) -> Outcome {
         #[cfg(feature = "gdal")]
         Command::Plan(args) => plan::run(&args),
         #[cfg(feature = "gdal")]
-        Command::Work(args) => plan::run_work(&args),
+        Command::Work(args) => work::run(&args),
+        #[cfg(feature = "gdal")]
+        Command::Assemble(args) => work::assemble(&args),
         #[cfg(feature = "gdal")]
         Command::Aggregate(args) => aggregate::run(&args),
         #[cfg(feature = "gdal")]

@@ -28,16 +28,20 @@ pub fn report_error(error: &anyhow::Error) -> ExitCode {
             return ExitCode::from(exit::OK);
         }
     }
-    let label = if color() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
-    let ours = error.downcast_ref::<Error>();
-    let text = ours.map_or_else(|| format!("{error:#}"), words::error);
-    let _ = writeln!(std::io::stderr(), "{label} {}", message(&text));
-    let code = match ours {
+    print_error(error);
+    let code = match error.downcast_ref::<Error>() {
         Some(Error::Interrupted) => exit::INTERRUPTED,
         Some(Error::Argument { .. }) => exit::USAGE,
         _ => exit::FAILURE,
     };
     ExitCode::from(code)
+}
+
+/// Prints an error with its causes to stderr.
+pub fn print_error(error: &anyhow::Error) {
+    let label = if color() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+    let text = error.downcast_ref::<Error>().map_or_else(|| format!("{error:#}"), words::error);
+    let _ = writeln!(std::io::stderr(), "{label} {}", message(&text));
 }
 
 /// True where stderr is a terminal that wants colour (`NO_COLOR` is honoured).

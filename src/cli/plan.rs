@@ -1,4 +1,4 @@
-//! `hypso plan`: what a run would make and take; `hypso work`: single units of it.
+//! `hypso plan`: what a run would make and take.
 
 use std::path::PathBuf;
 
@@ -13,14 +13,14 @@ use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, Step};
 use crate::raster;
 use crate::store::Store;
-use crate::worker::{self, Made, PlanFile};
+use crate::worker::{self, MOST_SHARDS};
 
 /// Show what a run would make and take, without making it.
 ///
 /// Numbers of tiles are exact (tiles without data turn out empty later); bytes, time and memory are guesses.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso plan japan.hypso\n  hypso plan japan.hypso --split dynamic:200000 --jobs 8\n  hypso plan japan.hypso --max-zoom 14 --format json | jq .groups\n  hypso plan japan.hypso -o japan.pmtiles --export plan.json && hypso work --plan plan.json --unit 0"
+    after_help = "Examples:\n  hypso plan japan.hypso\n  hypso plan japan.hypso --split dynamic:200000 --jobs 8\n  hypso plan japan.hypso --max-zoom 14 --format json | jq .groups\n  hypso plan japan.hypso -o japan.pmtiles --export plan.json && hypso work --plan plan.json --unit 0\n  hypso plan japan.hypso -o japan.pmtiles --shards 200 --export plan"
 )]
 pub struct Args {
     /// The store.
@@ -33,32 +33,18 @@ pub struct Args {
     /// How to print the plan: table or json.
     #[arg(long = "print", value_enum, default_value = "table", value_name = "FORMAT")]
     print: Format,
-    /// Write the plan with all its units, for `hypso work`.
+    /// Write the plan with all its units, for `hypso work`; with --shards into a folder.
     #[arg(long, value_name = "FILE", requires = "output")]
     export: Option<PathBuf>,
-}
-
-/// Make single units of a plan, by hand or by a scheduler; finer units first.
-///
-/// Units may be made by several processes, and on several machines that share the folder of the output. A unit that is
-/// there is not made again. `hypso aggregate` with the options of the plan puts the archive together at the end.
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  hypso work --plan plan.json --unit 0 --unit 1\n  hypso work --plan plan.json --unit z11-14_11_1814_808"
-)]
-pub struct WorkArgs {
-    /// The plan that `hypso plan --export` wrote.
-    #[arg(long, value_name = "FILE")]
-    plan: PathBuf,
-    /// A unit by its number in the plan, from 0 on, or by its name; may be said several times.
-    #[arg(long, value_name = "UNIT", required = true)]
-    unit: Vec<String>,
+    /// Cut the plan into about so many pieces of like work, and one for the coarse top.
+    #[arg(long, value_name = "COUNT", requires = "export", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_SHARDS)))]
+    shards: Option<u32>,
 }
 
 pub fn run(args: &Args) -> Outcome {
     let options = args.job.options(&args.output)?;
     let mut renews = args.job.run.overwrite;
-    if let Some(path) = &args.export {
+    if let Some(path) = args.export.as_ref().filter(|_| args.shards.is_none()) {
         // A plan of before is renewed; nothing else is.
         renews |= worker::is_plan(path);
         check_output(path, renews)?;
@@ -76,7 +62,15 @@ pub fn run(args: &Args) -> Outcome {
         Format::Table => table(&store, plan, &estimate, memory)?,
         _ => return super::usage("--print", "takes table or json"),
     }
-    if let Some(path) = &args.export {
+    if let (Some(folder), Some(count)) = (&args.export, args.shards) {
+        let shards = prepared.write_shards(count, folder)?.len();
+        let shown = folder.display();
+        super::say(&format!(
+            "{shown}: {} written; next: hypso work --plan {shown} --shard 0, and so on to {}, then hypso assemble --plan {shown}",
+            output::counted(shards.into(), "shard"),
+            shards - 1
+        ));
+    } else if let Some(path) = &args.export {
         let text = prepared.plan_file()?.to_json()?;
         write_whole(path, text.as_bytes(), renews)?;
         let units = plan.units();
@@ -88,19 +82,6 @@ pub fn run(args: &Args) -> Outcome {
     } else {
         super::say(&format!("next: hypso aggregate {} -o {}", args.store.display(), args.output.display()));
     }
-    Ok(exit::OK)
-}
-
-pub fn run_work(args: &WorkArgs) -> Outcome {
-    let plan = PlanFile::read(&args.plan)?;
-    let reader = raster::reader()?;
-    reader.limit_cache(plan.block_cache())?;
-    plan.work(&args.unit, reader, |unit, made| {
-        super::say(&match made {
-            Made::Now(report) => format!("{}: made, {}", unit.id, output::counted(report.tiles, "tile")),
-            Made::Before(report) => format!("{}: was there, {}", unit.id, output::counted(report.tiles, "tile")),
-        });
-    })?;
     Ok(exit::OK)
 }
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::error::Error;
 
 /// Fields whose flag is their name.
-const FIELDS: [&str; 31] = [
+const FIELDS: [&str; 32] = [
     "admin",
     "against",
     "allow_remote",
@@ -37,6 +37,7 @@ const FIELDS: [&str; 31] = [
     "public_url",
     "resume_from",
     "scheme",
+    "shard",
     "tile_size",
     "tmpdir",
     "update",
@@ -53,7 +54,7 @@ const OTHERS: [(&str, &str); 5] = [
 ];
 
 /// Items of the library, and the commands that do the same.
-const COMMANDS: [(&str, &str); 12] = [
+const COMMANDS: [(&str, &str); 13] = [
     ("archive::Selection", "hypso extract"),
     ("archive::convert", "hypso convert"),
     ("archive::summary", "hypso inspect"),
@@ -66,6 +67,7 @@ const COMMANDS: [(&str, &str); 12] = [
     ("store::report", "hypso info"),
     ("store::verify", "hypso verify"),
     ("worker::PlanFile", "hypso plan --export"),
+    ("worker::ShardPlan", "hypso plan --shards"),
 ];
 
 /// The flag of a field; `set.KEY` is a key of `--set`.

@@ -27,17 +27,17 @@ impl Estimate {
     /// Guesses for a plan, with so many worker processes.
     #[must_use]
     pub fn new(plan: &Plan, store: &Store, jobs: usize) -> Self {
-        let tiles = plan.tiles();
-        let pixels = f64::from(store.tile_size()).powi(2);
-        let bytes = |tiles: u64| (tiles as f64 * pixels * BYTES_PER_PIXEL) as u64;
+        let all = Self::of_tiles(plan.tiles(), store.tile_size());
         let kept: u64 = plan.groups.iter().filter(|g| g.kept).flat_map(|g| &g.steps).map(super::Step::tiles).sum();
-        let cpu_seconds = tiles as f64 * pixels * SECONDS_PER_PIXEL;
-        Self {
-            tiles,
-            output_bytes: bytes(kept),
-            work_bytes: bytes(tiles),
-            cpu_seconds,
-            wall_seconds: cpu_seconds / jobs.max(1) as f64,
-        }
+        let output_bytes = Self::of_tiles(kept, store.tile_size()).output_bytes;
+        Self { output_bytes, wall_seconds: all.cpu_seconds / jobs.max(1) as f64, ..all }
+    }
+
+    /// Guesses for so many tiles of so many pixels a side, which are all kept, by one process.
+    #[must_use]
+    pub fn of_tiles(tiles: u64, tile_size: u32) -> Self {
+        let pixels = tiles as f64 * f64::from(tile_size).powi(2);
+        let (bytes, seconds) = ((pixels * BYTES_PER_PIXEL) as u64, pixels * SECONDS_PER_PIXEL);
+        Self { tiles, output_bytes: bytes, work_bytes: bytes, cpu_seconds: seconds, wall_seconds: seconds }
     }
 }

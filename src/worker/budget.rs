@@ -146,8 +146,12 @@ impl Budget {
     /// What all processes will take at most, bytes, as far as it can be said before.
     #[must_use]
     pub fn expected(&self) -> u64 {
-        let worker = WORKER + self.block_cache.max(self.block) + self.tiles;
-        self.total.unwrap_or(COORDINATOR + self.jobs as u64 * worker)
+        self.total.unwrap_or_else(|| self.with_workers(self.jobs as u64))
+    }
+
+    /// What so many workers and their coordinator take, bytes.
+    pub(super) fn with_workers(&self, count: u64) -> u64 {
+        COORDINATOR + count * (WORKER + self.block_cache.max(self.block) + self.tiles)
     }
 }
 

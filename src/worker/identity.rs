@@ -91,7 +91,8 @@ fn bare_message(job: &Job<'_>) -> Result<JobMessage> {
 
 /// Where a job keeps its packs.
 pub(super) fn work_folder(job: &Job<'_>) -> PathBuf {
-    Journal::folder_of(job.output(), job.how.tmpdir.as_deref())
+    let own = || Journal::folder_of(job.output(), job.how.tmpdir.as_deref());
+    job.how.packs.clone().unwrap_or_else(own)
 }
 
 /// What the finest step of a job is made from.

@@ -48,6 +48,8 @@ pub struct JobOptions {
     pub budget: BudgetOptions,
     /// The folder for the work folder, where that is not to be beside the output.
     pub tmpdir: Option<PathBuf>,
+    /// The work folder itself, where packs were brought together elsewhere.
+    pub packs: Option<PathBuf>,
     /// Replace existing outputs and other unfinished runs.
     pub overwrite: bool,
     /// Bring the output up to date instead of making it again.
@@ -87,6 +89,7 @@ impl JobOptions {
                 ..BudgetOptions::default()
             },
             tmpdir: None,
+            packs: None,
             overwrite: false,
             update: false,
             keep_intermediates: false,

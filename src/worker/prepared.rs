@@ -1,6 +1,6 @@
 //! A run that is checked against its store: what it will make, what it will take, and the run itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::aggregate::{Job, Summary, aggregate};
 use super::budget::{Budget, Needs};
@@ -9,6 +9,7 @@ use super::crew::Launcher;
 use super::datum;
 use super::options::JobOptions;
 use super::report;
+use super::shards::ShardPlan;
 use crate::archive;
 use crate::catalog::{Reindexed, reindex};
 use crate::error::{Error, Result};
@@ -74,7 +75,13 @@ impl JobOptions {
     }
 }
 
-impl Prepared<'_> {
+impl<'a> Prepared<'a> {
+    /// A run whose plan is known.
+    pub(super) fn of(options: &'a JobOptions, store: Store, plan: Plan, budget: Budget) -> Self {
+        let render = options.render(&plan);
+        Self { options, store, _reindexed: None, plan, render, budget, warning: None }
+    }
+
     /// The store that is run: the given one, or the same records for another tile size.
     #[must_use]
     pub fn store(&self) -> &Store {
@@ -122,6 +129,17 @@ impl Prepared<'_> {
         PlanFile::new(&self.job())
     }
 
+    /// Cuts the plan into about so many shards and one for the coarse top, and writes them into a folder; see [`ShardPlan`].
+    ///
+    /// # Errors
+    /// Where the store has no file that outlives this value, or the folder can't be written.
+    pub fn write_shards(&self, count: u32, folder: &Path) -> Result<ShardPlan> {
+        if self._reindexed.is_some() {
+            return Err(Error::argument("tile_size", "can't be planned; build the store for that tile size"));
+        }
+        ShardPlan::write(&self.job(), count, folder)
+    }
+
     /// Runs to the end, and writes a report beside the output. Run again after an interruption, it continues where it stopped;
     /// the result is the same. A run that is complete is not made again.
     ///
@@ -144,7 +162,7 @@ impl Prepared<'_> {
         Ok(summary)
     }
 
-    fn job(&self) -> Job<'_> {
+    pub(super) fn job(&self) -> Job<'_> {
         Job { store: &self.store, plan: &self.plan, options: &self.render, how: self.options, budget: &self.budget }
     }
 }

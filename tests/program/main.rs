@@ -31,5 +31,6 @@ mod service;
 mod serving;
 #[cfg(feature = "serve")]
 mod serving_files;
+mod shards;
 mod tile_index;
 mod workers;
