@@ -155,3 +155,22 @@ fn verify_decodes_every_tile_and_ends_with_its_own_exit_code() {
     let (code, out, _) = hypso(folder.path(), &["verify", "c.mbtiles"]);
     assert!(code == 3 && out.contains("tile 0/0/0: can't be decoded: has 64 pixels a side"), "{out}");
 }
+
+/// As [`hypso`], at a terminal, which shows stdout and stderr.
+#[cfg(target_os = "linux")]
+fn at_a_terminal(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let code = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut python = Command::new("python3");
+    python.args(["-c", code, env!("CARGO_BIN_EXE_hypso")]).args(args).stdin(std::process::Stdio::null());
+    let output = python.current_dir(folder).env_remove("NO_COLOR").output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_gets_what_a_pipe_gets() {
+    let folder = tempfile::tempdir().unwrap();
+    make(&folder.path().join("a.pmtiles"));
+    let (_, out, _) = hypso(folder.path(), &["inspect", "a.pmtiles"]);
+    assert_eq!(at_a_terminal(folder.path(), &["inspect", "a.pmtiles"]), (Some(0), out.replace('\n', "\r\n")));
+}
