@@ -36,6 +36,7 @@ mod serve;
 mod store_file;
 #[cfg(feature = "gdal")]
 mod summary;
+mod tile;
 #[cfg(feature = "gdal")]
 mod tiles;
 mod values;
@@ -123,6 +124,7 @@ enum Command {
     Diff(diff::Args),
     Patch(diff::PatchArgs),
     Inspect(inspect::Args),
+    Tile(tile::Args),
     Verify(verify::Args),
     Preview(preview::Args),
     Height(heights::height::Args),
@@ -212,6 +214,7 @@ fn run(command: Command) -> Outcome {
         Command::Diff(args) => diff::run(&args),
         Command::Patch(args) => diff::run_patch(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Tile(args) => tile::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Preview(args) => preview::run(&args),
         Command::Height(args) => heights::height::run(&args),

@@ -81,8 +81,7 @@ impl TalkArgs {
         let _ = if json_logs {
             tracing::subscriber::set_global_default(logs.json().flatten_event(true).finish())
         } else {
-            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            tracing::subscriber::set_global_default(logs.with_ansi(colour).finish())
+            tracing::subscriber::set_global_default(logs.with_ansi(false).finish())
         };
     }
 }

@@ -28,40 +28,6 @@ pub const PARTS: &str = "parts";
 /// where they are not known.
 pub const BLOCK: [&str; 3] = ["block_width", "block_height", "block_cell"];
 
-/// Names and types of the columns, in the order of [`values`].
-///
-/// `nodata` is text in tables, since GeoPackages know no NaN; sizes are bytes, times nanoseconds since 1970 (UTC), and
-/// `pixel_size` is in EPSG:3857 metres.
-pub const COLUMNS: [(&str, FieldKind); 27] = [
-    ("id", FieldKind::Text),
-    (LOCATION, FieldKind::Text),
-    ("source", FieldKind::Text),
-    ("path", FieldKind::Text),
-    ("priority", FieldKind::Integer),
-    (RANK, FieldKind::Integer),
-    ("native_zoom", FieldKind::Integer),
-    ("pixel_size", FieldKind::Real),
-    ("width", FieldKind::Integer),
-    ("height", FieldKind::Integer),
-    ("crs", FieldKind::Text),
-    ("nodata", FieldKind::Text),
-    ("data_type", FieldKind::Text),
-    ("file_size", FieldKind::Integer),
-    ("modified_ns", FieldKind::Integer),
-    ("attribution", FieldKind::Text),
-    ("licence", FieldKind::Text),
-    ("vertical_datum", FieldKind::Text),
-    (OFFSET, FieldKind::Real),
-    (MORE_NODATA, FieldKind::Text),
-    (BAND, FieldKind::Integer),
-    (UNIT, FieldKind::Real),
-    (SCALE, FieldKind::Real),
-    (PARTS, FieldKind::Text),
-    (BLOCK[0], FieldKind::Integer),
-    (BLOCK[1], FieldKind::Integer),
-    (BLOCK[2], FieldKind::Integer),
-];
-
 /// What a column holds for one record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
@@ -191,51 +157,72 @@ pub struct Row<'a> {
     pub location: &'a str,
 }
 
-/// The values of a record, one for each of [`COLUMNS`].
-#[must_use]
-pub fn values<'a>(row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
-    fn text(text: &str) -> Value<'_> {
-        if text.is_empty() { Value::Missing } else { Value::Text(Cow::Borrowed(text)) }
-    }
-    fn number<'a>(number: u32) -> Value<'a> {
-        if number == 0 { Value::Missing } else { Value::Integer(i64::from(number)) }
-    }
-    let r = row.record;
-    [
-        Value::Text(Cow::Owned(format!("{:016x}", r.id()))),
-        text(row.location),
-        text(&row.source.name),
-        text(row.path),
-        Value::Integer(i64::from(r.priority())),
-        Value::Integer(i64::from(r.rank())),
-        Value::Integer(i64::from(r.native_zoom())),
-        Value::Real(r.pixel_size()),
-        Value::Integer(i64::from(r.width())),
-        Value::Integer(i64::from(r.height())),
-        text(row.crs),
-        r.nodata().map_or(Value::Missing, Value::Nodata),
-        Value::Text(Cow::Borrowed(r.data_type().name())),
-        Value::Integer(i64::try_from(r.file_size()).unwrap_or(i64::MAX)),
-        Value::Integer(r.modified_ns()),
-        text(&row.source.attribution),
-        text(&row.source.licence),
-        text(&row.source.vertical_datum),
-        if row.source.adjustment.offset == 0.0 { Value::Missing } else { Value::Real(row.source.adjustment.offset) },
-        match values_text(&row.source.adjustment.nodata) {
-            none if none.is_empty() => Value::Missing,
-            some => Value::Text(Cow::Owned(some)),
-        },
-        number(r.band()),
-        if r.unit() == 0.0 { Value::Missing } else { Value::Real(r.unit()) },
-        if r.scale() == 0.0 { Value::Missing } else { Value::Real(r.scale()) },
-        match r.parts() {
-            0 => Value::Missing,
-            parts => Value::Text(Cow::Owned(format!("{parts:016x}"))),
-        },
-        number(r.block_width()),
-        number(r.block_height()),
-        number(r.block_cell()),
-    ]
+/// Makes of one list the names and types of the columns, and what each holds for a record.
+macro_rules! columns {
+    (|$row:ident, $record:ident| $($name:expr, $kind:ident: $value:expr;)*) => {
+        /// Names and types of the columns, in the order of [`values`].
+        ///
+        /// `nodata` is text in tables, since GeoPackages know no NaN; sizes are bytes, times nanoseconds since 1970 (UTC), and
+        /// `pixel_size` is in EPSG:3857 metres.
+        pub const COLUMNS: [(&str, FieldKind); [$($name),*].len()] = [$(($name, FieldKind::$kind)),*];
+
+        /// The values of a record, one for each of [`COLUMNS`].
+        #[must_use]
+        pub fn values<'a>($row: &Row<'a>) -> [Value<'a>; COLUMNS.len()] {
+            let $record = $row.record;
+            [$($value),*]
+        }
+    };
+}
+
+columns! { |row, r|
+    "id", Text: hexadecimal(r.id());
+    LOCATION, Text: text(row.location);
+    "source", Text: text(&row.source.name);
+    "path", Text: text(row.path);
+    "priority", Integer: Value::Integer(i64::from(r.priority()));
+    RANK, Integer: Value::Integer(i64::from(r.rank()));
+    "native_zoom", Integer: Value::Integer(i64::from(r.native_zoom()));
+    "pixel_size", Real: Value::Real(r.pixel_size());
+    "width", Integer: Value::Integer(i64::from(r.width()));
+    "height", Integer: Value::Integer(i64::from(r.height()));
+    "crs", Text: text(row.crs);
+    "nodata", Text: r.nodata().map_or(Value::Missing, Value::Nodata);
+    "data_type", Text: Value::Text(Cow::Borrowed(r.data_type().name()));
+    "file_size", Integer: Value::Integer(i64::try_from(r.file_size()).unwrap_or(i64::MAX));
+    "modified_ns", Integer: Value::Integer(r.modified_ns());
+    "attribution", Text: text(&row.source.attribution);
+    "licence", Text: text(&row.source.licence);
+    "vertical_datum", Text: text(&row.source.vertical_datum);
+    OFFSET, Real: real(row.source.adjustment.offset);
+    MORE_NODATA, Text: owned(values_text(&row.source.adjustment.nodata));
+    BAND, Integer: number(r.band());
+    UNIT, Real: real(r.unit());
+    SCALE, Real: real(r.scale());
+    PARTS, Text: if r.parts() == 0 { Value::Missing } else { hexadecimal(r.parts()) };
+    BLOCK[0], Integer: number(r.block_width());
+    BLOCK[1], Integer: number(r.block_height());
+    BLOCK[2], Integer: number(r.block_cell());
+}
+
+fn text(text: &str) -> Value<'_> {
+    if text.is_empty() { Value::Missing } else { Value::Text(Cow::Borrowed(text)) }
+}
+
+fn owned<'a>(text: String) -> Value<'a> {
+    if text.is_empty() { Value::Missing } else { Value::Text(Cow::Owned(text)) }
+}
+
+fn hexadecimal<'a>(number: u64) -> Value<'a> {
+    Value::Text(Cow::Owned(format!("{number:016x}")))
+}
+
+fn number<'a>(number: u32) -> Value<'a> {
+    if number == 0 { Value::Missing } else { Value::Integer(i64::from(number)) }
+}
+
+fn real<'a>(number: f64) -> Value<'a> {
+    if number == 0.0 { Value::Missing } else { Value::Real(number) }
 }
 
 #[cfg(test)]

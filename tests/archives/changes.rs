@@ -406,27 +406,23 @@ fn tiles_are_encoded_anew_with_an_honest_step() {
     assert_eq!(read(&at("back.pmtiles")), tiles);
     assert!(!meta("back.pmtiles").other.contains_key("vertical_zoom_offset"));
 
-    // To Terrain-RGB as PNG: within half a step of 0.1 m, and the metadata don't claim more from then on.
-    ok(
-        folder.path(),
-        &["convert", "a.pmtiles", "-o", "mapbox.mbtiles", "--encoding", "mapbox", "--tile-format", "png"],
-    );
-    let codec = TileCodec { encoding: Encoding::Mapbox, format: ImageFormat::Png, ..CODEC };
-    for (id, bytes) in read(&at("mapbox.mbtiles")) {
-        let (found, expected) = (codec.decode(&bytes).unwrap(), &planes[&id]);
-        assert_eq!(found.valid, expected.valid);
-        let largest = found.values.iter().zip(&expected.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(largest <= 0.0501, "{id:?}: {largest}");
+    // To every other encoding as PNG: within half of its step, and the metadata don't claim more from then on.
+    for encoding in Encoding::ALL.into_iter().filter(|&e| e != CODEC.encoding) {
+        let (name, said) = (encoding.name(), format!("by-zoom, at least {} m", encoding.finest_step()));
+        let other = format!("{name}.mbtiles");
+        ok(folder.path(), &["convert", "a.pmtiles", "-o", &other, "--encoding", name, "--tile-format", "png"]);
+        let codec = TileCodec { encoding, format: ImageFormat::Png, ..CODEC };
+        for (id, bytes) in read(&at(&other)) {
+            let (found, expected) = (codec.decode(&bytes).unwrap(), &planes[&id]);
+            assert_eq!(found.valid, expected.valid);
+            let largest = found.values.iter().zip(&expected.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(f64::from(largest) <= encoding.finest_step() * 0.501 + 0.0005, "{id:?}: {largest}");
+        }
+        assert_eq!((meta(&other).encoding, step(&other).as_str()), (Some(encoding.into()), Some(&*said)));
+        let back = ["--encoding", "terrarium", "--tile-format", "webp", "--overwrite"];
+        ok(folder.path(), &[&["convert", &other, "-o", "again.pmtiles"], &back[..]].concat());
+        assert_eq!(step("again.pmtiles").as_str(), Some(&*said));
     }
-    assert_eq!(
-        (meta("mapbox.mbtiles").encoding, step("mapbox.mbtiles")),
-        (Some(Encoding::Mapbox.into()), "by-zoom, at least 0.1 m".into())
-    );
-    ok(
-        folder.path(),
-        &["convert", "mapbox.mbtiles", "-o", "again.pmtiles", "--encoding", "terrarium", "--tile-format", "webp"],
-    );
-    assert_eq!(step("again.pmtiles").as_str(), Some("by-zoom, at least 0.1 m"));
     for (args, words) in [
         (&["convert", "a.pmtiles", "-o", "x.pmtiles", "--tile-size", "128"][..], "can't become 128 px"),
         (&["convert", "a.pmtiles", "-o", "x.pmtiles", "--tile-format", "jpg"], "possible values"),

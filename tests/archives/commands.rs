@@ -1,4 +1,4 @@
-//! `merge`, `convert`, `inspect` and `verify` as a user meets them: the real binary in a temporary folder.
+//! `merge`, `convert`, `inspect`, `verify` and `tile` as a user meets them: the real binary in a temporary folder.
 #![cfg(feature = "cli")]
 
 use std::collections::BTreeMap;
@@ -154,4 +154,103 @@ fn verify_decodes_every_tile_and_ends_with_its_own_exit_code() {
     assert_eq!(hypso(folder.path(), &args).0, 0);
     let (code, out, _) = hypso(folder.path(), &["verify", "c.mbtiles"]);
     assert!(code == 3 && out.contains("tile 0/0/0: can't be decoded: has 64 pixels a side"), "{out}");
+}
+
+/// As [`hypso`], at a terminal, which shows stdout and stderr.
+#[cfg(target_os = "linux")]
+fn at_a_terminal(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let code = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut python = Command::new("python3");
+    python.args(["-c", code, env!("CARGO_BIN_EXE_hypso")]).args(args).stdin(std::process::Stdio::null());
+    let output = python.current_dir(folder).env_remove("NO_COLOR").output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_gets_what_a_pipe_gets() {
+    let folder = tempfile::tempdir().unwrap();
+    make(&folder.path().join("a.pmtiles"));
+    let (_, out, _) = hypso(folder.path(), &["inspect", "a.pmtiles"]);
+    assert_eq!(at_a_terminal(folder.path(), &["inspect", "a.pmtiles"]), (Some(0), out.replace('\n', "\r\n")));
+}
+
+/// An archive of the tile 2/1/1, 64 pixels a side, with a void at row 1, column 2.
+fn make_one(path: &Path, encoding: Encoding) {
+    let mut tile = ElevationTile::empty(64);
+    tile.valid.fill(1);
+    (tile.values[0], tile.values[1], tile.valid[66]) = (-12.5, 3776.1, 0);
+    let codec = TileCodec::new(encoding, ImageFormat::Webp);
+    let (format, tile_size) = (TileFormat::Webp, Some(64));
+    let metadata = ArchiveMetadata { format, encoding: Some(encoding.into()), tile_size, ..ArchiveMetadata::default() };
+    let mut sink = archive::create(path, &metadata, true).unwrap();
+    sink.put(TileCoord::new(2, 1, 1).unwrap(), &codec.encode(&tile).unwrap()).unwrap();
+    sink.finish().unwrap();
+}
+
+#[test]
+fn one_tile_comes_as_it_is_stored_and_as_heights_from_every_kind_of_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    make_one(&at.join("a.pmtiles"), Encoding::Mapbox);
+    let stored = archive::open(&at.join("a.pmtiles")).unwrap().tile(TileCoord::new(2, 1, 1).unwrap()).unwrap().unwrap();
+    for name in ["a.pmtiles", "a.mbtiles", "a", "a.heights"] {
+        if name != "a.pmtiles" {
+            assert_eq!(hypso(at, &["convert", "a.pmtiles", "-o", name]).0, 0);
+        }
+        let (code, csv, error) = hypso(at, &["tile", name, "2/1/1", "--decode"]);
+        assert_eq!((code, csv.lines().count()), (0, 1 + 64 * 64), "{name}: {error}");
+        assert!(csv.starts_with("row,column,height\n0,0,-12.5\n0,1,3776.1\n0,2,0\n"), "{csv}");
+        assert!(csv.contains("\n1,1,0\n1,2,\n1,3,0\n") && csv.ends_with("\n63,63,0\n"), "{csv}");
+        let (_, json, _) = hypso(at, &["tile", name, "2/1/1", "--decode", "--format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&json["tile"], &json["size"]), (&"2/1/1".into(), &64.into()));
+        assert_eq!((&json["heights"][0][1], &json["heights"][1][2]), (&3776.1.into(), &serde_json::Value::Null));
+
+        let printed = Command::new(env!("CARGO_BIN_EXE_hypso")).args(["tile", name, "2/1/1"]).current_dir(at).output();
+        let printed = printed.unwrap().stdout;
+        assert!(printed == stored || name == "a.heights", "{name}");
+        assert_eq!(
+            hypso(at, &["tile", name, "2/1/1", "-o", "t.webp", "--overwrite"]),
+            (0, String::new(), String::new())
+        );
+        assert!(std::fs::read(at.join("t.webp")).unwrap() == printed, "{name}");
+    }
+}
+
+#[test]
+fn a_tile_that_can_not_be_had_is_told_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    make_one(&at.join("a.pmtiles"), Encoding::Terrarium);
+    std::fs::write(at.join("t.webp"), "mine").unwrap();
+    for (set, name) in [("encoding=lineage", "lineage.pmtiles"), ("encoding=", "silent.pmtiles")] {
+        assert_eq!(hypso(at, &["convert", "a.pmtiles", "-o", name, "--set", set]).0, 0);
+    }
+    for (arguments, code, words) in [
+        (&["tile", "a.pmtiles", "2/1/2"][..], 1, "a.pmtiles has no tile 2/1/2; `hypso inspect` tells"),
+        (&["tile", "missing.pmtiles", "2/1/1"], 1, "check the path"),
+        (&["tile", "a.pmtiles", "2/1/1", "-o", "t.webp"], 1, "exists already"),
+        (&["tile", "lineage.pmtiles", "2/1/1", "--decode"], 1, "lineage.pmtiles: holds lineage"),
+        (&["tile", "silent.pmtiles", "2/1/1", "--decode"], 1, "--set encoding=terrarium"),
+        (&["tile", "a.pmtiles", "2/1/4"], 2, "expected z/x/y"),
+        (&["tile", "a.pmtiles", "2/1/1", "--format", "json"], 2, "--decode"),
+        (&["tile", "a.pmtiles", "2/1/1", "-o", "a.pmtiles", "--overwrite"], 2, "is an input as well"),
+    ] {
+        let (found, out, error) = hypso(at, arguments);
+        assert_eq!((found, out.as_str()), (code, ""), "{arguments:?}: {error}");
+        assert!(error.contains(words), "{arguments:?}: {error}");
+    }
+    assert_eq!(std::fs::read(at.join("t.webp")).unwrap(), b"mine");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_image_goes_to_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    make_one(&folder.path().join("a.pmtiles"), Encoding::Terrarium);
+    let (code, said) = at_a_terminal(folder.path(), &["tile", "a.pmtiles", "2/1/1"]);
+    assert!(code == Some(2) && said.contains("--output: is missing"), "{said}");
+    let (code, said) = at_a_terminal(folder.path(), &["tile", "a.pmtiles", "2/1/1", "--decode"]);
+    assert!(code == Some(0) && said.contains("0,1,3776.1"), "{said}");
 }

@@ -14,7 +14,7 @@ use hypso::tile::Bounds;
 
 const DOCUMENT: &str = include_str!("../../store-format.md");
 /// A store with every optional column.
-const EVERY_COLUMN: &[u8] = include_bytes!("../fixtures/v1.3.hypso");
+const EVERY_COLUMN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v1.3.hypso");
 const EXAMPLE: &[u8] = include_bytes!("../fixtures/two-records.hypso");
 
 type Check = Result<(), String>;
@@ -290,7 +290,7 @@ fn sections(document: &str, file: &[u8]) -> Check {
 fn columns(document: &str) -> Check {
     let (sources, records) = two_records();
     let plain = Store::from_bytes(store_bytes(&sources, &records)).map_err(|e| e.to_string())?;
-    let full = Store::from_bytes(EVERY_COLUMN.to_vec()).map_err(|e| e.to_string())?;
+    let full = Store::open(EVERY_COLUMN).map_err(|e| e.to_string())?;
     for (optional, title) in [(false, "section"), (true, "optional section")] {
         let mut listed = Vec::new();
         for row in table(document, &[title, "kind", "type", "codec", "count"])? {

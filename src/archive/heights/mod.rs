@@ -70,6 +70,6 @@ mod tests {
 
     #[test]
     fn files_of_heights_have_the_codes_of_images() {
-        assert_eq!(Encoding::ALL.map(coding), [Writer::TERRARIUM, Writer::MAPBOX]);
+        assert_eq!([Encoding::Terrarium, Encoding::Mapbox].map(coding), [Writer::TERRARIUM, Writer::MAPBOX]);
     }
 }

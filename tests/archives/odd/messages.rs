@@ -16,6 +16,7 @@ fn urls_pipes_and_the_standard_output_are_told_by_name() {
             &["diff", "a.pmtiles", url],
             &["patch", url, "a.pmtiles", "-o", "out.pmtiles"],
             &["inspect", url],
+            &["tile", url, "0/0/0", "--decode"],
             &["verify", url],
             &["preview", url, "-o", "out.png"],
             &["info", url],
