@@ -391,7 +391,7 @@ def look(w, arguments, makes, expected):
         problems.append(f"a message of {len(err)} characters")
     if any(ord(c) < 32 and c not in "\n\t" or 127 <= ord(c) < 160 for c in err + out.decode("utf-8", "replace")):
         problems.append("control characters")
-    if code in (1, 2) and not re.search(r"\.(pmtiles|mbtiles|json|toml|hypso|csv|geojson|gpkg|fgb|tif|inputs|pack|work)|heights|unit |s/|source", err):
+    if code in (1, 2) and not re.search(r"\.(pmtiles|mbtiles|json|toml|hypso|csv|geojson|gpkg|fgb|tif|inputs|pack|work)|heights|unit |s/|source|nothing to serve", err):
         problems.append("no file is named")
     if code == 0 and makes and os.path.exists(f"{w.folder}/{makes}") and w.content(makes) != expected:
         problems.append("another result")

@@ -81,8 +81,8 @@ impl TalkArgs {
         let _ = if json_logs {
             tracing::subscriber::set_global_default(logs.json().flatten_event(true).finish())
         } else {
-            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            tracing::subscriber::set_global_default(logs.with_ansi(colour).finish())
+            // Colours are a feature of the crate that is not asked for: with them it complains on every terminal.
+            tracing::subscriber::set_global_default(logs.with_ansi(false).finish())
         };
     }
 }

@@ -91,8 +91,8 @@ fn a_strip_of_20000_by_20000_cells_is_refused_within_300_megabytes() {
     std::fs::create_dir(at("dem")).unwrap();
     // Nothing of it is written, so that making it costs nothing. Whoever reads a cell takes 1.6 GB.
     let size = ["-q", "-of", "GTiff", "-outsize", "20000", "20000", "-ot", "Float32", "-a_srs", "EPSG:3857"];
-    let how = ["-a_ullr", "0", "0", "200000", "-200000", "-co", "BLOCKYSIZE=20000", "-co", "SPARSE_OK=TRUE"];
-    run("gdal_create", &[&size[..], &how, &[&at("dem/strip.tif")]].concat());
+    let how = ["-a_ullr", "0", "0", "200000", "-200000", "-co", "COMPRESS=DEFLATE", "-co", "BLOCKYSIZE=20000"];
+    run("gdal_create", &[&size[..], &how, &["-co", "SPARSE_OK=TRUE", &at("dem/strip.tif")]].concat());
     let (dem, store, output) = (at("dem"), at("s.hypso"), at("o.pmtiles"));
     within(200, 0, &["build", "-o", &store, &dem]);
     for arguments in [["tiles", &dem, "-o", &output], ["aggregate", &store, "-o", &output]] {
