@@ -17,10 +17,12 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 MEMORY = 6 << 30
 SECONDS = 90
@@ -28,6 +30,21 @@ MESSAGE = 6000
 
 HUGE = ["139.01", "34.2", "12", "180", "-179.9", "0", "-1", "1e308", "-1e308", "1e999", "NaN", "99999999999999999999", "4294967295", "2147483648", "9223372036854775807",
         "18446744073709551615", "255", "256", "0.0000000001", "null", "\"x\"", "[]", "{}", "true"]
+
+
+SERVE = """listen = "127.0.0.1:0"
+admin = "127.0.0.1:0"
+public_url = "https://example.org/v1"
+missing = "204"
+max_age = 3600
+inputs = ["a=o.pmtiles", "a=h.heights", "a=s.hypso", "b=o.mbtiles"]
+
+[limits]
+locations = 1000
+url_bytes = 8192
+read_seconds = 10
+connections = 100
+"""
 
 
 class Program:
@@ -133,6 +150,9 @@ class World:
         run("convert", "o.pmtiles", "-o", "o.mbtiles")
         run("diff", "o.pmtiles", "p.pmtiles", "-o", "d.pmtiles")
         run("diff", "o.pmtiles", "p.pmtiles", "-o", "d.mbtiles")
+        run("convert", "o.pmtiles", "-o", "h.heights", "--lineage", "o-lineage.pmtiles")
+        with open(f"{folder}/serve.toml", "w") as f:
+            f.write(SERVE)
         run("export", "s.hypso", "-o", "i.gti.gpkg")
         run("export", "s.hypso", "-o", "i.fgb")
         run("export", "s.hypso", "-o", "i.geojson")
@@ -287,9 +307,69 @@ def store(w, r):
             (("aggregate", "x.hypso", "-o", "y.pmtiles", "--max-zoom", "10", "--jobs", "1"), None, None)]
 
 
+def heights(w, r):
+    change(f"{w.folder}/h.heights", alter_bytes, r, f"{w.folder}/x.heights")
+    lon, lat = r.uniform(138.9, 139.1), r.uniform(34.1, 34.3)
+    return [(("verify", "x.heights"), None, None), (("inspect", "x.heights"), None, None), (("stats", "x.heights"), None, None),
+            (("height", "x.heights", f"{lon},{lat}", "--details"), None, None), (("profile", "x.heights", f"{lon},{lat}", "139,34.2"), None, None),
+            (("convert", "x.heights", "-o", "y.pmtiles"), None, None), (("serve", "x.heights", "--check"), None, None)]
+
+
+def serve(w, r):
+    change(f"{w.folder}/serve.toml", alter_text, r, f"{w.folder}/x.toml")
+    return [(("serve", "--config", "x.toml", "--check"), None, None)]
+
+
+def tiff(entries, data=b""):
+    """A little-endian TIFF of one directory: (tag, type, values) with type 3, 4 or 12; tag 273 is moved behind the directory."""
+    size, form = {3: 2, 4: 4, 12: 8, 2: 1}, {3: "H", 4: "I", 12: "d", 2: "B"}
+    at = 8 + 2 + 12 * len(entries) + 4
+    more, body = b"", b""
+    longer = sum(size[kind] * len(values) for _, kind, values in entries if size[kind] * len(values) > 4)
+    for tag, kind, values in sorted(entries):
+        if tag == 273 or tag == 324:
+            values = [at + longer] * len(values)
+        packed = struct.pack(f"<{len(values)}{form[kind]}", *values)
+        if len(packed) > 4:
+            place, more = struct.pack("<I", at + len(more)), more + packed
+        else:
+            place = packed.ljust(4, b"\0")
+        body += struct.pack("<HHI", tag, kind, len(values)) + place
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + body + struct.pack("<I", 0) + more + data
+
+
+def bomb(w, r):
+    """A GeoTIFF of a few kilobytes whose header promises many cells: deflated zeros, or nothing at all behind the header."""
+    os.makedirs(f"{w.folder}/x", exist_ok=True)
+    width, height = r.choice([1, 300, 20_000, 100_000, 2 ** 31 - 1]), r.choice([1, 200, 20_000, 100_000, 2 ** 31 - 1])
+    bits, form = r.choice([(8, 1), (16, 2), (32, 3), (64, 3)])
+    tile = r.choice([None, None, 16, 512, 16_384, 2 ** 20])
+    compression = r.choice([1, 8, 5, 32773, 50000])
+    # Ten megabytes of zeros a hundred times over, as deflate packs them.
+    data = zlib.compress(bytes(r.choice([100, 10_000_000, 50_000_000])), 9) if compression == 8 else bytes(r.choice([0, 100, 5000]))
+    rows = min(height, r.choice([1, 16, height]))
+    strips = -(-width // tile) * -(-height // tile) if tile else -(-height // rows)
+    count = min(strips, r.choice([1, 1000, 20_000]))
+    cell = r.choice([1e-9, 1e-4, 0.5 / width, 10.0])
+    keys = [1, 1, 0, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326]
+    entries = [(256, 4, [width]), (257, 4, [height]), (258, 3, [bits]), (259, 3, [compression]), (262, 3, [1]), (277, 3, [1]), (339, 3, [form]),
+               (33550, 12, [cell, cell, 0.0]), (33922, 12, [0.0, 0.0, 0.0, 139.0, 34.3, 0.0]), (34735, 3, keys)]
+    lengths = [r.choice([len(data), 0, 2 ** 32 - 1])] * count
+    entries += [(322, 4, [tile]), (323, 4, [tile]), (324, 4, [0] * count), (325, 4, lengths)] if tile else \
+        [(278, 4, [rows]), (273, 4, [0] * count), (279, 4, lengths)]
+    with open(f"{w.folder}/x/bomb.tif", "wb") as f:
+        f.write(tiff(entries, data))
+    found = [(("build", "-o", "x.hypso", "x"), None, None), (("plan", "x.hypso"), None, None), (("provenance", "x.hypso", "139.00001,34.29999"), None, None)]
+    # Many cells or tiles are honest work, and take long.
+    if width * height <= 1e8 and max(width, height) * cell <= 3 and cell > 1e-6:
+        found += [(("tiles", "x", "-o", "y.pmtiles", "--max-zoom", "10", "--jobs", "1", "--memory", "1G", "--overwrite"), None, None)]
+    return found
+
+
 KINDS = {"packs": packs, "run.json": run_json, "inputs": inputs, "patch.pmtiles": patch_pmtiles, "patch.mbtiles": patch_mbtiles,
          "plan": plan, "toml": toml, "clip": clip, "bounds": bounds, "gti": index("i.gti.gpkg", alter_bytes),
-         "fgb": index("i.fgb", alter_bytes), "geojson-index": index("i.geojson", alter_text), "raster": raster, "store": store}
+         "fgb": index("i.fgb", alter_bytes), "geojson-index": index("i.geojson", alter_text), "raster": raster, "bomb": bomb, "store": store, "heights": heights,
+         "serve": serve}
 
 
 def tidy(w):
@@ -311,13 +391,13 @@ def look(w, arguments, makes, expected):
         problems.append(f"a message of {len(err)} characters")
     if any(ord(c) < 32 and c not in "\n\t" or 127 <= ord(c) < 160 for c in err + out.decode("utf-8", "replace")):
         problems.append("control characters")
-    if code in (1, 2) and not re.search(r"\.(pmtiles|mbtiles|json|toml|hypso|csv|geojson|gpkg|fgb|tif|inputs|pack|work)|s/|source", err):
+    if code in (1, 2) and not re.search(r"\.(pmtiles|mbtiles|json|toml|hypso|csv|geojson|gpkg|fgb|tif|inputs|pack|work)|heights|unit |s/|source|nothing to serve", err):
         problems.append("no file is named")
     if code == 0 and makes and os.path.exists(f"{w.folder}/{makes}") and w.content(makes) != expected:
         problems.append("another result")
     if w.listing():
         problems.append(f"left behind: {sorted(w.listing())}")
-    return code, problems, err
+    return code, problems, err, took
 
 
 def main():
@@ -331,14 +411,15 @@ def main():
     w = World(Program(args.hypso), folder)
     failed = 0
     for kind in args.kinds or KINDS:
-        codes, found = {}, 0
+        codes, found, slowest = {}, 0, 0.0
         for n in range(args.rounds):
             tidy(w)
             r = random.Random(f"{args.seed} {kind} {n}")
             for arguments, makes, expected in KINDS[kind](w, r):
                 if arguments[1:2] == ("x.hypso",) and not os.path.exists(f"{folder}/x.hypso"):
                     continue
-                code, problems, err = look(w, arguments, makes, expected)
+                code, problems, err, took = look(w, arguments, makes, expected)
+                slowest = max(slowest, took)
                 codes[code] = codes.get(code, 0) + 1
                 if problems:
                     found += 1
@@ -350,7 +431,7 @@ def main():
                             if name[0] in "uxw" and os.path.isfile(f"{folder}/{name}"):
                                 shutil.copy(f"{folder}/{name}", kept)
         failed += found
-        print(f"{kind}: {args.rounds} alterations, {sum(codes.values())} commands, exit codes {codes}, {found} findings", flush=True)
+        print(f"{kind}: {args.rounds} alterations, {sum(codes.values())} commands, exit codes {codes}, {slowest:.1f} s at most, {found} findings", flush=True)
     if failed:
         print(f"kept in {folder}")
     else:

@@ -33,47 +33,58 @@ pub fn seed(random: &mut Random) -> Vec<u8> {
     out.finish(&description).expect("it ends").into_inner()
 }
 
-/// True where the bytes opened as heights. What the answers are does not matter here.
+/// True where the bytes opened as heights. What the answers are does not matter here. A part of the questions is asked, other ones of other
+/// bytes.
 pub fn run(bytes: &[u8], random: &mut Random) -> bool {
     let Ok(heights) = Heights::from_bytes(bytes.to_vec()) else { return false };
     let mut between = |a: f64, b: f64| a + (random.next() >> 11) as f64 / (1u64 << 53) as f64 * (b - a);
     let points: Vec<LonLat> =
-        (0..200).filter_map(|_| LonLat::new(between(-180.0, 180.0), between(-90.0, 90.0)).ok()).collect();
+        (0..20).filter_map(|_| LonLat::new(between(-180.0, 180.0), between(-90.0, 90.0)).ok()).collect();
     let mut found = Vec::new();
-    for how in [
+    let how = [
         Sampling::default(),
         Sampling::default().interpolation(Interpolation::Nearest).voids(Voids::FillFromCoarser),
         Sampling::default().up_to_zoom(2),
-    ] {
-        let _ = heights.at_many(&points, &how, &mut found);
-        for pair in points.chunks(2).take(20) {
-            let _ = (heights.sample(pair[0], &how), heights.slope_aspect(pair[0], &how));
-            let _ = heights.along(pair, Spacing::Count(50), &how);
-            let _ = heights.sees(&Sight::new(pair[0], pair[1]), &how.up_to_zoom(6));
+    ][random.next() as usize % 3];
+    let _ = heights.at_many(&points, &how, &mut found);
+    let pair = &points[..2];
+    match random.next() % 8 {
+        0 => drop(heights.along(pair, Spacing::Count(50), &how)),
+        1 => drop(heights.sees(&Sight::new(pair[0], pair[1]), &how.up_to_zoom(6))),
+        2 => {
+            let ring = vec![vec![vec![[0.0, 0.0], [50.0, 10.0], [20.0, 60.0]]]];
+            drop(Polygons::new(ring).map(|polygons| heights.statistics(&Area::from(polygons), None)));
         }
-        let box_of = |b: [f64; 4]| LonLatBox::new(b[0], b[1], b[2], b[3]);
-        for b in [[-180.0, -80.0, 180.0, 80.0], [10.0, 10.0, 60.0, 50.0], [170.0, -10.0, -170.0, 10.0]] {
-            let Ok(b) = box_of(b) else { continue };
+        3 | 4 => {
+            let b = [[-180.0, -80.0, 180.0, 80.0], [10.0, 10.0, 60.0, 50.0], [170.0, -10.0, -170.0, 10.0]]
+                [random.next() as usize % 3];
+            let Ok(b) = LonLatBox::new(b[0], b[1], b[2], b[3]) else { return true };
             let area = Area::from(b);
+            let resample = [Resample::Nearest, Resample::Bilinear, Resample::Mean][random.next() as usize % 3];
+            let _ = heights.window(b.into(), [20, 20], resample, &how.up_to_zoom(8));
             let _ = (heights.statistics(&area, how.max_zoom), heights.range(&area, None));
-            for resample in [Resample::Nearest, Resample::Bilinear, Resample::Mean] {
-                let _ = heights.window(b.into(), [20, 20], resample, &how.up_to_zoom(8));
+        }
+        5 => {
+            let corner = Bounds::new(0.0, 0.0, 1e6, 1e6);
+            drop(heights.window(corner.into(), [5, 5], Resample::Mean, &Sampling::default()));
+        }
+        6 => drop(heights.verify(&Silent)),
+        _ => {
+            let (mut codes, mut valid, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+            for tile in heights.tiles().take(50) {
+                let Ok((id, content)) = tile else { continue };
+                let _ = (
+                    heights.read_codes(content, &mut codes, &mut valid),
+                    heights.facts(content),
+                    heights.packed_bytes(content),
+                );
+                if let Some(coord) = id.coord() {
+                    let _ = (heights.tile(coord), heights.read_lineage(coord, &mut sources));
+                }
             }
         }
     }
-    let ring = vec![vec![vec![[0.0, 0.0], [50.0, 10.0], [20.0, 60.0]]]];
-    if let Ok(polygons) = Polygons::new(ring) {
-        let _ = heights.statistics(&Area::from(polygons), None);
-    }
-    let _ = heights.window(Bounds::new(0.0, 0.0, 1e6, 1e6).into(), [5, 5], Resample::Mean, &Sampling::default());
-    let (mut codes, mut valid, mut sources) = (Vec::new(), Vec::new(), Vec::new());
-    for tile in heights.tiles().take(50) {
-        let Ok((id, content)) = tile else { continue };
-        let _ = (heights.read_codes(content, &mut codes, &mut valid), heights.facts(content), heights.packed_bytes(content));
-        if let Some(coord) = id.coord() {
-            let _ = (heights.tile(coord), heights.read_lineage(coord, &mut sources));
-        }
-    }
-    let _ = (heights.metadata(), heights.datum(), heights.sources(), heights.verify(&Silent));
+    let _ = (heights.sample(pair[0], &how), heights.slope_aspect(pair[0], &how));
+    let _ = (heights.metadata(), heights.datum(), heights.sources());
     true
 }

@@ -1,4 +1,4 @@
-//! Encodes random images at every level and decodes them with libwebp and image-webp. See README.md.
+//! Encodes random images at one level or all and decodes them with libwebp and image-webp. See README.md.
 
 mod random;
 
@@ -19,7 +19,8 @@ impl Random {
 fn image(random: &mut Random) -> (u32, u32, Vec<u8>) {
     let long = [1, 9, 70, 300, 1500][random.below(5) as usize];
     let width = 1 + random.below(long);
-    let height = 1 + random.below((120_000 / width).min(600));
+    let high = [1, 9, 70, 300, 600][random.below(5) as usize];
+    let height = 1 + random.below((120_000 / width).min(high));
     let n = (width * height) as usize;
     let shift = random.below(20);
     let spread = 1 + random.below(40);
@@ -48,8 +49,8 @@ fn image(random: &mut Random) -> (u32, u32, Vec<u8>) {
     (width, height, rgb)
 }
 
-fn check(encoder: &mut Encoder, width: u32, height: u32, rgb: &[u8]) -> Result<(), String> {
-    for level in [Level::Fast, Level::Default, Level::Small] {
+fn check(encoder: &mut Encoder, levels: &[Level], width: u32, height: u32, rgb: &[u8]) -> Result<(), String> {
+    for &level in levels {
         let file = encoder.encode_rgb(level, width, height, rgb).map_err(|e| format!("{level:?}: {e}"))?;
         let theirs = webp::Decoder::new(&file).decode().ok_or(format!("{level:?}: libwebp refuses it"))?;
         if *theirs != *rgb {
@@ -79,7 +80,10 @@ fn main() -> ExitCode {
         // Each image has a seed of its own, so that one can be made again alone.
         let own = seed.wrapping_mul(1_000_003).wrapping_add(images);
         let (width, height, rgb) = image(&mut Random(own));
-        if let Err(problem) = check(&mut encoder, width, height, &rgb) {
+        // A second encoding tells little that the first one did not; most images are encoded at one level.
+        let levels = [Level::Fast, Level::Default, Level::Small];
+        let one = (own % 4) as usize;
+        if let Err(problem) = check(&mut encoder, levels.get(one..=one).unwrap_or(&levels[..]), width, height, &rgb) {
             eprintln!("image {own}, {width} x {height}: {problem}");
             return ExitCode::FAILURE;
         }

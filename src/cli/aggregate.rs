@@ -19,9 +19,9 @@ use crate::terrain::webp::Level;
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
 use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared, Summary};
 
-/// Make terrain tiles from a store. Worker processes make each zoom group; then all groups become one archive.
+/// Make terrain tiles from a store.
 ///
-/// Run the same command again after an interruption: it continues where it stopped and gives the same bytes.
+/// Worker processes make each zoom group; then all groups become one archive. Run the same command again after an interruption: it continues where it stopped and gives the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso aggregate japan.hypso -o japan.pmtiles\n  hypso aggregate japan.hypso -o fuji.pmtiles --bbox 138.5,35.2,139.0,35.6 --max-zoom 14 --lineage\n  hypso aggregate japan.hypso -o japan.pmtiles --split safe --memory 2G --keep-intermediates\n  hypso build --update -o japan.hypso dem1a/ dem5a/ && hypso aggregate japan.hypso -o japan.pmtiles --update"
@@ -73,7 +73,7 @@ pub struct ZoomArgs {
     /// The archive to write, .mbtiles or .pmtiles.
     #[arg(short, long)]
     output: PathBuf,
-    /// An archive that holds the zoom below MAX, made from the same store with the same options.
+    /// An archive of the zoom below MAX, of the same store and options.
     #[arg(long, value_name = "ARCHIVE")]
     finer: Option<PathBuf>,
     /// The lineage archive that belongs to --finer.
@@ -91,11 +91,14 @@ pub struct ZoomOptions {
     /// The coarsest zoom.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     min_zoom: Option<u8>,
-    /// The finest zoom [default: the finest native zoom of the records]. Coarser tiles are means of finer ones. So the
-    /// finer ones are made too, and not kept.
+    /// The finest zoom [default: the finest native zoom of the records].
+    ///
+    /// Coarser tiles are means of finer ones. So the finer ones are made too, and not kept.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM", value_parser = values::zoom)]
     max_zoom: Option<u8>,
-    /// How zooms are cut into groups: single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
+    /// How zooms are cut into groups.
+    ///
+    /// single, balanced, safe, fast, incremental, dynamic, dynamic:TILES, or ranges such as 0-9,10-12,13.
     #[arg(long, help_heading = "Which tiles", default_value = "balanced", value_name = "PATTERN", alias = "groups", value_parser = str::parse::<Pattern>)]
     split: Pattern,
 }
@@ -105,7 +108,9 @@ pub struct ZoomOptions {
 pub struct TileArgs {
     #[command(flatten)]
     pub area: AreaArgs,
-    /// native: coarse areas stop at their own zoom; full: they are upsampled to the finest zoom.
+    /// Where coarse areas end.
+    ///
+    /// native: at their own zoom; full: they are upsampled to the finest zoom.
     #[arg(long, help_heading = "Which tiles", default_value = "native", value_name = "RULE", value_parser = one_of::<Coverage>())]
     coverage: Coverage,
     /// Pixels along a tile's side, 256 or 512 [default: the store's, 512].
@@ -118,7 +123,7 @@ pub struct TileArgs {
     #[arg(long, help_heading = "Images", default_value = "webp", value_parser = one_of::<ImageFormat>())]
     format: ImageFormat,
     /// How much time to spend on the images. Changes bytes, but no pixel.
-    #[arg(long, help_heading = "Images", default_value = "default", value_name = "LEVEL", value_parser = one_of::<Level>())]
+    #[arg(long, help_heading = "Images", default_value = "default", value_name = "LEVEL", value_parser = one_of::<Level>(), hide_short_help = true)]
     encoder_level: Level,
     /// Which encoder writes WebP. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, but no pixel.
     #[arg(long, help_heading = "Images", default_value = "hypso", value_name = "ENCODER", value_parser = one_of::<WebpEncoder>(), hide_short_help = true)]
@@ -132,15 +137,19 @@ pub struct TileArgs {
     /// The elevation, in metres, that pixels without data are written as.
     #[arg(long, help_heading = "Heights", default_value_t = 0.0, allow_negative_numbers = true, value_name = "METRES", value_parser = values::number, hide_short_help = true)]
     nodata_elevation: f64,
-    /// Let the values of a source change gradually into those of the next one, over this distance inside its border, in Web
-    /// Mercator metres. Narrower holes have no border.
-    #[arg(long, help_heading = "Heights", default_value_t = 0.0, value_name = "METRES", value_parser = values::distance)]
+    /// Blend a source into the next one over this distance [default: 0].
+    ///
+    /// The distance is inside the border of the source, in Web Mercator metres. Narrower holes have no border.
+    #[arg(long, help_heading = "Heights", default_value_t = 0.0, hide_default_value = true, value_name = "METRES", value_parser = values::distance)]
     blend: f64,
-    /// Fill voids of up to this many pixels across by interpolation; lineage tiles show them as interpolated.
-    #[arg(long, help_heading = "Heights", default_value_t = 0, value_name = "PIXELS")]
+    /// Fill voids of up to this many pixels across by interpolation [default: 0].
+    ///
+    /// Lineage tiles show them as interpolated.
+    #[arg(long, help_heading = "Heights", default_value_t = 0, hide_default_value = true, value_name = "PIXELS")]
     fill_gaps: u32,
-    /// Bring all heights to this vertical datum (EPSG:n of a vertical CRS, or ellipsoid) with PROJ's grids. Each source must
-    /// declare its own in hypso.toml.
+    /// Bring all heights to this vertical datum: EPSG:n, or ellipsoid.
+    ///
+    /// EPSG:n is the code of a vertical CRS. Uses PROJ's grids. Each source must declare its own datum in hypso.toml.
     #[arg(long, help_heading = "Heights", value_name = "DATUM")]
     vertical_datum: Option<String>,
     /// Write the lineage archive too: which source every pixel came from.
@@ -154,13 +163,17 @@ pub struct RunArgs {
     /// Worker processes at most [default: one for each processor].
     #[arg(long, help_heading = "Workers and memory", short, value_name = "COUNT")]
     jobs: Option<usize>,
-    /// The memory of all processes together, such as 2G or 800M. Decides how many workers there are and what they cache.
+    /// The memory of all processes together, such as 2G or 800M.
+    ///
+    /// Decides how many workers there are and what they cache.
     #[arg(long, help_heading = "Workers and memory", value_name = "SIZE", value_parser = output::parse_bytes)]
     memory: Option<u64>,
     /// Replace existing outputs, and drop an unfinished run of other options.
     #[arg(long, help_heading = "Earlier runs")]
     pub overwrite: bool,
-    /// Make only the tiles that changed, appeared or vanished since the output was made, and those that are made from them.
+    /// Make only the tiles that changed since the output was made.
+    ///
+    /// And those that appeared or vanished, and those that are made from them.
     #[arg(long, help_heading = "Earlier runs", conflicts_with_all = ["overwrite", "keep_intermediates", "resume_from"])]
     pub update: bool,
     /// Keep the archive of each zoom group beside the output.

@@ -45,12 +45,15 @@ enum DuplicateRule {
 /// How archives are read.
 #[derive(Debug, clap::Args)]
 pub struct InputArgs {
-    /// How tiles are addressed in folders that are read: xyz is {z}/{x}/{y} from the north, tms the same from the south, zyx is
-    /// {z}/{y}/{x} [default: as metadata.json says, else xyz]. Where no folder is read, in the folder that is written; else how the
-    /// rows of MBTiles count.
+    /// How tiles are addressed in a folder, or rows of MBTiles count.
+    ///
+    /// xyz is {z}/{x}/{y} from the north, tms the same from the south, zyx is {z}/{y}/{x} [default: as metadata.json says, else xyz].
+    /// Of folders that are read; where none is, of the folder that is written; else of the rows of MBTiles.
     #[arg(long, value_enum, value_name = "SCHEME")]
     scheme: Option<SchemeName>,
-    /// Which content to take of a tile that one archive holds twice, with different contents [default: stop, and name the tile].
+    /// Which content of a tile to take that an archive holds twice [default: stop].
+    ///
+    /// Only where the contents differ. Without it the command ends and names the tile.
     #[arg(long, value_enum, value_name = "RULE")]
     on_duplicate: Option<DuplicateRule>,
 }
@@ -125,7 +128,9 @@ pub struct OutputArgs {
     /// Replace an existing archive.
     #[arg(long)]
     pub overwrite: bool,
-    /// How tiles are addressed in a folder that is written, where it is not --scheme: xyz, tms or zyx [default: xyz].
+    /// How tiles are addressed in a folder that is written [default: xyz].
+    ///
+    /// Where no folder is read, --scheme does the same.
     #[arg(long, value_enum, value_name = "SCHEME")]
     output_scheme: Option<SchemeName>,
 }
@@ -145,11 +150,13 @@ impl OutputArgs {
 /// How tiles are encoded where they are not copied.
 #[derive(Debug, clap::Args)]
 pub struct EncoderArgs {
-    /// How much time to spend on the images [default: default]. Changes bytes, but no pixel.
-    #[arg(id = "encoder_level", long = "encoder-level", value_name = "LEVEL", value_parser = one_of::<Level>())]
+    /// How much time to spend on the images. Changes bytes, but no pixel.
+    #[arg(help_heading = "New tiles", id = "encoder_level", long = "encoder-level", value_name = "LEVEL", value_parser = one_of::<Level>())]
     pub level: Option<Level>,
-    /// Which encoder writes WebP [default: hypso]. libwebp, the reference, takes 5 to 20 times the time. Changes bytes, but no pixel.
-    #[arg(long, value_name = "ENCODER", value_parser = one_of::<WebpEncoder>())]
+    /// Which encoder writes WebP [default: hypso].
+    ///
+    /// libwebp, the reference, takes 5 to 20 times the time. Changes bytes, but no pixel.
+    #[arg(long, help_heading = "New tiles", value_name = "ENCODER", value_parser = one_of::<WebpEncoder>())]
     pub encoder: Option<WebpEncoder>,
 }
 
@@ -163,10 +170,10 @@ impl EncoderArgs {
 #[derive(Debug, clap::Args)]
 pub struct PartArgs {
     /// The coarsest zoom to take.
-    #[arg(long, value_name = "ZOOM")]
+    #[arg(long, help_heading = "Which tiles", value_name = "ZOOM")]
     min_zoom: Option<u8>,
     /// The finest zoom to take.
-    #[arg(long, value_name = "ZOOM")]
+    #[arg(long, help_heading = "Which tiles", value_name = "ZOOM")]
     max_zoom: Option<u8>,
     #[command(flatten)]
     area: AreaArgs,

@@ -9,11 +9,14 @@ use crate::tile::{Area, LonLat, LonLatBox, Polygons};
 /// Which tiles are wanted, by their place. All tiles that share area with it are taken whole.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AreaArgs {
-    /// Only tiles that share area with this box: west, south, east, north in degrees. West above east: across 180 degrees.
+    /// Only tiles that share area with this box, in degrees.
+    ///
+    /// West, south, east, north. West above east: across 180 degrees.
     #[arg(long, help_heading = "Which tiles", value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = bbox)]
     bbox: Option<LonLatBox>,
-    /// Only tiles that share area with the polygons of this GeoJSON file (longitude and latitude; lines are straight in
-    /// degrees; holes are holes).
+    /// Only tiles that share area with these polygons, in degrees.
+    ///
+    /// Longitude and latitude; lines are straight in degrees; holes are holes.
     #[arg(long, help_heading = "Which tiles", value_name = "FILE.geojson", alias = "polygon")]
     clip: Option<PathBuf>,
 }

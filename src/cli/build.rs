@@ -13,9 +13,9 @@ use crate::catalog::{self, Known, Made, MakeOptions, OnError, Options, Scanned, 
 use crate::error::{Error, Result};
 use crate::store::{SourceInput, Store};
 
-/// Build a store from folders of rasters, globs, bounds.csv files or tile indices, in the order of priority.
+/// Build a store from folders of rasters, bounds.csv files or tile indices.
 ///
-/// Reads the headers of rasters only. A bounds.csv (filename,left,bottom,right,top,width,height in EPSG:3857 metres) is
+/// The first source has the highest priority. Reads the headers of rasters only. A bounds.csv (filename,left,bottom,right,top,width,height in EPSG:3857 metres) is
 /// taken as it is, without opening a raster. So is a tile index (.gpkg, .fgb) that `hypso export` made, with all its
 /// sources; of any other tile index (.gpkg, .fgb, .shp, .geojson with a field `location`) the rasters are read.
 ///
@@ -37,14 +37,15 @@ pub struct Args {
     /// Write the sources as a TOML file. Complete it with attribution, licence and vertical datum.
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
-    /// Write the footprints as a bounds.csv, so that a later build opens no raster (one source only).
+    /// Write the footprints of one source as a bounds.csv, for builds without its rasters.
     #[arg(long, value_name = "FILE")]
     write_bounds: Option<PathBuf>,
     /// Replace an existing store, and existing files of --write-config and --write-bounds.
     #[arg(long)]
     overwrite: bool,
-    /// Take from the existing store what it holds of files that have not changed (path, size, time), and read only the others.
-    /// The result is the same as that of a new build.
+    /// Read only files that are new or changed since the existing store was built.
+    ///
+    /// What it holds of the others (same path, size and time) is taken over. The result is the same as that of a new build.
     #[arg(long, conflicts_with = "overwrite")]
     update: bool,
 }
@@ -52,13 +53,15 @@ pub struct Args {
 /// Where the records come from.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CatalogArgs {
-    /// [NAME=]FOLDER, [NAME=]GLOB, [NAME=]bounds.csv or [NAME=]INDEX; the first one wins wherever it has data.
+    /// [NAME=]FOLDER, GLOB, bounds.csv or tile index; the first one wins where it has data.
     #[arg(value_name = "SOURCE", required_unless_present = "config")]
     sources: Vec<String>,
     /// A TOML file that lists sources with attribution, licence and vertical datum.
     #[arg(long, value_name = "FILE", conflicts_with = "sources")]
     config: Option<PathBuf>,
-    /// What to do with files that can't be used: fail, or skip them (the first 20 are listed either way).
+    /// What happens to files that can't be used.
+    ///
+    /// The first 20 are listed either way.
     #[arg(long, default_value = "fail", value_name = "RULE", value_parser = one_of::<OnError>())]
     on_error: OnError,
     /// With --on-error skip: end with exit code 4 where more than this part of the files was skipped.

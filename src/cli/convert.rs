@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 use crate::pixels::{self, RecodeOptions};
 use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 
-/// Convert an archive between MBTiles, PMTiles, a folder of files and a file of heights; re-encode its tiles.
+/// Convert an archive to another format, or re-encode its tiles.
 ///
-/// Tiles are copied byte by byte, unless --encoding, --tile-format, --tile-size, --vertical-resolution, --encoder or
+/// Formats are MBTiles, PMTiles, a folder of files and a file of heights. Tiles are copied byte by byte, unless --encoding, --tile-format, --tile-size, --vertical-resolution, --encoder or
 /// --encoder-level ask for other ones.
 /// PMTiles are written clustered, with equal tiles stored once. Zooms come from the tiles. MBTiles get the unique index and the
 /// metadata rows that other writers leave out. A name without an extension is a folder of files {z}/{x}/{y}.
@@ -38,7 +38,7 @@ pub struct Args {
     /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
     #[arg(short, long)]
     output: PathBuf,
-    /// Put the source of every pixel into the file of heights that is written, from this lineage archive.
+    /// Put the source of every pixel into the file of heights, from this archive.
     #[arg(long, value_name = "ARCHIVE")]
     lineage: Option<PathBuf>,
     #[command(flatten)]
@@ -46,20 +46,23 @@ pub struct Args {
     #[command(flatten)]
     part: PartArgs,
     /// Encode heights as these.
-    #[arg(long, value_parser = one_of::<Encoding>())]
+    #[arg(long, help_heading = "New tiles", value_parser = one_of::<Encoding>())]
     encoding: Option<Encoding>,
     /// Write tiles in this image format, lossless.
-    #[arg(long, value_parser = one_of::<ImageFormat>())]
+    #[arg(long, help_heading = "New tiles", value_name = "FORMAT", value_parser = one_of::<ImageFormat>())]
     tile_format: Option<ImageFormat>,
     /// Cut or join tiles to this side, pixels: 256 or 512.
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "New tiles", value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
     tile_size: Option<u32>,
-    /// Round heights to steps that depend on the zoom, 2^(19-z)/256 m, or to 1/256 m.
-    #[arg(long, value_parser = one_of::<VerticalResolution>())]
+    /// Round heights to steps by zoom, or to 1/256 m.
+    ///
+    /// The steps of a zoom are 2^(19-z)/256 m.
+    #[arg(long, help_heading = "New tiles", value_name = "RULE", value_parser = one_of::<VerticalResolution>())]
     vertical_resolution: Option<VerticalResolution>,
-    /// Set a value of the metadata: name, description, attribution, version, type, encoding, tileSize, bounds (W,S,E,N), center
-    /// (longitude,latitude,zoom), compression, format, or any other key. Bounds, centre, compression and format are compared with the
-    /// tiles.
+    /// Set a value of the metadata, such as name=Japan; may be given several times.
+    ///
+    /// Keys are name, description, attribution, version, type, encoding, tileSize, bounds (W,S,E,N), center (longitude,latitude,zoom),
+    /// compression, format, or any other. Bounds, centre, compression and format are compared with the tiles.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::archive::{self, Change, Differences, TileSource, ZoomDifference};
 use crate::atomic::refuse_inputs;
 use crate::pixels;
 
-/// Compare two archives tile by tile, or write what leads from one to the other as a patch.
+/// Compare two archives tile by tile, or write a patch from one to the other.
 ///
 /// Tiles of other bytes are decoded and compared pixel by pixel, heights as metres whatever their encoding. Ends with exit
 /// code 0 where all tiles are equal, with 3 where some differ. With -o, writes a patch for `hypso patch` and ends with 0.
@@ -43,7 +43,7 @@ pub struct Args {
     out: OutputArgs,
 }
 
-/// Make a new archive out of an old one and a patch that `hypso diff -o` wrote.
+/// Make a new archive of an old one and a patch of `hypso diff -o`.
 ///
 /// Appears only where every tile of the old archive is the one that the patch was made from, and the result holds exactly the
 /// tiles of the new archive.

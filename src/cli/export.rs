@@ -12,7 +12,7 @@ use crate::raster::Adjustment;
 use crate::store::{RecordRef, Store};
 use crate::tile::LonLatBox;
 
-/// Export the footprints of a store as GeoJSON, FlatGeobuf, or a GeoPackage that GDAL opens as a mosaic (GTI).
+/// Export the footprints of a store as GeoJSON, FlatGeobuf or GeoPackage.
 ///
 /// All formats carry the attributes of records. FlatGeobuf and GeoPackage keep footprints in EPSG:3857 to the last bit;
 /// `hypso build` reads them back without opening a raster. GDAL 3.9 and later open them as one raster where the name ends

@@ -12,7 +12,7 @@ use crate::json::Json;
 use crate::pixels::{self, Statistics};
 use crate::text::one_line;
 
-/// Show what an archive holds: header, metadata, tiles by zoom, the largest tiles, TileJSON.
+/// Show what an archive holds: metadata, tiles by zoom, the largest tiles.
 ///
 /// Reads only directories and addresses; with --histogram also tiles of the deepest zoom. `hypso verify` reads all tiles.
 #[derive(Debug, clap::Args)]

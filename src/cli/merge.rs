@@ -10,9 +10,9 @@ use crate::atomic::refuse_inputs;
 use crate::error::Error;
 use crate::pixels::{self, LineageMerge, PixelMerge, Rule};
 
-/// Merge archives into one, in one pass and in the order of the tiles; MBTiles without overlaps into MBTiles input by input.
+/// Merge archives into one.
 ///
-/// The inputs may be MBTiles, PMTiles and folders mixed, but must agree in format, encoding, tile size and compression.
+/// One pass in the order of the tiles; MBTiles without overlaps are copied into MBTiles input by input. The inputs may be MBTiles, PMTiles and folders mixed, but must agree in format, encoding, tile size and compression.
 /// Attributions and lists of sources are joined, bounds and zooms united; name and all else come from the first input that
 /// has them. Where inputs end at different zooms, a word says which area reaches which zoom.
 ///

@@ -246,3 +246,49 @@ fn say_table(text: &str) {
 fn usage(what: &str, problem: &str) -> Outcome {
     Err(crate::error::Error::argument(what, problem).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// All commands that users see, and `hypso` itself, with terminals of 100 columns.
+    fn commands() -> Vec<clap::Command> {
+        let mut hypso = Cli::command().term_width(100);
+        hypso.build();
+        let all: Vec<_> =
+            hypso.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help").cloned().collect();
+        std::iter::once(hypso).chain(all).collect()
+    }
+
+    #[test]
+    fn the_short_help_of_each_command_fits_on_a_screen() {
+        for mut command in commands() {
+            let help = command.render_help().to_string();
+            let wide = help.lines().filter(|line| line.chars().count() > 100).count();
+            assert!(
+                help.lines().count() <= 50 && wide == 0,
+                "{} lines, {wide} too wide:\n{help}",
+                help.lines().count()
+            );
+        }
+    }
+
+    #[test]
+    fn the_examples_of_each_command_can_be_typed() {
+        let mut seen = 0;
+        for command in commands() {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let parts = text
+                .lines()
+                .flat_map(|line| line.split("&&").flat_map(|part| part.split(['|', '>', '#']).map(str::trim)));
+            for example in parts.filter(|part| part.starts_with("hypso ")) {
+                let words = example.split_whitespace().map(|word| word.trim_matches('\'').into());
+                let parsed = Cli::try_parse_from(area::join_numbers(words));
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+                seen += 1;
+            }
+        }
+        assert!(seen > 50, "{seen}");
+    }
+}

@@ -54,6 +54,37 @@ pub fn line(text: impl std::fmt::Display) -> std::io::Result<()> {
     writeln!(std::io::stdout().lock(), "{}", printable(&text.to_string()))
 }
 
+/// Stdout for rows that programs read, such as CSV: a file or a pipe gets them as they are. On a terminal, characters that could command it are
+/// written out.
+pub fn rows() -> Box<dyn Write> {
+    let out = std::io::stdout();
+    if out.is_terminal() { Box::new(Shown { out: out.lock(), line: Vec::new() }) } else { Box::new(out.lock()) }
+}
+
+/// Writes whole lines without what commands a terminal.
+struct Shown<W: Write> {
+    out: W,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        if let Some(end) = self.line.iter().rposition(|&b| b == b'\n') {
+            let rest = self.line.split_off(end + 1);
+            self.flush()?;
+            self.line = rest;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.write_all(printable(&String::from_utf8_lossy(&self.line)).as_bytes())?;
+        self.line.clear();
+        self.out.flush()
+    }
+}
+
 /// Bytes for people: `1.5 MB` (powers of 1000).
 pub fn bytes(n: u64) -> String {
     let mut value = n as f64;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::aggregate::{JobArgs, warn};
-use super::output::{self, Format};
+use super::inspect::Format;
+use super::output;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::atomic::{check_output, refuse_inputs, write_whole};
@@ -20,7 +21,7 @@ use crate::worker::{self, MOST_SHARDS};
 /// Numbers of tiles are exact (tiles without data turn out empty later); bytes, time and memory are guesses.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso plan japan.hypso\n  hypso plan japan.hypso --split dynamic:200000 --jobs 8\n  hypso plan japan.hypso --max-zoom 14 --format json | jq .groups\n  hypso plan japan.hypso -o japan.pmtiles --export plan.json && hypso work --plan plan.json --unit 0\n  hypso plan japan.hypso -o japan.pmtiles --shards 200 --export plan"
+    after_help = "Examples:\n  hypso plan japan.hypso\n  hypso plan japan.hypso --split dynamic:200000 --jobs 8\n  hypso plan japan.hypso --max-zoom 14 --print json | jq .groups\n  hypso plan japan.hypso -o japan.pmtiles --export plan.json && hypso work --plan plan.json --unit 0\n  hypso plan japan.hypso -o japan.pmtiles --shards 200 --export plan"
 )]
 pub struct Args {
     /// The store.
@@ -30,8 +31,8 @@ pub struct Args {
     output: PathBuf,
     #[command(flatten)]
     job: JobArgs,
-    /// How to print the plan: table or json.
-    #[arg(long = "print", value_enum, default_value = "table", value_name = "FORMAT")]
+    /// How to print the plan.
+    #[arg(long, value_enum, default_value = "table", value_name = "FORMAT")]
     print: Format,
     /// Write the plan with all its units, for `hypso work`; with --shards into a folder.
     #[arg(long, value_name = "FILE", requires = "output")]
@@ -60,7 +61,6 @@ pub fn run(args: &Args) -> Outcome {
     match args.print {
         Format::Json => output::line(as_json(&store, plan, &estimate, memory))?,
         Format::Table => table(&store, plan, &estimate, memory)?,
-        _ => return super::usage("--print", "takes table or json"),
     }
     if let (Some(folder), Some(count)) = (&args.export, args.shards) {
         let shards = prepared.write_shards(count, folder)?.len();

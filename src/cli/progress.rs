@@ -81,6 +81,7 @@ impl TalkArgs {
         let _ = if json_logs {
             tracing::subscriber::set_global_default(logs.json().flatten_event(true).finish())
         } else {
+            // Colours are a feature of the crate that is not asked for: with them it complains on every terminal.
             tracing::subscriber::set_global_default(logs.with_ansi(false).finish())
         };
     }

@@ -16,7 +16,7 @@ use crate::render::{HeightSampler, shares};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::{TileCoord, web_mercator};
 
-/// Show which records a tile or a pixel gets its heights from, and the share of each.
+/// Show which records a tile or a pixel gets its heights from.
 ///
 /// For a tile: the share of its pixels that each record gives, read at the tile's own zoom. For a point: the height in each record
 /// that covers it; the first one gives the height.

@@ -12,7 +12,9 @@ use crate::export::geojson::{self, Feature};
 use crate::store::{RecordRef, Store};
 use crate::tile::{LonLat, LonLatBox, TileCoord};
 
-/// Find the records that cover a point, a box or a tile, in the order in which they win pixels.
+/// Find the records that cover a point, a box or a tile.
+///
+/// They come in the order in which they win pixels.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso query japan.hypso --point 138.7275,35.3607\n  hypso query japan.hypso --tile 12/3628/1617 --format json\n  hypso query japan.hypso --bbox 138.6,35.2,138.9,35.5 --format geojson > found.geojson\n  hypso query japan.hypso --id 9f3c2a1b00e4d577"
@@ -127,7 +129,7 @@ fn facts(r: &RecordRef<'_>) -> anyhow::Result<Map<String, Value>> {
 }
 
 fn csv(found: &[RecordRef<'_>]) -> anyhow::Result<()> {
-    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    let mut out = csv::Writer::from_writer(output::rows());
     out.write_record([
         "id",
         "source",

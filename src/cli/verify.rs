@@ -13,7 +13,9 @@ use crate::archive::{Report, Severity, TileFormat, VerifyOptions};
 use crate::error::{Error, Result};
 use crate::pixels::{self, HeightRange, Parents, Verified};
 
-/// Verify an archive or a store. Archives: structure, counts, metadata, and that every tile decodes.
+/// Verify an archive or a store.
+///
+/// Of an archive: structure, counts, metadata, and that every tile decodes.
 ///
 /// Of a store (or another file of its format, such as OUTPUT.inputs): every checksum, and everything that the format says of
 /// values, order and indices. The content of a file says what it is.

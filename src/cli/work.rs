@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::output::{self, Format};
+use super::inspect::Format;
+use super::output;
 use super::progress::Terminal;
 use super::{Outcome, aggregate, exit};
 use crate::error::Error;
@@ -37,8 +38,8 @@ pub struct Args {
     /// Say which shards are made, running and missing.
     #[arg(long)]
     status: bool,
-    /// How to print the status: table or json.
-    #[arg(long = "print", value_enum, default_value = "table", value_name = "FORMAT", requires = "status")]
+    /// How to print the status.
+    #[arg(long, value_enum, default_value = "table", value_name = "FORMAT", requires = "status")]
     print: Format,
     /// A unit by its number in the plan, from 0 on, or by its name; may be said several times.
     #[arg(long, value_name = "UNIT")]
@@ -210,7 +211,6 @@ fn status(plan: &ShardPlan, args: &Args) -> Outcome {
                 [row("made", &found.made), row("running", &found.running), row("missing", &found.missing)].to_vec();
             output::line(output::table(&rows, &[1]))?;
         }
-        _ => return super::usage("--print", "takes table or json"),
     }
     let next = if found.assembled {
         format!("{} is there", plan.output().display())

@@ -21,7 +21,17 @@ pub fn decompress(frame: &[u8], raw_length: usize) -> Result<Vec<u8>> {
 
 #[cfg(feature = "engine")]
 fn decode(frame: &[u8], raw_length: usize) -> Result<Vec<u8>, String> {
-    zstd::bulk::decompress(frame, raw_length).map_err(|e| e.to_string())
+    use std::cell::RefCell;
+    type Context = zstd::bulk::Decompressor<'static>;
+    // Making one takes longer than most blocks do.
+    thread_local!(static CONTEXT: RefCell<Option<Context>> = const { RefCell::new(None) });
+    CONTEXT.with_borrow_mut(|context| {
+        let kept = match context {
+            Some(kept) => kept,
+            None => context.insert(Context::new().map_err(|e| e.to_string())?),
+        };
+        kept.decompress(frame, raw_length).map_err(|e| e.to_string())
+    })
 }
 
 #[cfg(not(feature = "engine"))]

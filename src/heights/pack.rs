@@ -28,6 +28,13 @@ pub struct Facts {
     pub void: u32,
 }
 
+impl std::fmt::Display for Facts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { least, greatest, valid, sum, void } = self;
+        write!(f, "{valid} pixels from {least} to {greatest} with the sum {sum}, voids {void}")
+    }
+}
+
 /// A packed tile: its directory, its blocks and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Packed {

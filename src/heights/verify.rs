@@ -64,7 +64,7 @@ impl Heights {
         blocks.read(self.shape().size, &mut codes, &mut valid)?;
         let (said, is) = (layer.facts(content), Facts { void: layer.facts(content).void, ..Facts::of(&codes, &valid) });
         if said != is {
-            return Err(bad(part(), format!("says that it is {said:?}, but is {is:?}")));
+            return Err(bad(part(), format!("says that it is {said}, but is {is}")));
         }
         if said.void > 0xff_ffff {
             return Err(bad(part(), "has a void code of more than 24 bits"));

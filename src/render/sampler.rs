@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::RasterOpener;
@@ -151,14 +150,19 @@ impl<'a> Sampler<'a> {
         counting: Option<&[u8]>,
     ) -> Result<Drawn> {
         let started = Instant::now();
-        let info = Rc::clone(&self.pool.raster(record)?.info);
+        let info = self.pool.info(record)?;
         let projector = self.pool.projector(&info.crs)?;
         let map = warp::pixel_map(&area.bounds, area.size, &info, projector.as_ref())?;
         let scale = warp::pixel_scale(&map, area.size, &info);
-        let asked = warp::open_pixels(&map, area.size, &info, counting.unwrap_or(&out.valid));
-        let before = out.valid.clone();
+        let open = warp::open_pixels(&map, area.size, &info, &out.valid);
+        let asked = counting.map_or(open, |counting| warp::open_pixels(&map, area.size, &info, counting));
         let sides = map.sides(area.size as usize, &info);
         self.warping += started.elapsed();
+        if open == 0 && sides.is_none() {
+            // Where thousands of files overlap, most of them find nothing left to fill.
+            return Ok(Drawn { asked, filled: 0 });
+        }
+        let before = out.valid.clone();
         let mut filled = 0;
         // Over the seam of a raster around the world each side has a window of its own.
         for map in sides.as_deref().unwrap_or(std::slice::from_ref(&map)) {

@@ -9,6 +9,9 @@ use super::endpoints::is_taken;
 use crate::error::{Error, Result};
 use crate::local;
 
+/// What to do about a wrong configuration.
+const REMEDY: &str = "correct it; docs/serving.md lists the keys";
+
 /// The largest configuration that is read, bytes.
 const LARGEST: u64 = 1 << 20;
 
@@ -203,7 +206,12 @@ impl Options {
         let text = local::text(path, LARGEST)?;
         let mut options: Self = toml::from_str(&text).map_err(|error| {
             let problem = error.to_string().trim_end().replace('\n', "; ");
-            Error::invalid("configuration", problem, "correct it; docs/serving.md lists the keys").with_path(path)
+            Error::invalid("configuration", problem, REMEDY).with_path(path)
+        })?;
+        // What is wrong here is no option of a command line.
+        options.check_values().map_err(|error| match error {
+            Error::Argument { field, problem } => Error::invalid(field, problem, REMEDY).with_path(path),
+            other => other,
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let inputs = options.inputs.iter_mut().map(|input| &mut input.path);
@@ -228,8 +236,16 @@ impl Options {
         Ok(Some(key.to_owned()))
     }
 
-    /// Checks what can be checked without opening a file.
+    /// Checks what can be checked without opening a served file.
     pub(super) fn check(&self) -> Result<()> {
+        self.check_values()?;
+        if self.datasets.is_empty() && self.inputs.is_empty() {
+            return Err(Error::argument("inputs", "nothing to serve; give files, folders or a configuration"));
+        }
+        self.key().map(drop)
+    }
+
+    fn check_values(&self) -> Result<()> {
         for (name, dataset) in &self.datasets {
             check_name(name)?;
             if dataset.files.is_empty() {
@@ -239,9 +255,6 @@ impl Options {
                 encoding.parse::<crate::terrain::Encoding>()?;
             }
         }
-        if self.datasets.is_empty() && self.inputs.is_empty() {
-            return Err(Error::argument("inputs", "nothing to serve; give files, folders or a configuration"));
-        }
         self.default_dataset.as_deref().map_or(Ok(()), check_name)?;
         let url = &self.public_url;
         if !(url.is_empty() || url.starts_with("https://") || url.starts_with("http://")) {
@@ -250,7 +263,7 @@ impl Options {
         if self.limits.locations == 0 || self.limits.connections == 0 || self.limits.url_bytes < 64 {
             return Err(Error::argument("limits", "locations and connections must be 1 or more, url_bytes 64 or more"));
         }
-        self.key().map(drop)
+        Ok(())
     }
 }
 
@@ -286,6 +299,16 @@ mod tests {
         options.check().unwrap();
         let message = read("lisen = 1").unwrap_err().to_string();
         assert!(message.contains("lisen") && message.contains("listen") && message.contains("serve.toml"), "{message}");
+        for (wrong, words) in [
+            ("public_url = \"ftp://x\"", "public_url"),
+            ("default_dataset = \"a b\"", "dataset"),
+            ("[limits]\nlocations = 0", "limits"),
+            ("[datasets.x]\nfiles = []", "datasets.x"),
+            ("[datasets.x]\nfiles = [\"f\"]\nencoding = \"y\"", "encoding"),
+        ] {
+            let message = read(wrong).unwrap_err().to_string();
+            assert!(message.contains("serve.toml") && message.contains(words), "{message}");
+        }
         assert!(Options::default().check().unwrap_err().to_string().contains("nothing to serve"));
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::assemble::{Kept, Target, metadata, run_of, write_archive};
 use super::budget::Budget;
 use super::by_hand::PlanFile;
-use super::crew::{Crew, Launcher, Outcome, SetAside};
+use super::crew::{Crew, Launcher, Outcome, SetAside, unless_said};
 use super::disk::Volumes;
 use super::identity::{Identity, first_finer, work_folder};
 use super::inputs::{self, Inputs};
@@ -412,8 +412,10 @@ impl Summary {
         }
         let units = |n: u64| format!("{n} unit{}", if n == 1 { "" } else { "s" });
         let mut text = format!("{} could not be made:", units(self.set_aside.len() as u64));
+        let mut last = String::new();
         for aside in self.set_aside.iter().take(20) {
-            text += &format!("\n  {} ({} tiles): {}", aside.unit.id(), aside.unit.tiles, one_line(&aside.reason, 300));
+            let reason = one_line(unless_said(&aside.reason, &mut last), 300);
+            text += &format!("\n  {} ({} tiles): {reason}", aside.unit.id(), aside.unit.tiles);
         }
         if self.set_aside.len() > 20 {
             text += &format!("\n  and {} more", self.set_aside.len() - 20);

@@ -89,6 +89,8 @@ pub(super) struct State {
     finished: Vec<usize>,
     /// Units set aside since the last one that was made.
     failed_in_a_row: u32,
+    /// Why the last try failed.
+    last_reason: String,
     /// Nothing new is begun.
     pub(super) paused: bool,
     pub(super) memory: MemoryPeak,
@@ -170,6 +172,7 @@ impl<'a> Crew<'a> {
             outcome: Outcome::default(),
             finished: Vec::new(),
             failed_in_a_row: 0,
+            last_reason: String::new(),
             paused: false,
             memory: MemoryPeak::default(),
             used: UsedRecords::default(),
@@ -370,18 +373,19 @@ impl<'a> Crew<'a> {
             };
             let reason = failure.reason;
             let mut state = lock(&self.state);
+            let said = unless_said(&reason, &mut state.last_reason);
             state.outcome.ended += u64::from(failure.over_limit);
             if attempt < limit {
                 state.outcome.retried += 1;
                 drop(state);
                 in_parts = in_parts || failure.over_limit && unit.parts().is_some();
                 let how = if in_parts { "trying again in parts" } else { "trying again" };
-                progress.note(&format!("unit {}: {reason}; {how}", unit.id()));
+                progress.note(&format!("unit {}: {said}; {how}", unit.id()));
                 std::thread::sleep(BACKOFF * 2u32.pow(attempt - 1));
                 attempt += 1;
                 continue;
             }
-            progress.note(&format!("unit {}: {reason}; set aside", unit.id()));
+            progress.note(&format!("unit {}: {said}; set aside", unit.id()));
             state.schedule.set_aside(node);
             state.outcome.changed |= failure.changed;
             state.outcome.set_aside.push(SetAside { unit: *unit, reason });
@@ -471,6 +475,15 @@ impl<'a> Crew<'a> {
         let status = status.map_or("unknown".into(), |s| s.to_string());
         Err(plain(format!("the worker ended ({status}): {problem}")))
     }
+}
+
+/// A reason, or a word for it where it is the last one again: one damaged raster fails many units.
+pub(super) fn unless_said<'r>(reason: &'r str, last: &mut String) -> &'r str {
+    if reason == last {
+        return "the same";
+    }
+    reason.clone_into(last);
+    reason
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

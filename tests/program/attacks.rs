@@ -18,10 +18,15 @@ fn check(said: &str) {
 
 /// A raster of 90 x 60 cells of 10 m from (0, 0) south-eastwards, some of them without a value.
 fn raster(path: impl AsRef<Path>, voids: impl Fn(u32) -> bool) {
+    raster_at(path, (0.0, 0.0), voids);
+}
+
+/// The same from another corner.
+fn raster_at(path: impl AsRef<Path>, (west, north): (f64, f64), voids: impl Fn(u32) -> bool) {
     let spec = GeoTiffSpec {
         width: 90,
         height: 60,
-        transform: GeoTransform::north_up(0.0, 0.0, 10.0, 10.0),
+        transform: GeoTransform::north_up(west, north, 10.0, 10.0),
         crs: "EPSG:3857".into(),
         data_type: GeoTiffType::F32,
         nodata: Some(-1.0),
@@ -95,6 +100,31 @@ fn names_from_files_send_nothing_to_the_terminal() {
         assert!(!line.contains(|c: char| c.is_control() && c != '\t') && !line.contains('\u{202e}'), "{line:?}");
         assert!(!line.starts_with("error: forged"), "{said}");
     }
+}
+
+#[test]
+fn names_in_csv_are_whole_in_a_file_and_harmless_on_a_terminal() {
+    let (_guard, at) = scratch();
+    std::fs::create_dir(at("dem")).unwrap();
+    let hostile = ["=1+2,\u{1b}[31m\"q\"\nb.tif", "\u{9b}2J\u{202e}c.tif"];
+    hostile.iter().for_each(|name| raster(at(&format!("dem/{name}")), |_| false));
+    ok(&["build", "-o", &at("s.hypso"), &at("dem")]);
+    let store = at("s.hypso");
+    let arguments = ["query", &store, "--point", "0.004,-0.003", "--format", "csv"];
+    let rows = printed(&arguments);
+    let mut reader = csv::Reader::from_reader(rows.as_bytes());
+    let mut found: Vec<String> = reader.records().map(|row| row.unwrap()[15].to_owned()).collect();
+    found.sort();
+    assert_eq!(found, hostile);
+    const TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+    let mut python = Command::new("/usr/bin/python3");
+    let output = python.args(["-c", TERMINAL, HYPSO]).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && said.contains("=1+2,\\u001b[31m\"\"q\"\"") && said.contains("\\u009b2J\\u202ec"),
+        "{said:?}"
+    );
+    assert!(!said.contains(|c: char| c.is_control() && !"\r\n".contains(c) || c == '\u{202e}'), "{said:?}");
 }
 
 #[test]
@@ -193,6 +223,26 @@ fn files_that_lie_over_one_another_are_opened_a_few_times_each() {
     let report: serde_json::Value = serde_json::from_slice(&std::fs::read(at("o.report.json")).unwrap()).unwrap();
     let (opened, tiles) = (report["rasters_opened"].as_u64().unwrap(), report["tiles"]["made"].as_u64().unwrap());
     assert!(tiles >= 1 && opened <= 4 * FILES * (tiles + 1), "{opened} opened for {tiles} tiles");
+}
+
+#[test]
+fn files_that_overlap_in_part_are_opened_a_few_times_each() {
+    for everywhere in [true, false] {
+        let (_guard, at) = scratch();
+        std::fs::create_dir(at("dem")).unwrap();
+        const FILES: u64 = 150;
+        // Each lacks every tenth column: the same as all others, or others.
+        for n in 0..FILES {
+            let (east, south) = (n * 7 % 60, n * 11 % 40);
+            let lacks = |i: u32| (u64::from(i) + if everywhere { east } else { n }) % 10 == 0;
+            raster_at(at(&format!("dem/{n}.tif")), (east as f64 * 10.0, south as f64 * -10.0), lacks);
+        }
+        ok(&["build", "-o", &at("s.hypso"), &at("dem")]);
+        ok(&["aggregate", &at("s.hypso"), "-o", &at("o.pmtiles"), "--jobs", "1"]);
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(at("o.report.json")).unwrap()).unwrap();
+        let (opened, tiles) = (report["rasters_opened"].as_u64().unwrap(), report["tiles"]["made"].as_u64().unwrap());
+        assert!(tiles >= 1 && opened <= 4 * FILES * (tiles + 1), "{everywhere}: {opened} opened for {tiles} tiles");
+    }
 }
 
 #[test]

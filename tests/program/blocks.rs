@@ -83,6 +83,27 @@ fn a_strip_larger_than_the_memory_is_refused_by_name_before_a_worker_starts() {
 }
 
 #[test]
+fn a_strip_of_20000_by_20000_cells_is_refused_within_300_megabytes() {
+    if !gdal() {
+        return;
+    }
+    let (_guard, at) = scratch();
+    std::fs::create_dir(at("dem")).unwrap();
+    // Nothing of it is written, so that making it costs nothing. Whoever reads a cell takes 1.6 GB.
+    let size = ["-q", "-of", "GTiff", "-outsize", "20000", "20000", "-ot", "Float32", "-a_srs", "EPSG:3857"];
+    let how = ["-a_ullr", "0", "0", "200000", "-200000", "-co", "COMPRESS=DEFLATE", "-co", "BLOCKYSIZE=20000"];
+    run("gdal_create", &[&size[..], &how, &["-co", "SPARSE_OK=TRUE", &at("dem/strip.tif")]].concat());
+    let (dem, store, output) = (at("dem"), at("s.hypso"), at("o.pmtiles"));
+    within(200, 0, &["build", "-o", &store, &dem]);
+    for arguments in [["tiles", &dem, "-o", &output], ["aggregate", &store, "-o", &output]] {
+        let said = within(200, 1, &[&arguments[..], &["--memory", "300M"]].concat());
+        for word in ["strip.tif", "20000 x 20000", "1526 MB", "TILED=YES", "--memory 1658M"] {
+            assert!(said.contains(word), "{arguments:?}: no {word}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_large_block_that_no_store_knows_is_refused_when_the_raster_is_opened() {
     if !gdal() {
         return;

@@ -7,8 +7,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::program::{self, HYPSO, names, ok, scratch, tiles};
+use hypso::progress::{Progress, Status};
 use hypso::raster::GeoTransform;
 use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::store::Store;
+use hypso::worker::{JobOptions, Launcher};
 use rusqlite::Connection;
 
 /// A folder of two rasters, their store and their tiles, as PMTiles and as two MBTiles.
@@ -113,6 +116,54 @@ fn where_threads_and_processes_are_refused_it_works_with_fewer_or_says_so() {
     assert!(worked >= 5 && refused >= 1, "{worked} worked, {refused} were refused");
     let left: Vec<String> = names(folder.path()).into_iter().filter(|name| name.ends_with(".tmp")).collect();
     assert_eq!(left, [""; 0]);
+}
+
+/// A listener that panics at one of the things that it is told.
+struct Panics(&'static str);
+
+impl Panics {
+    fn told(&self, what: &str) {
+        assert!(self.0 != what, "on purpose");
+    }
+}
+
+impl Progress for Panics {
+    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &'static str) {}
+    fn advance(&self, _steps: u64) {
+        self.told("advance");
+    }
+    fn status(&self, _status: &Status) {
+        self.told("status");
+    }
+    fn end(&self) {}
+    fn note(&self, _message: &str) {}
+    fn interrupted(&self) -> bool {
+        self.told("interrupted");
+        false
+    }
+}
+
+#[test]
+fn a_panic_in_a_thread_of_a_run_ends_the_run() {
+    let (_folder, path) = scratch();
+    world(&path);
+    for what in ["advance", "status", "interrupted"] {
+        let (out, store) = (path(&format!("{what}.pmtiles")), path("s.hypso"));
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut options = JobOptions::new(&out);
+            options.tiles.max_zoom = Some(10);
+            options.budget.jobs = 3;
+            let store = Store::open(store).unwrap();
+            let prepared = options.prepare(&store, hypso::raster::reader().unwrap()).unwrap();
+            let launcher = Launcher { program: HYPSO.into(), arguments: vec!["worker".into()] };
+            let run = std::panic::AssertUnwindSafe(|| prepared.run(&launcher, &Panics(what)).is_ok());
+            let _ = done.send(std::panic::catch_unwind(run).is_err());
+        });
+        let panicked =
+            ended.recv_timeout(Duration::from_secs(120)).unwrap_or_else(|_| panic!("{what}: it waits for ever"));
+        assert!(panicked, "{what}");
+    }
 }
 
 #[test]

@@ -74,7 +74,8 @@ pub fn run(args: &Args) -> Outcome {
                 out.extend(format!("\n{},{}", point.lon(), point.lat()).bytes());
                 facts.add(&mut out, b',', point, height);
             }
-            output::line(String::from_utf8_lossy(&out))?;
+            out.push(b'\n');
+            output::rows().write_all(&out)?;
         }
         Format::Json => {
             let objects: Vec<_> = all().map(|(point, height)| facts.object(point, height)).collect();
@@ -176,7 +177,7 @@ fn geojson(args: &Args, heights: &dyn HeightQueries, how: &Sampling, input: impl
         progress.advance(points.len() as u64);
         Ok(())
     };
-    let mut out = std::io::BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
+    let mut out = std::io::BufWriter::with_capacity(1 << 20, output::rows());
     let (all, known) = add_heights(input, &mut out, usize::from(args.digits), look_up)?;
     out.flush().map_err(Error::io("write", "stdout"))?;
     progress.end();

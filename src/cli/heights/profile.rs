@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> Outcome {
         None => None,
     };
     let mut writer = Samples { format: args.format, facts: &facts, rows: Vec::new(), out: Vec::new(), count: 0 };
-    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let mut out = BufWriter::with_capacity(1 << 16, output::rows());
     writer.begin();
     let sums = walk(heights.as_ref(), line.points(), spacing, &how, |sample| {
         writer.add(sample);

@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Read, Write};
 
 use crate::archive::pipeline::{in_order, threads};
+use crate::cli::output;
 use crate::cli::progress::Terminal;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -29,7 +30,7 @@ pub fn answer<const N: usize>(
     let empty = || Error::invalid("the input", "is empty", "give LON,LAT in each line, CSV or GeoJSON");
     let first = chunks.next().ok_or_else(empty)??;
     let layout = Layout::find(&first, wanted, columns)?;
-    let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
+    let mut out = BufWriter::with_capacity(1 << 20, output::rows());
     let failed = || Error::io("write", "stdout");
     out.write_all(&begin(&layout)).map_err(failed())?;
     let progress = Terminal::default();
