@@ -108,7 +108,7 @@ pub struct ZoomOptions {
 pub struct TileArgs {
     #[command(flatten)]
     pub area: AreaArgs,
-    /// Where coarse areas end.
+    /// Where coarse areas stop.
     ///
     /// native: at their own zoom; full: they are upsampled to the finest zoom.
     #[arg(long, help_heading = "Which tiles", default_value = "native", value_name = "RULE", value_parser = one_of::<Coverage>())]
@@ -142,7 +142,7 @@ pub struct TileArgs {
     /// The distance is inside the border of the source, in Web Mercator metres. Narrower holes have no border.
     #[arg(long, help_heading = "Heights", default_value_t = 0.0, hide_default_value = true, value_name = "METRES", value_parser = values::distance)]
     blend: f64,
-    /// Fill voids of up to this many pixels across by interpolation [default: 0].
+    /// Interpolate voids of up to this many pixels across [default: 0].
     ///
     /// Lineage tiles show them as interpolated.
     #[arg(long, help_heading = "Heights", default_value_t = 0, hide_default_value = true, value_name = "PIXELS")]
