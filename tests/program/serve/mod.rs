@@ -1,7 +1,7 @@
 //! The server as clients see it, over TCP, with data made here.
 
-mod data;
+pub mod data;
 mod dialects;
-mod elevation;
+pub mod elevation;
 mod hostile;
 mod protocol;
