@@ -45,13 +45,17 @@ pub fn service(handle: Handle<Heights>) -> Router {
 
 type Answer = Result<Json<Value>, (StatusCode, String)>;
 
-/// What the client sent is its mistake; all else is the file's.
+/// What the client sent is no place and no line.
+fn refused(error: hypso::Error) -> (StatusCode, String) {
+    (StatusCode::BAD_REQUEST, format!("{error:#}\n"))
+}
+
+/// A query is impossible, which is the client's mistake too, or the file is damaged.
 fn failed(error: hypso::Error) -> (StatusCode, String) {
-    let status = match error {
-        hypso::Error::Argument { .. } => StatusCode::BAD_REQUEST,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    (status, format!("{error:#}\n"))
+    match error {
+        hypso::Error::Argument { .. } => refused(error),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")),
+    }
 }
 
 /// A place with its height: `null` in a void and where there are no tiles.
@@ -74,7 +78,7 @@ struct Place {
 async fn height(State(handle): State<Handle<Heights>>, Query(place): Query<Place>) -> Answer {
     // One version of the file for the whole of a request.
     let heights = handle.load();
-    let point = LonLat::new(place.lon, place.lat).map_err(failed)?;
+    let point = LonLat::new(place.lon, place.lat).map_err(refused)?;
     let height = heights.sample(point, &Sampling::default()).map_err(failed)?;
     Ok(Json(told(point, height, &heights.sources().map_err(failed)?)))
 }
@@ -91,7 +95,7 @@ async fn profile(State(handle): State<Handle<Heights>>, Query(way): Query<Way>) 
     if count > MOST {
         return Err((StatusCode::BAD_REQUEST, format!("samples: at most {MOST}, {count} asked for\n")));
     }
-    let line = Line::read(way.line.replace(';', "\n").as_bytes()).map_err(failed)?;
+    let line = Line::read(way.line.replace(';', "\n").as_bytes()).map_err(refused)?;
     let profile = heights.along(line.points(), Spacing::Count(count), &Sampling::default()).map_err(failed)?;
     let sources = heights.sources().map_err(failed)?;
     let samples: Vec<Value> = profile.points.iter().map(|p| told(p.point, p.height, &sources)).collect();
