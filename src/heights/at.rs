@@ -25,7 +25,7 @@ pub fn at<G: Grid>(grid: &G, point: LonLat, how: &Sampling) -> Result<Option<Hei
 pub(super) fn at_place<G: Grid>(grid: &G, place: Place, how: &Sampling) -> Result<Option<Height>> {
     for zoom in grid.shape().zooms(how) {
         let Some(found) = Found::at(grid, place, zoom)? else { continue };
-        match found.height(grid, place, how)? {
+        match found.height(grid, how)? {
             None if how.voids == Voids::FillFromCoarser => {}
             height => return Ok(height),
         }
@@ -33,15 +33,28 @@ pub(super) fn at_place<G: Grid>(grid: &G, place: Place, how: &Sampling) -> Resul
     Ok(None)
 }
 
-/// The tile of a zoom that holds a place, and the pixel that does.
+/// The tile of a zoom that holds a place, and where in the tile.
 pub(super) struct Found<T> {
     pub(super) tile: T,
     pub(super) coord: TileCoord,
-    /// The pixel in the world.
-    own: [u64; 2],
-    /// The pixel in the tile.
+    /// The pixel that holds the place.
     pub(super) column: u32,
     pub(super) row: u32,
+    /// The first of the four pixels around the place: -1 where that belongs to the tile before this one.
+    first: [i64; 2],
+    /// How far the place is behind the centre of that pixel, pixels.
+    part: [f64; 2],
+}
+
+/// Of a coordinate in a world of `side` pixels: the pixel that holds it, the pixel whose centre is before it, and how far it is behind
+/// that, pixels.
+#[inline]
+fn between(t: f64, side: u64) -> (u64, i64, f64) {
+    let own = Place::pixel_of(t, side);
+    let behind = t * side as f64 - 0.5;
+    // Cutting off is rounding down, but for the half pixel at the beginning.
+    let before = behind as i64 - i64::from(behind < 0.0);
+    (own, before, behind - before as f64)
 }
 
 impl<T: Pixels + Clone> Found<T> {
@@ -58,25 +71,29 @@ impl<T: Pixels + Clone> Found<T> {
         zoom: u8,
         known: Option<&(TileCoord, T)>,
     ) -> Result<Option<Self>> {
-        let (x, y) = place.pixel(grid.shape().world(zoom));
+        let side = grid.shape().world(zoom);
+        let ((x, west, right), (y, north, down)) = (between(place.u, side), between(place.v, side));
         let Some((coord, column, row)) = tile_of(grid.shape(), zoom, x, y) else { return Ok(None) };
         let tile = match known {
             Some((of, tile)) if *of == coord => Some(tile.clone()),
             _ => grid.tile(coord)?,
         };
-        Ok(tile.map(|tile| Self { tile, coord, own: [x, y], column, row }))
+        let first = [i64::from(column) - (x as i64 - west), i64::from(row) - (y as i64 - north)];
+        Ok(tile.map(|tile| Self { tile, coord, column, row, first, part: [right, down] }))
+    }
+
+    /// The first and the last of the four pixels around the place, or what the tile has of them.
+    #[inline]
+    pub(super) fn corners(&self, size: u32) -> [[u32; 2]; 2] {
+        let inside = |at: i64| at.clamp(0, i64::from(size) - 1) as u32;
+        [self.first.map(inside), self.first.map(|at| inside(at + 1))]
     }
 
     #[inline]
-    pub(super) fn height<'a, G: Grid<Tile<'a> = T>>(
-        &self,
-        grid: &'a G,
-        place: Place,
-        how: &Sampling,
-    ) -> Result<Option<Height>> {
+    pub(super) fn height<'a, G: Grid<Tile<'a> = T>>(&self, grid: &'a G, how: &Sampling) -> Result<Option<Height>> {
         let code = match how.interpolation {
             Interpolation::Nearest => self.tile.code(self.column, self.row)?.map(f64::from),
-            Interpolation::Bilinear => self.bilinear(grid, place)?,
+            Interpolation::Bilinear => self.bilinear(grid)?,
         };
         let Some(code) = code else { return Ok(None) };
         let source = self.tile.source(self.column, self.row)?;
@@ -85,16 +102,8 @@ impl<T: Pixels + Clone> Found<T> {
 
     /// The code at a place between pixels; `None` where the pixel that holds the place is void.
     #[inline]
-    fn bilinear<'a, G: Grid<Tile<'a> = T>>(&self, grid: &'a G, place: Place) -> Result<Option<f64>> {
-        let (size, side) = (i64::from(grid.shape().size), grid.shape().world(self.coord.z()));
-        let (px, py) = (place.u * side as f64 - 0.5, place.v * side as f64 - 0.5);
-        let (left, top) = (px.floor(), py.floor());
-        let (fx, fy) = (px - left, py - top);
-        let (left, top) = (left as i64, top as i64);
-        // The pixel that holds the place is one of the four; rounding must not say otherwise.
-        let east = (self.own[0] as i64 - left).clamp(0, 1);
-        let south = (self.own[1] as i64 - top).clamp(0, 1);
-        let (column, row) = (i64::from(self.column) - east, i64::from(self.row) - south);
+    fn bilinear<'a, G: Grid<Tile<'a> = T>>(&self, grid: &'a G) -> Result<Option<f64>> {
+        let (size, [column, row]) = (i64::from(grid.shape().size), self.first);
         let inside = 0..size - 1;
         let codes = if inside.contains(&column) && inside.contains(&row) {
             self.tile.four(column as u32, row as u32)?
@@ -105,19 +114,22 @@ impl<T: Pixels + Clone> Found<T> {
                 *code = if (0..size).contains(&x) && (0..size).contains(&y) {
                     self.tile.code(x as u32, y as u32)?
                 } else {
-                    beside(grid, self.coord.z(), left + (i & 1), top + (i >> 1))?
+                    let [left, top] = [self.coord.x(), self.coord.y()].map(|at| i64::from(at) * size);
+                    beside(grid, self.coord.z(), left + x, top + y)?
                 };
             }
             codes
         };
-        Ok(codes[(east + 2 * south) as usize].map(|_| weighted(codes, fx, fy)))
+        // The pixel that holds the place is one of the four.
+        let own = (i64::from(self.column) - column + 2 * (i64::from(self.row) - row)) as usize;
+        Ok(codes.get(own).copied().flatten().map(|_| weighted(codes, self.part)))
     }
 }
 
 /// The mean of the codes by the weights of a place between them. The pixel that holds the place is valid, and has a quarter of the
 /// weight or more.
 #[inline]
-pub(super) fn weighted(codes: [Option<i32>; 4], fx: f64, fy: f64) -> f64 {
+pub(super) fn weighted(codes: [Option<i32>; 4], [fx, fy]: [f64; 2]) -> f64 {
     if let [Some(a), Some(b), Some(c), Some(d)] = codes {
         let north = f64::from(a) + (f64::from(b) - f64::from(a)) * fx;
         let south = f64::from(c) + (f64::from(d) - f64::from(c)) * fx;

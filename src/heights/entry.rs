@@ -53,6 +53,12 @@ impl Entry {
         }
     }
 
+    /// True where the block has data.
+    #[inline]
+    pub(super) fn is_stored(self) -> bool {
+        self.0 & 2 != 0
+    }
+
     #[inline]
     pub(super) fn offset(self) -> usize {
         (self.0 >> 2 & MAX_OFFSET) as usize
@@ -71,8 +77,17 @@ impl Entry {
     /// The widths of the quarters before this one, together.
     #[inline]
     pub(super) fn widths_before(self, quarter: usize) -> u32 {
-        let width = |q: usize| if q < quarter { self.width(q) } else { 0 };
-        width(0) + width(1) + width(2)
+        // Without branches: which quarter it is can't be foreseen.
+        let before = Self(self.0 & ((1 << (28 + 5 * quarter)) - 1));
+        before.width(0) + before.width(1) + before.width(2)
+    }
+
+    /// Where a pixel's residual lies behind the block's start, bytes.
+    #[inline]
+    pub(super) fn residual(self, x: u32, y: u32) -> usize {
+        let quarter = (y % 16 / 8 * 2 + x % 16 / 8) as usize;
+        let before = if self.0 & 1 == 1 { super::block::HEADER + super::block::MASK } else { super::block::HEADER };
+        before + (self.widths_before(quarter) * 8 + (y % 8 * 8 + x % 8) * self.width(quarter) / 8) as usize
     }
 
     #[inline]

@@ -77,8 +77,13 @@ impl Place {
     /// The pixel of a world of `side` pixels that holds the place.
     #[inline]
     pub fn pixel(&self, side: u64) -> (u64, u64) {
-        let at = |t: f64| ((t * side as f64) as u64).min(side - 1);
-        (at(self.u), at(self.v))
+        (Self::pixel_of(self.u, side), Self::pixel_of(self.v, side))
+    }
+
+    /// The same of one of the two coordinates.
+    #[inline]
+    pub fn pixel_of(t: f64, side: u64) -> u64 {
+        ((t * side as f64) as u64).min(side - 1)
     }
 
     /// Longitude and latitude, degrees.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::block::{Block, damaged};
+use super::block::{Block, HEADER, damaged};
 use super::entry::{Entry, PIXELS, SIDE};
 use super::names;
 use super::pack::{Facts, blocks_along};
@@ -98,6 +98,18 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// An entry by its number among all; that of a void block where there is none.
+    #[inline]
+    pub(super) fn entry(&self, at: usize) -> Entry {
+        Entry(self.block.get(at).copied().unwrap_or(0))
+    }
+
+    /// A byte of the data.
+    #[inline]
+    pub(super) fn byte(&self, at: usize) -> u8 {
+        self.data.get(at).copied().unwrap_or(0)
+    }
+
     pub(super) fn packed_bytes(&self, content: usize) -> u64 {
         let Some(&start) = self.start.get(content) else { return 0 };
         let end = self.start.get(content + 1).copied().unwrap_or(self.data.len() as u64);
@@ -142,17 +154,26 @@ impl<'a> Blocks<'a> {
         Block::new(Entry(*entry), self.data, self.start)
     }
 
-    /// The entry of a block, and where the content's data start.
+    /// The entry of a block.
     #[inline]
-    pub(super) fn entry_of(&self, column: usize, row: usize) -> (Entry, usize) {
-        let entry = self.entries.get(row * self.along + column).copied().unwrap_or(0);
-        (Entry(entry), self.start as usize)
+    pub(super) fn entry_of(&self, column: usize, row: usize) -> Entry {
+        Entry(self.entries.get(row * self.along + column).copied().unwrap_or(0))
     }
 
-    /// A byte of the data.
+    /// Where an entry of the blocks of this content is, among all.
     #[inline]
-    pub(super) fn byte(&self, at: usize) -> u8 {
-        self.data.get(at).copied().unwrap_or(0)
+    pub(super) fn entry_at(&self, content: usize, column: usize, row: usize) -> usize {
+        (content * self.along + row) * self.along + column
+    }
+
+    /// Bytes of the data in each line of memory that a pixel needs of the block of an entry.
+    #[inline]
+    pub(super) fn lines(&self, entry: Entry, x: u32, y: u32) -> [usize; 3] {
+        if !entry.is_stored() {
+            return [0; 3];
+        }
+        let start = (self.start as usize).wrapping_add(entry.offset());
+        [0, HEADER - 1, entry.residual(x, y)].map(|at| start.wrapping_add(at))
     }
 
     /// The code of a pixel; `None` where it is void.

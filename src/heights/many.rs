@@ -7,15 +7,14 @@ use std::hint::black_box;
 
 use super::answers::{Height, Sampling, Voids};
 use super::at::{Found, at_place};
-use super::block::HEADER;
-use super::entry::{Entry, SIDE};
+use super::entry::Entry;
 use super::grid::{Grid as _, Place};
 use super::mapped::{MappedTile, View};
 use crate::error::Result;
 use crate::tile::{LonLat, TileCoord};
 
 /// Points that are looked for together.
-const GROUP: usize = 32;
+const GROUP: usize = 128;
 
 pub(super) fn many(
     heights: &View<'_>,
@@ -24,45 +23,50 @@ pub(super) fn many(
     answers: &mut Vec<Option<Height>>,
 ) -> Result<()> {
     answers.clear();
-    answers.reserve(points.len());
+    answers.resize(points.len(), None);
     // Points that follow one another often lie in one tile.
-    let mut last = None;
-    for points in points.chunks(GROUP) {
-        let mut found: [Option<(Place, Found<MappedTile<'_>>)>; GROUP] = [const { None }; GROUP];
-        for (&point, found) in points.iter().zip(&mut found) {
-            if let Some(place) = Place::of(point) {
-                *found = finest(heights, place, how, &mut last)?.map(|tile| (place, tile));
+    let (mut last, mut found) = (None, Vec::with_capacity(GROUP));
+    for (points, answers) in points.chunks(GROUP).zip(answers.chunks_mut(GROUP)) {
+        found.clear();
+        for (&point, answer) in points.iter().zip(answers) {
+            let Some(place) = Place::of(point) else { continue };
+            if let Some(tile) = finest(heights, place, how, &mut last)? {
+                found.push((tile, place, answer));
             }
         }
-        let mut entries = [(Entry::VOID, 0); GROUP];
-        for (found, entry) in found.iter().zip(&mut entries) {
-            if let Some((_, found)) = found {
-                *entry = found.tile.entry_of(found.column, found.row);
-            }
-        }
-        let mut touched = 0u8;
-        for ((entry, start), found) in entries.iter().zip(&found) {
-            if let Some((_, found)) = found {
-                let quarter = (found.row as usize % SIDE / 8) * 2 + found.column as usize % SIDE / 8;
-                let row = found.row as usize % 8;
-                let residual = entry.widths_before(quarter) as usize * 8 + row * entry.width(quarter) as usize;
-                touched ^= found.tile.byte(*start, entry.offset());
-                touched ^= found.tile.byte(*start, entry.offset() + HEADER + residual);
-            }
-        }
-        black_box(touched);
-        for found in &found[..points.len()] {
-            answers.push(match found {
-                None => None,
-                Some((place, found)) => match found.height(heights, *place, how)? {
-                    // The coarser zooms have to be looked at.
-                    None if how.voids == Voids::FillFromCoarser => at_place(heights, *place, how)?,
-                    height => height,
-                },
-            });
+        touch(heights, &found);
+        for (found, place, answer) in &mut found {
+            **answer = match found.height(heights, how)? {
+                // The coarser zooms have to be looked at.
+                None if how.voids == Voids::FillFromCoarser => at_place(heights, *place, how)?,
+                height => height,
+            };
         }
     }
     Ok(())
+}
+
+/// Reads from each line of memory that these places need. A place lies between four pixels, mostly of one block, at times of two or four; the
+/// first and the last pixel are looked at. Loops that do nothing but read have the most lines on the way.
+#[inline]
+fn touch(heights: &View<'_>, found: &[(Found<MappedTile<'_>>, Place, &mut Option<Height>)]) {
+    let size = heights.shape().size;
+    let mut blocks = [[0; 2]; GROUP];
+    for ((found, ..), blocks) in found.iter().zip(&mut blocks) {
+        *blocks = found.corners(size).map(|[x, y]| found.tile.entry_at(x, y));
+    }
+    let mut entries = [[Entry::VOID; 2]; GROUP];
+    for (blocks, entries) in blocks[..found.len()].iter().zip(&mut entries) {
+        *entries = [heights.entry(blocks[0]), heights.entry(blocks[1])];
+    }
+    let mut lines = [[0; 6]; GROUP];
+    for (((found, ..), entries), lines) in found.iter().zip(&entries).zip(&mut lines) {
+        let [first, last] = found.corners(size);
+        let ([a, b, c], [d, e, f]) = (found.tile.lines(entries[0], first), found.tile.lines(entries[1], last));
+        *lines = [a, b, c, d, e, f];
+    }
+    let lines = &lines[..found.len()];
+    black_box(lines.as_flattened().iter().fold(0, |sum, &at| sum ^ heights.byte(at)));
 }
 
 fn finest<'a>(

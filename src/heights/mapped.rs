@@ -24,6 +24,18 @@ impl Heights {
 }
 
 impl<'a> View<'a> {
+    /// An entry by its number among all.
+    #[inline]
+    pub(super) fn entry(&self, at: usize) -> Entry {
+        self.layer.entry(at)
+    }
+
+    /// A byte of the blocks.
+    #[inline]
+    pub(super) fn byte(&self, at: usize) -> u8 {
+        self.layer.byte(at)
+    }
+
     #[inline]
     fn find(&self, tile: TileCoord) -> Result<Option<MappedTile<'a>>> {
         let Some(row) = self.runs.row(TileId::from(tile).0) else { return Ok(None) };
@@ -43,16 +55,16 @@ pub struct MappedTile<'a> {
 }
 
 impl MappedTile<'_> {
-    /// The entry of a pixel's block and where the tile's data start: requests their cache lines.
+    /// Where the entry of a pixel's block is, among all.
     #[inline]
-    pub(super) fn entry_of(&self, x: u32, y: u32) -> (Entry, usize) {
-        self.blocks.entry_of(x as usize / SIDE, y as usize / SIDE)
+    pub(super) fn entry_at(&self, x: u32, y: u32) -> usize {
+        self.blocks.entry_at(self.content, x as usize / SIDE, y as usize / SIDE)
     }
 
-    /// Requests the cache line of a byte of the data.
+    /// Where the lines of memory are that a pixel needs of its block, whose entry is known.
     #[inline]
-    pub(super) fn byte(&self, start: usize, offset: usize) -> u8 {
-        self.blocks.byte(start.wrapping_add(offset))
+    pub(super) fn lines(&self, entry: Entry, [x, y]: [u32; 2]) -> [usize; 3] {
+        self.blocks.lines(entry, x, y)
     }
 }
 

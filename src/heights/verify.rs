@@ -54,7 +54,7 @@ impl Heights {
         let part = || format!("content {content}");
         for row in 0..blocks.along() {
             for column in 0..blocks.along() {
-                let (entry, _) = blocks.entry_of(column, row);
+                let entry = blocks.entry_of(column, row);
                 if !entry.is_legal() {
                     return Err(bad(part(), format!("has a block of an unknown kind ({:016x})", entry.0)));
                 }

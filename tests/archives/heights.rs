@@ -249,7 +249,7 @@ fn what_is_no_terrain_is_refused_and_leaves_nothing() {
     let good = metadata(Encoding::Terrarium, 64);
     let tile = |size| hill(TileCoord::new(3, 1, 1).unwrap(), size, &mut Random(1)).encode(ImageFormat::Png).unwrap();
     let none = ArchiveMetadata { encoding: None, ..good.clone() };
-    assert!(refused(&none, &[]).contains("terrarium or mapbox"));
+    assert!(refused(&none, &[]).contains("terrarium`, or mapbox"));
     let photo = ArchiveMetadata { encoding: TileEncoding::from_name("lineage"), ..good.clone() };
     assert!(refused(&photo, &[]).contains("none of heights"));
     let message = refused(&good, &[(0, tile(64)), (1, tile(64)), (2, tile(32))]);

@@ -188,6 +188,20 @@ fn what_is_no_point_and_no_line_is_named_with_its_line() {
     fails(1, &["none"], &["height", &path("none"), "1,2"]);
 }
 
+#[test]
+fn photographs_have_no_heights() {
+    let (_folder, path) = scratch();
+    std::fs::create_dir_all(path("photos/0/0")).unwrap();
+    let mut photo = png::Encoder::new(std::fs::File::create(path("photos/0/0/0.png")).unwrap(), 256, 256);
+    photo.set_color(png::ColorType::Rgb);
+    let pixels: Vec<u8> = (0..256 * 256 * 3u32).map(|i| (i * 7 + i / 768 * 5) as u8).collect();
+    photo.write_header().unwrap().write_image_data(&pixels).unwrap();
+    ok(&["convert", &path("photos"), "-o", &path("photos.pmtiles")]);
+    let words = ["encoding", "is not said by the metadata", "hypso convert", "--set encoding=terrarium"];
+    fails(1, &words, &["height", &path("photos.pmtiles"), "1,2"]);
+    fails(1, &words, &["convert", &path("photos.pmtiles"), "-o", &path("photos.heights")]);
+}
+
 /// The line through the sample, and a way to write it.
 fn diagonal() -> (Vec<LonLat>, [f64; 4]) {
     let [west, south, east, north] = made().1;

@@ -16,6 +16,8 @@ mod attacks;
 mod blocks;
 mod damage;
 mod datums;
+#[cfg(feature = "serve")]
+mod elevation_service;
 mod export;
 mod heights;
 mod limits;

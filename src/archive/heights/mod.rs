@@ -46,10 +46,11 @@ fn encoding_of(metadata: &ArchiveMetadata) -> Result<Encoding> {
             let problem = format!("is {:?}, which is none of heights; expected {}", other.name(), names());
             Err(Error::argument("encoding", problem))
         }
-        None => {
-            let problem = format!("is not in the archive's metadata; set it to {} if its tiles hold heights", names());
-            Err(Error::argument("encoding", problem))
-        }
+        None => Err(Error::invalid(
+            "encoding",
+            "is not said by the metadata",
+            "where the tiles hold heights, write it into a copy (`archive::convert` with `set.encoding = terrarium`, or mapbox)",
+        )),
     }
 }
 

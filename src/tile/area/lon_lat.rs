@@ -17,6 +17,7 @@ impl LonLat {
     ///
     /// # Errors
     /// Where the longitude is beyond -360..360 or the latitude beyond -90..90.
+    #[inline]
     pub fn new(lon: f64, lat: f64) -> Result<Self> {
         check("point", &[lon], &[lat], "longitude, latitude, such as 138.7275,35.3607")?;
         Ok(Self { lon: web_mercator::wrapped(lon), lat })
@@ -192,16 +193,21 @@ fn numbers(text: &str) -> Option<Vec<f64>> {
     text.split_whitespace().map(number).collect()
 }
 
+#[inline]
 fn check(name: &str, lons: &[f64], lats: &[f64], order: &str) -> Result<()> {
-    let fault = |value: &f64, what: &str, limit: u32| {
+    #[cold]
+    fn fault(name: &str, value: f64, what: &str, limit: u32, order: &str) -> Result<()> {
         let problem = format!("{what} {value} is not within -{limit}..{limit} degrees; the order is {order}");
         Err(Error::argument(name, problem))
-    };
-    // Not a number is inside of nothing.
-    if let Some(lon) = lons.iter().find(|v| !(-360.0..=360.0).contains(*v)) {
-        return fault(lon, "longitude", 360);
     }
-    lats.iter().find(|v| !(-90.0..=90.0).contains(*v)).map_or(Ok(()), |lat| fault(lat, "latitude", 90))
+    // Not a number is inside of nothing.
+    if let Some(&lon) = lons.iter().find(|v| !(-360.0..=360.0).contains(*v)) {
+        return fault(name, lon, "longitude", 360, order);
+    }
+    match lats.iter().find(|v| !(-90.0..=90.0).contains(*v)) {
+        Some(&lat) => fault(name, lat, "latitude", 90, order),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The server as clients see it, over TCP, with data made here.
 
-mod data;
+pub mod data;
 mod dialects;
-mod elevation;
+pub mod elevation;
 mod hostile;
 mod protocol;
 mod rasters;
