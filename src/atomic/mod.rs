@@ -8,7 +8,7 @@
 mod file;
 #[cfg(feature = "engine")]
 mod folder;
-#[cfg(feature = "cli")]
+#[cfg(feature = "engine")]
 mod output;
 mod place;
 mod scratch;
@@ -17,10 +17,12 @@ mod temporary;
 pub(crate) use file::AtomicFile;
 #[cfg(feature = "engine")]
 pub(crate) use folder::AtomicFolder;
+#[cfg(feature = "cli")]
+pub use output::check_output;
 #[cfg(all(feature = "cli", feature = "gdal"))]
 pub use output::holds;
-#[cfg(feature = "cli")]
-pub use output::{check_output, write_whole};
+#[cfg(feature = "engine")]
+pub use output::write_whole;
 pub(crate) use place::check_target;
 #[cfg(feature = "engine")]
 pub use place::refuse_inputs;

@@ -8,13 +8,16 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{AtomicFile, check_target, refuse_existing};
+#[cfg(feature = "cli")]
+use super::check_target;
+use super::{AtomicFile, refuse_existing};
 use crate::error::{Error, Result};
 
 /// Refuses a place that is taken, or where no file can be; before the work begins.
 ///
 /// # Errors
 /// [`Error::Exists`] where it is taken and `overwrite` is not said, and as [`check_target`].
+#[cfg(feature = "cli")]
 pub fn check_output(path: &Path, overwrite: bool) -> Result<()> {
     check_target(path)?;
     refuse_existing(path, overwrite)
