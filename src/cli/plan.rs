@@ -21,7 +21,7 @@ use crate::worker::{self, MOST_SHARDS};
 /// Numbers of tiles are exact (tiles without data turn out empty later); bytes, time and memory are guesses.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso plan japan.hypso\n  hypso plan japan.hypso --split dynamic:200000 --jobs 8\n  hypso plan japan.hypso --max-zoom 14 --print json | jq .groups\n  hypso plan japan.hypso -o japan.pmtiles --export plan.json && hypso work --plan plan.json --unit 0\n  hypso plan japan.hypso -o japan.pmtiles --shards 200 --export plan"
+    after_help = "Examples:\n  hypso plan japan.hypso --max-zoom 14 --print json | jq .groups\n  hypso plan japan.hypso -o japan.pmtiles --export plan.json && hypso work --plan plan.json --unit 0\n  hypso plan japan.hypso -o japan.pmtiles --shards 200 --export plan"
 )]
 pub struct Args {
     /// The store.
@@ -34,10 +34,10 @@ pub struct Args {
     /// How to print the plan.
     #[arg(long, value_enum, default_value = "table", value_name = "FORMAT")]
     print: Format,
-    /// Write the plan with all its units, for `hypso work`; with --shards into a folder.
-    #[arg(long, value_name = "FILE", requires = "output")]
+    /// Write the plan for `hypso work`: its units, or its shards (a folder).
+    #[arg(long, value_name = "PATH", requires = "output")]
     export: Option<PathBuf>,
-    /// Cut the plan into about so many pieces of like work, and one for the coarse top.
+    /// Cut it into about so many shards of like work, and one for the coarse top.
     #[arg(long, value_name = "COUNT", requires = "export", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_SHARDS)))]
     shards: Option<u32>,
 }
