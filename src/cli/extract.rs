@@ -30,7 +30,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    // Before anything else that is wrong: a URL is the wrong idea, a missing option a slip.
+    // Asked first: who gives a URL is told that before an option that is missing.
     local::input(&args.input)?;
     if args.part.is_empty() {
         return usage("extract", "expected --bbox, --clip, --min-zoom or --max-zoom; `hypso convert` copies the whole");
