@@ -18,20 +18,16 @@ pub(super) fn shards(job: &Job<'_>, count: u32) -> Result<Vec<Shard>> {
     let roots = roots(&steps, count.max(1));
     let keys: Vec<u64> = steps[roots.step].units.iter().map(|unit| key(unit.block)).collect();
     let shard_of = dealt(&roots.weights, count.max(1));
-    // No number is left out.
-    let numbers: BTreeSet<u32> = shard_of.iter().copied().collect();
-    let number = |shard: u32| numbers.range(..shard).count();
-    let mut parts: Vec<Vec<Vec<Unit>>> = vec![vec![Vec::new(); steps.len()]; numbers.len() + 1];
+    let top = count.max(1) as usize;
+    let mut parts: Vec<Vec<Vec<Unit>>> = vec![vec![Vec::new(); steps.len()]; top + 1];
     for (at, step) in steps.iter().enumerate() {
         for unit in &step.units {
-            let part = if at <= roots.step {
-                number(shard_of[root_of(&keys, unit.block, steps[roots.step].block_zoom)])
-            } else {
-                numbers.len()
-            };
+            let below = || shard_of[root_of(&keys, unit.block, steps[roots.step].block_zoom)] as usize;
+            let part = if at <= roots.step { below() } else { top };
             parts[part][at].push(*unit);
         }
     }
+    // No number is left out.
     parts.retain(|part| part.iter().any(|units| !units.is_empty()));
     let last = parts.len() - 1;
     let has_top = roots.step + 1 < steps.len();
@@ -45,10 +41,9 @@ pub(super) fn shards(job: &Job<'_>, count: u32) -> Result<Vec<Shard>> {
 /// The shard of each block. Small blocks follow one another, so that a shard is one piece of the map. Where they are large beside what a
 /// shard is to have, the heaviest goes first, and each to the shard that has least.
 fn dealt(weights: &[f64], count: u32) -> Vec<u32> {
-    let (all, largest) = (weights.iter().sum::<f64>(), weights.iter().copied().fold(0.0, f64::max));
     let mut shard_of = vec![0; weights.len()];
-    if largest <= all / f64::from(count) * LARGEST_BLOCK {
-        let mut before = 0.0;
+    if are_small(weights, count) {
+        let (mut before, all) = (0.0, weights.iter().sum::<f64>());
         for (shard, weight) in shard_of.iter_mut().zip(weights) {
             *shard = (((before + weight / 2.0) / all * f64::from(count)) as u32).min(count - 1);
             before += weight;
@@ -67,6 +62,12 @@ fn dealt(weights: &[f64], count: u32) -> Vec<u32> {
     shard_of
 }
 
+/// True where the heaviest block is small beside what each of so many shards is to have.
+fn are_small(weights: &[f64], count: u32) -> bool {
+    let largest = weights.iter().copied().fold(0.0, f64::max);
+    largest <= weights.iter().sum::<f64>() / f64::from(count) * LARGEST_BLOCK
+}
+
 struct Roots {
     /// The step whose blocks are dealt out, with all that is below them.
     step: usize,
@@ -82,8 +83,7 @@ fn roots(steps: &[&Step], count: u32) -> Roots {
         for unit in steps[..=step].iter().flat_map(|step| &step.units) {
             weights[root_of(&keys, unit.block, steps[step].block_zoom)] += unit.tiles as f64;
         }
-        let (all, largest) = (weights.iter().sum::<f64>(), weights.iter().copied().fold(0.0, f64::max));
-        if step == 0 || largest <= all / f64::from(count) * LARGEST_BLOCK {
+        if step == 0 || are_small(&weights, count) {
             return Roots { step, weights };
         }
     }
@@ -134,12 +134,7 @@ fn rasters(job: &Job<'_>, steps: &[Vec<Unit>]) -> Result<Vec<std::path::PathBuf>
         let found = job.store.overlapping(around);
         rows.extend(found.filter(|record| whole || record.native_zoom() <= finest).map(|record| record.row()));
     }
-    let mut paths = rows
-        .into_iter()
-        .filter_map(|row| job.store.record(row))
-        .map(|record| record.full_path())
-        .collect::<Result<Vec<_>>>()?;
     // A file across the 180th meridian has two records.
-    paths.dedup();
-    Ok(paths)
+    let paths = rows.into_iter().filter_map(|row| job.store.record(row)).map(|record| record.full_path());
+    Ok(paths.collect::<Result<BTreeSet<_>>>()?.into_iter().collect())
 }

@@ -5,8 +5,8 @@ use super::make::{ShardOptions, is_held};
 use crate::error::{Error, Result};
 use crate::plan::{Extent, Group, Plan, Step};
 use crate::progress::Progress;
+use crate::store::Store;
 use crate::worker::aggregate::Summary;
-use crate::worker::assemble::run_of;
 use crate::worker::budget::Budget;
 use crate::worker::crew::Launcher;
 use crate::worker::identity::Identity;
@@ -34,14 +34,17 @@ impl ShardPlan {
     /// Where the store is missing or another one, or the plan can't be read.
     pub fn status(&self, options: &ShardOptions) -> Result<ShardStatus> {
         let message = self.message(options)?;
-        if run_of(&self.common.output).as_deref() == Some(&format!("{:016x}", message.run)) {
+        if self.is_assembled(&message) {
             return Ok(ShardStatus { assembled: true, made: (0..self.len()).collect(), ..ShardStatus::default() });
         }
-        let store = self.open_store(&message)?;
+        self.look(&message, &self.open_store(&message)?)
+    }
+
+    fn look(&self, message: &JobMessage, store: &Store) -> Result<ShardStatus> {
         let mut status = ShardStatus::default();
         for shard in self.each()? {
             let shard = shard?;
-            let list = if self.is_made(&shard, &message, &store)? {
+            let list = if self.is_made(&shard, message, store)? {
                 &mut status.made
             } else if is_held(&self.lock_of(shard.number)) {
                 &mut status.running
@@ -67,8 +70,10 @@ impl ShardPlan {
     ) -> Result<Summary> {
         let message = self.message(options)?;
         let store = self.open_store(&message)?;
-        let status = self.status(options)?;
-        let missing = [status.running, status.missing].concat();
+        // What is assembled is said by the run itself.
+        let status = if self.is_assembled(&message) { ShardStatus::default() } else { self.look(&message, &store)? };
+        let mut missing = [status.running, status.missing].concat();
+        missing.sort_unstable();
         if !missing.is_empty() {
             let shards = super::as_ranges(&missing);
             let problem = format!("shards {shards} of {} are not made; make them, and assemble again", self.len());

@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::plan::Group;
 use crate::progress::Progress;
 use crate::render::UnitReport;
-use crate::worker::assemble::run_of;
 use crate::worker::budget::{Budget, BudgetOptions};
 use crate::worker::crew::{Crew, Launcher, Outcome, SetAside};
 use crate::worker::disk::Volumes;
@@ -77,7 +76,7 @@ impl ShardPlan {
         let started = Instant::now();
         let shard = self.shard(number)?;
         let mut message = self.message(options)?;
-        if run_of(&self.common.output).as_deref() == Some(&format!("{:016x}", message.run)) {
+        if self.is_assembled(&message) {
             return Ok(ShardReport { assembled: true, ..ShardReport::default() });
         }
         let store = self.open_store(&message)?;
@@ -165,27 +164,15 @@ impl ShardPlan {
     }
 
     /// Holds a shard, so that two machines do not make it at once. Where the folder can't be written, nothing is held: packs appear whole
-    /// all the same.
-    fn lock(&self, number: u32) -> std::result::Result<Option<Held>, ()> {
+    /// all the same. The file stays, empty: who removed it might remove that of another.
+    fn lock(&self, number: u32) -> std::result::Result<Option<File>, ()> {
         let path = self.lock_of(number);
         let Ok(file) = OpenOptions::new().write(true).create(true).truncate(false).open(&path) else { return Ok(None) };
         match file.try_lock() {
-            Ok(()) => Ok(Some(Held { path, _file: file })),
+            Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Err(()),
             Err(TryLockError::Error(_)) => Ok(None),
         }
-    }
-}
-
-/// A lock, whose file goes with it.
-struct Held {
-    path: PathBuf,
-    _file: File,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 

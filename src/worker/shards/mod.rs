@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::aggregate::Job;
+use super::assemble::run_of;
 use super::budget::{LargestBlock, Needs};
 use super::identity::{Identity, first_finer};
 use super::pack::Pack;
@@ -291,6 +292,11 @@ impl ShardPlan {
         let problem = "is not the one that the plan was made for";
         let remedy = "write the plan again (`worker::ShardPlan`), or give the store of the plan";
         Err(Error::invalid("store", problem, remedy).with_path(&message.store))
+    }
+
+    /// True where the archive is there.
+    fn is_assembled(&self, message: &JobMessage) -> bool {
+        run_of(&self.common.output).is_some_and(|run| run == format!("{:016x}", message.run))
     }
 
     /// True where every unit of a shard has its pack, whole and made from the rasters as they are.
