@@ -209,7 +209,7 @@ pub struct RunArgs {
 }
 
 /// A number of seconds.
-fn seconds(text: &str) -> std::result::Result<Duration, String> {
+pub fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds = text.parse::<f64>().map_err(|e| e.to_string())?;
     Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::error::Error;
 
 /// Fields whose flag is their name.
-const FIELDS: [&str; 32] = [
+const FIELDS: [&str; 33] = [
     "admin",
     "against",
     "allow_remote",
@@ -34,6 +34,7 @@ const FIELDS: [&str; 32] = [
     "on_error",
     "on_overlap",
     "overwrite",
+    "packs",
     "public_url",
     "resume_from",
     "scheme",
@@ -45,10 +46,11 @@ const FIELDS: [&str; 32] = [
 ];
 
 /// Fields whose flag has another name.
-const OTHERS: [(&str, &str); 5] = [
+const OTHERS: [(&str, &str); 6] = [
     ("area", "--bbox or --clip"),
     ("pattern", "--split"),
     ("set", "--set KEY=VALUE"),
+    ("source_roots", "--source-root"),
     ("sources", "--source"),
     ("units", "--unit"),
 ];

@@ -1,6 +1,7 @@
 //! `hypso work`: units and shards of a plan, for schedulers; `hypso assemble`: the archive of its shards.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -10,6 +11,7 @@ use super::progress::Terminal;
 use super::{Outcome, aggregate, exit};
 use crate::error::Error;
 use crate::raster;
+use crate::render::UnitReport;
 use crate::store::Store;
 use crate::worker::{BudgetOptions, Made, PlanFile, ShardOptions, ShardPlan, ShardReport, as_ranges};
 
@@ -38,8 +40,8 @@ pub struct Args {
     /// Say which shards are made, running and missing.
     #[arg(long)]
     status: bool,
-    /// How to print the status.
-    #[arg(long, value_enum, default_value = "table", value_name = "FORMAT", requires = "status")]
+    /// How to print the status, or what became of a shard.
+    #[arg(long, value_enum, default_value = "table", value_name = "FORMAT", conflicts_with = "unit")]
     print: Format,
     /// A unit by its number in the plan, from 0 on, or by its name; may be said several times.
     #[arg(long, value_name = "UNIT")]
@@ -73,15 +75,36 @@ struct Here {
     /// The folder of packs, where it lies elsewhere on this machine.
     #[arg(long, help_heading = "This machine", value_name = "FOLDER")]
     packs: Option<PathBuf>,
+    /// The archive, where it lies elsewhere on this machine. Its name does not reach its bytes.
+    #[arg(long, help_heading = "This machine", short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The rasters of a source, where this machine has copies of them; may be said several times.
+    ///
+    /// A copy is known by its size and by its first and last 64 KiB, whatever its time.
+    #[arg(long, help_heading = "This machine", value_name = "NAME=FOLDER", value_parser = source_root)]
+    source_root: Vec<(String, PathBuf)>,
     /// Worker processes at most [default: one for each processor].
     #[arg(long, help_heading = "This machine", short, value_name = "COUNT")]
     jobs: Option<usize>,
     /// The memory of all processes together, such as 2G or 800M.
     #[arg(long, help_heading = "This machine", value_name = "SIZE", value_parser = output::parse_bytes)]
     memory: Option<u64>,
+    /// End a worker that takes more memory, and try its unit once more in parts [default: its share of --memory].
+    #[arg(long, help_heading = "This machine", value_name = "SIZE", value_parser = output::parse_bytes, hide_short_help = true)]
+    watchdog_memory: Option<u64>,
+    /// End a worker that takes longer for a unit, and try it once more in parts.
+    #[arg(long, help_heading = "This machine", value_name = "SECONDS", value_parser = aggregate::seconds, hide_short_help = true)]
+    watchdog_time: Option<Duration>,
     /// Start nothing new while the disk of the packs has less space than this.
     #[arg(long, help_heading = "This machine", value_name = "SIZE", default_value = "256M", value_parser = output::parse_bytes)]
     disk_reserve: u64,
+}
+
+fn source_root(text: &str) -> std::result::Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, folder)) if !name.is_empty() && !folder.is_empty() => Ok((name.to_owned(), folder.into())),
+        _ => Err("expected NAME=FOLDER, such as dem1a=/scratch/dem1a".into()),
+    }
 }
 
 impl Here {
@@ -91,7 +114,15 @@ impl Here {
         ShardOptions {
             store: self.store.clone(),
             packs: self.packs.clone(),
-            budget: BudgetOptions { jobs, memory: self.memory, ..BudgetOptions::default() },
+            output: self.output.clone(),
+            source_roots: self.source_root.clone(),
+            budget: BudgetOptions {
+                jobs,
+                memory: self.memory,
+                watchdog_memory: self.watchdog_memory,
+                watchdog_time: self.watchdog_time,
+                ..BudgetOptions::default()
+            },
             disk_reserve: self.disk_reserve,
         }
     }
@@ -103,7 +134,12 @@ pub fn run(args: &Args) -> Outcome {
             return super::usage("--unit", "takes the file of `hypso plan --export`; this is a folder of shards");
         }
         let plan = ShardPlan::read(&args.plan)?;
-        return if args.status { status(&plan, args) } else { not_yet(shard(&plan, args), plan.output()) };
+        let options = args.here.options();
+        return if args.status {
+            status(&plan, args, &options)
+        } else {
+            not_yet(shard(&plan, args, &options), plan.output(&options))
+        };
     }
     if args.unit.is_empty() {
         return super::usage(
@@ -152,12 +188,12 @@ fn number(args: &Args) -> anyhow::Result<u32> {
     Ok(number.saturating_add(args.offset))
 }
 
-fn shard(plan: &ShardPlan, args: &Args) -> Outcome {
+fn shard(plan: &ShardPlan, args: &Args, options: &ShardOptions) -> Outcome {
     let number = number(args)?;
-    let report = plan.make(number, &args.here.options(), &aggregate::launcher()?, &Terminal::default())?;
+    let report = plan.make(number, options, &aggregate::launcher()?, &Terminal::default())?;
     let name = format!("shard {number} of {}", plan.len());
     if report.assembled {
-        super::say(&format!("{name}: {} is there already", plan.output().display()));
+        super::say(&format!("{name}: {} is there already", plan.output(options).display()));
         return Ok(exit::OK);
     }
     if report.taken {
@@ -168,6 +204,14 @@ fn shard(plan: &ShardPlan, args: &Args) -> Outcome {
         let missing = as_ranges(&report.missing);
         super::say(&format!("{name}: is made of shards that are not there: {missing}; make them, and try again"));
         return Ok(exit::LATER);
+    }
+    if args.print == Format::Json {
+        let UnitReport { tiles, empty, bytes, pixels, void, reading, warping, coding, writing, .. } = report.report;
+        output::line(json!({
+            "shard": number, "made": report.made, "found": report.found, "retried": report.retried,
+            "set_aside": report.set_aside.len(), "blocked": report.blocked, "tiles": tiles, "empty": empty, "bytes": bytes,
+            "pixels": pixels, "void": void, "work_seconds": reading + warping + coding + writing, "seconds": report.took.as_secs_f64(),
+        }))?;
     }
     super::say(&format!("{name}: {}", made(&report)));
     if report.set_aside.is_empty() {
@@ -196,11 +240,11 @@ fn made(report: &ShardReport) -> String {
     format!("{}, in {}", parts.join(", "), output::duration(report.took))
 }
 
-fn status(plan: &ShardPlan, args: &Args) -> Outcome {
-    let found = plan.status(&args.here.options())?;
+fn status(plan: &ShardPlan, args: &Args, options: &ShardOptions) -> Outcome {
+    let found = plan.status(options)?;
     match args.print {
         Format::Json => output::line(json!({
-            "output": plan.output(), "shards": plan.len(), "assembled": found.assembled,
+            "output": plan.output(options), "shards": plan.len(), "assembled": found.assembled,
             "made": found.made, "running": found.running, "missing": found.missing,
         }))?,
         Format::Table => {
@@ -213,7 +257,7 @@ fn status(plan: &ShardPlan, args: &Args) -> Outcome {
         }
     }
     let next = if found.assembled {
-        format!("{} is there", plan.output().display())
+        format!("{} is there", plan.output(options).display())
     } else if found.missing.is_empty() && found.running.is_empty() {
         format!("next: hypso assemble --plan {}", args.plan.display())
     } else {
@@ -232,7 +276,7 @@ pub fn assemble(args: &AssembleArgs) -> Outcome {
             output::print_error(&error.into());
             Ok(exit::LATER)
         }
-        Err(error) => not_yet(Err(error.into()), plan.output()),
+        Err(error) => not_yet(Err(error.into()), plan.output(&options)),
         Ok(summary) => aggregate::finish(&summary, &Store::open(plan.store(&options))?),
     }
 }

@@ -45,7 +45,7 @@ pub use info::{
 pub use opener::{Degrees, RasterOpener, RasterReader, SMALL_BLOCK, reader};
 pub use resampling::Resampling;
 pub(crate) use stamp::modified;
-pub use stamp::{FileStamp, stamp};
+pub use stamp::{FileStamp, plain_stamp, stamp};
 pub use table::{Feature, FieldKind, FieldValue, FootprintTables, PutRow, TableForm};
 pub use turn::{Around, FromDegrees, LATITUDE, around};
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};

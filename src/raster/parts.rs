@@ -90,6 +90,12 @@ impl Parts {
     pub fn stamp(&self, file: FileStamp) -> u64 {
         stamp_of(std::iter::once(file).chain(self.stamps.iter().copied()))
     }
+
+    /// The [`plain_stamp`](super::plain_stamp) in the same way.
+    #[must_use]
+    pub fn plain_stamp(&self, file: FileStamp) -> u64 {
+        stamp_of(std::iter::once(file).chain(self.stamps.iter().copied()).map(FileStamp::plain))
+    }
 }
 
 impl Folders {

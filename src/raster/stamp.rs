@@ -27,6 +27,11 @@ impl FileStamp {
         let facts = std::fs::metadata(path).map_err(Error::io("open", path))?;
         Ok(Self::from(&facts))
     }
+
+    /// The same without the time that only this machine knows.
+    pub(super) fn plain(self) -> Self {
+        Self { changed_ns: 0, ..self }
+    }
 }
 
 impl From<&Metadata> for FileStamp {
@@ -42,6 +47,15 @@ impl From<&Metadata> for FileStamp {
 pub fn stamp(file: &Path, further: &[PathBuf]) -> Result<u64> {
     let files = std::iter::once(file).chain(further.iter().map(PathBuf::as_path));
     Ok(stamp_of(files.map(FileStamp::of).collect::<Result<Vec<_>>>()?))
+}
+
+/// The same without the times that only this machine knows: equal on all machines that have the files with the times of their contents.
+///
+/// # Errors
+/// As [`FileStamp::of`].
+pub fn plain_stamp(file: &Path, further: &[PathBuf]) -> Result<u64> {
+    let files = std::iter::once(file).chain(further.iter().map(PathBuf::as_path));
+    Ok(stamp_of(files.map(|file| FileStamp::of(file).map(FileStamp::plain)).collect::<Result<Vec<_>>>()?))
 }
 
 /// [`stamp`], of files that were looked at.

@@ -49,7 +49,7 @@ pub use provenance::{Candidate, Share, heights, shares};
 #[doc(hidden)]
 pub use reach::reach;
 #[doc(hidden)]
-pub use report::{ODD_ROWS, ReadRecord, SourceReport, UnitReport};
+pub use report::{CopyFacts, ODD_ROWS, ReadRecord, Seen, SourceReport, UnitReport};
 #[doc(hidden)]
 pub use surroundings::{check_blend, check_gaps};
 #[doc(hidden)]

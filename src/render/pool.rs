@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use super::report::Seen;
 use super::voids::Voids;
-use super::{RasterOpener, ReadRecord, SMALL_BLOCK};
+use super::{CopyFacts, RasterOpener, ReadRecord, SMALL_BLOCK};
 use crate::error::{Error, Result};
 use crate::query::Order;
 use crate::raster::parts::{Broken, Folders};
@@ -44,6 +45,8 @@ pub(super) struct Pool<'a> {
     /// A bit a record: whether its place was compared with that of its raster.
     placed: Vec<u64>,
     clock: u64,
+    /// Rasters of which this machine has copies that were compared with the ones that the store knows.
+    pub(super) copies: HashMap<RowId, CopyFacts>,
     /// What was read since [`take_read`](Self::take_read), and the headers.
     read: HashMap<RowId, (ReadRecord, Rc<RasterInfo>)>,
     /// What is known of the files read since then.
@@ -64,6 +67,7 @@ impl<'a> Pool<'a> {
             folders: RefCell::default(),
             placed: Vec::new(),
             clock: 0,
+            copies: HashMap::new(),
             read: HashMap::new(),
             voids: Voids::default(),
             overviews: None,
@@ -115,9 +119,14 @@ impl<'a> Pool<'a> {
         read.sort_unstable_by_key(|r| r.row);
         let mut outcome = Ok(());
         for record in &read {
-            if let Err(error) = record.check(store) {
+            if let Err(error) = record.check(store, Seen::Here) {
                 self.rasters.remove(&record.row);
                 outcome = Err(error);
+            }
+        }
+        for record in &mut read {
+            if let Some(copy) = self.copies.get(&record.row) {
+                record.further.clone_from(&copy.further);
             }
         }
         outcome.map(|()| read)
@@ -135,16 +144,22 @@ impl<'a> Pool<'a> {
         // Stamped before it is compared with the store and opened: what changes from here on shows.
         let facts = FileStamp::of(&path)?;
         let parts = self.folders.borrow_mut().parts(&path).map_err(broken)?;
-        if facts.size != record.file_size() || facts.modified_ns != record.modified_ns() {
+        let copy = self.copies.get(&record.row());
+        let (modified_ns, digest) = match copy {
+            Some(copy) => (copy.modified_ns, copy.parts),
+            None => (record.modified_ns(), record.parts()),
+        };
+        if facts.size != record.file_size() || facts.modified_ns != modified_ns {
             return Err(Error::Changed { path, in_use: false });
         }
         // Stores of earlier versions do not say what a raster consists of.
-        if record.store().knows_parts() && parts.digest != record.parts() {
+        if record.store().knows_parts() && parts.digest != digest {
             let problem = "one of the files that it consists of was changed after the store was built (a source of the VRT, \
                 a mask, a sidecar); build the store again (`store::Builder`)";
             return Err(Error::raster(&path, problem));
         }
-        let read = ReadRecord { row: record.row(), stamp: parts.stamp(facts), further: parts.further };
+        let plain = copy.map_or_else(|| parts.plain_stamp(facts), |copy| copy.plain);
+        let read = ReadRecord { row: record.row(), stamp: parts.stamp(facts), plain, further: parts.further };
         let mut by = self.adjustments.get(&record.source_index()).cloned().unwrap_or_default();
         by.band = if record.band() == 0 { by.band } else { record.band() };
         by.unit = if record.unit() == 0.0 { by.unit } else { record.unit() };

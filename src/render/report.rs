@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::raster::stamp;
+use crate::raster::{FileStamp, plain_stamp, stamp};
 use crate::store::Store;
 
 use super::Odd;
@@ -58,22 +58,63 @@ pub struct ReadRecord {
     pub row: u32,
     /// The [`stamp`] of its files.
     pub stamp: u64,
+    /// The same without what only this machine says of them: the [`plain_stamp`].
+    #[cfg_attr(feature = "engine", serde(default))]
+    pub plain: u64,
     /// Its further files, besides the one that the store names.
     #[cfg_attr(feature = "engine", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub further: Vec<PathBuf>,
 }
 
+/// A copy of a raster and its further files, whose contents were compared with those that the store knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
+pub struct CopyFacts {
+    /// The record.
+    pub row: u32,
+    /// When the copy was written, nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// The digest of its further files.
+    pub parts: u64,
+    /// The [`plain_stamp`] of the files that it is a copy of.
+    pub plain: u64,
+    /// Further files of those.
+    #[cfg_attr(feature = "engine", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub further: Vec<PathBuf>,
+}
+
+/// Where the files of a record that was read are looked at again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Seen {
+    /// On the machine that read them.
+    #[default]
+    Here,
+    /// Maybe on another one, which may have copies of them, or none.
+    Anywhere,
+}
+
 impl ReadRecord {
     /// Checks that all its files are as they were when it was read. Costs one system call a file.
     ///
+    /// Elsewhere than where they were read, files that are not there do not count, and of copies in a folder of this machine's own
+    /// ([`Store::with_roots`]) only the size does: whoever reads those compares their contents first.
+    ///
     /// # Errors
     /// [`Error::Changed`] where one is not, and where one is gone.
-    pub fn check(&self, store: &Store) -> Result<()> {
+    pub fn check(&self, store: &Store, seen: Seen) -> Result<()> {
         let Some(record) = store.record(self.row) else {
             return Err(Error::not_found(format!("record {} is not in the store", self.row)));
         };
         let path = record.full_path()?;
-        if stamp(&path, &self.further)? == self.stamp { Ok(()) } else { Err(Error::Changed { path, in_use: true }) }
+        let same = match seen {
+            Seen::Here => stamp(&path, &self.further)? == self.stamp,
+            Seen::Anywhere => match FileStamp::of(&path) {
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => true,
+                Ok(file) if store.moved_root(record.source_index()).is_some() => file.size == record.file_size(),
+                _ => plain_stamp(&path, &self.further)? == self.plain,
+            },
+        };
+        if same { Ok(()) } else { Err(Error::Changed { path, in_use: true }) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::sampler::Sampler;
 use super::vertical::Vertical;
-use super::{FinerTiles, Layer, ODD_ROWS, RasterOpener, UnitReport};
+use super::{CopyFacts, FinerTiles, Layer, ODD_ROWS, RasterOpener, UnitReport};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Coverage, Extent, Unit, ZoomRange};
 use crate::raster::Resampling;
@@ -122,6 +122,11 @@ impl<'a> Renderer<'a> {
     /// Makes only tiles that changed from here on; the other ones are taken as they were.
     pub fn set_update(&mut self, update: Update<'a>) {
         self.update = Some(update);
+    }
+
+    /// Takes copies of rasters for what they are copies of, though their times are others.
+    pub fn set_copies(&mut self, copies: &[CopyFacts]) {
+        self.sampler.pool.copies = copies.iter().map(|copy| (copy.row, copy.clone())).collect();
     }
 
     fn is_unchanged(&self, tile: TileCoord) -> bool {

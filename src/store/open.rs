@@ -1,7 +1,7 @@
 //! Opening a store and finding its parts.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::columns::{self, Column};
@@ -17,6 +17,8 @@ use crate::index::{RowId, id::Ids, rtree, rtree::RTree, sorted, sorted::Sorted, 
 #[derive(Clone)]
 pub struct Store {
     pub(super) inner: Arc<Inner>,
+    /// By the number of the source: where its rasters lie on this machine, if elsewhere. Empty where all lie as the file says.
+    roots: Arc<[Option<PathBuf>]>,
 }
 
 pub(super) struct Inner {
@@ -46,7 +48,7 @@ impl Schema for Store {
     fn from_container(container: Container) -> Result<Self> {
         container.expect_schema(names::SCHEMA)?;
         let layout = Layout::find(container.sections(), container.bytes()).map_err(|e| container.named(e))?;
-        let store = Self { inner: Arc::new(Inner { container, layout }) };
+        let store = Self { inner: Arc::new(Inner { container, layout }), roots: Arc::default() };
         // The indices compare their lengths, which reads none of their pages.
         let fit = store.try_tree().and(store.try_ids().map(drop)).and(store.try_tiles().map(drop));
         fit.map_err(|e| store.container().named(e))?;
@@ -88,6 +90,29 @@ impl Store {
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
         Self::from_container(Container::from_bytes(bytes)?)
+    }
+
+    /// The same store on a machine that has the rasters of some sources elsewhere: name of the source, and folder. What
+    /// [`RecordRef::full_path`] gives follows; the file stays as it is.
+    ///
+    /// # Errors
+    /// Where the store has no source of that name.
+    pub fn with_roots<P: AsRef<Path>>(&self, roots: &[(String, P)]) -> Result<Self> {
+        let mut all = vec![None; self.sources().len()];
+        for (name, folder) in roots {
+            let names = self.sources().iter().map(|source| source.name()).collect::<Result<Vec<_>>>()?;
+            let Some(number) = names.iter().position(|known| known == name) else {
+                let problem = format!("the store has no source {name:?}; it has {}", names.join(", "));
+                return Err(Error::argument("source_roots", problem));
+            };
+            all[number] = Some(folder.as_ref().to_path_buf());
+        }
+        Ok(Self { inner: Arc::clone(&self.inner), roots: all.into() })
+    }
+
+    /// Where the rasters of a source lie, if elsewhere than the file says.
+    pub(crate) fn moved_root(&self, source: u16) -> Option<&Path> {
+        self.roots.get(usize::from(source))?.as_deref()
     }
 
     /// How many records the store holds.

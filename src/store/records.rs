@@ -214,7 +214,8 @@ impl<'a> RecordRef<'a> {
         self.store.inner.layout.path.over(self.store.bytes()).text(self.row as usize)
     }
 
-    /// The path with its source's root before it: what to open.
+    /// The path with its source's root before it, or with the one of this machine ([`Store::with_roots`](super::Store::with_roots)): what
+    /// to open.
     ///
     /// # Errors
     /// Where a section is damaged.
@@ -224,7 +225,11 @@ impl<'a> RecordRef<'a> {
             let error = Error::invalid(format!("record {}", self.row), problem, "build the store again");
             self.store.container().named(error)
         })?;
-        Ok(PathBuf::from(&*source.root()?).join(&*self.path()?))
+        let path = self.path()?;
+        match self.store.moved_root(self.source_index()) {
+            Some(root) => Ok(root.join(&*path)),
+            None => Ok(PathBuf::from(&*source.root()?).join(&*path)),
+        }
     }
 
     /// The CRS as `EPSG:n` or WKT; empty where it was not known.

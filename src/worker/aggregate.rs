@@ -24,7 +24,7 @@ use crate::archive::{self, ArchiveSummary};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Estimate, Group, Plan};
 use crate::progress::Progress;
-use crate::render::{Layer, RenderOptions, UnitReport};
+use crate::render::{Layer, RenderOptions, Seen, UnitReport};
 use crate::store::Store;
 use crate::text::one_line;
 
@@ -47,6 +47,16 @@ impl<'a> Job<'a> {
     /// The archive to write.
     pub(super) fn output(&self) -> &'a Path {
         &self.how.output
+    }
+
+    /// True where packs may come from other machines.
+    pub(super) fn is_shared(&self) -> bool {
+        self.how.packs.is_some()
+    }
+
+    /// Where rasters that were read are looked at again.
+    pub(super) fn seen(&self) -> Seen {
+        if self.is_shared() { Seen::Anywhere } else { Seen::Here }
     }
 }
 
@@ -194,7 +204,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn go(mut self, message: JobMessage, launcher: &Launcher, started: Instant) -> Result<Summary> {
         let job = self.job;
-        let mut used = UsedRecords::new(job.store.len());
+        let mut used = UsedRecords::new(job.store.len(), job.seen());
         self.again = self.drop_stale(&mut used)?;
         let (groups, finer, mut report) = self.resume_from(job.how.resume_from.unwrap_or(0), first_finer(job)?)?;
         let schedule = Schedule::new(groups, &finer, |group, unit, parent_missing| {
@@ -216,7 +226,7 @@ impl Run<'_> {
                 // The finer groups, too: this one is made from them.
                 let packs = self.packs(&groups[..=group]);
                 self.group_archives(&groups[group], &|| {
-                    let mut used = UsedRecords::new(self.job.store.len());
+                    let mut used = UsedRecords::new(self.job.store.len(), self.job.seen());
                     packs.each_report(|unit| used.add(unit))?;
                     self.check_sources(&used)
                 })
@@ -294,7 +304,8 @@ impl Run<'_> {
 
     fn packs(&self, groups: &[Group]) -> Packs<'_> {
         let units = groups.iter().flat_map(|g| &g.steps).flat_map(|s| &s.units).copied().collect();
-        Packs { work: &self.journal.folder, run: self.journal.run, store: self.job.store, units }
+        let job = self.job;
+        Packs { work: &self.journal.folder, run: self.journal.run, store: job.store, seen: job.seen(), units }
     }
 
     /// Has units made again whose rasters changed since; notes what all others read. True where there were some.
@@ -303,7 +314,7 @@ impl Run<'_> {
         let dropped = packs.drop_stale(&packs.units, |unit| used.add(unit))?;
         let Some(raster) = dropped.raster else { return Ok(false) };
         // Reports of packs that were removed with them were counted as well.
-        *used = UsedRecords::new(self.job.store.len());
+        *used = UsedRecords::new(self.job.store.len(), self.job.seen());
         packs.drop_stale(&packs.units, |unit| used.add(unit))?;
         let (raster, packs) = (raster.display(), dropped.packs);
         self.progress.note(&format!("{raster}: was changed since it was read; {packs} units are made again"));
@@ -334,7 +345,7 @@ impl Run<'_> {
             self.changes.as_ref().map(|changes| Ok::<_, Error>((archive::open(output)?, changes))).transpose()?;
         let kept_tiles =
             before.as_ref().map(|(old, changes)| Kept { archive: old.as_ref(), changes, extent: &self.plan.extent });
-        let metadata = metadata(self.job.store, self.job.plan, self.job.options, output, layer)?;
+        let metadata = metadata(self.job.store, self.job.plan, self.job.options, layer)?;
         let replace = ours || self.job.how.overwrite || self.job.how.update;
         let target = Target { path: output, layer, replace, metadata, run: self.identity.run, last };
         write_archive(target, &kept, kept_tiles.as_ref(), &self.journal, self.progress)
@@ -349,13 +360,13 @@ impl Run<'_> {
         if !self.job.how.keep_intermediates || !group.kept {
             return Ok(());
         }
-        for (layer, output) in outputs(self.job) {
+        for (layer, _) in outputs(self.job) {
             let path = self.group_path(layer, group);
             let ours = run_of(&path) == Some(self.identity.name());
             if ours && !self.again {
                 continue;
             }
-            let metadata = metadata(self.job.store, self.job.plan, self.job.options, &output, layer)?;
+            let metadata = metadata(self.job.store, self.job.plan, self.job.options, layer)?;
             let (path, replace) = (path.as_path(), ours || self.job.how.overwrite);
             let target = Target { path, layer, replace, metadata, run: self.identity.run, last };
             write_archive(target, &[group], None, &self.journal, self.progress)?;

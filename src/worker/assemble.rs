@@ -35,15 +35,10 @@ pub(super) fn lineage_path(output: &Path) -> PathBuf {
 }
 
 /// What an output says about itself.
-pub(super) fn metadata(
-    store: &Store,
-    plan: &Plan,
-    options: &RenderOptions,
-    output: &Path,
-    layer: Layer,
-) -> Result<ArchiveMetadata> {
+///
+/// Its name is that of its sources, not that of its file: who renames an archive, or makes it elsewhere, has the same bytes.
+pub(super) fn metadata(store: &Store, plan: &Plan, options: &RenderOptions, layer: Layer) -> Result<ArchiveMetadata> {
     let mut metadata = ArchiveMetadata {
-        name: output.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         layer_type: "overlay".into(),
         format: options.codec.format.into(),
         tile_size: Some(store.tile_size()),
@@ -65,6 +60,7 @@ pub(super) fn metadata(
         }
         names.push(name);
     }
+    metadata.name = titled(&names);
     metadata.attribution = attributions.join(" | ");
     metadata.bounds = bounds(store, plan).map(|b| b.to_lon_lat());
     metadata.other.insert("sources".into(), Json::of(Value::Array(sources)));
@@ -89,6 +85,7 @@ pub(super) fn metadata(
             metadata.other.insert("coverage".into(), options.extent.coverage.to_string().into());
         }
         Layer::Lineage => {
+            metadata.name += " (lineage)";
             metadata.description = "Which source each pixel of the elevation came from".into();
             metadata.encoding = Some(TileEncoding::Lineage);
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -96,6 +93,16 @@ pub(super) fn metadata(
         }
     }
     Ok(metadata)
+}
+
+/// Names of sources as the name of what is made of them.
+fn titled(names: &[String]) -> String {
+    const MOST: usize = 4;
+    let mut title = names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST {
+        title += &format!(" and {} more", names.len() - MOST);
+    }
+    title
 }
 
 /// What the records cover of the wanted area.

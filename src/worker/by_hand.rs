@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::local;
 use crate::plan::Unit;
-use crate::render::{Bounded, RasterOpener, UnitReport};
+use crate::render::{Bounded, RasterOpener, Seen, UnitReport};
 use crate::store::Store;
 use crate::text::one_line;
 
@@ -196,7 +196,7 @@ impl PlanFile {
         let opener = Bounded { opener, most_block: self.job.most_block };
         let mut maker = Maker::new(&self.job, &store, &options, before.as_ref(), &opener)?;
         let units = self.units.iter().map(|planned| planned.request.unit()).collect::<Result<Vec<_>>>()?;
-        let packs = Packs { work: &self.job.work, run: self.job.run, store: &store, units };
+        let packs = Packs { work: &self.job.work, run: self.job.run, store: &store, seen: Seen::Here, units };
         for planned in wanted {
             let unit = planned.request.unit()?;
             packs.drop_stale(&[unit], |_| {})?;
@@ -218,7 +218,7 @@ impl PlanFile {
             let other_unit = other.request.unit()?;
             let below =
                 other_unit.block.z() == *block_zoom && other_unit.block.ancestor(unit.block.z()) == Some(unit.block);
-            let made = |pack: Pack| is_current(&pack.report, store);
+            let made = |pack: Pack| is_current(&pack.report, store, Seen::Here);
             if below && !Pack::open(&Pack::path_of(&self.job.work, &other_unit), self.job.run).is_ok_and(made) {
                 let problem =
                     format!("unit {} is made from {}, which is not there; make that one first", unit.id(), other.id);

@@ -56,7 +56,7 @@ pub fn serve(
         serde_json::from_str(&first.map_err(pipe)?).map_err(|e| Error::internal(format!("job message: {e}")))?;
     ready(&job)?;
     let options = job.options()?;
-    let store = Store::open(&job.store)?;
+    let store = Store::open(&job.store)?.with_roots(&job.roots)?;
     if store.fingerprint() != job.store_fingerprint {
         return Err(Error::invalid("store", "was replaced while the run was going on", "run the same command again")
             .with_path(&job.store));
@@ -134,6 +134,7 @@ impl<'a> Maker<'a> {
         opener: &'a dyn RasterOpener,
     ) -> Result<Self> {
         let mut renderer = Renderer::new(store, options, opener)?;
+        renderer.set_copies(&job.copies);
         if let Some(before) = before {
             renderer.set_update(before.as_update());
         }
@@ -145,7 +146,7 @@ impl<'a> Maker<'a> {
         let unit = request.unit()?;
         let path = Pack::path_of(&self.job.work, &unit);
         if let Ok(pack) = Pack::open(&path, self.job.run)
-            && is_current(&pack.report, self.store)
+            && is_current(&pack.report, self.store, self.job.seen())
         {
             return Ok(pack.report);
         }
@@ -192,11 +193,11 @@ impl<'a> Maker<'a> {
         let packs = packs.collect::<Result<Vec<_>>>()?;
         let (mut report, mut used, mut rendering) = (UnitReport::default(), Vec::new(), Duration::ZERO);
         let mut read: BTreeMap<u32, ReadRecord> = BTreeMap::new();
-        let store = self.store;
+        let (store, seen) = (self.store, self.job.seen());
         let mut add_read = |part: &UnitReport| -> Result<()> {
             for record in &part.read {
                 // Parts that were made from different states of a raster must not be mixed.
-                record.check(store)?;
+                record.check(store, seen)?;
                 read.insert(record.row, record.clone());
             }
             Ok(())

@@ -237,7 +237,12 @@ impl Journal {
         refuse_links(folder)?;
         match Note::read(folder)? {
             Some(found) if found.is_of(claim) => Ok(()),
-            Some(found) => Err(taken(folder, &found, claim)),
+            Some(found) => {
+                let of = if found.output.is_empty() { "another output" } else { &found.output };
+                let problem =
+                    format!("holds an unfinished run of {of} with other options, or of another store or version");
+                Err(Error::busy(folder, problem + "; finish that one, or give another folder for packs (`packs`)"))
+            }
             None => Note::of(claim).write(folder),
         }
     }

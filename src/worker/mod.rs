@@ -46,4 +46,6 @@ pub use pack::{Pack, PackWriter};
 pub use prepared::Prepared;
 pub use protocol::JobMessage;
 pub use report::odd;
-pub use shards::{MOST_SHARDS, Shard, ShardOptions, ShardPlan, ShardReport, ShardStatus, as_ranges};
+pub use shards::{
+    FileContent, MOST_SHARDS, Shard, ShardOptions, ShardPlan, ShardRaster, ShardReport, ShardStatus, as_ranges,
+};

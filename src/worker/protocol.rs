@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::plan::{Coverage, Extent, Unit, ZoomRange};
 use crate::raster::Resampling;
-use crate::render::{RenderOptions, UnitReport};
+use crate::render::{CopyFacts, RenderOptions, Seen, UnitReport};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
 use crate::tile::{Area, Bounds, Polygon, Polygons};
 
@@ -28,6 +28,15 @@ pub struct JobMessage {
     /// The largest block that may be decoded, bytes, where the memory is bounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) most_block: Option<u64>,
+    /// Where the rasters of some sources lie on this machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) roots: Vec<(String, PathBuf)>,
+    /// The rasters there whose contents were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) copies: Vec<CopyFacts>,
+    /// True where packs may come from other machines.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) shared: bool,
     /// Where only what changed is made: what changed, and the archives that have the rest.
     pub(super) update: Option<Update>,
     encoding: String,
@@ -65,6 +74,9 @@ impl JobMessage {
             run,
             block_cache,
             most_block: None,
+            roots: Vec::new(),
+            copies: Vec::new(),
+            shared: false,
             update: None,
             encoding: codec.encoding.to_string(),
             png: codec.format == ImageFormat::Png,
@@ -114,11 +126,17 @@ impl JobMessage {
         })
     }
 
+    /// Where rasters that were read are looked at again.
+    pub(super) fn seen(&self) -> Seen {
+        if self.shared { Seen::Anywhere } else { Seen::Here }
+    }
+
     /// What of the message decides the bytes of tiles; the run's fingerprint is made from it.
     pub(super) fn identity(&self) -> Result<serde_json::Value> {
         let mut same = self.clone();
         (same.store, same.work, same.run, same.block_cache) = (PathBuf::new(), PathBuf::new(), 0, 0);
         (same.most_block, same.update) = (None, None);
+        (same.roots, same.copies, same.shared) = (Vec::new(), Vec::new(), false);
         serde_json::to_value(&same).map_err(|e| Error::internal(format!("options: {e}")))
     }
 }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use super::pack::Pack;
 use crate::error::{Error, Result};
 use crate::plan::Unit;
-use crate::render::UnitReport;
+use crate::render::{Seen, UnitReport};
 use crate::store::Store;
 use crate::tile::TileCoord;
 
 /// True where the rasters of a unit are as they were when it was made.
-pub(super) fn is_current(unit: &UnitReport, store: &Store) -> bool {
-    unit.read.iter().all(|read| read.check(store).is_ok())
+pub(super) fn is_current(unit: &UnitReport, store: &Store, seen: Seen) -> bool {
+    unit.read.iter().all(|read| read.check(store, seen).is_ok())
 }
 
 /// What [`Packs::drop_stale`] found.
@@ -29,6 +29,7 @@ pub(super) struct Packs<'a> {
     pub(super) work: &'a Path,
     pub(super) run: u64,
     pub(super) store: &'a Store,
+    pub(super) seen: Seen,
     /// All units, finer ones first.
     pub(super) units: Vec<Unit>,
 }
@@ -53,7 +54,7 @@ impl Packs<'_> {
         let (mut stale, mut raster) = (Vec::new(), None);
         for unit in these {
             let Ok(pack) = Pack::open(&Pack::path_of(self.work, unit), self.run) else { continue };
-            let changed = pack.report.read.iter().find(|read| read.check(self.store).is_err());
+            let changed = pack.report.read.iter().find(|read| read.check(self.store, self.seen).is_err());
             let Some(changed) = changed else {
                 current(&pack.report);
                 continue;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::render::{ReadRecord, UnitReport};
+use crate::render::{ReadRecord, Seen, UnitReport};
 use crate::store::{RowId, Store};
 
 /// A bit for each record that gave a pixel, and 8 bytes for each one that was read.
@@ -14,6 +14,8 @@ pub(super) struct UsedRecords {
     words: Vec<u64>,
     /// By row; 0 for those that were not read.
     stamps: Vec<u64>,
+    /// Which stamps these are.
+    seen: Seen,
     /// The further files of records that have some.
     further: HashMap<RowId, Vec<PathBuf>>,
     /// One that two units read in two states.
@@ -21,9 +23,9 @@ pub(super) struct UsedRecords {
 }
 
 impl UsedRecords {
-    pub(super) fn new(records: u32) -> Self {
+    pub(super) fn new(records: u32, seen: Seen) -> Self {
         let count = records as usize;
-        Self { words: vec![0; count.div_ceil(64)], stamps: vec![0; count], ..Self::default() }
+        Self { words: vec![0; count.div_ceil(64)], stamps: vec![0; count], seen, ..Self::default() }
     }
 
     /// Adds what a unit read.
@@ -35,10 +37,11 @@ impl UsedRecords {
         }
         for read in &unit.read {
             let Some(stamp) = self.stamps.get_mut(read.row as usize) else { continue };
-            if *stamp != 0 && *stamp != read.stamp {
+            let now = if self.seen == Seen::Here { read.stamp } else { read.plain };
+            if *stamp != 0 && *stamp != now {
                 self.torn = Some(read.row);
             }
-            *stamp = read.stamp;
+            *stamp = now;
             if !read.further.is_empty() {
                 self.further.insert(read.row, read.further.clone());
             }
@@ -63,7 +66,7 @@ impl UsedRecords {
                 return Err(Error::Interrupted);
             }
             let further = self.further.get(&row).cloned().unwrap_or_default();
-            ReadRecord { row, stamp, further }.check(store)?;
+            ReadRecord { row, stamp, plain: stamp, further }.check(store, self.seen)?;
         }
         Ok(())
     }
@@ -75,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_record_counts_once() {
-        let mut used = UsedRecords::new(130);
+        let mut used = UsedRecords::new(130, Seen::Here);
         let unit = |used: &[u32]| UnitReport { used: used.to_vec(), ..UnitReport::default() };
         used.add(&unit(&[0, 5, 129]));
         used.add(&unit(&[5, 63, 64, 1000]));
@@ -84,9 +87,9 @@ mod tests {
 
     #[test]
     fn a_record_that_was_read_in_two_states_is_known() {
-        let mut used = UsedRecords::new(10);
+        let mut used = UsedRecords::new(10, Seen::Here);
         let unit = |stamp| {
-            let read = vec![ReadRecord { row: 3, stamp, further: Vec::new() }];
+            let read = vec![ReadRecord { row: 3, stamp, plain: 0, further: Vec::new() }];
             UnitReport { read, ..UnitReport::default() }
         };
         used.add(&unit(7));

@@ -86,7 +86,9 @@ fn shards_are_alike_and_know_what_they_need() {
     for line in shards {
         assert!(numbers(&line["needs"]).is_empty());
         let rasters = line["rasters"].as_array().unwrap();
-        assert!(rasters.len() == 1 && Path::new(rasters[0].as_str().unwrap()).ends_with("dem/a.tif"), "{rasters:?}");
+        let path = rasters[0]["path"].as_str().unwrap();
+        assert!(rasters.len() == 1 && Path::new(path).ends_with("dem/a.tif"), "{rasters:?}");
+        assert_eq!(rasters[0]["content"].as_str().unwrap().len(), 16, "{rasters:?}");
         assert!(line["memory_bytes"].as_u64().unwrap() > 50_000_000 && line["cpu_seconds"].as_f64().unwrap() > 0.0);
     }
     // More than there are blocks: as many as there can be.
@@ -186,4 +188,74 @@ fn what_does_not_belong_to_the_plan_is_named() {
     let into = ["plan", &store, "-o", &output, "--shards", "2", "--export", &mine];
     fails(1, &["plan.json", "exists"], &[&into[..], &TILES].concat());
     assert_eq!(std::fs::read(Path::new(&mine).join("plan.json")).unwrap(), b"mine");
+}
+
+/// A machine that has copies of the rasters, with times of their own, below a folder of its own.
+#[test]
+fn copies_of_rasters_are_known_by_their_contents() {
+    let run = Run::new();
+    // A sidecar travels with its raster.
+    std::fs::write(run.at("dem/a.tfw"), "8000\n0\n0\n-8000\n14604000\n4996000\n").unwrap();
+    ok(&["build", "--overwrite", "-o", &run.at("x.hypso"), "--tile-size", "256", &run.at("dem")]);
+    run.plan("2");
+    let staged = run.at("scratch/dem");
+    std::fs::create_dir_all(&staged).unwrap();
+    let line = &run.lines()[0];
+    let raster = &line["rasters"][0];
+    assert!(!raster["further"].as_array().unwrap().is_empty(), "{raster}");
+    let bring = || {
+        for file in raster["further"].as_array().unwrap().iter().chain([raster]) {
+            let path = Path::new(file["path"].as_str().unwrap());
+            std::fs::write(Path::new(&staged).join(path.file_name().unwrap()), std::fs::read(path).unwrap()).unwrap();
+        }
+    };
+    let plan = run.at("plan");
+    let root = format!("dem={staged}");
+    let at = |number: &str| hypso(&["work", "--plan", &plan, "--shard", number, "--source-root", &root]);
+    fails(1, &["a.tif", "No such file"], &["work", "--plan", &plan, "--shard", "0", "--source-root", &root]);
+    bring();
+    fails(
+        2,
+        &["--source-root", "no source \"dom\"", "it has dem"],
+        &["work", "--plan", &plan, "--shard", "0", "--source-root", "dom=/x"],
+    );
+    assert_eq!(code(&at("0")).0, Some(0));
+    // Made here with the originals: the other one.
+    assert_eq!(code(&run.shard("1")).0, Some(0));
+    // Of the same size, with another end: not silently.
+    let copy = Path::new(&staged).join("a.tif");
+    let whole = std::fs::read(&copy).unwrap();
+    let mut other = whole.clone();
+    *other.last_mut().unwrap() ^= 1;
+    std::fs::write(&copy, &other).unwrap();
+    let (exit, said) = code(&at("0"));
+    assert!(exit == Some(1) && said.contains("is no copy of") && said.contains("other bytes"), "{exit:?} {said}");
+    std::fs::write(&copy, &whole[..1000]).unwrap();
+    let (exit, said) = code(&at("0"));
+    assert!(exit == Some(1) && said.contains("has 1000 bytes instead of"), "{exit:?} {said}");
+    bring();
+    // The top is made where the copies are; the archive is put together where no raster is, under another name.
+    assert_eq!(numbers(&run.status()["made"]), [0, 1]);
+    assert_eq!(code(&at("2")).0, Some(0));
+    let whole = run.whole();
+    std::fs::rename(run.at("dem"), run.at("away")).unwrap();
+    let (packs, other) = (run.at("x.pmtiles.work"), run.at("other.pmtiles"));
+    ok(&["assemble", "--plan", &plan, "--packs", &packs, "--output", &other]);
+    assert_eq!(std::fs::read(&other).unwrap(), whole);
+}
+
+#[test]
+fn a_raster_that_was_changed_is_read_again_whoever_made_the_shard() {
+    let run = Run::new();
+    run.plan("2");
+    for number in ["0", "1", "2"] {
+        assert_eq!(code(&run.shard(number)).0, Some(0));
+    }
+    let raster = run.at("dem/a.tif");
+    let later = std::fs::metadata(&raster).unwrap().modified().unwrap() + Duration::from_secs(3);
+    std::fs::File::options().write(true).open(&raster).unwrap().set_modified(later).unwrap();
+    assert_eq!(numbers(&run.status()["missing"]), [0, 1, 2]);
+    let (exit, said) = code(&run.shard("0"));
+    assert!(exit == Some(1) && said.contains("a.tif"), "{exit:?} {said}");
+    fails(75, &["0-2"], &["assemble", "--plan", &run.at("plan")]);
 }

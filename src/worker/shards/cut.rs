@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use super::Shard;
+use super::contents::{Contents, ShardRaster};
 use crate::error::Result;
 use crate::plan::{Estimate, Step, Unit};
 use crate::tile::{Bounds, TileCoord, TileId};
@@ -31,9 +32,10 @@ pub(super) fn shards(job: &Job<'_>, count: u32) -> Result<Vec<Shard>> {
     parts.retain(|part| part.iter().any(|units| !units.is_empty()));
     let last = parts.len() - 1;
     let has_top = roots.step + 1 < steps.len();
+    let mut contents = Contents::default();
     let described = parts.into_iter().enumerate().map(|(n, units)| {
         let needs = if has_top && n == last { (0..last as u32).collect() } else { Vec::new() };
-        described(job, n as u32, needs, &units)
+        described(job, n as u32, needs, &units, &mut contents)
     });
     described.collect()
 }
@@ -100,7 +102,13 @@ fn root_of(keys: &[u64], block: TileCoord, zoom: u8) -> usize {
     keys.partition_point(|&key| key <= above).saturating_sub(1)
 }
 
-fn described(job: &Job<'_>, number: u32, needs: Vec<u32>, steps: &[Vec<Unit>]) -> Result<Shard> {
+fn described(
+    job: &Job<'_>,
+    number: u32,
+    needs: Vec<u32>,
+    steps: &[Vec<Unit>],
+    contents: &mut Contents,
+) -> Result<Shard> {
     let tiles = steps.iter().flatten().map(|unit| unit.tiles).sum();
     let guess = Estimate::of_tiles(tiles, job.store.tile_size());
     Ok(Shard {
@@ -111,7 +119,7 @@ fn described(job: &Job<'_>, number: u32, needs: Vec<u32>, steps: &[Vec<Unit>]) -
         memory_bytes: job.budget.with_workers(1),
         bytes_out: guess.output_bytes,
         needs,
-        rasters: rasters(job, steps)?,
+        rasters: rasters(job, steps, contents)?,
         steps: steps
             .iter()
             .map(|units| units.iter().map(|unit| (unit.block.to_string(), unit.tiles)).collect())
@@ -121,7 +129,7 @@ fn described(job: &Job<'_>, number: u32, needs: Vec<u32>, steps: &[Vec<Unit>]) -
 
 /// The rasters whose cells the units may need: those that lie over the blocks or a tile beside them, and are not finer than what is
 /// sampled there. Finer ones come from finer tiles.
-fn rasters(job: &Job<'_>, steps: &[Vec<Unit>]) -> Result<Vec<std::path::PathBuf>> {
+fn rasters(job: &Job<'_>, steps: &[Vec<Unit>], contents: &mut Contents) -> Result<Vec<ShardRaster>> {
     let mut rows = BTreeSet::new();
     let finest = steps.iter().flatten().map(|unit| unit.zooms.max).max().unwrap_or(0);
     let whole = finest >= job.plan.extent.zooms.max;
@@ -134,7 +142,5 @@ fn rasters(job: &Job<'_>, steps: &[Vec<Unit>]) -> Result<Vec<std::path::PathBuf>
         let found = job.store.overlapping(around);
         rows.extend(found.filter(|record| whole || record.native_zoom() <= finest).map(|record| record.row()));
     }
-    // A file across the 180th meridian has two records.
-    let paths = rows.into_iter().filter_map(|row| job.store.record(row)).map(|record| record.full_path());
-    Ok(paths.collect::<Result<BTreeSet<_>>>()?.into_iter().collect())
+    rows.into_iter().filter_map(|row| job.store.record(row)).map(|record| contents.raster(&record)).collect()
 }

@@ -1,7 +1,7 @@
 //! Which shards are made, and the archive of them all.
 
-use super::ShardPlan;
 use super::make::{ShardOptions, is_held};
+use super::{ShardPlan, is_assembled};
 use crate::error::{Error, Result};
 use crate::plan::{Extent, Group, Plan, Step};
 use crate::progress::Progress;
@@ -34,7 +34,7 @@ impl ShardPlan {
     /// Where the store is missing or another one, or the plan can't be read.
     pub fn status(&self, options: &ShardOptions) -> Result<ShardStatus> {
         let message = self.message(options)?;
-        if self.is_assembled(&message) {
+        if is_assembled(self.output(options), &message) {
             return Ok(ShardStatus { assembled: true, made: (0..self.len()).collect(), ..ShardStatus::default() });
         }
         self.look(&message, &self.open_store(&message)?)
@@ -71,7 +71,11 @@ impl ShardPlan {
         let message = self.message(options)?;
         let store = self.open_store(&message)?;
         // What is assembled is said by the run itself.
-        let status = if self.is_assembled(&message) { ShardStatus::default() } else { self.look(&message, &store)? };
+        let status = if is_assembled(self.output(options), &message) {
+            ShardStatus::default()
+        } else {
+            self.look(&message, &store)?
+        };
         let mut missing = [status.running, status.missing].concat();
         missing.sort_unstable();
         if !missing.is_empty() {
@@ -93,7 +97,7 @@ impl ShardPlan {
 
     fn job_options(&self, message: &JobMessage, options: &ShardOptions, overwrite: bool) -> Result<JobOptions> {
         let render = message.options()?;
-        let mut job = JobOptions::new(&self.common.output);
+        let mut job = JobOptions::new(self.output(options));
         if let Finer::Archives { elevation, lineage } = &self.common.finer {
             job.finer = Some((elevation.clone(), lineage.clone()));
         }

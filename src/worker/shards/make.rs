@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Shard, ShardPlan};
+use super::{Shard, ShardPlan, contents, is_assembled};
 use crate::error::{Error, Result};
 use crate::plan::Group;
 use crate::progress::Progress;
@@ -26,6 +26,10 @@ pub struct ShardOptions {
     pub store: Option<PathBuf>,
     /// The folder of packs, where it lies elsewhere than the plan says.
     pub packs: Option<PathBuf>,
+    /// The archive, where it lies elsewhere than the plan says.
+    pub output: Option<PathBuf>,
+    /// Folders of the rasters of sources, where they lie elsewhere than the store says: names of sources, and folders.
+    pub source_roots: Vec<(String, PathBuf)>,
     /// Workers, memory and time.
     pub budget: BudgetOptions,
     /// Below this many free bytes nothing new is begun.
@@ -76,23 +80,24 @@ impl ShardPlan {
         let started = Instant::now();
         let shard = self.shard(number)?;
         let mut message = self.message(options)?;
-        if self.is_assembled(&message) {
+        if is_assembled(self.output(options), &message) {
             return Ok(ShardReport { assembled: true, ..ShardReport::default() });
         }
         let store = self.open_store(&message)?;
         message.options()?.check(&store)?;
         let Ok(_lock) = self.lock(number) else { return Ok(ShardReport { taken: true, ..ShardReport::default() }) };
-        let claim = Claim { run: message.run, identity: &self.common.identity, output: &self.common.output };
+        let claim = Claim { run: message.run, identity: &self.common.identity, output: self.output(options) };
         Journal::prepare(&message.work, &claim)?;
         let missing = self.unmade(&shard.needs, &message, &store)?;
         if !missing.is_empty() {
             return Ok(ShardReport { missing, ..ShardReport::default() });
         }
+        message.copies = contents::compare(&shard.rasters, &store)?;
         let budget = Budget::new(&options.budget, &self.needs())?;
         (message.block_cache, message.most_block) = (budget.block_cache, budget.most_block());
         let (groups, first) = self.steps_of(&shard)?;
         let units = groups.iter().flat_map(|group| &group.steps).flat_map(|step| &step.units).copied().collect();
-        let packs = Packs { work: &message.work, run: message.run, store: &store, units };
+        let packs = Packs { work: &message.work, run: message.run, store: &store, seen: message.seen(), units };
         packs.drop_stale(&packs.units, |_| {})?;
         let mut report = UnitReport::default();
         let schedule = Schedule::new(&groups, &first, |_, unit, _| {
@@ -104,7 +109,7 @@ impl ShardPlan {
         let (outcome, blocked) = if tiles > 0 {
             let crew = Crew::new(launcher, &message, &budget, &volumes, self.common.tile_size, schedule)?;
             progress.begin(&format!("shard {number}"), Some(tiles), "tiles");
-            let result = crew.run(UsedRecords::new(store.len()), &mut |_| Ok(()), progress);
+            let result = crew.run(UsedRecords::new(store.len(), message.seen()), &mut |_| Ok(()), progress);
             progress.end();
             let (outcome, schedule, ..) = result?;
             (outcome, schedule.blocked)

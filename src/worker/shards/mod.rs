@@ -6,6 +6,7 @@
 //! In a folder lie `plan.json` (what all shards have in common, and where the line of each begins) and `shards.jsonl`, a line for each
 //! shard. Whoever makes a shard reads these two pieces and nothing that grows with the plan.
 
+mod contents;
 mod cut;
 mod gather;
 mod make;
@@ -20,6 +21,7 @@ use super::aggregate::Job;
 use super::assemble::run_of;
 use super::budget::{LargestBlock, Needs};
 use super::identity::{Identity, first_finer};
+use super::journal::Journal;
 use super::pack::Pack;
 use super::protocol::{Finer, JobMessage};
 use super::stale::is_current;
@@ -30,6 +32,7 @@ use crate::local;
 use crate::plan::{Group, Step, Unit, ZoomRange};
 use crate::store::Store;
 
+pub use contents::{FileContent, ShardRaster};
 pub use gather::ShardStatus;
 pub use make::{ShardOptions, ShardReport};
 
@@ -85,7 +88,7 @@ pub struct Shard {
     /// The shards that have to be made before.
     pub needs: Vec<u32>,
     /// The rasters that it reads, so that an engine can bring them along.
-    pub rasters: Vec<PathBuf>,
+    pub rasters: Vec<ShardRaster>,
     /// For each step of the plan, finest first: blocks and tiles of its units.
     steps: Vec<Vec<(String, u64)>>,
 }
@@ -191,10 +194,10 @@ impl ShardPlan {
         self.common.lines.is_empty()
     }
 
-    /// The archive that the shards are for.
+    /// The archive that the shards are for, as this machine names it.
     #[must_use]
-    pub fn output(&self) -> &Path {
-        &self.common.output
+    pub fn output<'a>(&'a self, options: &'a ShardOptions) -> &'a Path {
+        options.output.as_deref().unwrap_or(&self.common.output)
     }
 
     /// The store of the plan, as this machine names it.
@@ -280,12 +283,17 @@ impl ShardPlan {
         }
         if let Some(packs) = &options.packs {
             message.work = absolute(packs)?;
+        } else if let Some(output) = &options.output {
+            message.work = Journal::folder_of(&absolute(output)?, None);
         }
+        let root = |(name, folder): &(String, PathBuf)| Ok((name.clone(), absolute(folder)?));
+        message.roots = options.source_roots.iter().map(root).collect::<Result<_>>()?;
+        message.shared = true;
         Ok(message)
     }
 
     fn open_store(&self, message: &JobMessage) -> Result<Store> {
-        let store = Store::open(&message.store)?;
+        let store = Store::open(&message.store)?.with_roots(&message.roots)?;
         if store.fingerprint() == message.store_fingerprint {
             return Ok(store);
         }
@@ -294,19 +302,19 @@ impl ShardPlan {
         Err(Error::invalid("store", problem, remedy).with_path(&message.store))
     }
 
-    /// True where the archive is there.
-    fn is_assembled(&self, message: &JobMessage) -> bool {
-        run_of(&self.common.output).is_some_and(|run| run == format!("{:016x}", message.run))
-    }
-
     /// True where every unit of a shard has its pack, whole and made from the rasters as they are.
     fn is_made(&self, shard: &Shard, message: &JobMessage, store: &Store) -> Result<bool> {
         let groups = self.groups(shard)?;
         Ok(groups.iter().flat_map(|group| &group.steps).flat_map(|step| &step.units).all(|unit| {
             Pack::open(&Pack::path_of(&message.work, unit), message.run)
-                .is_ok_and(|pack| is_current(&pack.report, store))
+                .is_ok_and(|pack| is_current(&pack.report, store, message.seen()))
         }))
     }
+}
+
+/// True where the archive is there.
+fn is_assembled(output: &Path, message: &JobMessage) -> bool {
+    run_of(output).is_some_and(|run| run == format!("{:016x}", message.run))
 }
 
 /// Numbers as engines take them: `0-3,7,9-12`.
