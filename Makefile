@@ -1,5 +1,5 @@
 # hypso: `make demo` shows everything, `make test` checks everything.
-.PHONY: demo seam test viewer viewer-test lint licences msrv doc bench fuzz memcheck clean
+.PHONY: demo seam test distributed-test viewer viewer-test lint licences msrv doc bench fuzz memcheck clean
 
 demo: ## build, make a sample, and turn it into a PMTiles and a picture in demo/
 	@scripts/demo.sh
@@ -15,6 +15,9 @@ viewer: ## the map of `hypso serve` from its sources and npm packages, into src/
 
 viewer-test: ## the map in headless Chromium, against the server's own answers; pictures in target/viewer-test
 	@scripts/viewer_test.sh
+
+distributed-test: ## a plan's shards by Slurm and Dask on this machine, with a killed worker: the bytes of a single run
+	@scripts/distributed_test.sh
 
 lint: licences ## format and clippy, warnings denied; and licences
 	cargo fmt --check

@@ -113,7 +113,7 @@ impl<'a> Layer<'a> {
     pub(super) fn packed_bytes(&self, content: usize) -> u64 {
         let Some(&start) = self.start.get(content) else { return 0 };
         let end = self.start.get(content + 1).copied().unwrap_or(self.data.len() as u64);
-        end.saturating_sub(start) + (self.along * self.along * 8) as u64
+        end.saturating_sub(start).saturating_add((self.along * self.along * 8) as u64)
     }
 
     pub(super) fn facts(&self, content: usize) -> Facts {
