@@ -7,6 +7,7 @@ use serde_json::json;
 use super::aggregate::{JobArgs, warn};
 use super::inspect::Format;
 use super::output;
+use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::atomic::{check_output, refuse_inputs, write_whole};
@@ -63,7 +64,7 @@ pub fn run(args: &Args) -> Outcome {
         Format::Table => table(&store, plan, &estimate, memory)?,
     }
     if let (Some(folder), Some(count)) = (&args.export, args.shards) {
-        let shards = prepared.write_shards(count, folder)?.len();
+        let shards = prepared.write_shards(count, folder, raster::reader()?, &Terminal::default())?.len();
         let shown = folder.display();
         super::say(&format!(
             "{shown}: {} written; next: hypso work --plan {shown} --shard 0, and so on to {}, then hypso assemble --plan {shown}",

@@ -162,7 +162,7 @@ impl Plan {
         bound::check_tiles(store, &extent, &groups)?;
         let mut room = bound::MOST_UNITS;
         for group in &mut groups {
-            group.steps = steps(store, &extent, group.zooms, &mut room)?;
+            group.steps = steps(store, &extent, group.zooms, 0, &mut room)?;
         }
         let plan = Self { extent, groups };
         if plan.tiles() == 0 {
@@ -172,6 +172,28 @@ impl Plan {
             ));
         }
         Ok(plan)
+    }
+
+    /// The same plan with a border between steps above a zoom: no unit lies on both sides, and all that is finer has blocks no coarser than
+    /// it. So what lies below each tile of that zoom can be made apart.
+    ///
+    /// # Errors
+    /// Where there are more units than a run can make.
+    pub(crate) fn cut_above(&self, store: &Store, zoom: u8) -> Result<Self> {
+        let mut room = bound::MOST_UNITS;
+        let mut groups = Vec::new();
+        for group in &self.groups {
+            let ZoomRange { min, max } = group.zooms;
+            let mut all = Vec::new();
+            if max >= zoom {
+                all = steps(store, &self.extent, ZoomRange { min: min.max(zoom), max }, zoom, &mut room)?;
+            }
+            if min < zoom {
+                all.extend(steps(store, &self.extent, ZoomRange { min, max: max.min(zoom - 1) }, 0, &mut room)?);
+            }
+            groups.push(Group { steps: all, ..group.clone() });
+        }
+        Ok(Self { extent: self.extent.clone(), groups })
     }
 
     /// How many tiles all units have, kept or not.
@@ -211,13 +233,13 @@ impl Plan {
     }
 }
 
-/// The steps of a group; `room` is how many units the plan may still hold.
-fn steps(store: &Store, extent: &Extent, zooms: ZoomRange, room: &mut usize) -> Result<Vec<Step>> {
+/// The steps of a group, of blocks no coarser than `floor`; `room` is how many units the plan may still hold.
+fn steps(store: &Store, extent: &Extent, zooms: ZoomRange, floor: u8, room: &mut usize) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     let mut max = zooms.max;
     loop {
         let min = max.saturating_sub(STEP_ZOOMS - 1).max(zooms.min);
-        let step = step(store, extent, ZoomRange { min, max }, *room)?;
+        let step = step(store, extent, ZoomRange { min, max }, floor, *room)?;
         *room -= step.units.len();
         steps.push(step);
         if min == zooms.min {
@@ -227,8 +249,8 @@ fn steps(store: &Store, extent: &Extent, zooms: ZoomRange, room: &mut usize) -> 
     }
 }
 
-fn step(store: &Store, extent: &Extent, zooms: ZoomRange, room: usize) -> Result<Step> {
-    let block_zoom = Step::block_zoom(zooms);
+fn step(store: &Store, extent: &Extent, zooms: ZoomRange, floor: u8, room: usize) -> Result<Step> {
+    let block_zoom = Step::block_zoom(zooms).max(floor);
     let blocks = blocks(store, extent, zooms.min, block_zoom, room).ok_or_else(|| bound::too_many_units(zooms))?;
     let unit =
         |block: TileCoord| Unit { block, zooms, tiles: zooms.iter().map(|z| extent.count(store, block, z)).sum() };

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, PlanOptions};
 use crate::progress::Progress;
 use crate::raster::RasterReader;
-use crate::render::RenderOptions;
+use crate::render::{RasterOpener, RenderOptions};
 use crate::store::Store;
 
 /// A run of a store, planned.
@@ -129,15 +129,22 @@ impl<'a> Prepared<'a> {
         PlanFile::new(&self.job())
     }
 
-    /// Cuts the plan into about so many shards and one for the coarse top, and writes them into a folder; see [`ShardPlan`].
+    /// Cuts the plan into about so many shards and one for the coarse top, and writes them into a folder; see [`ShardPlan`]. Makes some tiles,
+    /// 2000 at most, so that shards take like times.
     ///
     /// # Errors
     /// Where the store has no file that outlives this value, or the folder can't be written.
-    pub fn write_shards(&self, count: u32, folder: &Path) -> Result<ShardPlan> {
+    pub fn write_shards(
+        &self,
+        count: u32,
+        folder: &Path,
+        opener: &dyn RasterOpener,
+        progress: &dyn Progress,
+    ) -> Result<ShardPlan> {
         if self._reindexed.is_some() {
             return Err(Error::argument("tile_size", "can't be planned; build the store for that tile size"));
         }
-        ShardPlan::write(&self.job(), count, folder)
+        ShardPlan::write(&self.job(), count, folder, opener, progress)
     }
 
     /// Runs to the end, and writes a report beside the output. Run again after an interruption, it continues where it stopped;

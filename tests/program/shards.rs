@@ -77,9 +77,11 @@ fn shards_are_alike_and_know_what_they_need() {
     assert_eq!(shards.len(), 4);
     assert_eq!(numbers(&top["needs"]), [0, 1, 2, 3]);
     let tiles = |line: &Value| line["tiles"].as_u64().unwrap();
-    let (least, most) = (shards.iter().map(tiles).min().unwrap(), shards.iter().map(tiles).max().unwrap());
-    assert!(most as f64 <= least as f64 * 1.2, "{least} to {most} tiles");
-    assert!(tiles(top) * 10 < most, "the top is small: {}", tiles(top));
+    // Alike by what the tiles that were tried took, whatever else the machine did meanwhile.
+    let seconds: Vec<f64> = shards.iter().map(|line| line["cpu_seconds"].as_f64().unwrap()).collect();
+    let (least, most) = (seconds.iter().copied().fold(f64::MAX, f64::min), seconds.iter().copied().fold(0.0, f64::max));
+    assert!(most <= least * 1.25, "{seconds:?}");
+    assert!(shards.iter().all(|line| tiles(top) * 4 < tiles(line)), "the top is small: {}", tiles(top));
     let plan = printed(&[&["plan", &run.at("x.hypso"), "--print", "json"][..], &TILES].concat());
     let plan: Value = serde_json::from_str(&plan).unwrap();
     assert_eq!(lines.iter().map(tiles).sum::<u64>(), plan["tiles"].as_u64().unwrap());

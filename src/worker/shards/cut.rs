@@ -1,43 +1,61 @@
 //! Where a plan is cut.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use super::Shard;
 use super::contents::{Contents, ShardRaster};
+use super::{Shard, trial};
 use crate::error::Result;
-use crate::plan::{Estimate, Step, Unit};
+use crate::plan::{Estimate, Plan, Step, Unit};
+use crate::progress::Progress;
+use crate::render::RasterOpener;
 use crate::tile::{Bounds, TileCoord, TileId};
 use crate::worker::aggregate::Job;
 
 /// The heaviest block may have this share of what a shard is to have, so that shards come out alike.
 const LARGEST_BLOCK: f64 = 0.15;
 
-/// Cuts a plan into about `count` shards of like work, and the one that is made of them.
-pub(super) fn shards(job: &Job<'_>, count: u32) -> Result<Vec<Shard>> {
-    let steps: Vec<&Step> = job.plan.groups.iter().flat_map(|group| &group.steps).collect();
-    let roots = roots(&steps, count.max(1));
-    let keys: Vec<u64> = steps[roots.step].units.iter().map(|unit| key(unit.block)).collect();
-    let shard_of = dealt(&roots.weights, count.max(1));
-    let top = count.max(1) as usize;
+/// Cuts a plan into about `count` shards of like work, and the one that is made of them. Gives the plan with the steps that fit them.
+pub(super) fn shards(
+    job: &Job<'_>,
+    count: u32,
+    opener: &dyn RasterOpener,
+    progress: &dyn Progress,
+) -> Result<(Plan, Vec<Shard>)> {
+    let count = count.max(1);
+    let root = root_zoom(job.plan, count);
+    let plan = job.plan.cut_above(job.store, root)?;
+    let steps: Vec<&Step> = plan.groups.iter().flat_map(|group| &group.steps).collect();
+    let (keys, tiles): (Vec<u64>, Vec<f64>) = weights(&steps, root).into_iter().unzip();
+    let costs = trial::costs(job, &steps, &keys, root, opener, progress)?;
+    let weights: Vec<f64> = tiles.iter().zip(&costs).map(|(tiles, cost)| tiles * cost).collect();
+    let shard_of = dealt(&weights, count);
+    let top = count as usize;
     let mut parts: Vec<Vec<Vec<Unit>>> = vec![vec![Vec::new(); steps.len()]; top + 1];
     for (at, step) in steps.iter().enumerate() {
         for unit in &step.units {
-            let below = || shard_of[root_of(&keys, unit.block, steps[roots.step].block_zoom)] as usize;
-            let part = if at <= roots.step { below() } else { top };
+            let part = if unit.block.z() < root {
+                top
+            } else {
+                keys.binary_search(&key(unit.block, root)).map_or(top, |block| shard_of[block] as usize)
+            };
             parts[part][at].push(*unit);
         }
     }
     // No number is left out.
     parts.retain(|part| part.iter().any(|units| !units.is_empty()));
     let last = parts.len() - 1;
-    let has_top = roots.step + 1 < steps.len();
     let mut contents = Contents::default();
+    let mean = weights.iter().sum::<f64>() / tiles.iter().sum::<f64>().max(1.0);
     let described = parts.into_iter().enumerate().map(|(n, units)| {
-        let needs = if has_top && n == last { (0..last as u32).collect() } else { Vec::new() };
-        described(job, n as u32, needs, &units, &mut contents)
+        let is_top = root > 0 && n == last && units.iter().flatten().any(|unit| unit.block.z() < root);
+        let needs = if is_top { (0..last as u32).collect() } else { Vec::new() };
+        let cost = |unit: &Unit| keys.binary_search(&key(unit.block, root)).map_or(mean, |block| costs[block]);
+        let seconds = units.iter().flatten().map(|unit| unit.tiles as f64 * cost(unit)).sum();
+        described(job, n as u32, needs, &units, seconds, &mut contents)
     });
-    described.collect()
+    let described = described.collect::<Result<_>>()?;
+    Ok((plan, described))
 }
 
 /// The shard of each block. Small blocks follow one another, so that a shard is one piece of the map. Where they are large beside what a
@@ -54,12 +72,12 @@ fn dealt(weights: &[f64], count: u32) -> Vec<u32> {
     }
     let mut heaviest: Vec<usize> = (0..weights.len()).collect();
     heaviest.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));
-    // Tiles are whole numbers.
+    // Microseconds are whole numbers.
     let mut least: BinaryHeap<Reverse<(u64, u32)>> = (0..count).map(|shard| Reverse((0, shard))).collect();
     for block in heaviest {
         let Some(Reverse((has, shard))) = least.pop() else { break };
         shard_of[block] = shard;
-        least.push(Reverse((has + weights[block] as u64, shard)));
+        least.push(Reverse((has + (weights[block] * 1e6) as u64, shard)));
     }
     shard_of
 }
@@ -70,36 +88,29 @@ fn are_small(weights: &[f64], count: u32) -> bool {
     largest <= weights.iter().sum::<f64>() / f64::from(count) * LARGEST_BLOCK
 }
 
-struct Roots {
-    /// The step whose blocks are dealt out, with all that is below them.
-    step: usize,
-    /// The tiles below each of its blocks.
-    weights: Vec<f64>,
+/// The coarsest zoom whose tiles have little enough below them; else that of the blocks of the step with most tiles.
+fn root_zoom(plan: &Plan, count: u32) -> u8 {
+    let steps = plan.groups.iter().flat_map(|group| &group.steps);
+    let Some(main) = steps.max_by_key(|step| step.tiles()) else { return 0 };
+    let fits = |zoom: &u8| {
+        let weights: Vec<f64> = weights(&[main], *zoom).into_values().collect();
+        are_small(&weights, count)
+    };
+    (0..main.block_zoom).find(fits).unwrap_or(main.block_zoom)
 }
 
-/// The coarsest step whose blocks are small enough; else the finest.
-fn roots(steps: &[&Step], count: u32) -> Roots {
-    for step in (0..steps.len()).rev() {
-        let keys: Vec<u64> = steps[step].units.iter().map(|unit| key(unit.block)).collect();
-        let mut weights = vec![0.0; keys.len()];
-        for unit in steps[..=step].iter().flat_map(|step| &step.units) {
-            weights[root_of(&keys, unit.block, steps[step].block_zoom)] += unit.tiles as f64;
-        }
-        if step == 0 || are_small(&weights, count) {
-            return Roots { step, weights };
-        }
+/// The tiles below each tile of a zoom, by its key.
+fn weights(steps: &[&Step], zoom: u8) -> BTreeMap<u64, f64> {
+    let mut weights = BTreeMap::new();
+    for unit in steps.iter().flat_map(|step| &step.units).filter(|unit| unit.block.z() >= zoom) {
+        *weights.entry(key(unit.block, zoom)).or_default() += unit.tiles as f64;
     }
-    Roots { step: 0, weights: Vec::new() }
+    weights
 }
 
-fn key(block: TileCoord) -> u64 {
-    TileId::from(block).0
-}
-
-/// Which of the blocks with these keys, all of one zoom, lies above a block.
-fn root_of(keys: &[u64], block: TileCoord, zoom: u8) -> usize {
-    let above = block.ancestor(zoom).map_or(0, key);
-    keys.partition_point(|&key| key <= above).saturating_sub(1)
+/// The place along the curve of the tile of a zoom above a block.
+pub(super) fn key(block: TileCoord, zoom: u8) -> u64 {
+    block.ancestor(zoom).map_or(0, |above| TileId::from(above).0)
 }
 
 fn described(
@@ -107,6 +118,7 @@ fn described(
     number: u32,
     needs: Vec<u32>,
     steps: &[Vec<Unit>],
+    cpu_seconds: f64,
     contents: &mut Contents,
 ) -> Result<Shard> {
     let tiles = steps.iter().flatten().map(|unit| unit.tiles).sum();
@@ -115,7 +127,7 @@ fn described(
         number,
         units: steps.iter().map(|units| units.len() as u64).sum(),
         tiles,
-        cpu_seconds: guess.cpu_seconds,
+        cpu_seconds,
         memory_bytes: job.budget.with_workers(1),
         bytes_out: guess.output_bytes,
         needs,

@@ -10,6 +10,7 @@ mod contents;
 mod cut;
 mod gather;
 mod make;
+mod trial;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -30,6 +31,8 @@ use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::local;
 use crate::plan::{Group, Step, Unit, ZoomRange};
+use crate::progress::Progress;
+use crate::render::RasterOpener;
 use crate::store::Store;
 
 pub use contents::{FileContent, ShardRaster};
@@ -37,7 +40,7 @@ pub use gather::ShardStatus;
 pub use make::{ShardOptions, ShardReport};
 
 /// The value of the first member of the plan of a folder.
-const FORMAT: &str = "hypso shards 1";
+const FORMAT: &str = "hypso shards 2";
 /// A longer plan or line is none, bytes.
 const LARGEST: u64 = 1 << 30;
 /// The most shards that a plan is cut into.
@@ -66,8 +69,8 @@ struct Common {
 struct GroupNote {
     zooms: [u8; 2],
     kept: bool,
-    /// The zooms of each step, finest first.
-    steps: Vec<[u8; 2]>,
+    /// The zooms of each step and the zoom of its blocks, finest first.
+    steps: Vec<[u8; 3]>,
 }
 
 /// A shard, as its line says.
@@ -126,11 +129,18 @@ impl ShardPlan {
     ///
     /// # Errors
     /// Where the store has no file, or the folder can't be written.
-    pub(super) fn write(job: &Job<'_>, count: u32, folder: &Path) -> Result<Self> {
+    pub(super) fn write(
+        job: &Job<'_>,
+        count: u32,
+        folder: &Path,
+        opener: &dyn RasterOpener,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
         let run = Identity::new(job)?;
         let internal = |e: serde_json::Error| Error::internal(format!("the plan can't be written: {e}"));
         let (mut text, mut lines) = (Vec::new(), Vec::new());
-        for shard in cut::shards(job, count)? {
+        let (plan, shards) = cut::shards(job, count, opener, progress)?;
+        for shard in shards {
             let line = serde_json::to_vec(&shard).map_err(internal)?;
             lines.push((text.len() as u64, line.len() as u64, format!("{:016x}", checksum(&line))));
             text.extend(line);
@@ -140,7 +150,7 @@ impl ShardPlan {
         let group = |group: &Group| GroupNote {
             zooms: [group.zooms.min, group.zooms.max],
             kept: group.kept,
-            steps: group.steps.iter().map(|step| [step.zooms.min, step.zooms.max]).collect(),
+            steps: group.steps.iter().map(|step| [step.zooms.min, step.zooms.max, step.block_zoom]).collect(),
         };
         let mut common = Common {
             format: FORMAT.into(),
@@ -150,7 +160,7 @@ impl ShardPlan {
             tile_size: job.store.tile_size(),
             finer: first_finer(job)?,
             largest_block: needs.block.map(|block| (block.path, block.size, block.bytes)),
-            groups: job.plan.groups.iter().map(group).collect(),
+            groups: plan.groups.iter().map(group).collect(),
             lines,
             checksum: String::new(),
         };
@@ -254,11 +264,11 @@ impl ShardPlan {
         let mut groups = Vec::new();
         for note in &self.common.groups {
             let mut group = Group { zooms: zooms(note.zooms)?, kept: note.kept, steps: Vec::new() };
-            for &range in &note.steps {
-                let range = zooms(range)?;
+            for &[min, max, block_zoom] in &note.steps {
+                let range = zooms([min, max])?;
                 let unit = |(block, tiles): &(String, u64)| Unit::new(block.parse()?, range, *tiles);
                 let units = steps.next().into_iter().flatten().map(unit).collect::<Result<Vec<_>>>()?;
-                group.steps.push(Step { zooms: range, block_zoom: Step::block_zoom(range), units });
+                group.steps.push(Step { zooms: range, block_zoom, units });
             }
             groups.push(group);
         }
