@@ -2,7 +2,10 @@
 //!
 //! Every message names the file (or the option), what was expected, what was found, and what to do next.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
+
+use crate::url;
 
 /// The result of everything in hypso that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -246,6 +249,7 @@ impl Error {
     /// What to do about what the system said.
     fn advice(path: &Path, source: &std::io::Error) -> Option<&'static str> {
         match source.kind() {
+            kind if url::is_one(path) => Some(url::advice(kind)),
             std::io::ErrorKind::NotFound => Some(crate::local::advice(path).unwrap_or("check the path")),
             std::io::ErrorKind::PermissionDenied => Some("check the permissions of the file and its folder"),
             std::io::ErrorKind::StorageFull => Some("free some space on this volume and run the same command again"),
@@ -255,13 +259,23 @@ impl Error {
 }
 
 impl std::fmt::Display for Error {
+    /// Passwords and tokens in URLs are masked.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = String::new();
+        self.tell(&mut text, f.alternate())?;
+        f.write_str(&url::masked(&text))
+    }
+}
+
+impl Error {
+    /// Writes the message; with `whole`, the causes included.
+    fn tell(&self, f: &mut dyn Write, whole: bool) -> std::fmt::Result {
         let place =
             |path: &Option<PathBuf>| path.as_ref().map_or("bytes in memory".into(), |p| p.display().to_string());
         match self {
             Self::Io { path, action, source } => {
                 write!(f, "{}: can't {action}", path.display())?;
-                if f.alternate() {
+                if whole {
                     write!(f, ": {source}")?;
                 }
                 Self::advice(path, source).map_or(Ok(()), |advice| write!(f, "; {advice}"))
@@ -290,7 +304,7 @@ impl std::fmt::Display for Error {
             }
             Self::AfterWhole { output, source } => {
                 write!(f, "{} is whole and has its name; what follows failed", output.display())?;
-                if f.alternate() { write!(f, ": {source:#}") } else { Ok(()) }
+                if whole { write!(f, ": {source:#}") } else { Ok(()) }
             }
             Self::BlockTooLarge { path, block: (width, height), bytes, limit, enough } => {
                 let mb = |bytes: u64| bytes.div_ceil(1 << 20);

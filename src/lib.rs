@@ -45,6 +45,7 @@ mod text;
 #[cfg(feature = "engine")]
 mod threads;
 pub mod tile;
+mod url;
 
 #[cfg(feature = "engine")]
 pub mod archive;

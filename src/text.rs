@@ -20,11 +20,12 @@ fn is_harmful(c: char) -> bool {
 }
 
 /// A text whose characters can do nothing to a terminal. Lines stay lines. Others are written as JSON writes them, so that a document
-/// stays one.
+/// stays one. Passwords and tokens in URLs are masked.
 #[cfg(any(test, feature = "cli"))]
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let text = crate::url::masked(text);
     if !text.chars().any(is_harmful) {
-        return Cow::Borrowed(text);
+        return text;
     }
     let escaped = |c: char| if is_harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
     Cow::Owned(text.chars().map(escaped).collect())

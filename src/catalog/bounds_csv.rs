@@ -3,7 +3,7 @@
 //! The columns are `filename,left,bottom,right,top,width,height` in any order, the box in EPSG:3857 metres and the size
 //! in cells. Further columns may be `crs`, `unit` (`ft`, `ftUS`, or metres as a number), `scale` and `band`. The last three take
 //! precedence over what the file says of its heights. All other columns are ignored. Lines have as many fields as the header. File
-//! names are relative to the folder of the list.
+//! names are relative to the folder of the list, or URLs (`s3://`, `gs://`, `az://`, `https://`).
 
 mod line;
 
@@ -20,9 +20,10 @@ use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Silent};
 use crate::raster::parts::Folders;
-use crate::raster::{on_the_lattice, unit};
+use crate::raster::{self, on_the_lattice, unit};
 use crate::store::{DataType, RecordInput, Store};
 use crate::tile::web_mercator;
+use crate::url;
 
 /// The columns that must be there.
 const COLUMNS: [&str; 7] = ["filename", "left", "bottom", "right", "top", "width", "height"];
@@ -67,54 +68,98 @@ pub fn each(
 ) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (header, mut lines) = Header::read(path)?;
-    let mut known_crs = HashSet::from([String::new()]);
-    let mut folders = Folders::default();
-    let mut fields = csv::StringRecord::new();
-    let mut last = String::new();
-    while lines.read_record(&mut fields).map_err(|e| header.unreadable(&e))? {
-        let number = fields.position().map_or(0, csv::Position::line);
-        progress.advance(1);
-        if number.is_multiple_of(1024) && progress.interrupted() {
-            return Err(Error::Interrupted);
+    let known_crs = HashSet::from([String::new()]);
+    let mut list = List { folder, source, folders: Folders::default(), known_crs, last: String::new() };
+    let mut batch: Vec<csv::StringRecord> = Vec::new();
+    loop {
+        batch.clear();
+        let mut broken = Ok(());
+        while batch.len() < BATCH {
+            let mut fields = csv::StringRecord::new();
+            match lines.read_record(&mut fields) {
+                Ok(true) => batch.push(fields),
+                Ok(false) => break,
+                Err(error) => {
+                    broken = Err(header.unreadable(&error));
+                    break;
+                }
+            }
         }
-        let line = Line { header: &header, number, fields: &fields };
+        let all = || batch.iter().map(|fields| Line { header: &header, number: line_of(fields), fields });
+        if url::is_one(folder) || all().any(|line| url::of(line.name()).is_some()) {
+            let names = all().filter_map(|line| line.footprint().ok());
+            raster::look_ahead(&names.map(|footprint| url::join(folder, &footprint.name)).collect::<Vec<_>>());
+        }
+        for line in all() {
+            progress.advance(1);
+            if line.number.is_multiple_of(1024) && progress.interrupted() {
+                return Err(Error::Interrupted);
+            }
+            list.take(line, keep)?;
+        }
+        broken?;
+        if batch.len() < BATCH {
+            return Ok(());
+        }
+    }
+}
+
+/// Lines that are read before their files are looked at: those on a network are asked for together.
+const BATCH: usize = 256;
+
+fn line_of(fields: &csv::StringRecord) -> u64 {
+    fields.position().map_or(0, csv::Position::line)
+}
+
+/// A list while it is read.
+struct List<'a> {
+    folder: &'a Path,
+    source: usize,
+    folders: Folders,
+    known_crs: HashSet<String>,
+    /// The name on the line before.
+    last: String,
+}
+
+impl List<'_> {
+    fn take(
+        &mut self,
+        line: Line<'_>,
+        keep: &mut dyn FnMut(Result<RecordInput, Rejected>) -> Result<()>,
+    ) -> Result<()> {
         let footprint = line.footprint()?;
         // Most lists are in order. A name that is listed twice elsewhere is found when records are sorted.
-        if footprint.name == last {
+        if footprint.name == self.last {
             return Err(line.problem(COLUMNS[0], format!("{:?} is listed twice", footprint.name)));
         }
-        last.clone_from(&footprint.name);
+        self.last.clone_from(&footprint.name);
         let rejected = |reason, detail: String| {
             let detail = format!("{detail} ({})", line.place());
-            Rejected { source, path: footprint.name.clone(), reason, detail }
+            Rejected { source: self.source, path: footprint.name.clone(), reason, detail }
         };
-        let file = folder.join(&footprint.name);
+        let file = url::join(self.folder, &footprint.name);
         let found = fingerprint(&file).and_then(|found| {
-            let parts = folders.digest(&file).map_err(|why| (Reason::of(&why), why.to_string()))?;
+            let parts = self.folders.digest(&file).map_err(|why| (Reason::of(&why), why.to_string()))?;
             Ok((found, parts))
         });
         let ((file_size, modified_ns), parts) = match found {
             Ok(found) => found,
-            Err((reason, detail)) => {
-                keep(Err(rejected(reason, detail)))?;
-                continue;
-            }
+            Err((reason, detail)) => return keep(Err(rejected(reason, detail))),
         };
         let (unit, scale, band) = line.values()?;
         let crs = line.crs();
-        if !known_crs.contains(crs) {
+        if !self.known_crs.contains(crs) {
             check_crs(crs).map_err(|words| line.problem("crs", words))?;
-            known_crs.insert(crs.to_string());
+            self.known_crs.insert(crs.to_string());
         }
         let inside = footprint.parts();
         if inside.is_empty() {
             let detail = "its box does not meet the square world; is it in EPSG:3857 metres?";
-            keep(Err(rejected(Reason::OutsideWebMercator, detail.into())))?;
-            continue;
+            return keep(Err(rejected(Reason::OutsideWebMercator, detail.into())));
         }
         for (part, bounds) in inside.into_iter().enumerate() {
             keep(Ok(RecordInput {
-                source,
+                source: self.source,
                 path: part_path(&footprint.name, part),
                 bounds,
                 pixel_size: on_the_lattice(footprint.cell()),
@@ -136,8 +181,8 @@ pub fn each(
                 other => other,
             })?;
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Asks whether a CRS is known. Without a reader of rasters every CRS passes.

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use strum::VariantNames as _;
 
-use super::{Known, Location, Reason, Rejected, SourceSpec, Unread, bounds_csv, check_names, list, masks};
+use super::spec::canonical;
+use super::{Known, Location, Reason, Rejected, SourceSpec, Unread, bounds_csv, check_names, list, masks, stac};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::{self, Adjustment};
 use crate::store::{RecordInput, SourceInput};
+use crate::url;
 
 /// What to do with a file that can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::Display, strum::EnumString, strum::VariantNames)]
@@ -100,12 +102,14 @@ impl Survey {
         let mut survey = Self::default();
         for spec in specs {
             let root = spec.location.root();
-            let root = root.canonicalize().map_err(Error::io("open", &root))?;
+            let root = canonical(&root).map_err(Error::io("open", &root))?;
             let assume_crs = spec.assume_crs.clone().or_else(|| options.assume_crs.clone());
             let number = survey.sources.len();
             let adjustment = spec.adjustment();
             let index = match &spec.location {
-                Location::BoundsCsv(path) | Location::Index(path) => path.file_name().map(|name| root.join(name)),
+                Location::BoundsCsv(path) | Location::Index(path) => {
+                    path.file_name().and_then(|name| name.to_str()).map(|name| url::join(&root, name))
+                }
                 _ => None,
             };
             let mut contents = Contents { list: index, assume_crs, adjustment, ..Contents::default() };
@@ -115,6 +119,7 @@ impl Survey {
                     continue;
                 }
                 Location::BoundsCsv(path) => contents.bounds_csv = Some(path.clone()),
+                Location::Stac(path) => contents.paths = stac::read(path)?,
                 location => {
                     let found = list(location)?;
                     let unread = found.others.rasters(&found.root);
@@ -291,7 +296,7 @@ fn check_distinct(sources: &[SourceInput]) -> Result<()> {
 /// The first file that can't be used, as an error.
 fn refuse(rejected: &[Rejected], sources: &[SourceInput]) -> Result<()> {
     let Some(first) = rejected.first() else { return Ok(()) };
-    let path = sources[first.source].root.join(&first.path);
+    let path = url::join(&sources[first.source].root, &first.path);
     let others = match rejected.len() - 1 {
         0 => String::new(),
         n => format!("; and {n} more files can't be used"),
@@ -319,7 +324,7 @@ pub fn build_catalog(specs: &[SourceSpec], options: &Options, progress: &dyn Pro
     records.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
     let same = |pair: &&[RecordInput]| (pair[0].source, &pair[0].path) == (pair[1].source, &pair[1].path);
     if let Some(pair) = records.windows(2).find(same) {
-        let path = sources[pair[0].source].root.join(&pair[0].path);
+        let path = url::join(&sources[pair[0].source].root, &pair[0].path);
         return Err(Error::raster(path, "is listed twice; name each file once"));
     }
     Ok(Catalog { sources, records, rejected })
@@ -381,7 +386,7 @@ fn no_rasters(spec: &SourceSpec, unread: &[Unread]) -> Error {
             "{part}: matches no file; check the pattern, and quote it so that the shell leaves it alone"
         )),
         Location::Files(_) => Error::not_found(format!("{part}: none of the files is a raster; check the list")),
-        Location::BoundsCsv(_) | Location::Index(_) => {
+        Location::BoundsCsv(_) | Location::Index(_) | Location::Stac(_) => {
             Error::not_found(format!("{part}: lists no file; write its lines, or give the folder itself"))
         }
     }

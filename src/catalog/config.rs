@@ -28,6 +28,7 @@ use super::{Location, SourceSpec, check_names};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::raster::unit;
+use crate::url;
 
 /// A larger file can't be a list of sources, bytes.
 const LARGEST: u64 = 64 << 20;
@@ -83,7 +84,7 @@ impl Place {
             Self::Files(files) => {
                 let files: Vec<PathBuf> = files.iter().map(|f| PathBuf::from(Location::text_in(f, folder))).collect();
                 let place = |file: &PathBuf| file.parent().map(Path::to_path_buf);
-                if let Some(missing) = files.iter().find(|f| !f.is_file()) {
+                if let Some(missing) = files.iter().find(|f| !f.is_file() && !url::is_one(f)) {
                     return Err(Error::invalid("source", "is no file", "check the path").with_path(missing));
                 }
                 if files.is_empty() || files.iter().any(|f| place(f) != place(&files[0])) {

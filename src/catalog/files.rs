@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::spec::extension;
+use super::spec::{canonical, extension};
 use super::unread::Others;
 use super::{Location, Reason};
 use crate::error::{Error, Result};
+use crate::raster;
+use crate::url;
 
 /// The extensions that count as rasters in a folder, in lower case.
 pub const EXTENSIONS: [&str; 19] = [
@@ -45,13 +47,16 @@ pub struct Found {
 /// Where the root can't be read, or for a `bounds.csv` or a tile index, which list their files themselves.
 pub fn list(location: &Location) -> Result<Found> {
     let root = location.root();
-    let root = root.canonicalize().map_err(Error::io("open", &root))?;
+    let root = canonical(&root).map_err(Error::io("open", &root))?;
     let mut found = Found { root, ..Found::default() };
+    let remote = url::is_one(&found.root);
     match location {
+        Location::Folder(_) | Location::Glob(_) if remote => list_objects(&mut found, location)?,
         Location::Folder(_) => list_folder(&mut found),
+        Location::Files(files) if remote => files.iter().for_each(|file| add(&mut found, file)),
         Location::Files(files) => files.iter().try_for_each(|file| take(&mut found, file))?,
         Location::Glob(pattern) => list_pattern(&mut found, pattern)?,
-        Location::BoundsCsv(path) | Location::Index(path) => {
+        Location::BoundsCsv(path) | Location::Index(path) | Location::Stac(path) => {
             return Err(Error::argument(
                 path.display().to_string(),
                 "lists its files itself; build a catalogue from it",
@@ -80,16 +85,7 @@ fn list_folder(found: &mut Found) {
                 other(found, entry.path());
                 entries.skip_current_dir();
             }
-            Ok(entry) if entry.file_type().is_file() => {
-                let extension = extension(entry.path());
-                if EXTENSIONS.contains(&extension.as_str()) || is_zipped(entry.path()) {
-                    add(found, entry.path());
-                } else if ARCHIVES.contains(&extension.as_str()) {
-                    reject(found, entry.path(), Reason::Archive, "");
-                } else if !COMPANIONS.contains(&extension.as_str()) || TEXTS.contains(&extension.as_str()) {
-                    other(found, entry.path());
-                }
-            }
+            Ok(entry) if entry.file_type().is_file() => sort_in(found, entry.path()),
             Ok(_) => {}
             Err(error) => {
                 let path = error.path().unwrap_or(&root).to_path_buf();
@@ -102,6 +98,59 @@ fn list_folder(found: &mut Found) {
             }
         }
     }
+}
+
+/// A file that was found in a folder, by its extension.
+fn sort_in(found: &mut Found, path: &Path) {
+    let extension = extension(path);
+    if EXTENSIONS.contains(&extension.as_str()) || is_zipped(path) {
+        add(found, path);
+    } else if ARCHIVES.contains(&extension.as_str()) {
+        reject(found, path, Reason::Archive, "");
+    } else if !COMPANIONS.contains(&extension.as_str()) || TEXTS.contains(&extension.as_str()) {
+        other(found, path);
+    }
+}
+
+/// What an object store has: one list for all folders. Each object is sorted in as a file would be.
+fn list_objects(found: &mut Found, location: &Location) -> Result<()> {
+    let pattern = match location {
+        Location::Glob(text) => Some(text.as_str()),
+        _ => None,
+    };
+    // Deeper than the pattern reaches nothing need be listed.
+    let deep = pattern
+        .is_none_or(|text| text[found.root.to_string_lossy().len()..].matches('/').count() > 1 || text.contains("**"));
+    let objects = raster::objects().and_then(|objects| objects.list(&found.root, deep));
+    let objects = objects.map_err(Error::io("list", &found.root))?;
+    let pattern = pattern.map(glob::Pattern::new).transpose();
+    let pattern = pattern.map_err(|e| Error::argument("source", format!("is no pattern: {e}")))?;
+    let options = glob::MatchOptions {
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+        ..glob::MatchOptions::new()
+    };
+    for object in objects {
+        let path = found.root.join(&object.name);
+        let hidden = object.name.split('/').any(|part| part.starts_with('.'));
+        let inside_a_set = Path::new(&object.name).ancestors().skip(1).any(is_set);
+        match &pattern {
+            None if hidden || inside_a_set => {}
+            None => sort_in(found, &path),
+            Some(pattern) => {
+                if pattern.matches_with(&path.to_string_lossy(), options)
+                    && !COMPANIONS.contains(&extension(&path).as_str())
+                {
+                    if ARCHIVES.contains(&extension(&path).as_str()) && !is_zipped(&path) {
+                        reject(found, &path, Reason::Archive, "");
+                    } else {
+                        add(found, &path);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn list_pattern(found: &mut Found, pattern: &str) -> Result<()> {
@@ -171,9 +220,18 @@ fn reject(found: &mut Found, path: &Path, reason: Reason, detail: &str) {
 
 /// The path below the root with `/` between folders; `None` where it is not below, or no UTF-8.
 fn relative(root: &Path, path: &Path) -> Option<String> {
+    if url::is_one(root) {
+        // A name with a query stands for itself: only a whole URL is masked where it is shown.
+        let text = path.to_str()?;
+        return if text.contains('?') { Some(text.to_string()) } else { below_url(root, text) };
+    }
     let below = path.strip_prefix(root).ok()?;
     let parts: Option<Vec<&str>> = below.components().map(|c| c.as_os_str().to_str()).collect();
     Some(parts?.join("/"))
+}
+
+fn below_url(root: &Path, text: &str) -> Option<String> {
+    text.strip_prefix(root.to_str()?)?.strip_prefix('/').map(str::to_string)
 }
 
 #[cfg(test)]

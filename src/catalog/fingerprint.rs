@@ -3,12 +3,20 @@
 use std::path::Path;
 
 use super::Reason;
-use crate::raster::modified;
+use crate::raster::{self, FileStamp, modified};
+use crate::url;
 
 /// A file's size in bytes and its modification time in nanoseconds since 1970 (UTC): changes when the file does.
 ///
 /// Fails, with the reason and the system's words, where the file is missing, empty or out of reach.
 pub(super) fn fingerprint(path: &Path) -> Result<(u64, i64), (Reason, String)> {
+    if url::is_one(path) {
+        let facts = raster::objects().and_then(|objects| objects.facts(path));
+        return match facts.map_err(|e| (reason_of(&e), format!("{e}; {}", url::advice(e.kind()))))? {
+            FileStamp { size: 0, .. } => Err((Reason::Empty, String::new())),
+            facts => Ok((facts.size, facts.modified_ns)),
+        };
+    }
     let meta = std::fs::metadata(path).map_err(|e| (reason_of(&e), e.to_string()))?;
     if !meta.is_file() {
         return Err((Reason::NotARaster, "not a regular file".to_string()));
@@ -23,6 +31,8 @@ pub(super) fn fingerprint(path: &Path) -> Result<(u64, i64), (Reason, String)> {
 pub(super) fn reason_of(error: &std::io::Error) -> Reason {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => Reason::NoPermission,
+        std::io::ErrorKind::Unsupported => Reason::Remote,
+        std::io::ErrorKind::Other | std::io::ErrorKind::InvalidData => Reason::OutOfReach,
         _ => Reason::Missing,
     }
 }

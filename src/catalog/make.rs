@@ -7,6 +7,7 @@ use crate::atomic::{check_target, refuse_inputs};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{self, Builder, Parameters, SourceInput, Store};
+use crate::url;
 
 /// How to make a store of sources.
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ pub fn make_store(
     let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(output).progress(progress);
     let scanned = survey.each_record(&scan, options.known, progress, &mut |record| {
         if other {
-            let raster = sources.get(record.source).map(|source| source.root.join(&record.path));
+            let raster = sources.get(record.source).map(|source| url::join(&source.root, &record.path));
             refuse_inputs(output, raster)?;
         }
         builder.add(&record)
@@ -108,7 +109,7 @@ impl Scanned {
 /// The lists and tile indices that specs name.
 pub fn lists(specs: &[SourceSpec]) -> impl Iterator<Item = PathBuf> {
     specs.iter().filter_map(|spec| match &spec.location {
-        Location::BoundsCsv(path) | Location::Index(path) => Some(path.clone()),
+        Location::BoundsCsv(path) | Location::Index(path) | Location::Stac(path) => Some(path.clone()),
         _ => None,
     })
 }

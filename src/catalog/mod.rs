@@ -30,6 +30,7 @@ mod reindex;
 mod rejected;
 mod scan;
 mod spec;
+mod stac;
 mod tile_index;
 mod unread;
 

@@ -9,6 +9,8 @@ use crate::text::one_line;
 pub enum Reason {
     /// It is listed but not there.
     Missing,
+    /// The network or its server fails.
+    OutOfReach,
     /// The system does not let us read it.
     NoPermission,
     /// It has no bytes.
@@ -56,6 +58,7 @@ impl Reason {
             Broken::Missing { .. } => Self::MissingSource,
             Broken::Itself(_) => Self::Circle,
             Broken::NoFile(_) => Self::Pipe,
+            Broken::OutOfReach(..) => Self::OutOfReach,
         }
     }
 
@@ -64,6 +67,7 @@ impl Reason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
+            Self::OutOfReach => "out of reach",
             Self::NoPermission => "no permission",
             Self::Empty => "empty file",
             Self::Archive => "archive",
@@ -91,7 +95,8 @@ impl Reason {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::Missing => "put the file back, or take its line out of the list",
-            Self::NoPermission => "check the permissions of the file and its folder",
+            Self::OutOfReach => "run the same command again later",
+            Self::NoPermission => "check the permissions of the file and its folder, or the credentials",
             Self::Empty | Self::Truncated => "fetch the file again",
             Self::Archive => "unpack it beside the other rasters",
             Self::NotARaster => "move it out of the folder, or check that this GDAL has the driver for it",

@@ -16,6 +16,7 @@ use crate::raster::{Adjustment, Projector, RasterReader, Unusable, footprint_by}
 use crate::store::RecordInput;
 use crate::threads::spawn;
 use crate::tile::Bounds;
+use crate::url;
 
 /// The files of a source.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,9 @@ pub struct ToScan<'a> {
     /// What an earlier build knew of the source.
     pub known: Option<KnownSource<'a>>,
 }
+
+/// Threads that read headers over a network, where nothing else is said.
+const REMOTE_THREADS: usize = 16;
 
 /// A file that can be used.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -67,7 +71,14 @@ pub fn scan(
     keep: &mut dyn FnMut(&str, Outcome, bool) -> Result<()>,
 ) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if threads == 0 { cores } else { threads }.clamp(1, files.paths.len().max(1));
+    // Threads that ask a network mostly wait.
+    let remote = files.paths.first().is_some_and(|path| url::is_one(&url::join(files.root, path)));
+    let threads = match threads {
+        0 if remote => cores.max(REMOTE_THREADS),
+        0 => cores,
+        given => given,
+    };
+    let threads = threads.clamp(1, files.paths.len().max(1));
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     // Bounded, so that results don't pile up behind a slow file.
     let (sender, receiver) = mpsc::sync_channel::<Message>(4096);
@@ -160,7 +171,7 @@ fn scan_one(
     projectors: &mut Projectors,
     folders: &mut Folders,
 ) -> Result<(Outcome, bool)> {
-    let path = files.root.join(name);
+    let path = url::join(files.root, name);
     let fingerprint = match fingerprint(&path) {
         Ok(found) => found,
         Err(why) => return Ok((Err(why), false)),
@@ -184,7 +195,9 @@ fn open_one(
     ((file_size, modified_ns), parts): ((u64, i64), u64),
     projectors: &mut Projectors,
 ) -> Result<Outcome> {
-    if let Err(error) = std::fs::File::open(path) {
+    if !url::is_one(path)
+        && let Err(error) = std::fs::File::open(path)
+    {
         return Ok(Err((reason_of(&error), error.to_string())));
     }
     let mut raster = match files.reader.open_or_why(path, files.assume_crs, files.by)? {

@@ -1,11 +1,13 @@
-//! What the user says of a source: `[NAME=]FOLDER|GLOB|FILE|bounds.csv|INDEX`.
+//! What the user says of a source: `[NAME=]FOLDER|GLOB|FILE|bounds.csv|INDEX|STAC`, on this machine or on the network.
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
+use super::EXTENSIONS;
 use crate::error::{Error, Result};
 use crate::local;
 use crate::raster::Adjustment;
+use crate::url;
 
 /// Where the rasters of a source are listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Location {
     BoundsCsv(PathBuf),
     /// A vector file whose features name rasters: a tile index of GDAL's, or what `hypso export` wrote.
     Index(PathBuf),
+    /// An item of a SpatioTemporal Asset Catalog, or a collection of items, as JSON.
+    Stac(PathBuf),
 }
 
 /// The extensions of tile indices, in lower case.
@@ -32,6 +36,9 @@ impl Location {
     /// Where nothing has that name, or the pattern is malformed.
     pub fn parse(text: &str) -> Result<Self> {
         let path = Path::new(text);
+        if let Some(url) = url::of(text) {
+            return Self::on_the_network(&url);
+        }
         if let Some(advice) = local::advice(path).filter(|_| !path.exists()) {
             return Err(Error::invalid("source", "is no local file", advice).with_path(path));
         }
@@ -42,6 +49,8 @@ impl Location {
             Ok(Self::Folder(path.to_path_buf()))
         } else if extension(path) == "csv" && path.is_file() {
             Ok(Self::BoundsCsv(path.to_path_buf()))
+        } else if extension(path) == "json" && path.is_file() {
+            Ok(Self::Stac(path.to_path_buf()))
         } else if path.is_file() && INDICES.contains(&extension(path).as_str()) {
             Ok(Self::Index(path.to_path_buf()))
         } else if path.is_file() {
@@ -61,6 +70,35 @@ impl Location {
         }
     }
 
+    /// What a URL stands for, by its name: nothing is asked of the server yet.
+    fn on_the_network(url: &str) -> Result<Self> {
+        let path = Path::new(url);
+        if !crate::raster::reader()?.remote_allowed() {
+            let remedy = "say `allow_remote` to let requests be sent there, or fetch the rasters first";
+            return Err(Error::invalid("source", "lies on the network", remedy).with_path(path));
+        }
+        let listed = url::can_be_listed(url);
+        let extension = extension(path);
+        Ok(match extension.as_str() {
+            _ if url.contains('*') || listed && url.contains(['?', '[']) => {
+                if !listed {
+                    return Err(not_listed(path));
+                }
+                glob::Pattern::new(url)
+                    .map_err(|e| Error::argument(format!("source {url:?}"), format!("is no pattern: {e}")))?;
+                Self::Glob(url.to_string())
+            }
+            "csv" => Self::BoundsCsv(path.to_path_buf()),
+            "json" => Self::Stac(path.to_path_buf()),
+            known if INDICES.contains(&known) => Self::Index(path.to_path_buf()),
+            known if EXTENSIONS.contains(&known) || !listed && !known.is_empty() => {
+                Self::Files(vec![path.to_path_buf()])
+            }
+            _ if listed => Self::Folder(path.to_path_buf()),
+            _ => return Err(not_listed(path)),
+        })
+    }
+
     /// The folder that record paths are relative to: the folder itself, the longest folder of a pattern without
     /// wildcards, or the folder of the `bounds.csv` or the index (whose rasters may lie elsewhere).
     #[must_use]
@@ -69,7 +107,9 @@ impl Location {
             Self::Folder(path) => path.clone(),
             Self::Glob(pattern) => literal_prefix(pattern),
             Self::Files(files) => files.first().and_then(|f| f.parent()).map(Path::to_path_buf).unwrap_or_default(),
-            Self::BoundsCsv(path) | Self::Index(path) => path.parent().map(Path::to_path_buf).unwrap_or_default(),
+            Self::BoundsCsv(path) | Self::Index(path) | Self::Stac(path) => {
+                path.parent().map(Path::to_path_buf).unwrap_or_default()
+            }
         };
         if root.as_os_str().is_empty() { PathBuf::from(".") } else { root }
     }
@@ -77,30 +117,58 @@ impl Location {
     /// The same location seen from another folder: relative paths are joined to `folder`.
     #[must_use]
     pub fn text_in(text: &str, folder: &Path) -> String {
-        if Path::new(text).is_absolute() { text.to_string() } else { folder.join(text).to_string_lossy().into_owned() }
+        if Path::new(text).is_absolute() || url::of(text).is_some() {
+            text.to_string()
+        } else {
+            folder.join(text).to_string_lossy().into_owned()
+        }
     }
 }
 
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Folder(path) | Self::BoundsCsv(path) | Self::Index(path) => write!(f, "{}", path.display()),
+            Self::Folder(path) | Self::BoundsCsv(path) | Self::Index(path) | Self::Stac(path) => {
+                write!(f, "{}", path.display())
+            }
             Self::Glob(pattern) => f.write_str(pattern),
             Self::Files(files) => match files.as_slice() {
                 [] => f.write_str("no file"),
+                [only] => write!(f, "{}", only.display()),
                 [first, ..] => write!(f, "{} and {} more files", first.display(), files.len() - 1),
             },
         }
     }
 }
 
+/// A folder without links and dots; a URL as it is.
+pub(super) fn canonical(folder: &Path) -> std::io::Result<PathBuf> {
+    if url::is_one(folder) { Ok(folder.to_path_buf()) } else { folder.canonicalize() }
+}
+
 /// The extension in lower case.
 pub(super) fn extension(path: &Path) -> String {
-    path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    // Behind the name of a page its query follows.
+    if !url::is_one(path) {
+        return extension;
+    }
+    let page = path.to_str().and_then(|text| text.split(['?', '#']).next()).and_then(|text| text.rsplit('/').next());
+    page.and_then(|name| name.rsplit_once('.')).map(|(_, e)| e.to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// For what a web server would have to list.
+fn not_listed(path: &Path) -> Error {
+    let remedy = "name the rasters in a bounds.csv, a tile index or a STAC item; or use the URL of the bucket (s3://, gs://, az://)";
+    Error::invalid("source", "can't be searched for rasters: web servers do not list what they have", remedy)
+        .with_path(path)
 }
 
 /// The folders before the first component with a wildcard; the last component is a file in any case.
 fn literal_prefix(pattern: &str) -> PathBuf {
+    if let Some((before, _)) = pattern.split_once(['*', '?', '[']).filter(|_| url::is_one(Path::new(pattern))) {
+        return PathBuf::from(before.rsplit_once('/').map_or(before, |(folder, _)| folder));
+    }
     let mut root = PathBuf::new();
     let parts: Vec<Component> = Path::new(pattern).components().collect();
     for part in &parts[..parts.len().saturating_sub(1)] {
@@ -224,7 +292,7 @@ pub(super) fn name_of(location: &Location) -> String {
         return sanitised(stem.strip_suffix(".gti").unwrap_or(&stem));
     }
     let root = location.root();
-    let root = root.canonicalize().unwrap_or(root);
+    let root = canonical(&root).unwrap_or(root);
     sanitised(&root.file_name().unwrap_or_default().to_string_lossy())
 }
 
@@ -245,11 +313,12 @@ pub(super) fn sanitised(name: &str) -> String {
 pub fn gather(specs: Vec<SourceSpec>) -> (Vec<SourceSpec>, Vec<(String, usize)>) {
     let file_of = |spec: &SourceSpec| match &spec.location {
         Location::Glob(pattern) if !spec.named => unescape(pattern).map(PathBuf::from).filter(|file| file.is_file()),
+        Location::Files(files) if !spec.named => files.first().filter(|_| files.len() == 1).cloned(),
         _ => None,
     };
     let folder = |file: &Path| {
         let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        parent.canonicalize().unwrap_or_else(|_| parent.to_path_buf())
+        canonical(parent).unwrap_or_else(|_| parent.to_path_buf())
     };
     let mut out: Vec<SourceSpec> = Vec::new();
     // The folder of the files that the last source is made of, and these.
@@ -273,7 +342,9 @@ pub fn gather(specs: Vec<SourceSpec>) -> (Vec<SourceSpec>, Vec<(String, usize)>)
         }
     }
     for spec in &out {
-        if let Location::Files(files) = &spec.location {
+        if let Location::Files(files) = &spec.location
+            && files.len() > 1
+        {
             made.push((spec.name.clone(), files.len()));
         }
     }

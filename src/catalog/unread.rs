@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::raster::{self, Adjustment, Raster, Unusable};
+use crate::url;
 
 /// Extensions of raster formats, grids of points and point clouds that are not looked for in folders, in lower case.
 const KNOWN: [&str; 37] = [
@@ -77,7 +78,7 @@ impl Others {
         let unread = |(extension, group): (&String, &Group)| {
             let known = KNOWN.contains(&extension.as_str());
             group.samples.iter().find_map(|sample| {
-                let found = look(&root.join(sample), extension, known)?;
+                let found = look(&url::join(root, sample), extension, known)?;
                 let name = match extension.as_str() {
                     "" => sample.rsplit('/').next().unwrap_or(sample).to_string(),
                     "adf" => "hdr.adf".to_string(),

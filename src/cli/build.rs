@@ -23,7 +23,7 @@ use crate::store::{SourceInput, Store};
 /// folder of the source or the one above. --write-config writes one.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso japan.gti.gpkg\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --update"
+    after_help = "Examples:\n  hypso build -o japan.hypso dem1a/ dem5a/ dem10b/\n  hypso build -o japan.hypso fine='survey/*.tif' coarse=srtm/bounds.csv\n  hypso build -o japan.hypso japan.gti.gpkg\n  hypso build -o world.hypso --allow-remote s3://bucket/dem\n  hypso build -o japan.hypso --config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --write-config hypso.toml\n  hypso build -o japan.hypso dem1a/ dem5a/ --update"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub struct Args {
 /// Where the records come from.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CatalogArgs {
-    /// [NAME=]FOLDER, GLOB, bounds.csv or tile index; the first one wins where it has data.
+    /// [NAME=]FOLDER, GLOB, bounds.csv, tile index or STAC item, or URLs of these; the first one wins where it has data.
     #[arg(value_name = "SOURCE", required_unless_present = "config")]
     sources: Vec<String>,
     /// A TOML file that lists sources with attribution, licence and vertical datum.

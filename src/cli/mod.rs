@@ -88,7 +88,7 @@ pub mod exit {
 struct Cli {
     #[command(flatten)]
     talk: progress::TalkArgs,
-    /// Let rasters be read over the network, where a VRT or a description of a service names it.
+    /// Let rasters be read over the network: s3://, gs://, az://, https://, and what a VRT or a service's description names.
     #[cfg(feature = "gdal")]
     #[arg(long, global = true, hide_short_help = true)]
     allow_remote: bool,

@@ -84,6 +84,10 @@ fn work(summary: &Summary, store: &Store, row: &mut dyn FnMut(&str, String)) {
             output::counted(r.opened, "raster")
         ),
     );
+    if r.network.requests > 0 {
+        let (requests, bytes) = (output::count(r.network.requests), output::bytes(r.network.bytes));
+        row("network", format!("{requests} requests, {bytes}, {:.1} s waiting in all workers", r.network.waiting));
+    }
     if summary.memory.total > 0 {
         row(
             "memory",

@@ -12,6 +12,7 @@ use crate::progress::Progress;
 use crate::query::Order;
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::LonLatBox;
+use crate::url;
 
 /// The chosen records of a store, in row order: along the Hilbert curve.
 pub(super) struct Rows<'a> {
@@ -115,7 +116,7 @@ impl<'a> Rows<'a> {
     }
 
     fn location(&self, source: &SourceTexts, path: &str) -> String {
-        let file = Path::new(&source.root).join(path);
+        let file = url::join(Path::new(&source.root), path);
         let file = match &self.folder {
             Some(folder) => seen_from(folder, &file),
             None => file,

@@ -16,6 +16,7 @@ use super::{Adjustment, Block, Cells, Footprint, GeoTransform, Projector, Raster
 use crate::data_type::DataType;
 use crate::error::{Error, Result};
 use crate::text::one_line;
+use crate::url;
 
 mod around;
 mod block;
@@ -25,10 +26,12 @@ mod end;
 mod geotiff;
 mod heights;
 mod local;
+mod objects;
 mod overviews;
 mod reader;
 mod tables;
 mod vertical;
+mod vsi;
 
 use block::Stored;
 use heights::{Heights, Mask};
@@ -179,12 +182,15 @@ impl GdalRaster {
             return Ok(Err(Unusable::Remote(remote)));
         }
         // Without this GDAL has no message for files that no driver knows.
-        let dataset = match local::open(path, GdalOpenFlags::GDAL_OF_VERBOSE_ERROR, None) {
-            Ok(dataset) => dataset,
-            Err(error) => {
+        let open = || {
+            local::open(path, GdalOpenFlags::GDAL_OF_VERBOSE_ERROR, None).map_err(|error| {
                 let words = said();
-                return Ok(Err(Unusable::NotARaster(if words.is_empty() { error.to_string() } else { words })));
-            }
+                if words.is_empty() { error.to_string() } else { words }
+            })
+        };
+        let dataset = match objects::patiently(|_| !url::is_one(path), || objects::forget(path), open) {
+            Ok(dataset) => dataset,
+            Err(words) => return Ok(Err(Unusable::NotARaster(words))),
         };
         Self::of(dataset, path, assume_crs, by)
     }
@@ -276,6 +282,32 @@ impl Raster for GdalRaster {
     }
 
     fn read_into(&mut self, cells: &mut Cells) -> Result<()> {
+        if !url::is_one(&self.info.path) {
+            return self.read_once(cells);
+        }
+        let path = self.info.path.clone();
+        let raster = RefCell::new(self);
+        objects::patiently(
+            |_| false,
+            || raster.borrow_mut().open_again(),
+            || local::alone(&path, || raster.borrow().read_once(cells)),
+        )
+    }
+}
+
+impl GdalRaster {
+    /// Opens the raster once more, without what GDAL keeps of the connection that failed. Where that fails too, the old one stays.
+    fn open_again(&mut self) {
+        objects::forget(&self.info.path);
+        if let Ok(dataset) = local::open(&self.info.path, GdalOpenFlags::empty(), None)
+            && dataset.raster_size() == self.dataset.raster_size()
+        {
+            self.dataset = dataset;
+        }
+        said();
+    }
+
+    fn read_once(&self, cells: &mut Cells) -> Result<()> {
         let info = &self.info;
         let Some(part) = cells.window.clip(info.width, info.height) else { return Ok(()) };
         let path = &info.path;

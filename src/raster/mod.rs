@@ -19,6 +19,7 @@ mod footprint;
 mod geotransform;
 mod info;
 pub mod kernel;
+mod objects;
 mod opener;
 pub mod parts;
 mod pixel_map;
@@ -42,6 +43,8 @@ pub use info::{
     Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_around, read_neighbour,
     shares_lattice,
 };
+pub use objects::{Listed, Network, Objects};
+pub(crate) use objects::{look_ahead, network, objects};
 pub use opener::{Degrees, RasterOpener, RasterReader, SMALL_BLOCK, reader};
 pub use resampling::Resampling;
 pub(crate) use stamp::modified;

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::{Adjustment, FootprintTables, Projector, Raster, Unusable, VerticalShift};
+use super::{Adjustment, FootprintTables, Objects, Projector, Raster, Unusable, VerticalShift};
 #[cfg(not(feature = "gdal"))]
 use crate::error::Error;
 use crate::error::Result;
@@ -87,6 +87,9 @@ pub trait RasterReader: RasterOpener + Sync + std::fmt::Debug {
 
     /// Reads and writes indices of rasters.
     fn tables(&self) -> &dyn FootprintTables;
+
+    /// Asks about objects on the network.
+    fn objects(&self) -> &dyn Objects;
 
     /// Bounds what the process keeps of decoded blocks, bytes. Call it before the first raster is read.
     ///

@@ -15,13 +15,16 @@ mod kept;
 mod vrt;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
+use super::objects;
 use super::stamp::{FileStamp, stamp_of};
 use crate::local;
+use crate::url;
 
 /// Why the files of a raster can't be found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub enum Broken {
     Itself(PathBuf),
     /// A pipe or a device where a file belongs: reading it may wait for ever.
     NoFile(PathBuf),
+    /// A file on the network of which nothing can be learned; why, and what to do next.
+    OutOfReach(PathBuf, String),
 }
 
 impl std::fmt::Display for Broken {
@@ -46,6 +51,7 @@ impl std::fmt::Display for Broken {
                 write!(f, "{} refers to {}, which is not there", by.display(), file.display())
             }
             Self::Itself(file) => write!(f, "{} refers to itself", file.display()),
+            Self::OutOfReach(file, why) => write!(f, "{}: {why}", file.display()),
             Self::NoFile(file) => write!(f, "{} belongs to it, and is a pipe or a device", file.display()),
         }
     }
@@ -66,6 +72,8 @@ const DEEPEST: usize = 50;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fact {
     Facts(FileStamp),
+    /// The same of an object, whose tag counts.
+    Object(FileStamp),
     Content(u64),
     Elsewhere,
 }
@@ -91,10 +99,11 @@ impl Parts {
         stamp_of(std::iter::once(file).chain(self.stamps.iter().copied()))
     }
 
-    /// The [`plain_stamp`](super::plain_stamp) in the same way.
+    /// The [`plain_stamp`](super::plain_stamp) in the same way, of the raster of this path.
     #[must_use]
-    pub fn plain_stamp(&self, file: FileStamp) -> u64 {
-        stamp_of(std::iter::once(file).chain(self.stamps.iter().copied()).map(FileStamp::plain))
+    pub fn plain_stamp(&self, path: &Path, file: FileStamp) -> u64 {
+        let further = self.further.iter().zip(&self.stamps).map(|(path, stamp)| stamp.plain(path));
+        stamp_of(std::iter::once(file.plain(path)).chain(further))
     }
 }
 
@@ -114,28 +123,35 @@ impl Folders {
     /// # Errors
     /// Where a VRT refers to a file that is not there, or to itself; where a pipe or a device is among the files.
     pub fn parts(&mut self, path: &Path) -> Result<Parts, Broken> {
+        self.parts_like(path, 0)
+    }
+
+    /// [`parts`](Self::parts), where `known` is the digest that is expected. It tells of most rasters on a network that nothing lies beside them; so
+    /// their folders are not listed.
+    ///
+    /// # Errors
+    /// As [`parts`](Self::parts).
+    pub fn parts_like(&mut self, path: &Path, known: u64) -> Result<Parts, Broken> {
         let base = path.parent().unwrap_or(Path::new(""));
         let mut found = Found::new();
-        self.collect(path, base, false, &mut Vec::new(), &mut found)?;
-        let mut out = Parts { digest: 0, further: Vec::new(), stamps: Vec::new() };
-        if found.is_empty() {
-            return Ok(out);
+        let tag = if url::is_one(path) { tag_of(path)? } else { 0 };
+        let alone = tag != 0 && known == digest_of(tag, &Found::new()) && !vrt::is_one(path);
+        if !alone {
+            self.collect(path, base, false, &mut Vec::new(), &mut found)?;
         }
-        let mut sum = Xxh3Default::new();
+        if tag != 0
+            && !found.is_empty()
+            && let Ok(objects) = objects()
+        {
+            objects.expect_sidecars(path);
+        }
+        let mut out = Parts { digest: digest_of(tag, &found), further: Vec::new(), stamps: Vec::new() };
         for (name, fact) in found {
-            sum.update(name.as_bytes());
-            let numbers = match fact {
-                Fact::Facts(stamp) => {
-                    out.further.push(base.join(&name));
-                    out.stamps.push(stamp);
-                    [1, stamp.size, stamp.modified_ns as u64]
-                }
-                Fact::Content(digest) => [2, digest, 0],
-                Fact::Elsewhere => [3, 0, 0],
-            };
-            numbers.iter().for_each(|n| sum.update(&n.to_le_bytes()));
+            if let Fact::Facts(stamp) | Fact::Object(stamp) = fact {
+                out.further.push(url::join(base, &name));
+                out.stamps.push(stamp);
+            }
         }
-        out.digest = sum.digest().max(1);
         Ok(out)
     }
 
@@ -216,13 +232,39 @@ impl Folders {
         if let Some(names) = self.names.get(folder) {
             return Rc::clone(names);
         }
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> = if url::is_one(folder) {
+            objects().and_then(|objects| objects.names(folder)).unwrap_or_default()
+        } else {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.filter_map(|e| e.file_name().into_string().ok()).collect()
+        };
         names.sort_by_cached_key(|n| n.to_lowercase());
         let names = Rc::new(names);
         self.names.insert(folder.to_path_buf(), Rc::clone(&names));
         names
     }
+}
+
+/// The digest of the further files that were found. An object has a tag besides size and time, which has whole seconds.
+fn digest_of(tag: i64, found: &Found) -> u64 {
+    if found.is_empty() && tag == 0 {
+        return 0;
+    }
+    let mut sum = Xxh3Default::new();
+    if tag != 0 {
+        sum.update(&tag.to_le_bytes());
+    }
+    for (name, fact) in found {
+        sum.update(name.as_bytes());
+        let numbers = match fact {
+            Fact::Facts(stamp) => [1, stamp.size, stamp.modified_ns as u64],
+            Fact::Object(stamp) => [4, stamp.size, stamp.modified_ns as u64 ^ stamp.changed_ns as u64],
+            Fact::Content(digest) => [2, *digest, 0],
+            Fact::Elsewhere => [3, 0, 0],
+        };
+        numbers.iter().for_each(|n| sum.update(&n.to_le_bytes()));
+    }
+    sum.digest().max(1)
 }
 
 /// True where a file of this name is a sidecar of the raster `name`, which is `stem.extension`; all in lower case.
@@ -262,19 +304,44 @@ fn is_overview(other: &str, name: &str) -> bool {
 /// # Errors
 /// Where it is a pipe or a device.
 fn fact_of(path: &Path) -> Result<Option<Fact>, Broken> {
-    let Ok(facts) = std::fs::metadata(path) else { return Ok(None) };
-    if local::regular(path, &facts).is_err() {
-        return Err(Broken::NoFile(path.to_path_buf()));
-    }
+    let (facts, fact): (_, fn(FileStamp) -> Fact) = if url::is_one(path) {
+        match objects().and_then(|objects| objects.facts(path)) {
+            Ok(facts) => (facts, Fact::Object),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(out_of_reach(path, &error)),
+        }
+    } else {
+        let Ok(facts) = std::fs::metadata(path) else { return Ok(None) };
+        if local::regular(path, &facts).is_err() {
+            return Err(Broken::NoFile(path.to_path_buf()));
+        }
+        (FileStamp::from(&facts), Fact::Facts)
+    };
     let is_aux = path.to_str().is_some_and(|p| p.to_lowercase().ends_with(".aux.xml"));
-    if is_aux && facts.len() <= aux::LONGEST {
-        return Ok(match local::text(path, aux::LONGEST).ok().as_deref().and_then(aux::digest) {
+    if is_aux && facts.size <= aux::LONGEST {
+        let text = bytes_of(path, aux::LONGEST).and_then(|bytes| String::from_utf8(bytes).ok());
+        return Ok(match text.as_deref().and_then(aux::digest) {
             Some(0) => None,
             Some(digest) => Some(Fact::Content(digest)),
-            None => Some(Fact::Facts(FileStamp::from(&facts))),
+            None => Some(fact(facts)),
         });
     }
-    Ok(Some(Fact::Facts(FileStamp::from(&facts))))
+    Ok(Some(fact(facts)))
+}
+
+/// All of a file, wherever it lies; `None` where it can't be read or is longer.
+fn bytes_of(path: &Path, most: u64) -> Option<Vec<u8>> {
+    if url::is_one(path) { objects().ok()?.read(path, most).ok() } else { local::read(path, most).ok() }
+}
+
+/// The tag of an object as a number.
+fn tag_of(url: &Path) -> Result<i64, Broken> {
+    let facts = objects().and_then(|objects| objects.facts(url));
+    facts.map(|facts| facts.changed_ns).map_err(|error| out_of_reach(url, &error))
+}
+
+fn out_of_reach(url: &Path, error: &std::io::Error) -> Broken {
+    Broken::OutOfReach(url.to_path_buf(), format!("{error}; {}", url::advice(error.kind())))
 }
 
 /// The name of a file as seen from the raster's folder, so that a folder may be moved.

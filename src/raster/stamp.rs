@@ -4,7 +4,9 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use super::objects;
 use crate::error::{Error, Result};
+use crate::url;
 
 /// How a file was when it was looked at. The time of its last change is the system's own (`ctime`), which programs can't set back;
 /// 0 where there is none.
@@ -14,7 +16,7 @@ pub struct FileStamp {
     pub size: u64,
     /// When its content was written, as far as programs say, nanoseconds since 1970, negative before.
     pub modified_ns: i64,
-    /// When anything about it changed, nanoseconds since 1970.
+    /// When anything about it changed, nanoseconds since 1970. Of an object on the network a number for its tag (`ETag`).
     pub changed_ns: i64,
 }
 
@@ -24,13 +26,16 @@ impl FileStamp {
     /// # Errors
     /// Where it is missing or out of reach.
     pub fn of(path: &Path) -> Result<Self> {
+        if url::is_one(path) {
+            return objects().and_then(|objects| objects.facts(path)).map_err(Error::io("open", path));
+        }
         let facts = std::fs::metadata(path).map_err(Error::io("open", path))?;
         Ok(Self::from(&facts))
     }
 
-    /// The same without the time that only this machine knows.
-    pub(super) fn plain(self) -> Self {
-        Self { changed_ns: 0, ..self }
+    /// The same without the time that only this machine knows. The tag of an object is the same everywhere.
+    pub(super) fn plain(self, path: &Path) -> Self {
+        if url::is_one(path) { self } else { Self { changed_ns: 0, ..self } }
     }
 }
 
@@ -55,7 +60,7 @@ pub fn stamp(file: &Path, further: &[PathBuf]) -> Result<u64> {
 /// As [`FileStamp::of`].
 pub fn plain_stamp(file: &Path, further: &[PathBuf]) -> Result<u64> {
     let files = std::iter::once(file).chain(further.iter().map(PathBuf::as_path));
-    Ok(stamp_of(files.map(|file| FileStamp::of(file).map(FileStamp::plain)).collect::<Result<Vec<_>>>()?))
+    Ok(stamp_of(files.map(|file| Ok(FileStamp::of(file)?.plain(file))).collect::<Result<Vec<_>>>()?))
 }
 
 /// [`stamp`], of files that were looked at.

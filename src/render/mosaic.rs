@@ -96,7 +96,7 @@ impl Sampler<'_> {
         }
         // The cells around a cell tell whether it lies between two files.
         let mut wide = cells.grown(1);
-        self.pool.raster(record)?.raster.read_into(&mut wide)?;
+        self.pool.read(record, &mut wide)?;
         if info.turn.is_some() && wide.has_outside() {
             read_around(self.pool.raster(record)?.raster.as_mut(), &mut wide)?;
         }
@@ -239,7 +239,7 @@ impl Sampler<'_> {
             return Ok(());
         }
         let mut theirs = Cells::outside(window);
-        self.pool.raster(other)?.raster.read_into(&mut theirs)?;
+        self.pool.read(other, &mut theirs)?;
         if depth > 0 && !theirs.is_full() {
             let margin = (2.0 * kernel.radius()).ceil() as usize;
             self.complete(area, other, info, &mut theirs, (margin, margin), depth - 1)?;

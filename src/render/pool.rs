@@ -11,7 +11,7 @@ use super::{CopyFacts, RasterOpener, ReadRecord, SMALL_BLOCK};
 use crate::error::{Error, Result};
 use crate::query::Order;
 use crate::raster::parts::{Broken, Folders};
-use crate::raster::{Adjustment, Block, FileStamp, Projector, Raster, RasterInfo, footprint};
+use crate::raster::{Adjustment, Block, Cells, FileStamp, Projector, Raster, RasterInfo, footprint};
 use crate::store::{RecordRef, RowId, Store};
 use crate::tile::Bounds;
 
@@ -101,6 +101,15 @@ impl<'a> Pool<'a> {
         Ok(open)
     }
 
+    /// Reads cells of a record's raster. One that fails is not kept: it may hold on to a broken connection.
+    pub(super) fn read(&mut self, record: &RecordRef<'_>, cells: &mut Cells) -> Result<()> {
+        let outcome = self.raster(record)?.raster.read_into(cells);
+        if outcome.is_err() {
+            self.rasters.remove(&record.row());
+        }
+        outcome
+    }
+
     /// The header of a record's raster; one that was read for this unit is not opened for it again.
     pub(super) fn info(&mut self, record: &RecordRef<'_>) -> Result<Rc<RasterInfo>> {
         if let Some((_, info)) = self.read.get(&record.row()) {
@@ -143,12 +152,12 @@ impl<'a> Pool<'a> {
         let broken = |why: Broken| Error::raster(&path, why.to_string());
         // Stamped before it is compared with the store and opened: what changes from here on shows.
         let facts = FileStamp::of(&path)?;
-        let parts = self.folders.borrow_mut().parts(&path).map_err(broken)?;
         let copy = self.copies.get(&record.row());
         let (modified_ns, digest) = match copy {
             Some(copy) => (copy.modified_ns, copy.parts),
             None => (record.modified_ns(), record.parts()),
         };
+        let parts = self.folders.borrow_mut().parts_like(&path, digest).map_err(broken)?;
         if facts.size != record.file_size() || facts.modified_ns != modified_ns {
             return Err(Error::Changed { path, in_use: false });
         }
@@ -158,7 +167,7 @@ impl<'a> Pool<'a> {
                 a mask, a sidecar); build the store again (`store::Builder`)";
             return Err(Error::raster(&path, problem));
         }
-        let plain = copy.map_or_else(|| parts.plain_stamp(facts), |copy| copy.plain);
+        let plain = copy.map_or_else(|| parts.plain_stamp(&path, facts), |copy| copy.plain);
         let read = ReadRecord { row: record.row(), stamp: parts.stamp(facts), plain, further: parts.further };
         let mut by = self.adjustments.get(&record.source_index()).cloned().unwrap_or_default();
         by.band = if record.band() == 0 { by.band } else { record.band() };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::raster::{FileStamp, plain_stamp, stamp};
+use crate::raster::{FileStamp, Network, plain_stamp, stamp};
 use crate::store::Store;
 
 use super::Odd;
@@ -37,6 +37,9 @@ pub struct UnitReport {
     pub coding: f64,
     /// Seconds spent writing packs.
     pub writing: f64,
+    /// What was taken from the network.
+    #[cfg_attr(feature = "engine", serde(default))]
+    pub network: Network,
     /// By the number of the source.
     pub sources: BTreeMap<u16, SourceReport>,
     /// The rows of the records that gave a pixel, in order.
@@ -146,6 +149,7 @@ impl UnitReport {
         self.warping += other.warping;
         self.coding += other.coding;
         self.writing += other.writing;
+        self.network.add(&other.network);
         self.odd_pixels += other.odd_pixels;
         for (&row, theirs) in &other.odd {
             self.odd.entry(row).or_default().add(theirs);

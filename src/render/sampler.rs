@@ -249,7 +249,7 @@ impl<'a> Sampler<'a> {
         let started = Instant::now();
         let mut cells = std::mem::replace(&mut self.cells, Cells::outside(Window { width: 0, height: 0, ..window }));
         cells.reset(window);
-        self.pool.raster(record)?.raster.read_into(&mut cells)?;
+        self.pool.read(record, &mut cells)?;
         if !cells.is_full() {
             let width = |scale: f64| (2.0 * Kernel::new(self.resampling, scale).radius()).ceil() as usize;
             self.complete(area, record, info, &mut cells, (width(scale.0), width(scale.1)), DEPTH)?;

@@ -7,7 +7,7 @@ use super::vertical::Vertical;
 use super::{CopyFacts, FinerTiles, Layer, ODD_ROWS, RasterOpener, UnitReport};
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Coverage, Extent, Unit, ZoomRange};
-use crate::raster::Resampling;
+use crate::raster::{self, Resampling};
 use crate::store::Store;
 use crate::terrain::{
     ElevationTile, Encoding, ImageFormat, MOST_SOURCES, NO_SOURCE, TileCodec, VerticalResolution, decode_lineage,
@@ -146,6 +146,7 @@ impl<'a> Renderer<'a> {
         self.report = UnitReport::default();
         self.coding = Duration::ZERO;
         self.sampler.pool.forget_read();
+        let network = raster::network();
         let (reading, warping, opened) = (self.sampler.reading, self.sampler.warping, self.sampler.opened());
         for tile in self.extent.tiles(self.store, unit.block, unit.zooms.min) {
             if !self.is_unchanged(tile) {
@@ -159,6 +160,7 @@ impl<'a> Renderer<'a> {
         (self.report.sources, self.report.used) = self.sampler.take_counts();
         self.report.read = self.sampler.pool.take_read(self.store)?;
         let odd = self.sampler.take_odd();
+        self.report.network = raster::network().since(&network);
         self.report.odd_pixels = odd.values().map(|o| o.pixels).sum();
         self.report.odd = odd.into_iter().take(ODD_ROWS).collect();
         Ok(std::mem::take(&mut self.report))

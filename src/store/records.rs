@@ -1,7 +1,7 @@
 //! Records: all of them as columns, one of them as a row.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::columns::{Column, RecordInput};
 use super::{DataType, SourceInput, SourceRef, Store};
@@ -9,6 +9,7 @@ use crate::column::Element;
 use crate::error::{Error, Result};
 use crate::index::RowId;
 use crate::tile::Bounds;
+use crate::url;
 
 /// The columns of all records. Indexing with a [`RowId`] below the number of records never fails.
 #[derive(Debug, Clone, Copy)]
@@ -227,8 +228,8 @@ impl<'a> RecordRef<'a> {
         })?;
         let path = self.path()?;
         match self.store.moved_root(self.source_index()) {
-            Some(root) => Ok(root.join(&*path)),
-            None => Ok(PathBuf::from(&*source.root()?).join(&*path)),
+            Some(root) => Ok(url::join(root, &path)),
+            None => Ok(url::join(Path::new(&*source.root()?), &path)),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::catalog::{Reindexed, reindex};
 use crate::error::{Error, Result};
 use crate::plan::{Estimate, Plan, PlanOptions};
 use crate::progress::Progress;
-use crate::raster::RasterReader;
+use crate::raster::{self, RasterReader};
 use crate::render::{RasterOpener, RenderOptions};
 use crate::store::Store;
 
@@ -159,7 +159,10 @@ impl<'a> Prepared<'a> {
     pub fn run(&self, launcher: &Launcher, progress: &dyn Progress) -> Result<Summary> {
         let job = self.job();
         let place = report::place(&job)?;
+        let before = raster::network();
         let mut summary = aggregate(&job, launcher, progress)?;
+        // Looks at rasters before and after the work.
+        summary.report.network.add(&raster::network().since(&before));
         summary.alerts = report::alerts(&job, &summary);
         let whole = summary.output.as_ref().map(|(path, _): &(PathBuf, _)| path.clone());
         summary.report_path = report::write(&job, &summary, place).map_err(|error| match whole {

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::render::{Odd, UnitReport};
 use crate::store::Store;
 use crate::terrain::ImageFormat;
+use crate::url;
 
 /// Shares that passed their threshold, in words.
 pub(super) fn alerts(job: &Job<'_>, summary: &Summary) -> Vec<String> {
@@ -113,6 +114,7 @@ pub(super) fn write(job: &Job<'_>, summary: &Summary, path: PathBuf) -> Result<P
         "sources": sources,
         "worker_seconds": {"read": r.reading, "warp_and_merge": r.warping, "encode_and_decode": r.coding, "write": r.writing},
         "rasters_opened": r.opened,
+        "network": {"requests": r.network.requests, "bytes": r.network.bytes, "waiting_seconds": r.network.waiting},
         "memory": {"all_processes": summary.memory.total, "largest_process": summary.memory.process, "budget": job.budget.total},
         "workers": job.budget.jobs,
         "seconds": {"all": summary.took.as_secs_f64(), "archives": summary.writing.as_secs_f64(), "paused": summary.paused.as_secs_f64()},
@@ -120,7 +122,7 @@ pub(super) fn write(job: &Job<'_>, summary: &Summary, path: PathBuf) -> Result<P
     });
     let text = serde_json::to_string_pretty(&report).map_err(|e| Error::internal(format!("report: {e}")))?;
     let mut file = AtomicFile::create(&path)?;
-    file.file().write_all(text.as_bytes()).map_err(Error::io("write", &path))?;
+    file.file().write_all(url::masked(&text).as_bytes()).map_err(Error::io("write", &path))?;
     file.commit()?;
     Ok(path)
 }

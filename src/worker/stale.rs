@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::pack::Pack;
+use super::used::look_ahead;
 use crate::error::{Error, Result};
 use crate::plan::Unit;
 use crate::render::{Seen, UnitReport};
@@ -54,6 +55,7 @@ impl Packs<'_> {
         let (mut stale, mut raster) = (Vec::new(), None);
         for unit in these {
             let Ok(pack) = Pack::open(&Pack::path_of(self.work, unit), self.run) else { continue };
+            look_ahead(self.store, pack.report.read.iter().map(|read| read.row))?;
             let changed = pack.report.read.iter().find(|read| read.check(self.store, self.seen).is_err());
             let Some(changed) = changed else {
                 current(&pack.report);

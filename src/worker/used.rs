@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::raster;
 use crate::render::{ReadRecord, Seen, UnitReport};
 use crate::store::{RowId, Store};
 
@@ -61,6 +62,10 @@ impl UsedRecords {
         if let Some(record) = self.torn.and_then(|row| store.record(row)) {
             return Err(Error::Changed { path: record.full_path()?, in_use: true });
         }
+        if let Ok(reader) = raster::reader() {
+            reader.objects().forget();
+        }
+        look_ahead(store, (0..).zip(&self.stamps).filter(|(_, stamp)| **stamp != 0).map(|(row, _)| row))?;
         for (row, &stamp) in (0..).zip(&self.stamps).filter(|(_, stamp)| **stamp != 0) {
             if row % 1024 == 0 && progress.interrupted() {
                 return Err(Error::Interrupted);
@@ -70,6 +75,19 @@ impl UsedRecords {
         }
         Ok(())
     }
+}
+
+/// Asks for the facts of those records that lie on a network, many at once.
+///
+/// # Errors
+/// Where the store is damaged.
+pub(super) fn look_ahead(store: &Store, rows: impl IntoIterator<Item = RowId>) -> Result<()> {
+    if !raster::reader().is_ok_and(|reader| reader.remote_allowed()) {
+        return Ok(());
+    }
+    let records = rows.into_iter().filter_map(|row| store.record(row));
+    raster::look_ahead(&records.map(|record| record.full_path()).collect::<Result<Vec<_>>>()?);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ mod common;
 #[cfg(feature = "serve")]
 #[path = "../common/http.rs"]
 mod http;
+#[path = "../common/objects.rs"]
+mod objects;
 #[path = "../common/program.rs"]
 mod program;
 #[path = "../common/surface.rs"]
@@ -23,6 +25,7 @@ mod heights;
 mod limits;
 mod nothing_lost;
 mod refused;
+mod remote;
 #[cfg(feature = "serve")]
 mod replaced;
 mod runs;

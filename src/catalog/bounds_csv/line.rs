@@ -1,19 +1,23 @@
 //! What a line of a `bounds.csv` says.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Cursor};
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
 use super::COLUMNS;
 use crate::error::{Error, Result};
-use crate::raster::{unit, world_parts};
+use crate::raster::{self, unit, world_parts};
 use crate::tile::{Bounds, web_mercator};
+use crate::url;
 
 /// Coordinates beyond this are refused, metres: four worlds from the middle. No latitude below 89.9999 degrees lies there, and no
 /// longitude within a turn of the world.
 const FARTHEST: f64 = 4.0 * web_mercator::WORLD;
+
+/// A list on a network is read into memory; a longer one is none, bytes.
+const LARGEST: u64 = 1 << 30;
 
 /// The first line of a list.
 pub(super) struct Header {
@@ -28,8 +32,13 @@ pub(super) struct Header {
 
 impl Header {
     /// Opens a list and reads its header.
-    pub(super) fn read(path: &Path) -> Result<(Self, csv::Reader<BufReader<File>>)> {
-        let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(Error::io("read", path))?);
+    pub(super) fn read(path: &Path) -> Result<(Self, csv::Reader<Box<dyn BufRead>>)> {
+        let mut file: Box<dyn BufRead> = if url::is_one(path) {
+            let bytes = raster::objects().and_then(|objects| objects.read(path, LARGEST));
+            Box::new(Cursor::new(bytes.map_err(Error::io("read", path))?))
+        } else {
+            Box::new(BufReader::with_capacity(1 << 18, File::open(path).map_err(Error::io("read", path))?))
+        };
         // Excel writes a byte order mark.
         if file.fill_buf().map_err(Error::io("read", path))?.starts_with(b"\xef\xbb\xbf") {
             file.consume(3);
@@ -98,6 +107,11 @@ impl Line<'_> {
         self.fields.get(self.header.columns[column]).unwrap_or_default()
     }
 
+    /// The name of the file as it is written.
+    pub(super) fn name(&self) -> &str {
+        self.text(0).strip_prefix("./").unwrap_or(self.text(0))
+    }
+
     fn optional(&self, column: Option<usize>) -> &str {
         column.and_then(|at| self.fields.get(at)).unwrap_or_default()
     }
@@ -139,9 +153,17 @@ impl Line<'_> {
             let words = format!("expected {expected} fields as in the header, found {found}: {field}");
             return Err(self.problem(&column, words));
         }
-        let name = self.text(0).strip_prefix("./").unwrap_or(self.text(0)).replace('\\', "/");
-        if name.is_empty() || name.starts_with('/') || name.split('/').any(|part| part == ".." || part.is_empty()) {
-            let words = format!("expected a path below the list's own folder, found {name:?}");
+        let name = self.name().replace('\\', "/");
+        let name = url::of(&name).unwrap_or(name);
+        let folder = self.header.path.parent().filter(|folder| url::is_one(folder) && name.contains('?'));
+        let name = folder.map_or(name.clone(), |folder| url::join(folder, &name).to_string_lossy().into_owned());
+        if url::is_one(Path::new(&name)) {
+            // It stands for itself.
+        } else if name.is_empty()
+            || name.starts_with('/')
+            || name.split('/').any(|part| part == ".." || part.is_empty())
+        {
+            let words = format!("expected a path below the list's own folder or a URL, found {name:?}");
             return Err(self.problem(COLUMNS[0], words));
         }
         let bounds = Bounds::new(self.metres(1)?, self.metres(2)?, self.metres(3)?, self.metres(4)?);

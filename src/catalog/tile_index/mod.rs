@@ -14,15 +14,16 @@ mod places;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use places::{canonical, common, is_remote, resolve};
+use places::{canonical, common, is_elsewhere, resolve};
 
 use super::fingerprint::fingerprint;
-use super::{Reason, SECOND, SourceSpec};
+use super::{Reason, SECOND, SourceSpec, spec};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::raster::Adjustment;
 use crate::raster::parts::Folders;
+use crate::raster::{self, Adjustment};
 use crate::store::{RecordInput, SourceInput};
+use crate::url;
 
 /// What an index holds.
 #[derive(Debug, Default)]
@@ -78,7 +79,7 @@ pub(super) struct Part {
 /// would stand for several sources.
 pub(super) fn read(path: &Path, spec: &SourceSpec, first: usize, progress: &dyn Progress) -> Result<Vec<Part>> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = folder.canonicalize().map_err(Error::io("open", folder))?;
+    let folder = spec::canonical(folder).map_err(Error::io("open", folder))?;
     let index = features::read(path, progress)?;
     let known = with_sources(&index, &folder).map_err(|e| e.with_path(path))?;
     let mut parts = match known {
@@ -113,7 +114,7 @@ impl<'a> Placed<'a> {
         let mut folders = HashMap::new();
         let mut files = Vec::new();
         for entry in &index.entries {
-            if is_remote(&entry.location) {
+            if is_elsewhere(&entry.location) {
                 let detail = "is not a file on this machine".to_string();
                 placed.rejected.push((entry.location.clone(), Reason::Missing, detail));
             } else {
@@ -121,12 +122,18 @@ impl<'a> Placed<'a> {
             }
         }
         let mut root = folder.to_path_buf();
-        if !files.iter().all(|(file, _)| file.starts_with(folder)) {
-            let parents = files.iter().filter_map(|(file, _)| file.parent().map(Path::to_path_buf));
+        let remote = |file: &Path| url::is_one(file);
+        if !files.iter().all(|(file, _)| remote(file) || file.starts_with(folder)) {
+            let parents = files
+                .iter()
+                .filter(|(file, _)| !remote(file))
+                .filter_map(|(file, _)| file.parent().map(Path::to_path_buf));
             root = parents.reduce(|a, b| common(&a, &b)).unwrap_or(root);
         }
         for (file, entry) in files {
-            let below = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().into_owned();
+            // On a network, the name of a raster is its URL, wherever the index lies.
+            let below = if remote(&file) { &file } else { file.strip_prefix(&root).unwrap_or(&file) };
+            let below = below.to_string_lossy().into_owned();
             placed.files.push((below, entry.record.as_ref()));
         }
         placed.source.root = root;
@@ -145,6 +152,8 @@ impl<'a> Placed<'a> {
         let mut part = Part { source, adjustment: self.adjustment, rejected: self.rejected, ..Part::default() };
         let (mut seen, mut opened) = (HashSet::new(), HashSet::new());
         let mut folders = Folders::default();
+        let places: Vec<PathBuf> = self.files.iter().map(|(path, _)| url::join(&part.source.root, path)).collect();
+        raster::look_ahead(&places);
         for (path, record) in self.files {
             if !seen.insert(path.clone()) {
                 let problem = format!("names {path:?} twice");
@@ -155,7 +164,7 @@ impl<'a> Placed<'a> {
                 )
                 .with_path(index));
             }
-            let file = part.source.root.join(&path);
+            let file = url::join(&part.source.root, &path);
             // What is wrong with a VRT is said when it is opened.
             let parts = folders.digest(&file).unwrap_or(0);
             match fingerprint(&file) {
@@ -199,6 +208,12 @@ fn with_sources<'a>(index: &'a Index, folder: &Path) -> Result<Option<Vec<Placed
         let Some((source, path)) = &entry.identity else { return Ok(None) };
         let place = resolve(folder, &entry.location);
         let below = path.strip_prefix(SECOND).unwrap_or(path);
+        if place.to_str() == Some(below) {
+            // A URL stands for itself, whatever the root.
+            roots[*source].get_or_insert_with(|| folder.to_path_buf());
+            parts[*source].files.push((path.clone(), entry.record.as_ref()));
+            continue;
+        }
         let Some(root) = place.to_str().and_then(|p| p.strip_suffix(below)).and_then(|p| p.strip_suffix('/')) else {
             return Ok(None);
         };
@@ -219,7 +234,7 @@ fn with_sources<'a>(index: &'a Index, folder: &Path) -> Result<Option<Vec<Placed
     }
     for (part, root) in parts.iter_mut().zip(roots) {
         let root = root.unwrap_or_default();
-        part.source.root = root.canonicalize().map_err(Error::io("open", &root))?;
+        part.source.root = spec::canonical(&root).map_err(Error::io("open", &root))?;
     }
     let mut order: Vec<(i64, Placed)> = index.sources.iter().map(|s| s.priority).zip(parts).collect();
     order.sort_by_key(|(priority, _)| *priority);
@@ -277,8 +292,8 @@ mod tests {
         let outside = index(&["a.tif", "/none/other/b.tif", "https://x/y.tif", "/vsizip/z.zip/z.tif"]);
         let placed = Placed::alone(&outside, folder);
         assert_eq!(placed.source.root, Path::new("/none"));
-        assert_eq!(paths(&placed), ["dem/a.tif", "other/b.tif"]);
-        assert_eq!(placed.rejected.len(), 2);
+        assert_eq!(paths(&placed), ["dem/a.tif", "other/b.tif", "https://x/y.tif"]);
+        assert_eq!(placed.rejected.len(), 1);
     }
 
     #[test]

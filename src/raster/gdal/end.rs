@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ::gdal::{Dataset, Metadata};
 
-use super::super::{Cells, Raster, Window};
+use super::super::{Cells, FileStamp, Raster, Window};
 use super::{GdalRaster, said};
 use crate::error::{Error, Result};
 
@@ -44,6 +44,6 @@ pub(super) fn cut_short(path: &Path, dataset: &Dataset, band: usize) -> Option<S
     };
     let end = number("BLOCK_OFFSET").zip(number("BLOCK_SIZE")).map(|(offset, size)| offset.saturating_add(size));
     said();
-    let (end, length) = (end?, std::fs::metadata(path).ok()?.len());
+    let (end, length) = (end?, FileStamp::of(path).ok()?.size);
     (end > length).then(|| format!("is cut short: its last block ends at byte {end}, the file has {length}"))
 }

@@ -8,6 +8,8 @@ use ::gdal::errors::Result;
 use ::gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
 
 use super::super::parts;
+use super::objects;
+use crate::url;
 
 static REMOTE: AtomicBool = AtomicBool::new(false);
 
@@ -143,6 +145,7 @@ pub(super) fn remote_allowed() -> bool {
 /// Removes the drivers that send requests, and what makes other drivers do so; once, before anything is opened.
 pub(super) fn fence() {
     if remote_allowed() {
+        objects::set_defaults();
         return;
     }
     // The first question to the manager registers all drivers.
@@ -165,15 +168,36 @@ pub(super) fn fence() {
 
 /// What a raster would fetch from the network, where that is not allowed.
 pub(super) fn refused(path: &Path) -> Option<String> {
-    if remote_allowed() { None } else { parts::remote_of(path) }
+    if remote_allowed() {
+        None
+    } else if url::is_one(path) {
+        Some("lies on the network".into())
+    } else {
+        parts::remote_of(path)
+    }
 }
 
 /// Opens a raster with the drivers that may.
 pub(super) fn open(path: &Path, flags: GdalOpenFlags, options: Option<&[&str]>) -> Result<Dataset> {
     let allowed_drivers = if remote_allowed() { None } else { Some(RASTERS.as_slice()) };
     let open_flags = DatasetOptions::default().open_flags | flags;
-    Dataset::open_ex(
-        path,
-        DatasetOptions { open_flags, allowed_drivers, open_options: options, ..DatasetOptions::default() },
-    )
+    let options = DatasetOptions { open_flags, allowed_drivers, open_options: options, ..DatasetOptions::default() };
+    alone(path, || Dataset::open_ex(url::for_gdal(path), options))
+}
+
+/// Does something with a raster. Of one on the network that has no further files beside it, none are looked for: each look is a request.
+pub(super) fn alone<T>(path: &Path, work: impl FnOnce() -> T) -> T {
+    const LOOK: &str = "GDAL_DISABLE_READDIR_ON_OPEN";
+    if !url::is_one(path) {
+        return work();
+    }
+    let alone = !objects::has_sidecars(path) && std::env::var_os(LOOK).is_none();
+    if alone {
+        let _ = ::gdal::config::set_thread_local_config_option(LOOK, "EMPTY_DIR");
+    }
+    let result = objects::timed(work);
+    if alone {
+        let _ = ::gdal::config::clear_thread_local_config_option(LOOK);
+    }
+    result
 }

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::super::{
-    Adjustment, Degrees, FootprintTables, Projector, Raster, RasterOpener, RasterReader, Unusable, VerticalShift,
+    Adjustment, Degrees, FootprintTables, Objects, Projector, Raster, RasterOpener, RasterReader, Unusable,
+    VerticalShift,
 };
+use super::objects::GdalObjects;
 use super::tables::GdalTables;
 use super::{GdalDegrees, GdalProjector, GdalRaster, GdalVertical, check_crs, check_vertical_datum, configure, local};
 use crate::error::Result;
@@ -63,6 +65,10 @@ impl RasterReader for GdalOpener {
 
     fn tables(&self) -> &dyn FootprintTables {
         &GdalTables
+    }
+
+    fn objects(&self) -> &dyn Objects {
+        &GdalObjects
     }
 
     fn limit_cache(&self, bytes: u64) -> Result<()> {

@@ -12,6 +12,7 @@ use super::{failed, prepare, spatial_ref};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::tile::Bounds;
+use crate::url;
 
 /// Tables through GDAL.
 pub(super) struct GdalTables;
@@ -29,7 +30,14 @@ impl FootprintTables for GdalTables {
         // An index is a file of one of these formats, never a description of a service.
         let allowed_drivers = Some(INDICES.as_slice());
         let options = DatasetOptions { open_flags: flags, allowed_drivers, ..DatasetOptions::default() };
-        let dataset = Dataset::open_ex(path, options).map_err(failed(path, "can't be read as a tile index"))?;
+        if url::is_one(path) && !super::local::remote_allowed() {
+            return Err(Error::io("open", path)(std::io::Error::new(
+                std::io::ErrorKind::Unsupported,
+                "it lies on the network",
+            )));
+        }
+        let dataset =
+            Dataset::open_ex(url::for_gdal(path), options).map_err(failed(path, "can't be read as a tile index"))?;
         let mut layer = choose(&dataset, path, location)?;
         let location = location_field(&layer, location).unwrap_or_default();
         let fields = layer.defn().fields().enumerate().map(|(n, field)| (field.name(), n)).collect();

@@ -8,6 +8,7 @@ use roxmltree::{Document, Node};
 pub(super) use super::kept::read;
 use crate::local;
 use crate::text::one_line;
+use crate::url;
 
 /// What a VRT names.
 #[derive(Debug, Default, PartialEq)]
@@ -50,7 +51,7 @@ const LONGEST: u64 = 1 << 30;
 
 /// What a VRT refers to, read from the disk; `None` where it can't be read.
 pub(super) fn read_anew(path: &Path) -> Option<References> {
-    let bytes = local::read(path, LONGEST).ok()?;
+    let bytes = super::bytes_of(path, LONGEST)?;
     Some(references(&String::from_utf8_lossy(&bytes), path.parent().unwrap_or(Path::new(""))))
 }
 
@@ -140,6 +141,10 @@ fn unchanged(node: Node<'_, '_>) -> bool {
 
 /// The file on a disk of this machine that a name of GDAL's stands for.
 fn file_of(name: &str, base: &Path) -> Option<PathBuf> {
+    if let Some(url) = url::of(name) {
+        // Where requests are not allowed, nothing is asked.
+        return crate::raster::reader().is_ok_and(|reader| reader.remote_allowed()).then(|| url.into());
+    }
     if name.contains("://") {
         return None;
     }

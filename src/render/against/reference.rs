@@ -208,7 +208,7 @@ impl<'a> Reference<'a> {
             return Err(Error::raster(&info.path, problem));
         }
         let mut cells = Cells::outside(window);
-        self.pool.raster(record)?.raster.read_into(&mut cells)?;
+        self.pool.read(record, &mut cells)?;
         let weight = |distance: f64, scale: f64| match self.how.resampling {
             _ if means => (scale.max(1.0) / 2.0 + 0.5 - distance).clamp(0.0, 1.0),
             Resampling::Nearest => f64::from(u8::from(distance <= 0.5)),

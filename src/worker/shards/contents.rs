@@ -13,6 +13,7 @@ use crate::raster::FileStamp;
 use crate::raster::parts::{Folders, Parts};
 use crate::render::CopyFacts;
 use crate::store::{RecordRef, Store};
+use crate::url;
 
 /// How much of a file's beginning, and of its end, is looked at, bytes.
 const ENDS: u64 = 64 << 10;
@@ -24,7 +25,7 @@ pub struct FileContent {
     pub path: PathBuf,
     /// Bytes.
     pub size: u64,
-    /// XXH3 of its first and its last 64 KiB, 16 hexadecimal digits.
+    /// XXH3 of its first and its last 64 KiB, 16 hexadecimal digits; empty where it lies on a network.
     pub content: String,
 }
 
@@ -60,14 +61,15 @@ impl Contents {
         }
         let parts = parts(&mut self.folders, &path)?;
         let further = parts.further.iter().map(|file| self.file(file)).collect::<Result<_>>()?;
-        Ok(ShardRaster { row: record.row(), file: self.file(&path)?, further, plain: parts.plain_stamp(stamp) })
+        Ok(ShardRaster { row: record.row(), file: self.file(&path)?, further, plain: parts.plain_stamp(&path, stamp) })
     }
 
     fn file(&mut self, path: &Path) -> Result<FileContent> {
         if let Some(known) = self.files.get(path) {
             return Ok(known.clone());
         }
-        let (size, content) = content(path)?;
+        let (size, content) =
+            if url::is_one(path) { (FileStamp::of(path)?.size, String::new()) } else { content(path)? };
         let file = FileContent { path: path.to_path_buf(), size, content };
         self.files.insert(path.to_path_buf(), file.clone());
         Ok(file)
@@ -136,6 +138,11 @@ pub(super) fn compare(rasters: &[ShardRaster], store: &Store) -> Result<Vec<Copy
 }
 
 fn same(planned: &FileContent, copy: &Path) -> Result<()> {
+    if planned.content.is_empty() {
+        let problem = "can't be compared with what it is a copy of, which lies on a network: build the store of local files and plan \
+            with it, or read the objects themselves (`allow_remote`)";
+        return Err(Error::raster(copy, problem));
+    }
     let (size, content) = content(copy)?;
     if size == planned.size && content == planned.content {
         return Ok(());
