@@ -30,6 +30,18 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A server refused a request, or answered otherwise than it should.
+    #[non_exhaustive]
+    Remote {
+        /// The URL, without what may be secret in it.
+        url: String,
+        /// What was being done, such as `read`.
+        action: &'static str,
+        /// What the server said, or what is wrong with its answer.
+        problem: String,
+        /// What to do next.
+        remedy: &'static str,
+    },
     /// A file is not what it should be: truncated, altered, hostile. Another copy of it may be whole.
     #[non_exhaustive]
     Invalid {
@@ -222,6 +234,12 @@ impl Error {
         }
     }
 
+    /// True where the content of a file is not to blame: the disk, a server, the user.
+    #[cfg(feature = "engine")]
+    pub(crate) fn is_outside(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Remote { .. } | Self::NotFound { .. } | Self::Interrupted)
+    }
+
     /// The same error with a path, where it has none yet.
     #[must_use]
     pub fn with_path(mut self, file: impl AsRef<Path>) -> Self {
@@ -280,6 +298,7 @@ impl Error {
                 }
                 Self::advice(path, source).map_or(Ok(()), |advice| write!(f, "; {advice}"))
             }
+            Self::Remote { url, action, problem, remedy } => write!(f, "{url}: can't {action}: {problem}; {remedy}"),
             Self::Invalid { path, part, problem, remedy } => write!(f, "{}: {part}: {problem}; {remedy}", place(path)),
             Self::OtherKind { path, problem, remedy } => write!(f, "{}: {problem}; {remedy}", place(path)),
             Self::UnsupportedVersion { path, found, supported } => write!(

@@ -10,6 +10,7 @@
 //! | | stores, containers, queries, tiles | |
 //! | `engine` | archives, terrain codecs, plans, rendering, workers | a C compiler |
 //! | `gdal` | reading rasters and coordinate systems | GDAL |
+//! | `remote` | archives at URLs and in buckets | |
 //! | `serve` | tiles, heights and records over HTTP | |
 //! | `cli` | the program | |
 //!
@@ -39,6 +40,8 @@ mod memory;
 mod mmap;
 pub mod progress;
 pub mod query;
+#[cfg(feature = "remote")]
+mod remote;
 pub mod store;
 #[cfg(feature = "engine")]
 mod text;

@@ -37,10 +37,10 @@ pub fn convert_as(
     let filter = selection.filter()?;
     let whole = *selection == Selection::default();
     progress.begin("copying tiles", if whole { Some(source.tile_count()?) } else { None }, "tiles");
-    let tiles = source.tiles()?.filter_map(|tile| match tile {
-        Ok(tile) => tile.id.coord().filter(|&coord| filter.takes(coord)).map(|_| Ok((0, tile))),
-        Err(error) => Some(Err(error)),
-    });
+    if let Some(archive) = source.as_pmtiles().filter(|_| !whole) {
+        archive.plan(&filter)?;
+    }
+    let tiles = filter.chosen(source)?.map(|tile| tile.map(|tile| (0, tile)));
     let mut seen = Seen::new(sink.metadata_mut());
     let copied = pass(&[source], tiles, sink.as_mut(), &mut seen, progress)?;
     progress.end();

@@ -10,7 +10,7 @@ use super::form::{Look, TileForm, is_picture};
 use super::heights::HeightsReader;
 use super::mbtiles::MbtilesReader;
 use super::packing::Packing;
-use super::pmtiles::Compression;
+use super::pmtiles::{Compression, PmtilesReader};
 use super::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileFormat, TileRun, TileSource};
 use crate::error::{Error, Result};
 use crate::json::Json;
@@ -226,6 +226,10 @@ impl TileSource for Mended {
 
     fn as_heights(&self) -> Option<&HeightsReader> {
         self.inner.as_heights()
+    }
+
+    fn as_pmtiles(&self) -> Option<&PmtilesReader> {
+        self.inner.as_pmtiles()
     }
 
     fn tile_count(&self) -> Result<u64> {

@@ -40,6 +40,7 @@ mod pass;
 mod patch;
 pub(crate) mod pipeline;
 pub mod pmtiles;
+mod reach;
 mod read_at;
 mod scheme;
 pub(crate) mod seen;
@@ -57,6 +58,8 @@ pub use open::{ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, cre
 #[cfg(feature = "serve")]
 pub(crate) use packing::gzip;
 pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
+#[doc(hidden)]
+pub use reach::{Forecast, Traffic, forecast, traffic};
 pub use scheme::Scheme;
 pub use select::Selection;
 pub use traits::{ArchiveSummary, Located, LocatedTiles, TileIds, TileRun, TileSink, TileSource};

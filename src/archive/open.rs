@@ -121,6 +121,9 @@ pub struct OpenOptions {
     pub scheme: Option<Scheme>,
     /// Which of several contents of one tile is taken.
     pub on_duplicate: OnDuplicate,
+    /// Whether the path may be the URL of PMTiles (`https`, `s3`, `gs`, `az`), which is then asked for its parts. Needs the feature
+    /// `remote`. Say so only for what the user named: what stands in a file must not make requests.
+    pub remote: bool,
 }
 
 /// Opens an archive for reading; its content says what it is, not its name.
@@ -138,12 +141,31 @@ pub fn open(path: &Path) -> Result<Box<dyn TileSource>> {
 /// # Errors
 /// As [`open`].
 pub fn open_with(path: &Path, options: OpenOptions) -> Result<Box<dyn TileSource>> {
+    if options.remote
+        && let Some(remote) = remote(path)
+    {
+        return Ok(Box::new(Mended::new(Box::new(remote?))));
+    }
     Ok(Box::new(Mended::new(match ArchiveKind::detect(path)? {
         ArchiveKind::Mbtiles => Box::new(MbtilesReader::open_with(path, options)?),
         ArchiveKind::Pmtiles => Box::new(PmtilesReader::open(path)?),
         ArchiveKind::Files => Box::new(FilesReader::open_with(path, options)?),
         ArchiveKind::Heights => Box::new(HeightsReader::open(path)?),
     })))
+}
+
+/// PMTiles at a URL; `None` for a path.
+///
+/// # Errors
+/// As [`PmtilesReader::open_remote`].
+#[cfg(feature = "remote")]
+pub(super) fn remote(path: &Path) -> Option<Result<PmtilesReader>> {
+    crate::remote::Place::of(path).map(|place| PmtilesReader::open_remote(place?))
+}
+
+#[cfg(not(feature = "remote"))]
+pub(super) fn remote(_: &Path) -> Option<Result<PmtilesReader>> {
+    None
 }
 
 /// How an archive is made.

@@ -9,6 +9,8 @@ use crate::progress::Progress;
 use crate::threads::spawn;
 use crate::tile::{TileCoord, TileId};
 
+use super::pmtiles::PmtilesReader;
+use super::reach::Group;
 use super::{Located, TileSource};
 
 /// Pieces of work that wait for a thread or for being taken, for each thread.
@@ -17,6 +19,8 @@ const AHEAD: usize = 2;
 const BATCH: usize = 64;
 /// Bytes that are read in one piece of work, about: enough that handing it over costs little in comparison.
 const BATCH_BYTES: usize = 512 << 10;
+/// Requests to a server that are under way at once.
+const REQUESTS: usize = 8;
 
 /// Gives every job to one of several threads and its result to `take`, in the order of the jobs.
 ///
@@ -172,7 +176,16 @@ pub(super) fn read_all(
         Ok(Batch { data, ends, tiles })
     };
     let size = AtomicUsize::new(BATCH);
-    let batches = batches_of(chosen, || size.load(Ordering::Relaxed), progress);
+    // Of a remote archive, what one request answers is one piece of work, and several requests are under way.
+    let reach = if let [only] = inputs { only.as_pmtiles().and_then(PmtilesReader::reach) } else { None };
+    let remote = inputs.iter().any(|input| input.as_pmtiles().is_some_and(|archive| archive.reach().is_some()));
+    let lanes = if remote { threads().max(REQUESTS) } else { threads() };
+    let mut group = Group::default();
+    let more = |count: usize, (_, tile): &(usize, Located)| match reach {
+        Some(reach) => group.takes(tile, reach),
+        None => count < size.load(Ordering::Relaxed),
+    };
+    let batches = batches_of(chosen, more, progress);
     let take = |batch: Batch| {
         let mean = batch.data.len() / batch.tiles.len().max(1);
         size.store((BATCH_BYTES / mean.max(1)).clamp(8, 1024), Ordering::Relaxed);
@@ -182,7 +195,7 @@ pub(super) fn read_all(
         progress.advance(batch.tiles.len() as u64);
         Ok(())
     };
-    ahead(batches, |batches| in_order(threads(), batches, read, take))
+    ahead(batches, |batches| in_order(lanes, batches, read, take))
 }
 
 fn beyond(id: TileId) -> Error {
@@ -195,16 +208,18 @@ pub(crate) fn batches<'a, T: 'a>(
     size: usize,
     progress: &'a dyn Progress,
 ) -> impl Iterator<Item = Result<Vec<T>>> + 'a {
-    batches_of(items, move || size, progress)
+    batches_of(items, move |count, _| count < size, progress)
 }
 
-/// As [`batches`], each of the size that is asked for when it begins.
+/// As [`batches`]; `more` is asked for each item whether it goes into a group that holds so many, and is not asked again where it begins
+/// the next.
 fn batches_of<'a, T: 'a>(
     items: impl Iterator<Item = Result<T>> + 'a,
-    size: impl Fn() -> usize + 'a,
+    mut more: impl FnMut(usize, &T) -> bool + 'a,
     progress: &'a dyn Progress,
 ) -> impl Iterator<Item = Result<Vec<T>>> + 'a {
     let mut items = items.fuse();
+    let mut next = None;
     let mut failed = None;
     std::iter::from_fn(move || {
         if let Some(error) = failed.take() {
@@ -213,10 +228,13 @@ fn batches_of<'a, T: 'a>(
         if progress.interrupted() {
             return Some(Err(Error::Interrupted));
         }
-        let size = size();
-        let mut batch = Vec::with_capacity(size);
-        while batch.len() < size {
+        let mut batch: Vec<T> = next.take().into_iter().collect();
+        loop {
             match items.next() {
+                Some(Ok(item)) if !more(batch.len(), &item) && !batch.is_empty() => {
+                    next = Some(item);
+                    break;
+                }
                 Some(Ok(item)) => batch.push(item),
                 Some(Err(error)) if batch.is_empty() => return Some(Err(error)),
                 Some(Err(error)) => {

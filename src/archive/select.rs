@@ -1,9 +1,11 @@
 //! Which tiles of an archive to take.
 
+use std::ops::Range;
+
 use super::metadata::{Center, sane_bounds};
-use super::{ArchiveMetadata, TileSource};
+use super::{ArchiveMetadata, LocatedTiles, TileSource};
 use crate::error::{Error, Result};
-use crate::tile::{Area, Degrees, MAX_ZOOM, TileCoord};
+use crate::tile::{Area, Contact, Degrees, MAX_ZOOM, TileCoord, TileId};
 
 /// A part of an archive; the default is all of it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -51,6 +53,16 @@ impl Selection {
     }
 }
 
+/// True where a tile of `zoom` below `top`, whose identifier is one of `ids`, can touch the area.
+fn touches(area: &Area, top: TileCoord, zoom: u8, ids: &Range<u64>) -> bool {
+    let below = TileId::subtree(top, zoom);
+    if below.start >= ids.end || ids.start >= below.end || area.contact(&top.bounds()) == Contact::Outside {
+        return false;
+    }
+    let whole = ids.start <= below.start && below.end <= ids.end;
+    whole || top.children().is_none_or(|children| children.into_iter().any(|child| touches(area, child, zoom, ids)))
+}
+
 /// Says of each tile whether it is taken.
 pub(crate) struct Filter<'a> {
     zooms: (u8, u8),
@@ -58,6 +70,28 @@ pub(crate) struct Filter<'a> {
 }
 
 impl Filter<'_> {
+    /// False where none of the tiles from `first` to before `end` is taken.
+    pub(super) fn may_take(&self, ids: &Range<u64>) -> bool {
+        let Some(world) = TileCoord::new(0, 0, 0) else { return true };
+        (self.zooms.0..=self.zooms.1).any(|zoom| {
+            let of_zoom = TileId::zoom_range(zoom);
+            let ids = ids.start.max(of_zoom.start)..ids.end.min(of_zoom.end);
+            !ids.is_empty() && self.area.is_none_or(|area| touches(area, world, zoom, &ids))
+        })
+    }
+
+    /// The tiles of an archive that are taken. PMTiles read only directories that can hold some.
+    pub(crate) fn chosen<'a>(&'a self, source: &'a dyn TileSource) -> Result<LocatedTiles<'a>> {
+        let all = match source.as_pmtiles() {
+            Some(archive) => archive.tiles_within(self),
+            None => source.tiles()?,
+        };
+        Ok(Box::new(all.filter(|tile| match tile {
+            Ok(tile) => tile.id.coord().is_some_and(|tile| self.takes(tile)),
+            Err(_) => true,
+        })))
+    }
+
     pub(crate) fn takes(&self, tile: TileCoord) -> bool {
         (self.zooms.0..=self.zooms.1).contains(&tile.z()) && self.area.is_none_or(|area| area.overlaps(&tile.bounds()))
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::heights::{HeightsReader, HeightsWriter};
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
+use super::pmtiles::PmtilesReader;
 use super::{ArchiveKind, ArchiveMetadata, TileForm};
 use crate::atomic::ScratchFile;
 use crate::error::Result;
@@ -147,6 +148,11 @@ pub trait TileSource: Send + Sync {
 
     /// The archive as a file of heights, where it is one: its pixels can be had without images.
     fn as_heights(&self) -> Option<&HeightsReader> {
+        None
+    }
+
+    /// The archive as PMTiles, where it is one: it finds the tiles of an area, and can lie behind a URL.
+    fn as_pmtiles(&self) -> Option<&PmtilesReader> {
         None
     }
 

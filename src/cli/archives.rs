@@ -65,13 +65,14 @@ impl InputArgs {
         // Beside a folder it is the folder's alone.
         let folders = reads_folder(inputs);
         let of = |input: &Path| scheme.filter(|_| !folders || input.is_dir());
-        let options = |input: &Path| OpenOptions { scheme: of(input), on_duplicate: self.rule() };
+        let options = |input: &Path| OpenOptions { scheme: of(input), on_duplicate: self.rule(), remote: true };
         inputs.iter().map(|input| open_with(input, options(input))).collect()
     }
 
     /// Opens one archive, as [`open_all`](Self::open_all).
     pub fn open(&self, input: &Path, output: Option<&Path>) -> Result<Box<dyn TileSource>> {
-        open_with(input, OpenOptions { scheme: self.input_scheme(&[input], output)?, on_duplicate: self.rule() })
+        let scheme = self.input_scheme(&[input], output)?;
+        open_with(input, OpenOptions { scheme, on_duplicate: self.rule(), remote: true })
     }
 
     /// The scheme of a folder that is written.
@@ -193,9 +194,33 @@ impl PartArgs {
 fn open_with(path: &Path, options: OpenOptions) -> Result<Box<dyn TileSource>> {
     let source = archive::open_with(path, options)?;
     for warning in source.warnings() {
-        say(&format!("warning: {}: {warning}", path.display()));
+        say(&format!("warning: {}: {warning}", source.path().display()));
     }
     Ok(source)
+}
+
+/// What was asked of a server for an output, where the input is a remote archive.
+pub fn report_traffic(source: &dyn TileSource) {
+    if let Some(traffic) = archive::traffic(source) {
+        say(&format!(
+            "{}: {}, {} read{}",
+            output::path(source.path()),
+            output::counted(traffic.requests, "request"),
+            output::bytes(traffic.bytes),
+            overhead(traffic.bytes, traffic.kept)
+        ));
+    }
+}
+
+/// The share of bytes that are no tiles that were wanted.
+pub fn overhead(read: u64, kept: u64) -> String {
+    match read.checked_sub(kept) {
+        Some(more) if kept > 0 => {
+            let share = more as f64 * 100.0 / kept as f64;
+            format!(", {share:.1} % more than the tiles have")
+        }
+        _ => String::new(),
+    }
 }
 
 /// One line about a finished archive.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report};
+use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report, report_traffic};
 use super::progress::Terminal;
 use super::values::one_of;
 use super::{Outcome, exit};
@@ -33,7 +33,7 @@ use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
     after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert tms-folder/ -o new.pmtiles --scheme tms --set bounds=122.5,20.2,154,46\n  hypso convert japan.pmtiles -o japan.heights --lineage japan-lineage.pmtiles\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
 )]
 pub struct Args {
-    /// The archive to read; its content says what it is.
+    /// The archive to read: a file or folder, whose content says what it is, or the URL of PMTiles (https, s3, gs, az).
     input: PathBuf,
     /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
     #[arg(short, long)]
@@ -113,6 +113,7 @@ pub fn run(args: &Args) -> Outcome {
         None => archive::convert_as(source.as_ref(), sink, &selection, &set, &progress)?,
     };
     report(&args.output, &summary)?;
+    report_traffic(source.as_ref());
     Ok(exit::OK)
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::archives::InputArgs;
 use super::picture::{Picture, distinct};
 use super::{Outcome, exit};
-use crate::archive::{self, TileEncoding, TileSource};
+use crate::archive::{self, OpenOptions, TileEncoding, TileSource};
 use crate::atomic::{check_output, refuse_inputs};
 use crate::error::{Error, Result};
 use crate::terrain::relief::{self, HeightField};
@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> Outcome {
     let mut picture = Picture::new(frame.width, frame.height);
     picture.pixels = relief::relief(&field, metres);
     if let Some(path) = lineage_path(args) {
-        let lineage = archive::open(&path)?;
+        let lineage = archive::open_with(&path, OpenOptions { remote: true, ..OpenOptions::default() })?;
         if let Some(panel) = sources(lineage.as_ref(), &field, &frame, metres)? {
             picture = picture.beside(&panel);
         }

@@ -7,14 +7,19 @@ use serde_json::{Value, json};
 use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
-use crate::archive::{self, Report};
+use crate::archive::{self, OpenOptions, Report};
 use crate::error::Result;
 use crate::render::{Comparison, compare_with_sources};
 
 /// Compares, and puts what is wrong into the report.
 pub fn compare(path: &Path, store: &Path, sample: Option<u64>, report: &mut Report) -> Result<Comparison> {
     let store = store_file::open(store, Care::Quick)?;
-    let found = compare_with_sources(archive::open(path)?.as_ref(), &store, sample, &Terminal::default())?;
+    let found = compare_with_sources(
+        archive::open_with(path, OpenOptions { remote: true, ..OpenOptions::default() })?.as_ref(),
+        &store,
+        sample,
+        &Terminal::default(),
+    )?;
     found.add_to(report);
     Ok(found)
 }

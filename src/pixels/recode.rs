@@ -148,8 +148,8 @@ pub fn recode_as(
     let recoder = Recoder::new(source, options)?;
     let filter = selection.filter()?;
     progress.begin("encoding tiles", None, "tiles");
-    let tiles = source.tiles()?.filter_map(|tile| match tile {
-        Ok(tile) => tile.id.coord().filter(|&coord| filter.takes(coord)).map(|coord| Ok((coord, tile))),
+    let tiles = filter.chosen(source)?.filter_map(|tile| match tile {
+        Ok(tile) => tile.id.coord().map(|coord| Ok((coord, tile))),
         Err(error) => Some(Err(error)),
     });
     let groups = groups(tiles, recoder.shape);

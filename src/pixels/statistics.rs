@@ -105,8 +105,8 @@ pub fn sample(source: &dyn TileSource, limit: Option<u64>, progress: &dyn Progre
     let Coding::Elevation(codec) = Coding::of(source)? else { return Ok(Statistics::default()) };
     let max = source.metadata().maxzoom.unwrap_or(0);
     let deepest = || -> Result<_> {
-        Ok(source.tiles()?.filter_map(move |tile| match tile {
-            Ok(tile) => tile.id.coord().filter(|t| t.z() == max).map(|coord| Ok((coord, tile))),
+        Ok(source.tiles_of(max)?.filter_map(move |tile| match tile {
+            Ok(tile) => tile.id.coord().map(|coord| Ok((coord, tile))),
             Err(error) => Some(Err(error)),
         }))
     };

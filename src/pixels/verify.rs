@@ -51,7 +51,7 @@ pub fn verify(
     progress: &dyn Progress,
 ) -> Result<Verified> {
     // What can't even be opened is a finding of `archive::verify_as`, not of this look at the metadata.
-    let source = archive::open_with(path, OpenOptions { scheme, on_duplicate: OnDuplicate::First }).ok();
+    let source = archive::open_with(path, OpenOptions { scheme, on_duplicate: OnDuplicate::First, remote: true }).ok();
     let metadata = source.as_ref().map(|source| source.metadata().clone()).unwrap_or_default();
     let heights = Mutex::new(HeightRange::default());
     let check = |tile: TileCoord, bytes: &[u8]| decode(&metadata, tile, bytes, &heights);

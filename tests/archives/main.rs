@@ -13,6 +13,7 @@ mod mbtiles;
 mod memory;
 mod merge_parents;
 mod odd;
+mod remote;
 mod roundtrip;
 mod safety;
 mod samples;

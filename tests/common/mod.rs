@@ -3,6 +3,7 @@
 
 #[path = "../../examples/common/random.rs"]
 pub mod random;
+pub mod ranges;
 
 use std::io::Cursor;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! Directories: lists of entries as columns of varints.
 
 use super::parts::MAX_DEPTH;
+use crate::archive::Located;
 use crate::error::{Error, Result};
 use crate::tile::TileId;
 
@@ -17,6 +18,11 @@ pub(in crate::archive) struct Entry {
 }
 
 impl Entry {
+    /// The entry of one tile.
+    pub(super) fn of(tile: &Located) -> Self {
+        Self { id: tile.id.0, offset: tile.place, len: tile.bytes, run: 1 }
+    }
+
     /// One past the last tile of the run; the identifier itself for a leaf.
     pub(in crate::archive) fn end(&self) -> u64 {
         self.id.saturating_add(u64::from(self.run))

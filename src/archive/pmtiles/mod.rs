@@ -12,6 +12,7 @@
 
 mod compression;
 mod directory;
+mod far;
 mod header;
 mod metadata;
 mod parts;

@@ -22,6 +22,11 @@ pub(super) trait Bytes {
 
     /// `len` bytes from `offset` on; `part` names them in messages. Refused where they are more than `cap`.
     fn read(&self, offset: u64, len: u64, cap: u64, part: &str) -> Result<Vec<u8>>;
+
+    /// Says that parts (offset and length) will be read next. They may lie outside of the file.
+    fn soon(&self, _parts: Vec<(u64, u64)>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads header, metadata and root directory. Zooms in the metadata are those of the tiles, whatever the header says: one leaf
@@ -34,6 +39,12 @@ pub(super) fn open(file: &impl Bytes) -> Result<(Header, ArchiveMetadata, Vec<En
     };
     let root = unpack(header.root_offset, header.root_length, DIRECTORY_CAP, "root directory")?;
     let root = directory::decode(&root, 0, u64::MAX, "root directory")?;
+    let leaf_of = |entry: Option<&Entry>| {
+        let entry = entry.filter(|entry| entry.run == 0)?;
+        Some((header.leaf_offset.checked_add(entry.offset)?, u64::from(entry.len)))
+    };
+    let metadata = Some((header.metadata_offset, header.metadata_length));
+    file.soon([metadata, leaf_of(root.first()), leaf_of(root.last())].into_iter().flatten().collect())?;
     let json = match header.metadata_length {
         0 => Vec::new(),
         length => unpack(header.metadata_offset, length, METADATA_CAP, "metadata")?,

@@ -2,35 +2,39 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
 use super::directory::{self, DirectoryRef, Entry};
+use super::far::Far;
 use super::header::Header;
 use super::parts::{self, Bytes, MAX_DEPTH};
 use crate::archive::read_at::ReadAt;
+use crate::archive::select::Filter;
 use crate::archive::{ArchiveKind, ArchiveMetadata, Located, LocatedTiles, TileRun, TileSource};
 use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::tile::{TileCoord, TileId};
 
 /// The largest tile that is read, bytes.
-const TILE_CAP: u64 = 256 << 20;
+pub(super) const TILE_CAP: u64 = 256 << 20;
 /// How many entries of leaf directories are kept decoded: 24 MB.
 const CACHED_ENTRIES: usize = 1 << 20;
 
 /// A PMTiles archive, open for reading.
 #[derive(Debug)]
 pub struct PmtilesReader {
-    file: ReadAt,
+    pub(super) file: ReadAt,
     path: std::path::PathBuf,
-    header: Header,
+    pub(super) header: Header,
     metadata: ArchiveMetadata,
     root: Arc<Vec<Entry>>,
     leaves: Mutex<VecDeque<(DirectoryRef, Arc<Vec<Entry>>)>>,
     warnings: Vec<String>,
+    pub(super) far: Far,
 }
 
 impl PmtilesReader {
@@ -44,10 +48,11 @@ impl PmtilesReader {
         Self::from_file(file, path).map_err(|error| error.with_path(path))
     }
 
-    fn from_file(file: ReadAt, path: &Path) -> Result<Self> {
+    pub(super) fn from_file(file: ReadAt, path: &Path) -> Result<Self> {
         let (header, metadata, root) = parts::open(&file)?;
         let (path, leaves, warnings) = (path.to_path_buf(), Mutex::default(), Vec::new());
-        let mut reader = Self { file, path, header, metadata, root: Arc::new(root), leaves, warnings };
+        let mut reader =
+            Self { file, path, header, metadata, root: Arc::new(root), leaves, warnings, far: Far::default() };
         reader.check_header();
         Ok(reader)
     }
@@ -84,7 +89,13 @@ impl PmtilesReader {
 
     /// The entries of all directories in order, leaves followed.
     pub(in crate::archive) fn entries(&self) -> Entries<'_> {
-        Entries { reader: self, stack: vec![Frame { entries: self.root.clone(), at: 0, end: u64::MAX }] }
+        Entries { reader: self, keep: None, stack: vec![Frame { entries: self.root.clone(), at: 0, end: u64::MAX }] }
+    }
+
+    /// The tiles of those directories that can hold what a filter takes, in order.
+    pub(in crate::archive) fn tiles_within<'a>(&'a self, filter: &'a Filter<'_>) -> LocatedTiles<'a> {
+        let keep: Keep<'a> = Box::new(|ids| filter.may_take(ids));
+        Box::new(located(Entries { keep: Some(keep), ..self.entries() }))
     }
 
     /// The content of an entry.
@@ -94,7 +105,7 @@ impl PmtilesReader {
     }
 
     /// Where the content of an entry begins in the file.
-    fn start_of(&self, entry: Entry) -> Result<u64> {
+    pub(super) fn start_of(&self, entry: Entry) -> Result<u64> {
         self.header.content_start(entry.id, entry.offset, entry.len).map_err(|error| error.with_path(&self.path))
     }
 
@@ -115,11 +126,23 @@ impl PmtilesReader {
         parts::too_deep().with_path(&self.path)
     }
 
+    /// A leaf directory that was read before and is still held.
+    fn held(&self, place: DirectoryRef) -> Option<Arc<Vec<Entry>>> {
+        let leaves = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        leaves.iter().find(|(held, _)| *held == place).map(|(_, leaf)| leaf.clone())
+    }
+
+    /// True where a leaf directory costs a request.
+    fn must_ask(&self, place: DirectoryRef) -> bool {
+        let start = self.header.leaf_offset.saturating_add(place.offset);
+        !self.file.holds(start, place.len.into()) && self.held(place).is_none()
+    }
+
     /// A leaf directory, from the cache or the file.
     fn leaf(&self, place: DirectoryRef) -> Result<Arc<Vec<Entry>>> {
         let lock = || self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, leaf)) = lock().iter().find(|(held, _)| *held == place) {
-            return Ok(leaf.clone());
+        if let Some(leaf) = self.held(place) {
+            return Ok(leaf);
         }
         // Decoded outside of the lock; two threads may both do it.
         let leaf = Arc::new(parts::leaf(&self.file, &self.header, place).map_err(|error| error.with_path(&self.path))?);
@@ -135,6 +158,33 @@ impl PmtilesReader {
     }
 }
 
+/// Leaf directories of a remote archive that are asked for at once: how many, and their bytes.
+const LEAVES_AHEAD: (usize, u64) = (512, 2 << 20);
+
+impl Frame {
+    /// The leaves from the entry before `at` on that will be walked: where they lie in the section of leaves.
+    fn leaves_ahead(&self, reader: &PmtilesReader, keep: Option<&Keep<'_>>) -> Vec<(u64, u64)> {
+        let mut bytes = 0;
+        let leaves = (self.at.saturating_sub(1)..self.entries.len()).map(|n| {
+            let end = self.entries.get(n + 1).map_or(self.end, |next| next.id);
+            DirectoryRef::of(self.entries[n], end)
+        });
+        let wanted = leaves
+            .zip(self.entries.iter().skip(self.at.saturating_sub(1)))
+            .take_while(|(_, entry)| entry.run == 0)
+            .map(|(leaf, _)| leaf)
+            .filter(|leaf| keep.is_none_or(|keep| keep(&(leaf.first..leaf.end))) && reader.held(*leaf).is_none());
+        wanted
+            .take(LEAVES_AHEAD.0)
+            .take_while(|leaf| {
+                bytes += u64::from(leaf.len);
+                bytes <= LEAVES_AHEAD.1
+            })
+            .filter_map(|leaf| Some((reader.header.leaf_offset.checked_add(leaf.offset)?, u64::from(leaf.len))))
+            .collect()
+    }
+}
+
 impl Bytes for ReadAt {
     fn len(&self) -> u64 {
         self.len()
@@ -142,6 +192,10 @@ impl Bytes for ReadAt {
 
     fn read(&self, offset: u64, len: u64, cap: u64, part: &str) -> Result<Vec<u8>> {
         self.read(offset, len, cap, part)
+    }
+
+    fn soon(&self, parts: Vec<(u64, u64)>) -> Result<()> {
+        self.prefetch(parts)
     }
 }
 
@@ -197,9 +251,35 @@ impl TileSource for PmtilesReader {
     }
 
     fn read(&self, tile: Located, into: &mut Vec<u8>) -> Result<()> {
-        let entry = Entry { id: tile.id.0, offset: tile.place, len: tile.bytes, run: 1 };
+        let entry = Entry::of(&tile);
         let start = self.start_of(entry)?;
         self.file.append(start, u64::from(entry.len), TILE_CAP, "tile", into)
+    }
+
+    fn read_many(&self, tiles: &[Located], into: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<()> {
+        if let Some(reach) = self.reach() {
+            return self.read_together(tiles, reach, into, ends);
+        }
+        for tile in tiles {
+            self.read(*tile, into)?;
+            ends.push(into.len());
+        }
+        Ok(())
+    }
+
+    fn some(&self, count: usize) -> Vec<Vec<u8>> {
+        let tiles: Vec<Located> = located(self.entries()).take(count).map_while(Result::ok).collect();
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        if self.reach().is_some() && self.read_many(&tiles, &mut bytes, &mut ends).is_ok() {
+            self.nothing_kept();
+            let starts = std::iter::once(0).chain(ends.iter().copied());
+            return starts.zip(&ends).map(|(from, &to)| bytes[from..to].to_vec()).collect();
+        }
+        tiles.iter().filter_map(|tile| self.content(Entry::of(tile)).ok()).collect()
+    }
+
+    fn as_pmtiles(&self) -> Option<&PmtilesReader> {
+        Some(self)
     }
 
     fn tile_count(&self) -> Result<u64> {
@@ -241,6 +321,9 @@ impl TileSource for PmtilesReader {
     }
 }
 
+/// Says whether a leaf with these identifiers is walked.
+type Keep<'a> = Box<dyn Fn(&Range<u64>) -> bool + Send + 'a>;
+
 struct Frame {
     entries: Arc<Vec<Entry>>,
     at: usize,
@@ -252,6 +335,8 @@ struct Frame {
 /// Every leaf must keep to the identifiers between its own entry and the next, so that no file makes the walk loop.
 pub(in crate::archive) struct Entries<'a> {
     reader: &'a PmtilesReader,
+    /// Which leaves are walked, by the identifiers that they may hold; all where it is `None`.
+    keep: Option<Keep<'a>>,
     stack: Vec<Frame>,
 }
 
@@ -271,10 +356,17 @@ impl Iterator for Entries<'_> {
                 return Some(Ok(entry));
             }
             let end = frame.entries.get(frame.at).map_or(frame.end, |next| next.id);
-            let leaf = if depth < MAX_DEPTH {
-                self.reader.leaf(DirectoryRef::of(entry, end))
-            } else {
+            if self.keep.as_ref().is_some_and(|keep| !keep(&(entry.id..end))) {
+                continue;
+            }
+            let place = DirectoryRef::of(entry, end);
+            let leaf = if depth == MAX_DEPTH {
                 Err(self.reader.too_deep())
+            } else if self.reader.must_ask(place) {
+                let ahead = frame.leaves_ahead(self.reader, self.keep.as_ref());
+                self.reader.file.prefetch(ahead).and_then(|()| self.reader.leaf(place))
+            } else {
+                self.reader.leaf(place)
             };
             match leaf {
                 Ok(entries) => self.stack.push(Frame { entries, at: 0, end }),

@@ -175,7 +175,7 @@ impl<J: Send + Sync> Contents<'_, J> {
         let bytes = match (self.read)(job) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return wrong(false, "is listed but can't be found"),
-            Err(error @ (Error::Io { .. } | Error::Interrupted)) => return Err(error),
+            Err(error) if error.is_outside() => return Err(error),
             Err(error) => return Ok(Finding { read: false, fault: Some(("", error)), packed: None }),
         };
         if bytes.is_empty() {

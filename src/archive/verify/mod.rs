@@ -11,6 +11,7 @@ mod pmtiles;
 use std::path::Path;
 
 use super::coverage::Coverage;
+use super::pmtiles::PmtilesReader;
 use super::seen::{Fence, degrees};
 use super::{ArchiveKind, ArchiveMetadata, OnDuplicate, OpenOptions, Scheme, TileFormat, TileSource};
 use crate::error::{Error, Result};
@@ -283,6 +284,8 @@ impl Outside {
 
 /// Verifies the archive at `path` and decodes its tiles through `check`.
 ///
+/// A URL is read too, with the feature `remote`: the contents in pieces of 4 MB, or one by one for a sample.
+///
 /// Costs a walk over all addresses and a read of all contents (or of a sample), decoded on all processors. Contents that several tiles share are
 /// decoded once where they follow each other.
 ///
@@ -305,13 +308,21 @@ pub fn verify_as(
     progress: &dyn Progress,
 ) -> Result<Report> {
     // Tiles that stand twice are a finding, and no reason to stop.
-    let open = OpenOptions { scheme, on_duplicate: OnDuplicate::First };
+    let open = OpenOptions { scheme, on_duplicate: OnDuplicate::First, ..OpenOptions::default() };
+    if let Some(remote) = super::open::remote(path) {
+        return told(pmtiles::verify(remote, options, check, progress));
+    }
     let verified = ArchiveKind::detect(path).and_then(|kind| match kind {
         ArchiveKind::Mbtiles => mbtiles::verify(path, options, open, check, progress),
         ArchiveKind::Files => files::verify(path, options, open, check, progress),
-        ArchiveKind::Pmtiles => pmtiles::verify(path, options, check, progress),
+        ArchiveKind::Pmtiles => pmtiles::verify(PmtilesReader::open(path), options, check, progress),
         ArchiveKind::Heights => heights::verify(path, options, check, progress),
     });
+    told(verified)
+}
+
+/// An archive that can't be opened is a finding.
+fn told(verified: Result<Report>) -> Result<Report> {
     match verified {
         // Truncated, damaged or hostile: finding that is the purpose of verify.
         Err(error @ (Error::Invalid { .. } | Error::OtherKind { .. })) => {

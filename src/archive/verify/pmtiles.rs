@@ -1,7 +1,6 @@
 //! The checks of PMTiles.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use super::content::{Contents, stride};
 use super::{Outside, Report, TileCheck, VerifyOptions};
@@ -16,12 +15,12 @@ use crate::tile::TileId;
 const AGAIN: &str = "make the archive again";
 
 pub(super) fn verify(
-    path: &Path,
+    reader: Result<PmtilesReader>,
     options: VerifyOptions,
     check: TileCheck<'_>,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let reader = PmtilesReader::open(path)?;
+    let reader = reader?;
     let mut report = Report::default();
     check_header(reader.header(), reader.file_len(), &mut report);
     let survey = match walk(&reader, &mut report, progress)? {
@@ -48,7 +47,9 @@ pub(super) fn verify(
         }
         new
     });
-    let read = |entry: &Entry| reader.content(*entry).map(Some);
+    let in_order = step == 1;
+    let read =
+        |entry: &Entry| if in_order { reader.content_in_order(*entry) } else { reader.content(*entry) }.map(Some);
     let contents = Contents::new(&read, reader.metadata(), check, progress);
     let mut jobs = chosen.filter_map(|(_, entry)| Some((TileId(entry.id).coord()?, entry)));
     contents.check_all(&mut jobs, &mut report)?;
@@ -87,7 +88,7 @@ fn walk(reader: &PmtilesReader, report: &mut Report, progress: &dyn Progress) ->
         }
         let entry: Entry = match entry {
             Ok(entry) => entry,
-            Err(error @ Error::Io { .. }) => return Err(error),
+            Err(error) if error.is_outside() => return Err(error),
             Err(error) => {
                 report.failure(None, "", &error);
                 return Ok(None);
