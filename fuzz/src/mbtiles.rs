@@ -58,7 +58,7 @@ const EDITS: [&str; 18] = [
 /// Makes a sound database under `path`.
 fn sound(path: &Path, random: &mut Random) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let metadata = ArchiveMetadata { name: "fuzz".into(), ..ArchiveMetadata::default() };
-    let options = CreateOptions { overwrite: true, dedup: random.below(2) == 0 };
+    let options = CreateOptions { overwrite: true, dedup: random.below(2) == 0, ..CreateOptions::default() };
     let mut sink = archive::create_with(path, &metadata, options)?;
     let mut id = random.below(30);
     for _ in 0..1 + random.below(80) {
@@ -126,7 +126,7 @@ fn read(path: &Path, all: bool) -> bool {
             continue;
         }
         let copy = path.with_extension(format!("copy.{extension}"));
-        let options = CreateOptions { overwrite: true, dedup };
+        let options = CreateOptions { overwrite: true, dedup, ..CreateOptions::default() };
         if let Ok(sink) = archive::create_with(&copy, reader.metadata(), options) {
             let _ = archive::convert(&reader, sink, &Selection::default(), &Silent);
         }

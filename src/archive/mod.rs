@@ -46,6 +46,8 @@ mod scheme;
 pub(crate) mod seen;
 mod select;
 mod traits;
+#[cfg(feature = "remote")]
+mod upload;
 mod verify;
 
 pub use convert::{convert, convert_as};

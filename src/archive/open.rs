@@ -175,6 +175,9 @@ pub struct CreateOptions {
     pub overwrite: bool,
     /// In MBTiles, store equal tiles once, below a view; PMTiles always do.
     pub dedup: bool,
+    /// Whether the path may be the URL of an object in a bucket (`s3`, `gs`, `az`). The archive is then made in the current folder under
+    /// the object's name, uploaded, and removed there. Needs the feature `remote`.
+    pub remote: bool,
 }
 
 /// Begins an MBTiles or PMTiles archive; the extension of `path` says which. The file appears under its name when the sink is finished.
@@ -214,7 +217,13 @@ pub fn create_as(
     options: CreateOptions,
     scheme: Scheme,
 ) -> Result<Box<dyn TileSink>> {
-    let CreateOptions { overwrite, dedup } = options;
+    #[cfg(feature = "remote")]
+    if options.remote
+        && let Some(place) = crate::remote::Place::of(path)
+    {
+        return Ok(Box::new(super::upload::Upload::create(path, place?, metadata, options, scheme)?));
+    }
+    let CreateOptions { overwrite, dedup, .. } = options;
     Ok(match ArchiveKind::of_name(path)? {
         ArchiveKind::Mbtiles if dedup => Box::new(MbtilesWriter::create_shared(path, metadata, overwrite)?),
         ArchiveKind::Mbtiles => Box::new(MbtilesWriter::create(path, metadata, overwrite)?),

@@ -143,7 +143,7 @@ impl OutputArgs {
         if asked.is_some() && !is_folder_name(path) {
             return Err(Error::argument("--output-scheme", "is for a folder of tiles: leave it out, or name a folder"));
         }
-        let options = CreateOptions { overwrite: self.overwrite, dedup: self.dedup };
+        let options = CreateOptions { overwrite: self.overwrite, dedup: self.dedup, remote: true };
         archive::create_as(path, metadata, options, asked.unwrap_or(scheme))
     }
 }

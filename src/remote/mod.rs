@@ -13,6 +13,7 @@
 mod fault;
 mod object;
 mod place;
+mod put;
 mod wait;
 
 pub(crate) use object::{Object, join};

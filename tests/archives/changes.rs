@@ -47,7 +47,8 @@ fn metadata(name: &str) -> ArchiveMetadata {
 }
 
 fn write(path: &Path, tiles: &Tiles, metadata: &ArchiveMetadata) {
-    let mut sink = archive::create_with(path, metadata, CreateOptions { overwrite: true, dedup: false }).unwrap();
+    let mut sink =
+        archive::create_with(path, metadata, CreateOptions { overwrite: true, ..CreateOptions::default() }).unwrap();
     for (id, bytes) in tiles {
         sink.put(id.coord().unwrap(), bytes).unwrap();
     }

@@ -66,7 +66,8 @@ fn many_tiles() -> Tiles {
 }
 
 fn write(path: &Path, tiles: &Tiles, dedup: bool) {
-    let mut sink = archive::create_with(path, &metadata(), CreateOptions { overwrite: false, dedup }).unwrap();
+    let mut sink =
+        archive::create_with(path, &metadata(), CreateOptions { dedup, ..CreateOptions::default() }).unwrap();
     for (id, bytes) in tiles {
         sink.put(id.coord().unwrap(), bytes).unwrap();
     }
@@ -141,7 +142,7 @@ fn gdal_reads_pixels_where_we_put_them() {
     let metadata = ArchiveMetadata { format: TileFormat::Png, tile_size: Some(256), ..metadata() };
     for dedup in [false, true] {
         let path = folder.path().join(format!("{dedup}.mbtiles"));
-        let options = CreateOptions { overwrite: false, dedup };
+        let options = CreateOptions { dedup, ..CreateOptions::default() };
         let mut sink = archive::create_with(&path, &metadata, options).unwrap();
         for (id, bytes) in &tiles {
             sink.put(id.coord().unwrap(), bytes).unwrap();

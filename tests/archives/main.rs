@@ -3,7 +3,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/http.rs"]
+mod http;
 
+mod buckets;
 mod changes;
 mod commands;
 mod heights;

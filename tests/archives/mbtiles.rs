@@ -30,7 +30,9 @@ fn sea() -> Tiles {
 
 fn write(path: &Path, tiles: &Tiles, dedup: bool) -> archive::ArchiveSummary {
     let metadata = ArchiveMetadata { name: "sea".into(), ..ArchiveMetadata::default() };
-    let mut sink = archive::create_with(path, &metadata, CreateOptions { overwrite: true, dedup }).unwrap();
+    let mut sink =
+        archive::create_with(path, &metadata, CreateOptions { overwrite: true, dedup, ..CreateOptions::default() })
+            .unwrap();
     for (id, bytes) in tiles {
         sink.put(id.coord().unwrap(), bytes).unwrap();
     }

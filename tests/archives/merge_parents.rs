@@ -88,7 +88,12 @@ fn metadata(name: &str, side: u32, encoding: TileEncoding, legend: Option<&[&str
 fn write(folder: &Path, name: &str, extension: &str, (heights, sources): &(Heights, Sources), legend: &[&str]) {
     let side = heights.values().next().unwrap().size;
     let create = |name: String, metadata: &ArchiveMetadata| {
-        archive::create_with(&folder.join(name), metadata, CreateOptions { overwrite: true, dedup: false }).unwrap()
+        archive::create_with(
+            &folder.join(name),
+            metadata,
+            CreateOptions { overwrite: true, ..CreateOptions::default() },
+        )
+        .unwrap()
     };
     let mut sink = create(format!("{name}.{extension}"), &metadata(name, side, Encoding::Terrarium.into(), None));
     for (id, tile) in heights {

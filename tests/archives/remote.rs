@@ -18,7 +18,7 @@ fn hypso(folder: &Path, args: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
@@ -42,7 +42,7 @@ fn fails(folder: &Path, words: &[&str], args: &[&str]) {
     assert_eq!(names(folder), before, "{args:?}");
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -50,7 +50,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// An archive of noise: all tiles of zooms 0 to `zoom`, of `bytes` bytes and up to twice as many; each 50th is that of the sea.
-fn noise(path: &Path, zoom: u8, bytes: u64) {
+pub(crate) fn noise(path: &Path, zoom: u8, bytes: u64) {
     let metadata =
         ArchiveMetadata { name: "noise".into(), format: TileFormat::Other("bin".into()), ..ArchiveMetadata::default() };
     let mut sink = archive::create(path, &metadata, false).unwrap();

@@ -17,7 +17,8 @@ const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");
 /// Enough tiles for leaf directories and for a moment of work.
 fn make(path: &Path) {
     let metadata = ArchiveMetadata { name: "big".into(), ..ArchiveMetadata::default() };
-    let mut sink = archive::create_with(path, &metadata, CreateOptions { overwrite: true, dedup: false }).unwrap();
+    let mut sink =
+        archive::create_with(path, &metadata, CreateOptions { overwrite: true, ..CreateOptions::default() }).unwrap();
     let mut random = common::Random(7);
     for id in TileId::first(8).0..TileId::first(8).0 + 30_000 {
         let noise: Vec<u8> = (0..20 + random.next() % 150).flat_map(|_| random.next().to_le_bytes()).collect();
@@ -34,7 +35,8 @@ fn make_terrain(path: &Path) {
         tile_size: Some(128),
         ..ArchiveMetadata::default()
     };
-    let mut sink = archive::create_with(path, &metadata, CreateOptions { overwrite: true, dedup: false }).unwrap();
+    let mut sink =
+        archive::create_with(path, &metadata, CreateOptions { overwrite: true, ..CreateOptions::default() }).unwrap();
     let mut random = common::Random(8);
     for id in TileId::first(6).0..TileId::first(6).0 + TERRAIN {
         let codes = (0..128 * 128).map(|i| 0x80_0000 + i * 9 + (random.next() % 4096) as u32).collect();

@@ -51,7 +51,8 @@ fn eight_workers_that_are_each_process_1_make_the_same_units() {
 /// Enough tiles for a moment of work.
 fn big(path: &Path) {
     let metadata = ArchiveMetadata { name: "big".into(), ..ArchiveMetadata::default() };
-    let mut sink = archive::create_with(path, &metadata, CreateOptions { overwrite: true, dedup: false }).unwrap();
+    let mut sink =
+        archive::create_with(path, &metadata, CreateOptions { overwrite: true, ..CreateOptions::default() }).unwrap();
     let mut random = common::Random(7);
     for id in TileId::first(8).0..TileId::first(8).0 + 8_000 {
         let noise: Vec<u8> = (0..20 + random.next() % 150).flat_map(|_| random.next().to_le_bytes()).collect();

@@ -1,0 +1,118 @@
+//! Archives in buckets: an S3 server by moto, written to and read from by the real program.
+#![cfg(all(feature = "remote", feature = "cli"))]
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use super::http::Client;
+use super::remote::{names, noise, said};
+
+/// An S3 server with an empty bucket `b`.
+struct Bucket {
+    server: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Bucket {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Bucket {
+    /// `None` where moto is not installed; under CI that is a failure.
+    fn new() -> Option<Self> {
+        let found = Command::new("moto_server").arg("--help").output().is_ok_and(|output| output.status.success());
+        assert!(found || std::env::var_os("CI").is_none(), "CI is set, but moto_server is missing: scripts/test.sh");
+        if !found {
+            println!("skipped: moto_server is missing; scripts/test.sh installs it");
+            return None;
+        }
+        // The port may be taken by another one before the server has it; then it ends, and the next is tried.
+        for _ in 0..5 {
+            let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let port = address.port().to_string();
+            let mut command = Command::new("moto_server");
+            command.args(["-H", "127.0.0.1", "-p", &port]).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut bucket = Self { server: command.spawn().unwrap(), address };
+            let until = Instant::now() + Duration::from_secs(120);
+            while bucket.server.try_wait().unwrap().is_none() && Instant::now() < until {
+                if TcpStream::connect(address).is_ok() {
+                    let made = Client::new(address).request("PUT", "/b", &[("Content-Length", "0")], b"");
+                    assert_eq!(made.status, 200, "{}", made.text());
+                    return Some(bucket);
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        panic!("moto_server does not start");
+    }
+
+    fn run(&self, folder: &Path, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hypso"));
+        command.args(arguments).current_dir(folder).env("NO_COLOR", "1").env("NO_PROXY", "127.0.0.1");
+        command.env("AWS_ENDPOINT_URL", format!("http://{}", self.address)).env("AWS_ALLOW_HTTP", "true");
+        command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "secret").env("AWS_REGION", "us-east-1");
+        command.output().unwrap()
+    }
+
+    fn ok(&self, folder: &Path, arguments: &[&str]) {
+        let output = self.run(folder, arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    }
+
+    fn fails(&self, folder: &Path, words: &[&str], arguments: &[&str]) {
+        let before = names(folder);
+        let output = self.run(folder, arguments);
+        let said = said(&output);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{arguments:?}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{arguments:?}: no {word:?} in: {said}");
+        }
+        assert_eq!(names(folder), before, "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn archives_go_into_a_bucket_and_come_back() {
+    let Some(bucket) = Bucket::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (at, here) = (folder.path(), tempfile::tempdir().unwrap());
+    noise(&at.join("small.pmtiles"), 5, 300);
+    // 21,845 tiles, 24 MB: in three parts.
+    noise(&at.join("large.pmtiles"), 7, 800);
+    let given = |name: &str| at.join(name).display().to_string();
+    let here = here.path();
+    for name in ["small.pmtiles", "large.pmtiles"] {
+        let url = format!("s3://b/folder/{name}");
+        bucket.ok(here, &["convert", &given(name), "-o", &url]);
+        assert_eq!(names(here), [""; 0], "the local archive is gone");
+        bucket.ok(here, &["convert", &url, "-o", "back.pmtiles"]);
+        assert_eq!(std::fs::read(here.join("back.pmtiles")).unwrap(), std::fs::read(at.join(name)).unwrap());
+        std::fs::remove_file(here.join("back.pmtiles")).unwrap();
+        bucket.fails(here, &[&url, "exists already", "--overwrite"], &["convert", &given(name), "-o", &url]);
+        bucket.ok(here, &["extract", &given("small.pmtiles"), "-o", &url, "--max-zoom", "3", "--overwrite"]);
+        bucket.ok(here, &["inspect", &url]);
+        bucket.ok(here, &["extract", &given("small.pmtiles"), "-o", "part.pmtiles", "--max-zoom", "3"]);
+        bucket.ok(here, &["diff", &url, "part.pmtiles"]);
+        std::fs::remove_file(here.join("part.pmtiles")).unwrap();
+    }
+    bucket.ok(here, &["convert", &given("small.pmtiles"), "-o", "s3://b/small.mbtiles"]);
+    bucket.fails(here, &["is MBTiles", "download it first"], &["inspect", "s3://b/small.mbtiles"]);
+    bucket.fails(here, &["s3://b/none.pmtiles: there is no such object"], &["inspect", "s3://b/none.pmtiles"]);
+    bucket.fails(here, &["s3://none/a.pmtiles", "NoSuchBucket"], &["inspect", "s3://none/a.pmtiles"]);
+    let small = given("small.pmtiles");
+    bucket.fails(here, &["no folder of tiles"], &["convert", &small, "-o", "s3://b/tiles"]);
+    bucket.fails(here, &["is no place for an output"], &["convert", &small, "-o", "https://example.org/a.pmtiles"]);
+    // What lies here under the object's name stays.
+    std::fs::write(here.join("mine.pmtiles"), "mine").unwrap();
+    bucket.fails(
+        here,
+        &["mine.pmtiles: exists already"],
+        &["convert", &small, "-o", "s3://b/mine.pmtiles", "--overwrite"],
+    );
+    assert_eq!(std::fs::read(here.join("mine.pmtiles")).unwrap(), b"mine");
+}
