@@ -19,6 +19,7 @@ const SYSTEMS: [(&str, &str); 7] = [
 ];
 
 /// The URL of something on the network; `None` for any other name. No slash stands at its end.
+#[cfg(feature = "engine")]
 pub(crate) fn of(text: &str) -> Option<String> {
     let (scheme, rest) = SYSTEMS.iter().find_map(|(scheme, system)| {
         let known = text.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme));
@@ -41,6 +42,7 @@ fn is_url(text: &str) -> bool {
 }
 
 /// True where names below a URL can be listed: object stores, not the web.
+#[cfg(feature = "engine")]
 pub(crate) fn can_be_listed(url: &str) -> bool {
     !url.starts_with("http")
 }
@@ -117,6 +119,7 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "engine")]
     #[test]
     fn one_object_has_one_name() {
         for (text, url) in [
