@@ -2,7 +2,7 @@
 """Rasters behind a web server that takes 30 ms for each answer, beside the same files on the disk, in one run.
 
     cargo build --release
-    python3 benches/remote.py [large]
+    python3 benches/remote.py [large]       # HYPSO=FILE measures another program
 
 The rasters are those of `hypso sample` (31 MB, or 220 MB with `large`). The server is a program of its own and counts. Blocks are
 those of all rasters, which a run of all zooms needs; requests are those of the run, its checks included. Wall seconds are the least of three
@@ -21,7 +21,7 @@ import time
 import rasterio
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-HYPSO = os.path.join(HERE, "..", "target", "release", "hypso")
+HYPSO = os.environ.get("HYPSO", os.path.join(HERE, "..", "target", "release", "hypso"))
 DELAY = 0.03
 
 
@@ -101,7 +101,11 @@ def blocks(folder):
 
 
 def main():
-    work = tempfile.mkdtemp(prefix="hypso-remote-")
+    with tempfile.TemporaryDirectory(prefix="hypso-remote-") as work:
+        measure(work)
+
+
+def measure(work):
     at = lambda name: os.path.join(work, name)
     hypso("sample", "-o", at("s"), "--size", "large" if "large" in sys.argv[1:] else "demo")
     os.remove(at("s/hypso.toml"))

@@ -12,7 +12,13 @@ use crate::url;
 pub(super) fn fingerprint(path: &Path) -> Result<(u64, i64), (Reason, String)> {
     if url::is_one(path) {
         let facts = raster::objects().and_then(|objects| objects.facts(path));
-        return match facts.map_err(|e| (reason_of(&e), format!("{e}; {}", url::advice(e.kind()))))? {
+        let facts = facts.map_err(|error| {
+            let reason = reason_of(&error);
+            // The reason itself says what to do where requests are not allowed.
+            let advice = if reason == Reason::Remote { "" } else { url::advice(error.kind()) };
+            (reason, format!("{error}; {advice}").trim_end_matches("; ").to_string())
+        })?;
+        return match facts {
             FileStamp { size: 0, .. } => Err((Reason::Empty, String::new())),
             facts => Ok((facts.size, facts.modified_ns)),
         };

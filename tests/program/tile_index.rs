@@ -142,7 +142,7 @@ fn indices_that_say_too_little_are_refused() {
         &["\"s/dem10/mesh_22.tif\" twice"],
         &index("b.gpkg", &format!("s/dem10/mesh_22.tif,{here}s/lidar2/../dem10/mesh_22.tif,{here}")),
     );
-    build(1, &["https://a.b/c.tif", "missing"], &index("c.gpkg", &format!("https://a.b/c.tif,{here}")));
+    build(1, &["https://a.b/c.tif", "on the network"], &index("c.gpkg", &format!("https://a.b/c.tif,{here}")));
     build(1, &["lists no file"], &index("d.gpkg", ""));
     run("ogr2ogr", &["-sql", "SELECT 1 AS one FROM i", &path("e.gpkg"), &path("a.gpkg")]);
     build(1, &["e.gpkg", "no layer with a field \"location\"", "hypso export"], &path("e.gpkg"));
