@@ -184,19 +184,19 @@ fn what_a_server_refuses_is_named_with_what_to_do_and_nothing_is_left() {
     convert(
         &format!("{url}?sig=secret"),
         status(403, "<Error><Code>AccessDenied</Code></Error>"),
-        &[&format!("{name}?…: can't read: HTTP 403 Forbidden: AccessDenied; check the credentials")],
+        &[&format!("{name}?***: can't read: HTTP 403 Forbidden: AccessDenied; check the credentials")],
     );
     convert(
         &url.replace("//", "//me:secret@"),
         status(400, "<Code>ExpiredToken</Code>"),
         &[&format!("{name}: can't read"), "ExpiredToken; the credentials or the signed URL have expired"],
     );
-    convert(&format!("{url}x?sig=secret"), Faults::default(), &[&format!("{name}x?…: there is no such object")]);
+    convert(&format!("{url}x?sig=secret"), Faults::default(), &[&format!("{name}x?***: there is no such object")]);
     convert(&url, Faults { whole: true, ..Faults::default() }, &["does not answer requests for ranges", "download"]);
     let dead = "http://127.0.0.1:9/a.pmtiles?sig=secret";
     fails(
         at,
-        &["http://127.0.0.1:9/a.pmtiles?…: can't read", "refused", "run the same command again"],
+        &["http://127.0.0.1:9/a.pmtiles?***: can't read", "refused", "run the same command again"],
         &["inspect", dead],
     );
     // MBTiles, an empty object, and what is none of both.
