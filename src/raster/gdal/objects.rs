@@ -89,7 +89,7 @@ fn name_of(url: &Path) -> Result<String> {
     prepare();
     said();
     if !local::remote_allowed() {
-        return Err(Error::new(ErrorKind::Unsupported, "requests are not allowed"));
+        return Err(Error::new(ErrorKind::Unsupported, "requests to the network are not allowed"));
     }
     Ok(url::for_gdal(url).to_string_lossy().into_owned())
 }
