@@ -30,6 +30,8 @@ pub(super) struct Group {
     start: u64,
     end: u64,
     tiles: usize,
+    /// Bytes that lie before, at most.
+    before: u64,
 }
 
 impl Group {
@@ -38,8 +40,10 @@ impl Group {
         let (from, to) = (tile.place, tile.place.saturating_add(tile.bytes.into()));
         self.tiles += 1;
         let reached = from <= self.end.saturating_add(reach.gap) && to - self.start.min(from) <= reach.most;
-        if self.tiles == 1 || self.tiles > TILES || (to > self.end && from >= self.start && !reached) {
-            *self = Self { start: from, end: to, tiles: 1 };
+        self.before += if from < self.start { to - from } else { 0 };
+        let full = self.tiles > TILES || self.before > reach.most;
+        if self.tiles == 1 || full || (to > self.end && from >= self.start && !reached) {
+            *self = Self { start: from, end: to, tiles: 1, before: 0 };
             return false;
         }
         self.end = self.end.max(to);

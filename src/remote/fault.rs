@@ -10,7 +10,7 @@ const WORDS: usize = 200;
 
 /// A failed request as an error of ours; `action` is what was being done.
 pub(super) fn of(answer: &Answer, name: &str, action: &'static str) -> Error {
-    let said = text(answer);
+    let (said, full) = (text(answer), answer.to_string());
     let expired = ["ExpiredToken", "TokenExpired", "ExpiredTokenException", "Request has expired", "RequestExpired"];
     let remedy = match answer {
         Answer::NotFound { .. } => {
@@ -30,7 +30,7 @@ pub(super) fn of(answer: &Answer, name: &str, action: &'static str) -> Error {
              AWS_SKIP_SIGNATURE=true for a public bucket) and what they allow"
         }
         Answer::NotSupported { .. } if action == READ => return without_ranges(name),
-        _ if said.contains("credential") || said.contains("token") || said.contains("169.254.169.254") => {
+        _ if ["credential", "169.254.169.254", "metadata.google"].iter().any(|word| full.contains(word)) => {
             "give credentials in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_SERVICE_ACCOUNT, \
              AZURE_STORAGE_ACCOUNT_KEY), or say that none are needed (AWS_SKIP_SIGNATURE=true, GOOGLE_SKIP_SIGNATURE=true)"
         }

@@ -2,7 +2,7 @@
 """Rasters behind a web server that takes 30 ms for each answer, beside the same files on the disk, in one run.
 
     cargo build --release
-    python3 benches/remote.py [large]       # HYPSO=FILE measures another program
+    python3 benches/remote_rasters.py [large]       # HYPSO=FILE measures another program
 
 The rasters are those of `hypso sample` (31 MB, or 220 MB with `large`). The server is a program of its own and counts. Blocks are
 those of all rasters, which a run of all zooms needs; requests are those of the run, its checks included. Wall seconds are the least of three
