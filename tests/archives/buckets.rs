@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::http::Client;
 use super::remote::{names, noise, said};
 
-/// An S3 server with an empty bucket `b`.
+/// An S3 server with an empty bucket `bucket`.
 struct Bucket {
     server: Child,
     address: SocketAddr,
@@ -41,7 +41,7 @@ impl Bucket {
             let until = Instant::now() + Duration::from_secs(120);
             while bucket.server.try_wait().unwrap().is_none() && Instant::now() < until {
                 if TcpStream::connect(address).is_ok() {
-                    let made = Client::new(address).request("PUT", "/b", &[("Content-Length", "0")], b"");
+                    let made = Client::new(address).request("PUT", "/bucket", &[("Content-Length", "0")], b"");
                     assert_eq!(made.status, 200, "{}", made.text());
                     return Some(bucket);
                 }
@@ -87,7 +87,7 @@ fn archives_go_into_a_bucket_and_come_back() {
     let given = |name: &str| at.join(name).display().to_string();
     let here = here.path();
     for name in ["small.pmtiles", "large.pmtiles"] {
-        let url = format!("s3://b/folder/{name}");
+        let url = format!("s3://bucket/folder/{name}");
         bucket.ok(here, &["convert", &given(name), "-o", &url]);
         assert_eq!(names(here), [""; 0], "the local archive is gone");
         bucket.ok(here, &["convert", &url, "-o", "back.pmtiles"]);
@@ -100,19 +100,19 @@ fn archives_go_into_a_bucket_and_come_back() {
         bucket.ok(here, &["diff", &url, "part.pmtiles"]);
         std::fs::remove_file(here.join("part.pmtiles")).unwrap();
     }
-    bucket.ok(here, &["convert", &given("small.pmtiles"), "-o", "s3://b/small.mbtiles"]);
-    bucket.fails(here, &["is MBTiles", "download it first"], &["inspect", "s3://b/small.mbtiles"]);
-    bucket.fails(here, &["s3://b/none.pmtiles: there is no such object"], &["inspect", "s3://b/none.pmtiles"]);
+    bucket.ok(here, &["convert", &given("small.pmtiles"), "-o", "s3://bucket/small.mbtiles"]);
+    bucket.fails(here, &["is MBTiles", "download it first"], &["inspect", "s3://bucket/small.mbtiles"]);
+    bucket.fails(here, &["s3://bucket/none.pmtiles: there is no such object"], &["inspect", "s3://bucket/none.pmtiles"]);
     bucket.fails(here, &["s3://none/a.pmtiles", "NoSuchBucket"], &["inspect", "s3://none/a.pmtiles"]);
     let small = given("small.pmtiles");
-    bucket.fails(here, &["no folder of tiles"], &["convert", &small, "-o", "s3://b/tiles"]);
+    bucket.fails(here, &["no folder of tiles"], &["convert", &small, "-o", "s3://bucket/tiles"]);
     bucket.fails(here, &["is no place for an output"], &["convert", &small, "-o", "https://example.org/a.pmtiles"]);
     // What lies here under the object's name stays.
     std::fs::write(here.join("mine.pmtiles"), "mine").unwrap();
     bucket.fails(
         here,
         &["mine.pmtiles: exists already"],
-        &["convert", &small, "-o", "s3://b/mine.pmtiles", "--overwrite"],
+        &["convert", &small, "-o", "s3://bucket/mine.pmtiles", "--overwrite"],
     );
     assert_eq!(std::fs::read(here.join("mine.pmtiles")).unwrap(), b"mine");
 }
