@@ -102,7 +102,11 @@ fn archives_go_into_a_bucket_and_come_back() {
     }
     bucket.ok(here, &["convert", &given("small.pmtiles"), "-o", "s3://bucket/small.mbtiles"]);
     bucket.fails(here, &["is MBTiles", "download it first"], &["inspect", "s3://bucket/small.mbtiles"]);
-    bucket.fails(here, &["s3://bucket/none.pmtiles: there is no such object"], &["inspect", "s3://bucket/none.pmtiles"]);
+    bucket.fails(
+        here,
+        &["s3://bucket/none.pmtiles: there is no such object"],
+        &["inspect", "s3://bucket/none.pmtiles"],
+    );
     bucket.fails(here, &["s3://none/a.pmtiles", "NoSuchBucket"], &["inspect", "s3://none/a.pmtiles"]);
     let small = given("small.pmtiles");
     bucket.fails(here, &["no folder of tiles"], &["convert", &small, "-o", "s3://bucket/tiles"]);
