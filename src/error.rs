@@ -267,7 +267,8 @@ impl Error {
     /// What to do about what the system said.
     fn advice(path: &Path, source: &std::io::Error) -> Option<&'static str> {
         match source.kind() {
-            kind if url::is_one(path) => Some(url::advice(kind)),
+            // What the file system says of a URL is that it has no such file.
+            kind if url::is_one(path) && source.raw_os_error().is_none() => Some(url::advice(kind)),
             std::io::ErrorKind::NotFound => Some(crate::local::advice(path).unwrap_or("check the path")),
             std::io::ErrorKind::PermissionDenied => Some("check the permissions of the file and its folder"),
             std::io::ErrorKind::StorageFull => Some("free some space on this volume and run the same command again"),
