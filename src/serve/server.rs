@@ -108,10 +108,16 @@ impl Server {
     /// Where the system refuses a thread or a socket.
     pub fn run(self) -> Result<()> {
         let (stop, stopped) = watch::channel(false);
+        // Caught from here on, before the first request: who has an answer may ask the server to stop.
+        let signals = {
+            let _inside = self.runtime.enter();
+            Signals::catch()
+        };
         self.runtime.spawn(async move {
-            if signalled().await {
+            if let Some(mut signals) = signals {
+                signals.next().await;
                 let _ = stop.send(true);
-                signalled().await;
+                signals.next().await;
                 std::process::exit(130);
             }
         });
@@ -238,22 +244,44 @@ fn report(app: &App, scan: &Scan, found: &Found) {
     }
 }
 
-/// Waits until the process is asked to stop. False where that can't be known.
+/// What asks the process to stop.
 #[cfg(unix)]
-async fn signalled() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return false;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    true
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
 }
 
+#[cfg(unix)]
+impl Signals {
+    /// Catches signals; `None` where the system refuses.
+    fn catch() -> Option<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Some(Self {
+            terminate: signal(SignalKind::terminate()).ok()?,
+            interrupt: signal(SignalKind::interrupt()).ok()?,
+        })
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// What asks the process to stop.
 #[cfg(not(unix))]
-async fn signalled() -> bool {
-    tokio::signal::ctrl_c().await.is_ok()
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn catch() -> Option<Self> {
+        Some(Self)
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

@@ -189,7 +189,10 @@ fn what_a_server_refuses_is_named_with_what_to_do_and_nothing_is_left() {
     convert(
         &url.replace("//", "//me:secret@"),
         status(400, "<Code>ExpiredToken</Code>"),
-        &[&format!("{}: can't read", name.replace("//", "//***@")), "ExpiredToken; the credentials or the signed URL have expired"],
+        &[
+            &format!("{}: can't read", name.replace("//", "//***@")),
+            "ExpiredToken; the credentials or the signed URL have expired",
+        ],
     );
     convert(&format!("{url}x?sig=secret"), Faults::default(), &[&format!("{name}x?***: there is no such object")]);
     convert(&url, Faults { whole: true, ..Faults::default() }, &["does not answer requests for ranges", "download"]);

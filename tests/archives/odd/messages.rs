@@ -15,13 +15,27 @@ fn urls_pipes_and_the_standard_output_are_told_by_name() {
             &["query", url, "--point", "1", "2"],
             &["export", url, "-o", "out.geojson"],
             #[cfg(feature = "gdal")]
-            &["build", url, "-o", "out.hypso"],
-            #[cfg(feature = "gdal")]
             &["aggregate", url, "-o", "out.pmtiles"],
         ] {
             fails(at, 1, &["looks like a URL", "download it first"], arguments);
         }
-        fails(at, 2, &["looks like a URL"], &["convert", "a.pmtiles", "-o", url]);
+        // Of a build without GDAL there is no such command.
+        #[cfg(feature = "gdal")]
+        fails(
+            at,
+            1,
+            &[if url.starts_with("pmtiles") { "looks like a URL" } else { "--allow-remote" }],
+            &["build", url, "-o", "out.hypso"],
+        );
+        // Archives go into buckets, and come from URLs.
+        if !remote || !url.starts_with("s3") {
+            fails(
+                at,
+                2,
+                &[if remote && url.starts_with("http") { "bucket" } else { "looks like a URL" }],
+                &["convert", "a.pmtiles", "-o", url],
+            );
+        }
         if remote && !url.starts_with("pmtiles") {
             continue;
         }
