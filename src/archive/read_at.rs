@@ -64,6 +64,7 @@ impl ReadAt {
     }
 
     /// What messages call it: a path, or a URL without what is secret in it.
+    #[cfg(feature = "remote")]
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -79,6 +80,7 @@ impl ReadAt {
     }
 
     /// As [`read`](Self::read), behind what `into` holds.
+    #[cfg_attr(not(feature = "remote"), allow(unused_variables, reason = "files have no requests"))]
     pub(super) fn append(&self, offset: u64, len: u64, cap: u64, part: &str, into: &mut Vec<u8>) -> Result<()> {
         let range = self.inside(offset, len, cap, part)?;
         match &self.from {
@@ -96,6 +98,7 @@ impl ReadAt {
     }
 
     /// True where a part can be had without a request.
+    #[cfg_attr(not(feature = "remote"), allow(unused_variables, reason = "files have no requests"))]
     pub(super) fn holds(&self, offset: u64, len: u64) -> bool {
         match &self.from {
             From::File(_) => true,
@@ -108,6 +111,7 @@ impl ReadAt {
     ///
     /// # Errors
     /// Where the server fails.
+    #[cfg_attr(not(feature = "remote"), allow(unused_variables, reason = "files have no requests"))]
     pub(super) fn prefetch(&self, parts: Vec<(u64, u64)>) -> Result<()> {
         match &self.from {
             From::File(_) => Ok(()),

@@ -13,12 +13,16 @@ use bytes::Bytes;
 use quick_cache::sync::Cache;
 
 use super::directory::Entry;
-use super::reader::{PmtilesReader, TILE_CAP};
+use super::reader::PmtilesReader;
+#[cfg(feature = "remote")]
+use super::reader::TILE_CAP;
 use crate::archive::Located;
 #[cfg(feature = "remote")]
 use crate::archive::reach::SPAN;
 use crate::archive::reach::{Gaps, Traffic};
-use crate::archive::read_at::{Reach, ReadAt};
+use crate::archive::read_at::Reach;
+#[cfg(feature = "remote")]
+use crate::archive::read_at::ReadAt;
 use crate::archive::select::Filter;
 use crate::error::{Error, Result};
 #[cfg(feature = "remote")]
