@@ -1,11 +1,13 @@
 //! What making tiles took and gave.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::raster::{FileStamp, Network, plain_stamp, stamp};
 use crate::store::Store;
+use crate::url;
 
 use super::Odd;
 
@@ -99,7 +101,8 @@ pub enum Seen {
 impl ReadRecord {
     /// Checks that all its files are as they were when it was read. Costs one system call a file.
     ///
-    /// Elsewhere than where they were read, files that are not there do not count, and of copies in a folder of this machine's own
+    /// Elsewhere than where they were read, files that are not there do not count, nor objects that may not be asked for. Of copies in a
+    /// folder of this machine's own
     /// ([`Store::with_roots`]) only the size does: whoever reads those compares their contents first.
     ///
     /// # Errors
@@ -112,13 +115,19 @@ impl ReadRecord {
         let same = match seen {
             Seen::Here => stamp(&path, &self.further)? == self.stamp,
             Seen::Anywhere => match FileStamp::of(&path) {
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => true,
+                Err(error) if is_out_of_sight(&error, &path) => true,
                 Ok(file) if store.moved_root(record.source_index()).is_some() => file.size == record.file_size(),
                 _ => plain_stamp(&path, &self.further)? == self.plain,
             },
         };
         if same { Ok(()) } else { Err(Error::Changed { path, in_use: true }) }
     }
+}
+
+/// True for a file that this machine does not have, and for an object that it may not ask for.
+fn is_out_of_sight(error: &Error, path: &Path) -> bool {
+    let expected = if url::is_one(path) { ErrorKind::Unsupported } else { ErrorKind::NotFound };
+    matches!(error, Error::Io { source, .. } if source.kind() == expected)
 }
 
 /// How many records a report names for heights that the Earth does not have.

@@ -315,3 +315,25 @@ fn files_beside_a_raster_in_a_bucket_belong_to_it() {
     let said = works(&s3, &["build", "-o", &at("r.hypso"), "s3://dem/dem10", "--update"]);
     assert!(said.contains("1 read"), "{said}");
 }
+
+#[test]
+fn shards_of_rasters_on_a_network_are_put_together_without_it() {
+    let local = Local::get();
+    let web = Web::new(&local.sample());
+    let (_guard, at) = scratch();
+    std::fs::write(at("dem10.csv"), local.urls(|name| web.url(&format!("dem10/{name}")))).unwrap();
+    let (store, output, plan) = (at("r.hypso"), at("r.pmtiles"), at("plan"));
+    ok(&["build", "--allow-remote", "-o", &store, &at("dem10.csv")]);
+    ok(&["plan", "--allow-remote", &store, "-o", &output, "--shards", "2", "--export", &plan]);
+    let shards = std::fs::read_to_string(at("plan/shards.jsonl")).unwrap().lines().count();
+    fails(1, &["--allow-remote"], &["work", "--plan", &plan, "--shard", "0"]);
+    for number in 0..shards {
+        ok(&["work", "--allow-remote", "--plan", &plan, "--shard", &number.to_string()]);
+    }
+    // Whoever may ask looks at the objects once more; whoever may not takes what was made.
+    let calls = web.during(|| drop(ok(&["work", "--plan", &plan, "--status"])));
+    assert_eq!(calls, 0);
+    let calls = web.during(|| drop(ok(&["assemble", "--plan", &plan])));
+    assert_eq!(calls, 0);
+    assert_eq!(tiles(output), local.tiles);
+}
