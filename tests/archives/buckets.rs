@@ -1,60 +1,27 @@
 //! Archives in buckets: an S3 server by moto, written to and read from by the real program.
 #![cfg(all(feature = "remote", feature = "cli"))]
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 
-use super::http::Client;
+use super::objects::S3;
 use super::remote::{names, noise, said};
 
 /// An S3 server with an empty bucket `bucket`.
-struct Bucket {
-    server: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Bucket {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
+struct Bucket(S3);
 
 impl Bucket {
     /// `None` where moto is not installed; under CI that is a failure.
     fn new() -> Option<Self> {
-        let found = Command::new("moto_server").arg("--help").output().is_ok_and(|output| output.status.success());
-        assert!(found || std::env::var_os("CI").is_none(), "CI is set, but moto_server is missing: scripts/test.sh");
-        if !found {
-            println!("skipped: moto_server is missing; scripts/test.sh installs it");
-            return None;
-        }
-        // The port may be taken by another one before the server has it; then it ends, and the next is tried.
-        for _ in 0..5 {
-            let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let port = address.port().to_string();
-            let mut command = Command::new("moto_server");
-            command.args(["-H", "127.0.0.1", "-p", &port]).stdout(Stdio::null()).stderr(Stdio::null());
-            let mut bucket = Self { server: command.spawn().unwrap(), address };
-            let until = Instant::now() + Duration::from_secs(120);
-            while bucket.server.try_wait().unwrap().is_none() && Instant::now() < until {
-                if TcpStream::connect(address).is_ok() {
-                    let made = Client::new(address).request("PUT", "/bucket", &[("Content-Length", "0")], b"");
-                    assert_eq!(made.status, 200, "{}", made.text());
-                    return Some(bucket);
-                }
-                std::thread::sleep(Duration::from_millis(100));
-            }
-        }
-        panic!("moto_server does not start");
+        let s3 = S3::new()?;
+        s3.put("bucket", b"");
+        Some(Self(s3))
     }
 
     fn run(&self, folder: &Path, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hypso"));
         command.args(arguments).current_dir(folder).env("NO_COLOR", "1").env("NO_PROXY", "127.0.0.1");
-        command.env("AWS_ENDPOINT_URL", format!("http://{}", self.address)).env("AWS_ALLOW_HTTP", "true");
+        command.env("AWS_ENDPOINT_URL", format!("http://{}", self.0.address)).env("AWS_ALLOW_HTTP", "true");
         command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "secret").env("AWS_REGION", "us-east-1");
         command.output().unwrap()
     }

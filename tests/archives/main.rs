@@ -5,6 +5,8 @@
 mod common;
 #[path = "../common/http.rs"]
 mod http;
+#[path = "../common/objects.rs"]
+mod objects;
 
 mod buckets;
 mod changes;

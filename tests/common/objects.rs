@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a web server of ranges does.
 #[derive(Debug, Default)]
@@ -134,7 +134,7 @@ const SIGNED: &str =
 
 /// S3 on this machine: moto, which tests of AWS's own clients use.
 pub struct S3 {
-    address: SocketAddr,
+    pub address: SocketAddr,
     server: Child,
 }
 
@@ -150,21 +150,25 @@ impl S3 {
     pub fn new() -> Option<Self> {
         let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/moto_server");
         let program = if kept.exists() { kept } else { "moto_server".into() };
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let port = address.port().to_string();
-        let mut command = Command::new(program);
-        command.args(["-H", "127.0.0.1", "-p", &port]).stdout(Stdio::null()).stderr(Stdio::null());
-        let Ok(server) = command.spawn() else {
-            println!("skipped: moto_server is not installed; see scripts/test.sh");
-            assert!(std::env::var_os("CI").is_none(), "CI is set, but moto_server is not installed");
-            return None;
-        };
-        let s3 = Self { address, server };
-        for _ in 0..600 {
-            if TcpStream::connect(address).is_ok() {
-                return Some(s3);
+        // The port may be taken by another one before the server has it; then it ends, and the next is tried.
+        for _ in 0..5 {
+            let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let port = address.port().to_string();
+            let mut command = Command::new(&program);
+            command.args(["-H", "127.0.0.1", "-p", &port]).stdout(Stdio::null()).stderr(Stdio::null());
+            let Ok(server) = command.spawn() else {
+                println!("skipped: moto_server is not installed; see scripts/test.sh");
+                assert!(std::env::var_os("CI").is_none(), "CI is set, but moto_server is not installed");
+                return None;
+            };
+            let mut s3 = Self { address, server };
+            let until = Instant::now() + Duration::from_secs(120);
+            while s3.server.try_wait().unwrap().is_none() && Instant::now() < until {
+                if TcpStream::connect(address).is_ok() {
+                    return Some(s3);
+                }
+                std::thread::sleep(Duration::from_millis(50));
             }
-            std::thread::sleep(Duration::from_millis(50));
         }
         panic!("moto_server does not listen");
     }

@@ -30,15 +30,12 @@ pub(super) fn shards(
     let costs = trial::costs(job, &steps, &keys, root, opener, progress)?;
     let weights: Vec<f64> = tiles.iter().zip(&costs).map(|(tiles, cost)| tiles * cost).collect();
     let shard_of = dealt(&weights, count);
+    let block_of = |unit: &Unit| keys.binary_search(&key(unit.block, root)).ok().filter(|_| unit.block.z() >= root);
     let top = count as usize;
     let mut parts: Vec<Vec<Vec<Unit>>> = vec![vec![Vec::new(); steps.len()]; top + 1];
     for (at, step) in steps.iter().enumerate() {
         for unit in &step.units {
-            let part = if unit.block.z() < root {
-                top
-            } else {
-                keys.binary_search(&key(unit.block, root)).map_or(top, |block| shard_of[block] as usize)
-            };
+            let part = block_of(unit).map_or(top, |block| shard_of[block] as usize);
             parts[part][at].push(*unit);
         }
     }
@@ -50,7 +47,7 @@ pub(super) fn shards(
     let described = parts.into_iter().enumerate().map(|(n, units)| {
         let is_top = root > 0 && n == last && units.iter().flatten().any(|unit| unit.block.z() < root);
         let needs = if is_top { (0..last as u32).collect() } else { Vec::new() };
-        let cost = |unit: &Unit| keys.binary_search(&key(unit.block, root)).map_or(mean, |block| costs[block]);
+        let cost = |unit: &Unit| block_of(unit).map_or(mean, |block| costs[block]);
         let seconds = units.iter().flatten().map(|unit| unit.tiles as f64 * cost(unit)).sum();
         described(job, n as u32, needs, &units, seconds, &mut contents)
     });
