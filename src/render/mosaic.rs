@@ -26,6 +26,10 @@ use crate::tile::{Bounds, web_mercator};
 /// How often what was sampled from a neighbour is completed with its own neighbours.
 pub(super) const DEPTH: u8 = 1;
 
+/// How many files of other lattices a cell is asked of at most, for a neighbour that is sampled itself and for a file of the tile. Where
+/// hundreds of files lie over one another and none has a value, each would ask all others, and these all others again.
+const MOST_ASKED: [u8; DEPTH as usize + 1] = [2, 8];
+
 /// A cell without a value, and where it lies.
 struct Gap {
     /// Its number in the window.
@@ -35,6 +39,8 @@ struct Gap {
     y: f64,
     /// What other files have there, where that is not all that their kernel wants.
     partial: Option<f32>,
+    /// How many other files it was asked of.
+    asked: u8,
 }
 
 /// A gap, and where it lies in the cells of a neighbour.
@@ -166,7 +172,7 @@ impl Sampler<'_> {
         let places = wanted.into_iter().zip(xs.into_iter().zip(ys));
         Ok(places
             .filter(|(_, (x, y))| (x + y).is_finite())
-            .map(|(at, (x, y))| Gap { at, x: home(x), y, partial: None })
+            .map(|(at, (x, y))| Gap { at, x: home(x), y, partial: None, asked: 0 })
             .collect())
     }
 
@@ -181,7 +187,9 @@ impl Sampler<'_> {
         depth: u8,
     ) -> Result<()> {
         let bounds = other.bounds();
-        let gaps: Vec<&mut Gap> = gaps.iter_mut().filter(|g| bounds.contains_point(g.x, g.y)).collect();
+        let most = MOST_ASKED[usize::from(depth)];
+        let open = |g: &&mut Gap| g.asked < most && bounds.contains_point(g.x, g.y);
+        let gaps: Vec<&mut Gap> = gaps.iter_mut().filter(open).collect();
         if gaps.is_empty() {
             return Ok(());
         }
@@ -200,6 +208,7 @@ impl Sampler<'_> {
             let x = x + info.turn.map_or(0.0, |turn| turn * ((middle - x) / turn).round());
             let at = info.held(back.apply(x, y));
             if holds(at) {
+                gap.asked += 1;
                 let turns = info.turns_between(*first.get_or_insert(at), at);
                 sides.entry(turns as i64).or_default().push(Place { gap, at });
             }

@@ -246,6 +246,23 @@ fn files_that_overlap_in_part_are_opened_a_few_times_each() {
 }
 
 #[test]
+fn files_of_lattices_of_their_own_that_lack_the_same_cells_are_opened_a_few_times_each() {
+    let (_guard, at) = scratch();
+    std::fs::create_dir(at("dem")).unwrap();
+    const FILES: u64 = 100;
+    for n in 0..FILES {
+        // Each is a part of a cell away from the others, and all have a void at the same place.
+        let place = (n as f64 * 0.07, n as f64 * -0.05);
+        raster_at(at(&format!("dem/{n}.tif")), place, |i| (20..24).contains(&(i % 90)));
+    }
+    ok(&["build", "-o", &at("s.hypso"), &at("dem")]);
+    ok(&["aggregate", &at("s.hypso"), "-o", &at("o.pmtiles"), "--jobs", "1"]);
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(at("o.report.json")).unwrap()).unwrap();
+    let (opened, tiles) = (report["rasters_opened"].as_u64().unwrap(), report["tiles"]["made"].as_u64().unwrap());
+    assert!(tiles >= 1 && opened <= 4 * FILES * (tiles + 1), "{opened} opened for {tiles} tiles");
+}
+
+#[test]
 fn what_fails_after_the_archive_is_whole_says_that_it_is() {
     let folder = tempfile::tempdir().unwrap();
     surveyed(folder.path());
