@@ -77,6 +77,9 @@ pub mod pixels;
 pub mod plan;
 #[cfg(feature = "engine")]
 #[doc(hidden)]
+pub mod publish;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
 pub mod raster;
 #[cfg(feature = "gdal")]
 #[doc(hidden)]

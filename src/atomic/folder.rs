@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::place::{exchange, rename_new, resolve, sync_folder, sync_tree};
-use super::temporary::{Live, Owns, create_folder, random, remove_entries, sweep};
+use super::temporary::{Live, Owns, create_folder, random, remove_entries, set_aside, sweep};
 use crate::error::{Error, Result};
 
 /// A folder that is filled beside its final name, and gets it by [`commit`](Self::commit).
@@ -67,6 +67,17 @@ impl AtomicFolder {
         sync_folder(&self.target).map_err(|error| error.after_whole(&self.target))?;
         remove_tree(&self.temporary, &self.target, owns)
     }
+}
+
+/// Removes a folder that is of no use any more: it loses its name in one step, then what `owns` knows of it goes.
+///
+/// # Errors
+/// Where the system refuses, or something stays, which is named.
+pub(crate) fn retire(folder: &Path, owns: Owns<'_>) -> Result<()> {
+    let aside = set_aside(folder)?;
+    let Some(first) = remove_entries(&aside, owns).1 else { return Ok(()) };
+    let problem = format!("is what is left of {}: {} could not be removed", folder.display(), first.display());
+    Err(Error::busy(aside, problem))
 }
 
 impl Drop for AtomicFolder {

@@ -16,7 +16,7 @@ mod temporary;
 
 pub(crate) use file::AtomicFile;
 #[cfg(feature = "engine")]
-pub(crate) use folder::AtomicFolder;
+pub(crate) use folder::{AtomicFolder, retire};
 #[cfg(feature = "cli")]
 pub use output::check_output;
 #[cfg(all(feature = "cli", feature = "gdal"))]
@@ -31,7 +31,9 @@ pub(crate) use place::{refuse_existing, refuse_journals};
 pub use scratch::ScratchFile;
 pub(crate) use temporary::{Live, create_file};
 #[cfg(feature = "engine")]
-pub(crate) use temporary::{Swept, is_at, is_temporary, remove_dead, remove_entries, sweep_files, tell};
+pub(crate) use temporary::{
+    Swept, is_at, is_temporary, remove_dead, remove_entries, replace_link, sweep_files, sweep_folders, tell,
+};
 #[cfg(feature = "cli")]
 pub(crate) use temporary::{abandon, on_sweep};
 

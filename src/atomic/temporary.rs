@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::place::folder_of;
+#[cfg(feature = "engine")]
+use super::place::sync_folder;
 use crate::error::{Error, Result};
 
 const MARK: &str = ".hypso-";
@@ -202,6 +204,55 @@ pub(super) fn sweep(target: &Path, owns: Owns<'_>) {
 /// Removes what killed programs left of a file: files, or folders with files in them.
 pub(crate) fn sweep_files(target: &Path) {
     sweep(target, &|path, is_folder| !is_folder && path.components().count() == 1);
+}
+
+/// Removes the folders with temporary names in `folder` whose makers are dead, whatever they were made for, and tells the listener.
+#[cfg(feature = "engine")]
+pub(crate) fn sweep_folders(folder: &Path, owns: Owns<'_>) {
+    let mut swept = Swept { target: folder.to_path_buf(), count: 0, bytes: 0 };
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let ours = is_temporary(&entry.file_name()) && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if let Some(bytes) = ours.then(|| remove_dead(&entry.path(), owns)).flatten() {
+            swept.count += 1;
+            swept.bytes += bytes;
+        }
+    }
+    tell(&swept);
+}
+
+/// Lets a link lead to `to`, in one step; there may be none before. Whoever calls this holds the folder of the link: links with temporary
+/// names, which killed processes left, are removed.
+///
+/// # Errors
+/// Where the system refuses; the link leads to where it did.
+#[cfg(feature = "engine")]
+pub(crate) fn replace_link(to: &Path, link: &Path) -> Result<()> {
+    let start = start_of(link);
+    for entry in fs::read_dir(folder_of(link)).map_err(Error::io("list", folder_of(link)))?.flatten() {
+        let ours = entry.file_name().to_str().is_some_and(|n| n.strip_prefix(&start).is_some_and(is_end));
+        if ours && entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    let temporary = beside(link);
+    let _live = Live::new(&temporary);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(to, &temporary).map_err(Error::io("make the link", link))?;
+    #[cfg(not(unix))]
+    return Err(Error::limit(format!("{}: links are made on Unix only", link.display())));
+    #[cfg(unix)]
+    fs::rename(&temporary, link).map_err(Error::io("replace the link", link))?;
+    sync_folder(link)
+}
+
+/// Gives a folder a temporary name, under which it counts as left by a killed program; gives that name.
+#[cfg(feature = "engine")]
+pub(super) fn set_aside(folder: &Path) -> Result<PathBuf> {
+    let temporary = beside(folder);
+    fs::rename(folder, &temporary).map_err(Error::io("rename", folder))?;
+    sync_folder(folder)?;
+    Ok(temporary)
 }
 
 /// Tells the listener, where something was removed.

@@ -26,6 +26,7 @@ mod preview;
 mod progress;
 #[cfg(feature = "gdal")]
 mod provenance;
+mod publish;
 mod query;
 #[cfg(feature = "gdal")]
 mod rejected;
@@ -127,6 +128,7 @@ enum Command {
     Tile(tile::Args),
     Verify(verify::Args),
     Preview(preview::Args),
+    Publish(publish::Args),
     Height(heights::height::Args),
     Profile(heights::profile::Args),
     Stats(heights::stats::Args),
@@ -217,6 +219,7 @@ fn run(command: Command) -> Outcome {
         Command::Tile(args) => tile::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Preview(args) => preview::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Height(args) => heights::height::run(&args),
         Command::Profile(args) => heights::profile::run(&args),
         Command::Stats(args) => heights::stats::run(&args),

@@ -24,6 +24,7 @@ mod export;
 mod heights;
 mod limits;
 mod nothing_lost;
+mod publish;
 mod refused;
 mod remote;
 #[cfg(feature = "serve")]
