@@ -41,6 +41,8 @@ pub enum Error {
         problem: String,
         /// What to do next.
         remedy: &'static str,
+        /// True where the same request may be answered later: a server that is busy or fails, a network that is away.
+        passes: bool,
     },
     /// A file is not what it should be: truncated, altered, hostile. Another copy of it may be whole.
     #[non_exhaustive]
@@ -205,6 +207,13 @@ impl Error {
         Self::Internal { problem: problem.into() }
     }
 
+    /// An object that was there.
+    #[cfg(feature = "serve")]
+    pub(crate) fn gone(object: &Path, problem: String) -> Self {
+        let remedy = "put it back, or take it out of service";
+        Self::Remote { url: object.display().to_string(), action: "read", problem, remedy, passes: false }
+    }
+
     /// For what failed after an output got its name: says that the output is whole.
     pub(crate) fn after_whole(self, output: &Path) -> Self {
         match self {
@@ -299,7 +308,9 @@ impl Error {
                 }
                 Self::advice(path, source).map_or(Ok(()), |advice| write!(f, "; {advice}"))
             }
-            Self::Remote { url, action, problem, remedy } => write!(f, "{url}: can't {action}: {problem}; {remedy}"),
+            Self::Remote { url, action, problem, remedy, .. } => {
+                write!(f, "{url}: can't {action}: {problem}; {remedy}")
+            }
             Self::Invalid { path, part, problem, remedy } => write!(f, "{}: {part}: {problem}; {remedy}", place(path)),
             Self::OtherKind { path, problem, remedy } => write!(f, "{}: {problem}; {remedy}", place(path)),
             Self::UnsupportedVersion { path, found, supported } => write!(

@@ -56,8 +56,10 @@ pub use form::TileForm;
 pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
 pub use merge::{OnOverlap, merge, merged_metadata, uneven_zooms};
 pub use metadata::{ArchiveMetadata, Center, TileEncoding, TileFormat};
-pub use open::{ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with};
 #[cfg(feature = "serve")]
+#[cfg(feature = "serve")]
+pub(crate) use open::remote_version;
+pub use open::{ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with};
 pub(crate) use packing::gzip;
 pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
 #[doc(hidden)]
@@ -65,4 +67,6 @@ pub use reach::{Forecast, Traffic, forecast, traffic};
 pub use scheme::Scheme;
 pub use select::Selection;
 pub use traits::{ArchiveSummary, Located, LocatedTiles, TileIds, TileRun, TileSink, TileSource};
+#[cfg(feature = "remote")]
+pub(crate) use upload::send;
 pub use verify::{Problem, Report, Severity, TileCheck, VerifyOptions, verify, verify_as};

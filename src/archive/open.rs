@@ -168,6 +168,21 @@ pub(super) fn remote(_: &Path) -> Option<Result<PmtilesReader>> {
     None
 }
 
+/// Which version of an object stands behind a URL now, a number for it, and its length; `None` for a path. One request.
+///
+/// # Errors
+/// Where there is none, or the server fails.
+#[cfg(feature = "serve")]
+pub(crate) fn remote_version(path: &Path) -> Option<Result<(u64, u64)>> {
+    #[cfg(feature = "remote")]
+    return crate::remote::Place::of(path).map(|place| place?.version());
+    #[cfg(not(feature = "remote"))]
+    crate::url::is_one(path).then(|| {
+        let problem = "lies on a network, and this hypso was built without (the feature remote)";
+        Err(Error::argument(path.display().to_string(), problem))
+    })
+}
+
 /// How an archive is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CreateOptions {

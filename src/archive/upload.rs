@@ -1,7 +1,8 @@
 //! An archive that goes into a bucket.
 //!
 //! Archives are put together at many places of a file, so it is made here first, under the object's name in the current folder, and
-//! then uploaded. It goes when the object is there and has its size; where the upload fails it stays, whole.
+//! then uploaded. It goes when the object is there and has its size; where the upload fails it stays, whole, with a note of what was
+//! sent. The next run makes the archive anew, and sends only those parts of it that are not there.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,17 @@ use super::mbtiles::MbtilesWriter;
 use super::{ArchiveMetadata, ArchiveSummary, CreateOptions, Scheme, TileSink};
 use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
-use crate::remote::Place;
+use crate::remote::{Note, Place};
 use crate::tile::TileCoord;
+
+/// Makes a local file that is whole an object, and removes the file.
+///
+/// # Errors
+/// Where the server fails, or an object is there and may not be replaced. The file stays then.
+pub(crate) fn send(local: &Path, place: &Place, overwrite: bool) -> Result<()> {
+    place.put(local, overwrite).map_err(|error| error.after_whole(local))?;
+    std::fs::remove_file(local).map_err(Error::io("remove", local))
+}
 
 /// See the module.
 pub(super) struct Upload {
@@ -40,8 +50,9 @@ impl Upload {
             return Err(Error::argument(place.name(), problem));
         }
         place.check_output(options.overwrite)?;
-        // Whatever is here under this name is not ours.
-        let here = CreateOptions { overwrite: false, remote: false, ..options };
+        // Whatever is here under this name is not ours, but for what an upload left.
+        let left = Note::left(&place, &local)?;
+        let here = CreateOptions { overwrite: left, remote: false, ..options };
         let inner = super::create_as(&local, metadata, here, scheme)?;
         Ok(Self { inner, local, place, overwrite: options.overwrite })
     }
@@ -71,8 +82,7 @@ impl TileSink for Upload {
     fn finish(self: Box<Self>) -> Result<ArchiveSummary> {
         let Self { inner, local, place, overwrite } = *self;
         let summary = inner.finish()?;
-        place.put(&local, overwrite).map_err(|error| error.after_whole(&local))?;
-        std::fs::remove_file(&local).map_err(Error::io("remove", &local))?;
+        send(&local, &place, overwrite)?;
         Ok(summary)
     }
 }

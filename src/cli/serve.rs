@@ -11,10 +11,10 @@ use crate::serve::{Checked, Input, Missing, Options, Server};
 /// japan.hypso, japan.lineage.pmtiles) are one dataset.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso serve demo.pmtiles\n  hypso serve japan=/srv/japan.pmtiles japan=/srv/japan.heights --listen 0.0.0.0:8080\n  hypso serve /srv/terrain --admin 127.0.0.1:9090 --access-log -\n  hypso serve --config serve.toml --check"
+    after_help = "Examples:\n  hypso serve demo.pmtiles\n  hypso serve japan=/srv/japan.pmtiles japan=/srv/japan.heights --listen 0.0.0.0:8080\n  hypso serve /srv/terrain --admin 127.0.0.1:9090 --access-log -\n  hypso serve japan=s3://bucket/japan.pmtiles\n  hypso serve --config serve.toml --check"
 )]
 pub struct Args {
-    /// Files (PMTiles, MBTiles, heights, stores), or folders of them, which are looked at again and again.
+    /// Files (PMTiles, MBTiles, heights, stores), folders of them, which are looked at again and again, or URLs of PMTiles.
     #[arg(value_name = "[NAME=]FILE", value_parser = Input::parse)]
     inputs: Vec<Input>,
     /// Where requests are taken [default: 127.0.0.1:8080].

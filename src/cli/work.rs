@@ -25,7 +25,7 @@ const INDICES: [&str; 3] = ["SLURM_ARRAY_TASK_ID", "AWS_BATCH_JOB_ARRAY_INDEX", 
 #[derive(Debug, clap::Args)]
 #[command(
     group = clap::ArgGroup::new("what").required(true).args(["unit", "shard", "status"]),
-    after_help = "Examples:\n  hypso plan japan.hypso -o japan.pmtiles --shards 200 --export plan\n  hypso work --plan plan --shard 17\n  sbatch --array=0-199 --wrap 'hypso work --plan plan --shard'\n  hypso work --plan plan --status\n  hypso work --plan plan.json --unit z11-14_11_1814_808"
+    after_help = "Examples:\n  hypso plan japan.hypso -o japan.pmtiles --shards 200 --export plan\n  hypso work --plan plan --shard 17\n  sbatch --array=0-199 --wrap 'hypso work --plan plan --shard'\n  hypso work --plan plan --shard 17 --packs s3://bucket/packs\n  hypso work --plan plan --status\n  hypso work --plan plan.json --unit z11-14_11_1814_808"
 )]
 pub struct Args {
     /// The plan: the folder that `hypso plan --shards` wrote, or the file of `hypso plan --export`.
@@ -54,7 +54,9 @@ pub struct Args {
 ///
 /// Needs no other options: the plan has them. Where shards are missing, they are named as an array, and the exit code is 75.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hypso assemble --plan plan")]
+#[command(
+    after_help = "Examples:\n  hypso assemble --plan plan\n  hypso assemble --plan plan --packs s3://bucket/packs -o s3://bucket/japan.pmtiles"
+)]
 pub struct AssembleArgs {
     /// The folder that `hypso plan --shards` wrote.
     #[arg(long, value_name = "FOLDER")]
@@ -72,11 +74,11 @@ struct Here {
     /// The store, where it lies elsewhere on this machine.
     #[arg(long, help_heading = "This machine", value_name = "FILE")]
     store: Option<PathBuf>,
-    /// The folder of packs, where it lies elsewhere on this machine.
-    #[arg(long, help_heading = "This machine", value_name = "FOLDER")]
+    /// The folder of packs, where it lies elsewhere on this machine; or a place in a bucket (s3://bucket/name, gs, az).
+    #[arg(long, help_heading = "This machine", value_name = "PLACE")]
     packs: Option<PathBuf>,
-    /// The archive, where it lies elsewhere on this machine. Its name does not reach its bytes.
-    #[arg(long, help_heading = "This machine", short, value_name = "FILE")]
+    /// The archive, where it lies elsewhere on this machine, or in a bucket. Its name does not reach its bytes.
+    #[arg(long, help_heading = "This machine", short, value_name = "PLACE")]
     output: Option<PathBuf>,
     /// The rasters of a source, where this machine has copies of them; may be said several times.
     ///
@@ -159,12 +161,14 @@ pub fn run(args: &Args) -> Outcome {
     Ok(exit::OK)
 }
 
-/// Failures that may be over in a moment get an exit code of their own: no room, disks that fail, another process at the same output.
+/// Failures that may be over in a moment get an exit code of their own: no room, disks and servers that fail, another process at the same
+/// output.
 fn not_yet(outcome: Outcome, output: &Path) -> Outcome {
     use std::io::ErrorKind::{NotFound, PermissionDenied};
     let passes = |error: &Error| match error {
         Error::Busy { path, .. } => path == output,
-        Error::Limit { .. } => true,
+        Error::Limit { .. } | Error::Remote { passes: true, .. } => true,
+        Error::AfterWhole { source, .. } => matches!(**source, Error::Remote { passes: true, .. }),
         Error::Io { source, .. } => !matches!(source.kind(), NotFound | PermissionDenied),
         _ => false,
     };
@@ -220,6 +224,10 @@ fn shard(plan: &ShardPlan, args: &Args, options: &ShardOptions) -> Outcome {
     for aside in report.set_aside.iter().take(20) {
         super::say(&format!("  {}: {}", aside.unit.id(), aside.reason));
     }
+    if report.set_aside.iter().all(|aside| aside.passes) {
+        super::say(&format!("{name}: a server is busy or away; try again later"));
+        return Ok(exit::LATER);
+    }
     let problem = format!(
         "{} could not be made, {} wait for them; mend the cause and run the same command again",
         output::counted(report.set_aside.len() as u64, "unit"),
@@ -270,13 +278,16 @@ fn status(plan: &ShardPlan, args: &Args, options: &ShardOptions) -> Outcome {
 pub fn assemble(args: &AssembleArgs) -> Outcome {
     let plan = ShardPlan::read(&args.plan)?;
     let options = args.here.options();
-    let made = plan.assemble(&options, args.overwrite, &aggregate::launcher()?, &Terminal::default());
-    match made {
+    match plan.assemble(&options, args.overwrite, &Terminal::default()) {
         Err(error @ Error::Incomplete { .. }) => {
             output::print_error(&error.into());
             Ok(exit::LATER)
         }
         Err(error) => not_yet(Err(error.into()), plan.output(&options)),
+        Ok(summary) if summary.output.is_none() => {
+            super::say(&format!("{} is there already", plan.output(&options).display()));
+            Ok(exit::OK)
+        }
         Ok(summary) => aggregate::finish(&summary, &Store::open(plan.store(&options))?),
     }
 }

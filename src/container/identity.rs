@@ -37,6 +37,13 @@ impl FileIdentity {
         std::fs::metadata(path).map(|facts| Self::of(&facts)).map_err(Error::io("look at", path))
     }
 
+    /// The identity of an object that is no file: a number for its version, and its length.
+    #[cfg(feature = "serve")]
+    pub(crate) fn of_object(version: u64, length: u64) -> Self {
+        // No device has this number.
+        Self { number: (u64::MAX, version), length, modified: None, created: None }
+    }
+
     /// A number that differs where identities do, but for chance.
     #[cfg(feature = "serve")]
     pub(crate) fn number(&self) -> u64 {

@@ -12,9 +12,11 @@
 
 mod fault;
 mod object;
+mod parts;
 mod place;
 mod put;
 mod wait;
 
 pub(crate) use object::{Object, join};
+pub(crate) use parts::Note;
 pub(crate) use place::Place;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::{GetOptions, GetRange, ObjectMeta};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt};
 
 use super::place::Place;
 use super::{fault, wait};
@@ -51,9 +51,33 @@ impl Version {
         }
     }
 
+    /// A number that differs where versions do, but for chance.
+    #[cfg(feature = "serve")]
+    fn number(&self) -> u64 {
+        let time = if self.etag.is_some() { 0 } else { self.modified };
+        let text = format!("{} {time} {}", self.size, self.etag.as_deref().unwrap_or_default());
+        crate::format::checksum::checksum(text.as_bytes())
+    }
+
     /// The tag for `If-Match`, which compares strongly: a weak one never matches.
     fn strong(&self) -> Option<String> {
         self.etag.clone().filter(|tag| !tag.starts_with("W/"))
+    }
+}
+
+#[cfg(feature = "serve")]
+impl Place {
+    /// Which version of the object there is now, a number for it, and its length. One request.
+    ///
+    /// # Errors
+    /// Where there is none, or the server refuses to tell.
+    pub(crate) fn version(&self) -> Result<(u64, u64)> {
+        let place = self.clone();
+        wait::wait(async move {
+            let meta = place.store.head(&place.key).await;
+            let version = Version::of(&meta.map_err(|answer| fault::of(&answer, &place.name, fault::READ))?);
+            Ok((version.number(), version.size))
+        })
     }
 }
 
@@ -72,6 +96,17 @@ impl Object {
             received: AtomicU64::new(received),
             held: Mutex::new(vec![(0, head)]),
         })
+    }
+
+    /// As [`open`](Self::open), with the object's last bytes instead of its first, up to `length` of them.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_end(place: Place, length: u64) -> Result<Self> {
+        let (version, end) = wait::wait(last(place.clone(), length))?;
+        let received = end.len() as u64;
+        let held = Mutex::new(vec![(version.size - received, end)]);
+        Ok(Self { place, version, requests: AtomicU64::new(1), received: AtomicU64::new(received), held })
     }
 
     /// The URL as it may be shown.
@@ -159,16 +194,27 @@ pub(crate) fn join(ranges: impl IntoIterator<Item = Range<u64>>, gap: u64) -> Ve
 
 /// The beginning of an object, and what version it is.
 async fn first(place: Place) -> Result<(Version, Bytes)> {
-    repeated(&place, 0..HEAD, None).await
+    repeated(&place, &GetRange::Bounded(0..HEAD), None).await
+}
+
+/// The end of an object, and what version it is. Azure has no requests for an end, so its size is asked for before.
+async fn last(place: Place, length: u64) -> Result<(Version, Bytes)> {
+    let answer = repeated(&place, &GetRange::Suffix(length), None).await;
+    if !matches!(&answer, Err(Error::Remote { remedy, .. }) if *remedy == fault::WITHOUT_RANGES) {
+        return answer;
+    }
+    let meta = place.store.head(&place.key).await.map_err(|answer| fault::of(&answer, &place.name, fault::READ))?;
+    let range = GetRange::Bounded(meta.size.saturating_sub(length)..meta.size);
+    repeated(&place, &range, Some(&Version::of(&meta))).await
 }
 
 /// A range of a version of an object.
 async fn part(place: Arc<Place>, version: Arc<Version>, range: Range<u64>) -> Result<Bytes> {
-    Ok(repeated(&place, range, Some(&version)).await?.1)
+    Ok(repeated(&place, &GetRange::Bounded(range), Some(&version)).await?.1)
 }
 
 /// An answer, asked for again where it broke off.
-async fn repeated(place: &Place, range: Range<u64>, expected: Option<&Version>) -> Result<(Version, Bytes)> {
+async fn repeated(place: &Place, range: &GetRange, expected: Option<&Version>) -> Result<(Version, Bytes)> {
     let mut tries = 0;
     loop {
         match get(place, range.clone(), expected).await {
@@ -186,16 +232,13 @@ struct Failure {
 }
 
 /// One answer. Its length is what the server announced, and no more than that is taken into memory.
-async fn get(place: &Place, range: Range<u64>, expected: Option<&Version>) -> Result<(Version, Bytes), Failure> {
+async fn get(place: &Place, range: GetRange, expected: Option<&Version>) -> Result<(Version, Bytes), Failure> {
     let failed = |answer: object_store::Error, broke_off| {
         let error = fault::of(&answer, &place.name, fault::READ);
         Failure { error, broke_off }
     };
-    let options = GetOptions {
-        range: Some(GetRange::Bounded(range)),
-        if_match: expected.and_then(Version::strong),
-        ..GetOptions::default()
-    };
+    let options =
+        GetOptions { range: Some(range), if_match: expected.and_then(Version::strong), ..GetOptions::default() };
     let answer = place.store.get_opts(&place.key, options).await.map_err(|answer| failed(answer, false))?;
     let found = Version::of(&answer.meta);
     if expected.is_some_and(|expected| !expected.is(&found)) {

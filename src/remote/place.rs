@@ -1,13 +1,15 @@
 //! What a URL means: a store, and the name of an object in it.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
+use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 
@@ -21,11 +23,19 @@ const TIMEOUT: u64 = 120;
 const CONNECT_TIMEOUT: u64 = 10;
 
 /// An object at a URL, or a folder of them; nothing was asked yet.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Place {
     pub(super) store: Arc<dyn ObjectStore>,
+    /// The same store, where objects can be put into it part by part.
+    pub(super) parts: Option<Arc<dyn MultipartStore>>,
     pub(super) key: Key,
     pub(super) name: String,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Place").field(&self.name).finish()
+    }
 }
 
 /// The parts of a URL of a kind that is read.
@@ -77,16 +87,15 @@ impl Place {
             }
             builder = builder.with_config(ClientConfigKey::AllowHttp, (scheme == "http").to_string());
             let store = wait::inside(|| builder.build())?.map_err(|error| wrong(fault::text(&error)))?;
-            return Ok(Self { store: Arc::new(store), key: Key::default(), name });
+            return Ok(Self { store: Arc::new(store), parts: None, key: Key::default(), name });
         }
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
             return Err(wrong(format!("names no bucket: expected {scheme}://bucket/name")));
         }
         let key = Key::parse(key).map_err(|error| wrong(format!("is no name of an object: {error}")))?;
-        let store = wait::inside(|| bucket_store(scheme, bucket))?;
-        let store = store.map_err(|error| wrong(fault::text(&error)))?;
-        Ok(Self { store, key, name })
+        let Bucket { store, parts } = Bucket::of(scheme, bucket)?.map_err(|error| wrong(fault::text(&error)))?;
+        Ok(Self { store, parts: Some(parts), key, name })
     }
 
     /// The URL as it may be shown.
@@ -95,30 +104,59 @@ impl Place {
     }
 }
 
-fn bucket_store(scheme: &str, bucket: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
-    Ok(match scheme {
-        "s3" => {
-            let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retries());
-            for (key, value) in client_options() {
-                builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
-            }
-            Arc::new(builder.build()?)
+/// The client of a bucket.
+#[derive(Clone)]
+struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    parts: Arc<dyn MultipartStore>,
+}
+
+impl Bucket {
+    /// The client of a bucket: one for all its objects, so that they share connections and credentials.
+    fn of(scheme: &str, bucket: &str) -> Result<object_store::Result<Self>> {
+        static KNOWN: Mutex<Option<HashMap<String, Bucket>>> = Mutex::new(None);
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, name) = (known.get_or_insert_default(), format!("{scheme}://{bucket}"));
+        if let Some(bucket) = known.get(&name) {
+            return Ok(Ok(bucket.clone()));
         }
-        "gs" => {
-            let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retries());
-            for (key, value) in client_options() {
-                builder = builder.with_config(GoogleConfigKey::Client(key), value);
-            }
-            Arc::new(builder.build()?)
+        let made = wait::inside(|| Self::make(scheme, bucket))?;
+        if let Ok(bucket) = &made {
+            known.insert(name, bucket.clone());
         }
-        _ => {
-            let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket).with_retry(retries());
-            for (key, value) in client_options() {
-                builder = builder.with_config(AzureConfigKey::Client(key), value);
+        Ok(made)
+    }
+
+    fn make(scheme: &str, bucket: &str) -> object_store::Result<Self> {
+        Ok(match scheme {
+            "s3" => {
+                let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retries());
+                for (key, value) in client_options() {
+                    builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
+                }
+                Self::both(builder.build()?)
             }
-            Arc::new(builder.build()?)
-        }
-    })
+            "gs" => {
+                let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retries());
+                for (key, value) in client_options() {
+                    builder = builder.with_config(GoogleConfigKey::Client(key), value);
+                }
+                Self::both(builder.build()?)
+            }
+            _ => {
+                let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket).with_retry(retries());
+                for (key, value) in client_options() {
+                    builder = builder.with_config(AzureConfigKey::Client(key), value);
+                }
+                Self::both(builder.build()?)
+            }
+        })
+    }
+
+    fn both(store: impl ObjectStore + MultipartStore) -> Self {
+        let store = Arc::new(store);
+        Self { store: store.clone(), parts: store }
+    }
 }
 
 #[cfg(test)]

@@ -90,6 +90,7 @@ pub struct CopyFacts {
 
 /// Where the files of a record that was read are looked at again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
 pub enum Seen {
     /// On the machine that read them.
     #[default]

@@ -10,6 +10,9 @@ use super::catalogue::Catalogue;
 use super::observe::Metrics;
 use super::options::Options;
 
+/// Requests that wait for other servers at a time.
+const FAR: usize = 64;
+
 /// What all requests share.
 pub struct App {
     pub options: Options,
@@ -18,6 +21,8 @@ pub struct App {
     pub key: Option<String>,
     /// Permits for long work.
     pub(super) work: Arc<Semaphore>,
+    /// Permits for waiting for other servers.
+    pub(super) far: Arc<Semaphore>,
     catalogue: ArcSwap<Catalogue>,
     draining: AtomicBool,
 }
@@ -31,6 +36,7 @@ impl App {
             key,
             metrics: Metrics::new(),
             work: Arc::new(Semaphore::new(work)),
+            far: Arc::new(Semaphore::new(FAR)),
             catalogue: ArcSwap::from_pointee(catalogue),
             draining: AtomicBool::new(false),
         }

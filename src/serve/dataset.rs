@@ -14,6 +14,7 @@ use crate::archive::ArchiveKind;
 use crate::container::FileIdentity;
 use crate::error::{Error, Result};
 use crate::heights::{HeightQueries, Heights};
+use crate::url;
 
 /// A version of a file that is in use.
 pub(super) struct Part<T> {
@@ -36,13 +37,13 @@ pub(super) enum Opened {
 }
 
 impl Opened {
-    /// Opens a file by its content, and says which version of the file that is.
+    /// Opens a file by its content, or PMTiles at a URL, and says which version of the file that is.
     pub fn open(path: &Path, encoding: Option<&str>, options: &Options) -> Result<(Self, FileIdentity)> {
         // A file that is replaced meanwhile is opened again: its identity has to be that of what was opened.
-        let mut identity = FileIdentity::at(path)?;
+        let mut identity = identity_of(path)?;
         for _ in 0..100 {
             let opened = Self::open_once(path, encoding, options, identity);
-            let now = FileIdentity::at(path)?;
+            let now = identity_of(path)?;
             if now == identity {
                 return opened.map(|opened| (opened, identity));
             }
@@ -52,7 +53,8 @@ impl Opened {
     }
 
     fn open_once(path: &Path, encoding: Option<&str>, options: &Options, identity: FileIdentity) -> Result<Self> {
-        match ArchiveKind::detect(path) {
+        let kind = if url::is_one(path) { Ok(ArchiveKind::Pmtiles) } else { ArchiveKind::detect(path) };
+        match kind {
             Ok(ArchiveKind::Pmtiles | ArchiveKind::Mbtiles) => {
                 let tiles = Tileset::open(path, encoding, options)?;
                 let lineage = tiles.is_lineage();
@@ -98,6 +100,14 @@ impl Opened {
             Self::Heights(part) => &part.path,
             Self::Store(part) => &part.path,
         }
+    }
+}
+
+/// Which version of a file has this name now, or of the object behind a URL.
+pub(super) fn identity_of(path: &Path) -> Result<FileIdentity> {
+    match crate::archive::remote_version(path) {
+        Some(version) => version.map(|(version, length)| FileIdentity::of_object(version, length)),
+        None => FileIdentity::at(path),
     }
 }
 

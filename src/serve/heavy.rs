@@ -23,7 +23,26 @@ pub async fn heavy<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Answer<T> {
-    let permit = tokio::time::timeout(PATIENCE, Semaphore::acquire_owned(Arc::clone(&app.work))).await;
+    apart(app, &app.work, work).await
+}
+
+/// Waits for another server in a thread of its own. As [`heavy`], but more of it may run at a time: it hardly takes a processor.
+///
+/// # Errors
+/// As [`heavy`].
+pub async fn far<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Answer<T> {
+    apart(app, &app.far, work).await
+}
+
+async fn apart<T: Send + 'static>(
+    app: &App,
+    permits: &Arc<Semaphore>,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Answer<T> {
+    let permit = tokio::time::timeout(PATIENCE, Semaphore::acquire_owned(Arc::clone(permits))).await;
     let Ok(Ok(permit)) = permit else {
         app.metrics.refused_work();
         return Err(Problem::busy());

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::endpoints::is_taken;
 use crate::error::{Error, Result};
 use crate::local;
+use crate::url;
 
 /// What to do about a wrong configuration.
 const REMEDY: &str = "correct it; docs/serving.md lists the keys";
@@ -150,7 +151,8 @@ pub struct DatasetOptions {
 pub struct Input {
     /// The dataset; `None`: the file's name without extension.
     pub name: Option<String>,
-    /// A file, or a folder: then all files in it that can be served, also those that come later.
+    /// A file, or a folder: then all files in it that can be served, also those that come later. Or PMTiles at a URL (`https`, `s3`, `gs`,
+    /// `az`).
     pub path: PathBuf,
 }
 
@@ -218,7 +220,10 @@ impl Options {
         let files = options.datasets.values_mut().flat_map(|dataset| &mut dataset.files);
         let others =
             options.key_file.iter_mut().chain(options.access_log.as_mut().filter(|log| log.as_os_str() != "-"));
-        inputs.chain(files).chain(others).for_each(|path| *path = folder.join(&path));
+        let joined = |path: &mut PathBuf| {
+            *path = path.to_str().map_or_else(|| folder.join(&path), |text| url::join(folder, text))
+        };
+        inputs.chain(files).chain(others).for_each(joined);
         Ok(options)
     }
 

@@ -50,6 +50,18 @@ impl Problem {
         Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
+    /// The server that has an archive fails, or the archive was replaced and is opened anew: 503.
+    fn behind_busy() -> Self {
+        let detail =
+            "the server that has this archive does not answer as it should at this moment; ask again in some seconds";
+        Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    /// The server that has an archive refuses it: 502.
+    fn behind() -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "the server that has this archive refuses it; this server's log says why")
+    }
+
     /// What a client sent can't be used: 400, where the library calls it damaged data.
     pub fn of_input(error: Error) -> Self {
         match error {
@@ -101,6 +113,11 @@ impl From<Error> for Problem {
             Error::Argument { field, problem } => Self::bad(format!("{field}: {problem}")),
             Error::NotFound { problem } => Self::not_found(problem),
             Error::Limit { .. } => Self::busy(),
+            // What servers behind this one say stands in the log.
+            Error::Remote { passes, .. } => {
+                tracing::error!("{error:#}");
+                if passes { Self::behind_busy() } else { Self::behind() }
+            }
             error => {
                 tracing::error!("{error:#}");
                 let detail = "the data can't be read; the server's log says why";

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use axum::http::HeaderValue;
 
 use super::catalogue::Catalogue;
-use super::dataset::{Dataset, Opened};
+use super::dataset::{Dataset, Opened, identity_of};
 use super::options::{Options, check_name};
 use crate::container::FileIdentity;
 use crate::error::{Error, Result};
+use crate::url;
 
 /// Extensions of files that a folder is searched for.
 const EXTENSIONS: [&str; 4] = ["pmtiles", "mbtiles", "heights", "hypso"];
@@ -32,7 +33,11 @@ pub struct Scan {
     files: BTreeMap<PathBuf, Entry>,
     /// Inputs that are folders, or were when they could last be looked at.
     folders: BTreeSet<PathBuf>,
+    looks: u64,
 }
+
+/// An object at a URL is asked for at each so manieth look: it costs a request.
+const FAR_EVERY: u64 = 10;
 
 struct Entry {
     dataset: String,
@@ -49,7 +54,7 @@ impl Scan {
     /// # Errors
     /// Where a file that is named can't be used. Files of a folder that can't are in `Found`.
     pub fn new(options: &Options) -> Result<(Self, Catalogue, Found)> {
-        let mut scan = Self { options: options.clone(), files: BTreeMap::new(), folders: BTreeSet::new() };
+        let mut scan = Self { options: options.clone(), files: BTreeMap::new(), folders: BTreeSet::new(), looks: 0 };
         let (catalogue, found) = scan.look_at(true)?;
         Ok((scan, catalogue.unwrap_or_default(), found))
     }
@@ -61,10 +66,15 @@ impl Scan {
 
     fn look_at(&mut self, first: bool) -> Result<(Option<Catalogue>, Found)> {
         let mut found = Found::default();
+        self.looks += 1;
         let listed = list(&self.options, &mut self.folders, &self.files, first)?;
         let mut changed = false;
         for (path, file) in &listed {
-            let (identity, entry) = match FileIdentity::at(path) {
+            let due = self.looks.is_multiple_of(FAR_EVERY) || !url::is_one(path);
+            if !due && self.files.get(path).is_some_and(|entry| entry.opened.is_some()) {
+                continue;
+            }
+            let (identity, entry) = match identity_of(path) {
                 Ok(identity) => {
                     let entry = self.files.entry(path.clone()).or_insert_with(|| Entry::new(&file.dataset));
                     (identity, entry)
@@ -90,8 +100,8 @@ impl Scan {
                 }
                 Err(error) if first && file.named => return Err(error),
                 Err(error) => {
-                    // The system may change its mind, the content will not.
-                    entry.refused = (!matches!(error, Error::Io { .. })).then_some(identity);
+                    // The system or a server may change its mind, the content will not.
+                    entry.refused = (!matches!(error, Error::Io { .. } | Error::Remote { .. })).then_some(identity);
                     entry.say(error, &mut found);
                 }
             }

@@ -11,13 +11,15 @@ use serde_json::Value;
 use super::options::Options;
 use crate::archive::heights::{CacheUse, CachedHeights};
 use crate::archive::pmtiles::{Compression, TileReader};
-use crate::archive::{self, ArchiveKind, ArchiveMetadata, TileEncoding, TileFormat, TileSource};
+use crate::archive::{self, ArchiveKind, ArchiveMetadata, OpenOptions, TileEncoding, TileFormat, TileSource};
 use crate::error::{Error, Result};
 use crate::tile::TileCoord;
+use crate::url;
 
 /// An archive that is open.
 pub struct Tileset {
     reader: Reader,
+    far: bool,
     metadata: ArchiveMetadata,
     content_type: HeaderValue,
     /// How tiles are packed on top of their format.
@@ -43,9 +45,11 @@ impl AsRef<[u8]> for Piece {
 }
 
 impl Tileset {
-    /// Opens a PMTiles archive or an MBTiles database. `encoding` is what pixels mean where the archive does not say.
+    /// Opens a PMTiles archive, here or at a URL, or an MBTiles database. `encoding` is what pixels mean where the archive does not say.
     pub fn open(path: &Path, encoding: Option<&str>, options: &Options) -> Result<Self> {
-        let (reader, mut metadata, sample) = match ArchiveKind::detect(path)? {
+        let far = url::is_one(path);
+        let kind = if far { ArchiveKind::Mbtiles } else { ArchiveKind::detect(path)? };
+        let (reader, mut metadata, sample) = match kind {
             ArchiveKind::Pmtiles => {
                 let reader = TileReader::open(path)?;
                 let sample = reader.first_tile()?.map(|(_, bytes)| bytes.to_vec());
@@ -53,7 +57,7 @@ impl Tileset {
                 (Reader::Mapped(Arc::new(reader)), metadata, sample)
             }
             ArchiveKind::Mbtiles => {
-                let source = archive::open(path)?;
+                let source = archive::open_with(path, OpenOptions { remote: far, ..OpenOptions::default() })?;
                 let (metadata, sample) = (source.metadata().clone(), source.some(1).pop());
                 (Reader::Source(source), metadata, sample)
             }
@@ -76,6 +80,7 @@ impl Tileset {
         };
         Ok(Self {
             reader,
+            far,
             content_type: HeaderValue::from_static(content_type(&metadata.format)),
             content_encoding: content_encoding.map(HeaderValue::from_static),
             metadata,
@@ -105,6 +110,11 @@ impl Tileset {
         self.content_encoding.as_ref()
     }
 
+    /// True where a tile costs requests to another server.
+    pub fn is_far(&self) -> bool {
+        self.far
+    }
+
     /// The extension of its tiles in URLs.
     pub fn extension(&self) -> &str {
         match self.metadata.format.name() {
@@ -120,7 +130,11 @@ impl Tileset {
                 let found = reader.locate(tile)?;
                 Ok(found.map(|range| Bytes::from_owner(Piece(Arc::clone(reader), range))))
             }
-            Reader::Source(source) => Ok(source.tile(tile)?.map(Bytes::from)),
+            Reader::Source(source) => match source.tile(tile) {
+                // The object is gone, not the tile.
+                Err(Error::NotFound { problem }) if self.far => Err(Error::gone(source.path(), problem)),
+                tile => Ok(tile?.map(Bytes::from)),
+            },
         }
     }
 
@@ -146,7 +160,7 @@ impl Tileset {
     /// Where its tiles are no heights, or can't be decoded.
     pub fn decoded(&self) -> Result<Arc<CachedHeights>> {
         let Reader::Mapped(reader) = &self.reader else {
-            let problem = "its heights can't be asked for, since it is no PMTiles archive";
+            let problem = "its heights can't be asked for, since it is no PMTiles archive on this machine";
             return Err(Error::not_found(format!("{problem}; serve PMTiles or a file of heights beside it")));
         };
         let made = self.decoded.get_or_init(|| {

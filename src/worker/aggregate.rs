@@ -22,11 +22,12 @@ use super::update::{CHANGES, Previous, touched};
 use super::used::UsedRecords;
 use crate::archive::{self, ArchiveSummary};
 use crate::error::{Error, Result};
-use crate::plan::{Changes, Estimate, Group, Plan};
+use crate::plan::{Changes, Estimate, Group, Plan, Unit};
 use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions, Seen, UnitReport};
 use crate::store::Store;
 use crate::text::one_line;
+use crate::url;
 
 /// A run: what is wanted, of which store, by which plan.
 #[derive(Debug)]
@@ -49,14 +50,9 @@ impl<'a> Job<'a> {
         &self.how.output
     }
 
-    /// True where packs may come from other machines.
-    pub(super) fn is_shared(&self) -> bool {
-        self.how.packs.is_some()
-    }
-
-    /// Where rasters that were read are looked at again.
+    /// Where rasters that were read are looked at again: packs that were brought together may come from other machines.
     pub(super) fn seen(&self) -> Seen {
-        if self.is_shared() { Seen::Anywhere } else { Seen::Here }
+        if self.how.packs.is_some() { Seen::Anywhere } else { Seen::Here }
     }
 }
 
@@ -147,6 +143,59 @@ pub(super) fn aggregate(job: &Job<'_>, launcher: &Launcher, progress: &dyn Progr
     }
     let run = Run { job, again: false, plan, identity, run, journal, volumes, before, changes, progress };
     run.go(message, launcher, started)
+}
+
+/// Puts the archives of a run together from packs that are all there. Looks at each pack once before; `absent` makes the error where
+/// some are not there, or were made from rasters that have changed. Packs in a bucket stay.
+pub(super) fn gather(
+    job: &Job<'_>,
+    absent: &dyn Fn(&[Unit]) -> Result<Error>,
+    progress: &dyn Progress,
+) -> Result<Summary> {
+    let started = Instant::now();
+    let identity = Identity::new(job)?;
+    let packs = work_folder(job);
+    let folder = if url::is_one(&packs) { Journal::folder_of(job.output(), None) } else { packs.clone() };
+    check_places(job)?;
+    let claim = Claim { run: identity.run, identity: &identity.text, output: job.output() };
+    if !job.how.overwrite && outputs(job).iter().all(|(_, path)| run_of(path).as_ref() == Some(&identity.name())) {
+        return complete(job, &identity, folder, started, progress);
+    }
+    if !job.how.overwrite {
+        refuse_taken(job, &identity.name())?;
+    }
+    Journal::belongs(&packs, &claim)?;
+    let mut used = UsedRecords::new(job.store.len(), job.seen());
+    let (mut summary, mut missing) = (Summary::default(), Vec::new());
+    let units: Vec<Unit> = job.plan.groups.iter().flat_map(|g| &g.steps).flat_map(|s| &s.units).copied().collect();
+    let all = Packs { work: &packs, run: identity.run, store: job.store, seen: job.seen(), units };
+    progress.begin("looking at packs", Some(all.units.len() as u64), "units");
+    all.look(|unit, report| {
+        match report {
+            Some(report) => {
+                used.add(report);
+                summary.report.add(report);
+            }
+            None => missing.push(*unit),
+        }
+        progress.advance(1);
+        if progress.interrupted() { Err(Error::Interrupted) } else { Ok(true) }
+    })?;
+    progress.end();
+    if !missing.is_empty() {
+        return Err(absent(&missing)?);
+    }
+    (summary.units_found, summary.records_used) = (all.units.len() as u64, used.count());
+    let volumes = Volumes::new(vec![folder_of(job).to_path_buf(), folder.clone()], job.how.disk_reserve);
+    volumes.check(&[summary.report.bytes, 0])?;
+    let mut journal = Journal::open(folder, &claim, job.how.overwrite, progress)?;
+    journal.packs.clone_from(&packs);
+    let (plan, run) = (job.plan.clone(), identity.clone());
+    let run = Run { job, again: false, plan, identity, run, journal, volumes, before: None, changes: None, progress };
+    let mut memory = MemoryPeak::default();
+    run.archives(&used, &mut memory, &mut summary)?;
+    (summary.memory, summary.took) = (memory, started.elapsed());
+    Ok(summary)
 }
 
 /// The run was finished before, perhaps just now: what is left of its work is removed.
@@ -305,17 +354,17 @@ impl Run<'_> {
     fn packs(&self, groups: &[Group]) -> Packs<'_> {
         let units = groups.iter().flat_map(|g| &g.steps).flat_map(|s| &s.units).copied().collect();
         let job = self.job;
-        Packs { work: &self.journal.folder, run: self.journal.run, store: job.store, seen: job.seen(), units }
+        Packs { work: &self.journal.packs, run: self.journal.run, store: job.store, seen: job.seen(), units }
     }
 
     /// Has units made again whose rasters changed since; notes what all others read. True where there were some.
     fn drop_stale(&self, used: &mut UsedRecords) -> Result<bool> {
         let packs = self.packs(&self.plan.groups);
-        let dropped = packs.drop_stale(&packs.units, |unit| used.add(unit))?;
+        let dropped = packs.drop_stale(&packs.units, |_, report| used.add(report))?;
         let Some(raster) = dropped.raster else { return Ok(false) };
         // Reports of packs that were removed with them were counted as well.
         *used = UsedRecords::new(self.job.store.len(), self.job.seen());
-        packs.drop_stale(&packs.units, |unit| used.add(unit))?;
+        packs.drop_stale(&packs.units, |_, report| used.add(report))?;
         let (raster, packs) = (raster.display(), dropped.packs);
         self.progress.note(&format!("{raster}: was changed since it was read; {packs} units are made again"));
         Ok(true)

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::journal::Journal;
-use super::pack::Pack;
-use crate::archive::{self, ArchiveMetadata, ArchiveSummary, TileEncoding, TileSink, TileSource};
+use super::pack;
+use crate::archive::{self, ArchiveMetadata, ArchiveSummary, OpenOptions, TileEncoding, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::plan::{Changes, Extent, Group, Plan, Step};
@@ -15,6 +15,7 @@ use crate::render::{Layer, RenderOptions};
 use crate::store::Store;
 use crate::terrain;
 use crate::tile::{Bounds, TileId};
+use crate::url;
 
 /// The metadata row that marks an archive as made by a run.
 const RUN_ROW: &str = "hypso_run";
@@ -166,20 +167,15 @@ pub(super) fn write_archive(
     let units: usize = passes.iter().map(|(step, _)| step.units.len()).sum();
     progress.begin(&format!("writing {}", path.display()), Some(units as u64), "units");
     for (step, z) in passes {
-        for unit in &step.units {
-            if progress.interrupted() {
-                return Err(Error::Interrupted);
-            }
-            let pack = Pack::open(&Pack::path_of(&journal.folder, unit), journal.run)?;
-            for (tile, _, _) in pack.tiles().filter(|(t, of, wanted)| *wanted && *of == layer && t.z() == z) {
-                let bytes = pack
-                    .read(tile, layer)?
-                    .ok_or_else(|| Error::internal(format!("tile {tile} is missing from its pack")))?;
-                put_old(Some(TileId::from(tile)), sink.as_mut())?;
-                sink.put(tile, &bytes)?;
-            }
+        let mut put = |tile, bytes: &[u8]| {
+            put_old(Some(TileId::from(tile)), sink.as_mut())?;
+            sink.put(tile, bytes)
+        };
+        let mut done = || {
             progress.advance(1);
-        }
+            if progress.interrupted() { Err(Error::Interrupted) } else { Ok(()) }
+        };
+        pack::each_tile(&journal.packs, journal.run, &step.units, (layer, z), &mut put, &mut done)?;
     }
     put_old(None, sink.as_mut())?;
     progress.end();
@@ -198,8 +194,9 @@ impl<'a> Kept<'a> {
     }
 }
 
-/// The fingerprint that an archive carries, if it was made by a run.
+/// The fingerprint that an archive carries, if it was made by a run. It may be PMTiles in a bucket.
 pub(super) fn run_of(path: &Path) -> Option<String> {
-    let archive = archive::open(path).ok()?;
+    let options = OpenOptions { remote: url::is_one(path), ..OpenOptions::default() };
+    let archive = archive::open_with(path, options).ok()?;
     archive.metadata().other.get(RUN_ROW).and_then(Json::as_str).map(str::to_owned)
 }

@@ -199,7 +199,7 @@ impl PlanFile {
         let packs = Packs { work: &self.job.work, run: self.job.run, store: &store, seen: Seen::Here, units };
         for planned in wanted {
             let unit = planned.request.unit()?;
-            packs.drop_stale(&[unit], |_| {})?;
+            packs.drop_stale(&[unit], |_, _| {})?;
             if let Ok(pack) = Pack::open(&Pack::path_of(&self.job.work, &unit), self.job.run) {
                 told(planned, Made::Before(pack.report));
                 continue;

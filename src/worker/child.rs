@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::pack::{FinerPacks, Pack, PackWriter};
+use super::pack::{self, FinerPacks, Pack, PackWriter};
 use super::protocol::{Finer, JobMessage, Reply, Request, Update, encode};
 use super::stale::is_current;
 use crate::archive::{self, TileSource};
@@ -71,6 +71,7 @@ pub fn serve(
             Ok(report) => Reply::Done(Box::new(report)),
             Err(error @ Error::Changed { .. }) => Reply::Changed(format!("{error:#}")),
             Err(error @ Error::BlockTooLarge { .. }) => Reply::TooLarge(error.to_string()),
+            Err(error @ Error::Remote { passes: true, .. }) => Reply::Later(format!("{error:#}")),
             Err(error) => Reply::Failed(format!("{error:#}")),
         };
         writeln!(output, "{}", encode(&reply)?).and_then(|()| output.flush()).map_err(pipe)?;
@@ -146,7 +147,7 @@ impl<'a> Maker<'a> {
         let unit = request.unit()?;
         let path = Pack::path_of(&self.job.work, &unit);
         if let Ok(pack) = Pack::open(&path, self.job.run)
-            && is_current(&pack.report, self.store, self.job.seen())
+            && is_current(&pack.report, self.store, self.job.seen)
         {
             return Ok(pack.report);
         }
@@ -166,7 +167,7 @@ impl<'a> Maker<'a> {
         pack.finish(&mut report, started.elapsed().saturating_sub(rendering))?;
         if request.joins {
             for part in unit.parts().iter().flat_map(|p| &p.units) {
-                let _ = std::fs::remove_file(Pack::path_of(&self.job.work, part));
+                let _ = pack::discard(&Pack::path_of(&self.job.work, part));
             }
         }
         Ok(report)
@@ -193,7 +194,7 @@ impl<'a> Maker<'a> {
         let packs = packs.collect::<Result<Vec<_>>>()?;
         let (mut report, mut used, mut rendering) = (UnitReport::default(), Vec::new(), Duration::ZERO);
         let mut read: BTreeMap<u32, ReadRecord> = BTreeMap::new();
-        let (store, seen) = (self.store, self.job.seen());
+        let (store, seen) = (self.store, self.job.seen);
         let mut add_read = |part: &UnitReport| -> Result<()> {
             for record in &part.read {
                 // Parts that were made from different states of a raster must not be mixed.

@@ -47,6 +47,8 @@ pub struct SetAside {
     pub unit: Unit,
     /// Why the last try failed; names the file.
     pub reason: String,
+    /// True where the same may work later: a server is busy or away.
+    pub passes: bool,
 }
 
 /// What became of the units of a run.
@@ -127,6 +129,8 @@ struct Failure {
     over_limit: bool,
     /// A raster was changed.
     changed: bool,
+    /// The same may work later.
+    passes: bool,
     /// The next try would fail as well.
     always: bool,
     /// The system has no room for a worker: it was not the unit.
@@ -388,7 +392,7 @@ impl<'a> Crew<'a> {
             progress.note(&format!("unit {}: {said}; set aside", unit.id()));
             state.schedule.set_aside(node);
             state.outcome.changed |= failure.changed;
-            state.outcome.set_aside.push(SetAside { unit: *unit, reason });
+            state.outcome.set_aside.push(SetAside { unit: *unit, reason, passes: failure.passes });
             state.failed_in_a_row += 1;
             if state.failed_in_a_row >= HOPELESS && !state.outcome.hopeless {
                 state.outcome.hopeless = !state.schedule.is_over();
@@ -459,6 +463,7 @@ impl<'a> Crew<'a> {
         let problem = match answer {
             Ok(Reply::Done(report)) if verdict.is_none() => return Ok(*report),
             Ok(Reply::Failed(reason)) if verdict.is_none() => return Err(plain(reason)),
+            Ok(Reply::Later(reason)) if verdict.is_none() => return Err(Failure { passes: true, ..plain(reason) }),
             Ok(Reply::Changed(reason)) if verdict.is_none() => return Err(Failure { changed: true, ..plain(reason) }),
             Ok(Reply::TooLarge(reason)) if verdict.is_none() => return Err(Failure { always: true, ..plain(reason) }),
             Err(Silence::NoRoom(reason)) => {

@@ -86,7 +86,7 @@ fn bare_message(job: &Job<'_>) -> Result<JobMessage> {
     let cache = job.budget.block_cache;
     let mut message = JobMessage::new(absolute(store_path)?, job.store.fingerprint(), work, 0, cache, job.options);
     message.most_block = job.budget.most_block();
-    message.shared = job.is_shared();
+    message.seen = job.seen();
     Ok(message)
 }
 

@@ -1,7 +1,7 @@
 //! The work folder of a run: which process holds it, which run it belongs to, and what in it may be removed.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,10 +12,10 @@ use super::pack::{self, Pack};
 use crate::atomic::{AtomicFile, Swept, is_temporary, remove_dead, remove_entries, sweep_files, tell};
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
-use crate::local;
 use crate::plan::Unit;
 use crate::progress::Progress;
 use crate::render::UnitReport;
+use crate::url;
 
 /// What a run puts into its folder, beside packs.
 const FILES: [&str; 4] = ["aside.json", "changes.hypso", "run.json", "lock"];
@@ -60,11 +60,7 @@ impl Note {
     /// Where it can't be read, or is something else.
     fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join("run.json");
-        let text = match local::read(&path, NOTE) {
-            Ok(text) => text,
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(text) = pack::read_all(&path, NOTE)? else { return Ok(None) };
         let note: Option<Self> = serde_json::from_slice(&text).ok();
         note.filter(|note| !note.run.is_empty()).map(Some).ok_or_else(|| not_ours(&path))
     }
@@ -72,6 +68,9 @@ impl Note {
     fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join("run.json");
         let text = serde_json::to_string(self).map_err(|e| Error::internal(format!("run.json: {e}")))?;
+        if url::is_one(folder) {
+            return pack::create(&path, text.into_bytes());
+        }
         let mut file = AtomicFile::create(&path)?;
         writeln!(file.file(), "{text}").map_err(Error::io("write", &path))?;
         file.commit()
@@ -136,6 +135,8 @@ fn full(path: &Path) -> PathBuf {
 #[derive(Debug)]
 pub(super) struct Journal {
     pub(super) folder: PathBuf,
+    /// What the packs lie below: the folder, or a place in a bucket.
+    pub(super) packs: PathBuf,
     pub(super) run: u64,
     /// Held for as long as the run lasts; the system releases it when the process ends, however it ends.
     _lock: File,
@@ -187,7 +188,7 @@ impl Journal {
             .and_then(|()| lock.seek(SeekFrom::Start(0)))
             .and_then(|_| write!(lock, "{}", std::process::id()))
             .map_err(Error::io("write", &path))?;
-        let journal = Self { folder, run: claim.run, _lock: lock };
+        let journal = Self { packs: folder.clone(), folder, run: claim.run, _lock: lock };
         journal.sweep();
         match Note::read(&journal.folder)? {
             Some(found) if found.is_of(claim) => {
@@ -228,23 +229,51 @@ impl Journal {
     }
 
     /// Makes the work folder for single units, without holding it: packs appear whole, so that any number of
-    /// processes may write some.
+    /// processes may write some. It may be a place in a bucket.
     ///
     /// # Errors
     /// Where it belongs to another run.
     pub(super) fn prepare(folder: &Path, claim: &Claim<'_>) -> Result<()> {
-        std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
-        refuse_links(folder)?;
+        pack::check_output(folder)?;
+        if !url::is_one(folder) {
+            std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+            refuse_links(folder)?;
+        }
+        if Self::belongs(folder, claim)? {
+            return Ok(());
+        }
+        match Note::of(claim).write(folder) {
+            // Another task has just made it.
+            Err(Error::Exists { .. }) if Self::belongs(folder, claim)? => Ok(()),
+            written => written,
+        }
+    }
+
+    /// True where packs are those of this run; false where nobody has said whose they are.
+    ///
+    /// # Errors
+    /// Where they belong to another run.
+    pub(super) fn belongs(folder: &Path, claim: &Claim<'_>) -> Result<bool> {
         match Note::read(folder)? {
-            Some(found) if found.is_of(claim) => Ok(()),
+            Some(found) if found.is_of(claim) => Ok(true),
             Some(found) => {
                 let of = if found.output.is_empty() { "another output" } else { &found.output };
                 let problem =
                     format!("holds an unfinished run of {of} with other options, or of another store or version");
                 Err(Error::busy(folder, problem + "; finish that one, or give another folder for packs (`packs`)"))
             }
-            None => Note::of(claim).write(folder),
+            None => Ok(false),
         }
+    }
+
+    /// Removes the packs of these units from a bucket.
+    pub(super) fn clear_bucket(packs: &Path, units: &[Unit]) -> Result<()> {
+        pack::discard_all(units.iter().map(|unit| Pack::path_of(packs, unit)))
+    }
+
+    /// Removes the note of a run from a bucket.
+    pub(super) fn clear_note(packs: &Path) -> Result<()> {
+        pack::discard_all(std::iter::once(packs.join("run.json")))
     }
 
     /// Notes that rasters were changed, so that the run of another store may take its place.
@@ -255,7 +284,7 @@ impl Journal {
 
     /// What making the unit took, where its pack is there, whole, and of this run.
     pub(super) fn is_done(&self, unit: &Unit) -> Option<UnitReport> {
-        Pack::open(&Pack::path_of(&self.folder, unit), self.run).ok().map(|pack| pack.report)
+        Pack::open(&Pack::path_of(&self.packs, unit), self.run).ok().map(|pack| pack.report)
     }
 
     /// Removes the work folder after a finished run: only what a run puts there. All else stays, and so does the folder then.

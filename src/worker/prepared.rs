@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::aggregate::{Job, Summary, aggregate};
+use super::aggregate::{Job, Summary, aggregate, gather};
 use super::budget::{Budget, Needs};
 use super::by_hand::PlanFile;
 use super::crew::Launcher;
@@ -13,7 +13,7 @@ use super::shards::ShardPlan;
 use crate::archive;
 use crate::catalog::{Reindexed, reindex};
 use crate::error::{Error, Result};
-use crate::plan::{Estimate, Plan, PlanOptions};
+use crate::plan::{Estimate, Plan, PlanOptions, Unit};
 use crate::progress::Progress;
 use crate::raster::{self, RasterReader};
 use crate::render::{RasterOpener, RenderOptions};
@@ -157,10 +157,20 @@ impl<'a> Prepared<'a> {
     /// Where an output or the report is in the way, another process makes it, the disk is full, or the user interrupts. What
     /// was made so far stays in the work folder then.
     pub fn run(&self, launcher: &Launcher, progress: &dyn Progress) -> Result<Summary> {
+        self.reported(|job| aggregate(job, launcher, progress))
+    }
+
+    /// Puts the archives together from packs that are all there; see [`gather`].
+    pub(super) fn gather(&self, absent: &dyn Fn(&[Unit]) -> Result<Error>, progress: &dyn Progress) -> Result<Summary> {
+        self.reported(|job| gather(job, absent, progress))
+    }
+
+    /// Does the work of a run, and writes its report.
+    fn reported(&self, work: impl FnOnce(&Job<'_>) -> Result<Summary>) -> Result<Summary> {
         let job = self.job();
         let place = report::place(&job)?;
         let before = raster::network();
-        let mut summary = aggregate(&job, launcher, progress)?;
+        let mut summary = work(&job)?;
         // Looks at rasters before and after the work.
         summary.report.network.add(&raster::network().since(&before));
         summary.alerts = report::alerts(&job, &summary);

@@ -34,9 +34,9 @@ pub struct JobMessage {
     /// The rasters there whose contents were compared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) copies: Vec<CopyFacts>,
-    /// True where packs may come from other machines.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) shared: bool,
+    /// Where rasters that were read are looked at again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) seen: Seen,
     /// Where only what changed is made: what changed, and the archives that have the rest.
     pub(super) update: Option<Update>,
     encoding: String,
@@ -76,7 +76,7 @@ impl JobMessage {
             most_block: None,
             roots: Vec::new(),
             copies: Vec::new(),
-            shared: false,
+            seen: Seen::default(),
             update: None,
             encoding: codec.encoding.to_string(),
             png: codec.format == ImageFormat::Png,
@@ -126,19 +126,18 @@ impl JobMessage {
         })
     }
 
-    /// Where rasters that were read are looked at again.
-    pub(super) fn seen(&self) -> Seen {
-        if self.shared { Seen::Anywhere } else { Seen::Here }
-    }
-
     /// What of the message decides the bytes of tiles; the run's fingerprint is made from it.
     pub(super) fn identity(&self) -> Result<serde_json::Value> {
         let mut same = self.clone();
         (same.store, same.work, same.run, same.block_cache) = (PathBuf::new(), PathBuf::new(), 0, 0);
         (same.most_block, same.update) = (None, None);
-        (same.roots, same.copies, same.shared) = (Vec::new(), Vec::new(), false);
+        (same.roots, same.copies, same.seen) = (Vec::new(), Vec::new(), Seen::default());
         serde_json::to_value(&same).map_err(|e| Error::internal(format!("options: {e}")))
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// An area: boxes in EPSG:3857 metres, polygons in degrees. Numbers come back to the bit.
@@ -226,6 +225,8 @@ pub(super) enum Reply {
     Done(Box<UnitReport>),
     /// It failed; the reason names the file.
     Failed(String),
+    /// It failed because a server is busy or away; the reason names the object.
+    Later(String),
     /// It failed because a raster was changed, which is named.
     Changed(String),
     /// It failed as it will every time: a raster does not fit into the memory; the reason names it.

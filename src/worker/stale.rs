@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::pack::Pack;
+use super::pack::{self, Pack};
 use super::used::look_ahead;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::Unit;
 use crate::render::{Seen, UnitReport};
 use crate::store::Store;
@@ -41,32 +41,48 @@ impl Packs<'_> {
         for unit in &self.units {
             match Pack::open(&Pack::path_of(self.work, unit), self.run) {
                 Ok(pack) => each(&pack.report),
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
+    /// Looks at the packs of all units, each once: gives the report of each that is there and was made from the rasters as they are, and
+    /// `None` for all others. Ends where `each` says false.
+    pub(super) fn look<'u>(
+        &'u self,
+        mut each: impl FnMut(&'u Unit, Option<&UnitReport>) -> Result<bool>,
+    ) -> Result<()> {
+        pack::each(self.work, self.run, &self.units, |unit, pack| {
+            let report = pack.as_ref().map(|pack| &pack.report);
+            if let Some(report) = report {
+                look_ahead(self.store, report.read.iter().map(|read| read.row))?;
+            }
+            each(unit, report.filter(|report| is_current(report, self.store, self.seen)))
+        })
+    }
+
     /// Removes the packs among `these` that were made from rasters which changed since, and those of coarser units that were made of
     /// them; gives the reports of all others to `current`.
-    pub(super) fn drop_stale(&self, these: &[Unit], mut current: impl FnMut(&UnitReport)) -> Result<Dropped> {
+    pub(super) fn drop_stale(&self, these: &[Unit], mut current: impl FnMut(&Unit, &UnitReport)) -> Result<Dropped> {
         let mut gone: HashSet<TileCoord> = HashSet::new();
         let (mut stale, mut raster) = (Vec::new(), None);
-        for unit in these {
-            let Ok(pack) = Pack::open(&Pack::path_of(self.work, unit), self.run) else { continue };
+        pack::each(self.work, self.run, these, |unit, pack| {
+            let Some(pack) = pack else { return Ok(true) };
             look_ahead(self.store, pack.report.read.iter().map(|read| read.row))?;
             let changed = pack.report.read.iter().find(|read| read.check(self.store, self.seen).is_err());
             let Some(changed) = changed else {
-                current(&pack.report);
-                continue;
+                current(unit, &pack.report);
+                return Ok(true);
             };
             raster = self.store.record(changed.row).and_then(|record| record.full_path().ok());
             gone.extend((0..unit.block.z()).filter_map(|z| unit.block.ancestor(z)));
             // Two steps can have the same blocks.
             gone.insert(unit.block);
             stale.push(*unit);
-        }
+            Ok(true)
+        })?;
         let mut packs = 0;
         if stale.is_empty() {
             return Ok(Dropped { packs, raster });
@@ -75,12 +91,7 @@ impl Packs<'_> {
         let finest = stale.iter().map(|unit| unit.zooms.min).max().unwrap_or(0);
         let above = |unit: &&Unit| unit.zooms.min < finest && gone.contains(&unit.block);
         for unit in self.units.iter().rev().filter(above).chain(&stale) {
-            let path = Pack::path_of(self.work, unit);
-            match std::fs::remove_file(&path) {
-                Ok(()) => packs += 1,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("remove", &path)(error)),
-            }
+            packs += u64::from(pack::discard(&Pack::path_of(self.work, unit))?);
         }
         Ok(Dropped { packs, raster })
     }

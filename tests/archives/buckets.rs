@@ -1,28 +1,28 @@
 //! Archives in buckets: an S3 server by moto, written to and read from by the real program.
 #![cfg(all(feature = "remote", feature = "cli"))]
 
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use super::objects::S3;
+use super::objects::{Kind, S3, Slow, client};
 use super::remote::{names, noise, said};
 
 /// An S3 server with an empty bucket `bucket`.
 struct Bucket(S3);
 
 impl Bucket {
-    /// `None` where moto is not installed; under CI that is a failure.
-    fn new() -> Option<Self> {
-        let s3 = S3::new()?;
-        s3.put("bucket", b"");
-        Some(Self(s3))
+    /// On each kind of server.
+    fn each() -> impl Iterator<Item = Self> {
+        S3::each().inspect(|s3| s3.put("bucket", b"")).map(Self)
     }
 
     fn run(&self, folder: &Path, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hypso"));
         command.args(arguments).current_dir(folder).env("NO_COLOR", "1").env("NO_PROXY", "127.0.0.1");
-        command.env("AWS_ENDPOINT_URL", format!("http://{}", self.0.address)).env("AWS_ALLOW_HTTP", "true");
-        command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "secret").env("AWS_REGION", "us-east-1");
+        command.envs(self.0.client());
         command.output().unwrap()
     }
 
@@ -45,7 +45,10 @@ impl Bucket {
 
 #[test]
 fn archives_go_into_a_bucket_and_come_back() {
-    let Some(bucket) = Bucket::new() else { return };
+    Bucket::each().for_each(|bucket| there_and_back(&bucket));
+}
+
+fn there_and_back(bucket: &Bucket) {
     let folder = tempfile::tempdir().unwrap();
     let (at, here) = (folder.path(), tempfile::tempdir().unwrap());
     noise(&at.join("small.pmtiles"), 5, 300);
@@ -86,4 +89,91 @@ fn archives_go_into_a_bucket_and_come_back() {
         &["convert", &small, "-o", "s3://bucket/mine.pmtiles", "--overwrite"],
     );
     assert_eq!(std::fs::read(here.join("mine.pmtiles")).unwrap(), b"mine");
+}
+
+/// The program in a folder, with an S3 server at this address.
+fn command(server: SocketAddr, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hypso"));
+    command.args(arguments).current_dir(folder).env("NO_COLOR", "1").env("NO_PROXY", "127.0.0.1");
+    command.envs(client(server));
+    command
+}
+
+/// How many parts the note of an upload has.
+fn noted(folder: &Path) -> usize {
+    let text = std::fs::read(folder.join("x.pmtiles.upload")).unwrap_or_default();
+    let note: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    note["parts"].as_object().map_or(0, |parts| parts.len())
+}
+
+#[test]
+fn an_upload_that_was_interrupted_goes_on_where_it_stopped() {
+    Bucket::each().for_each(|bucket| interrupted(&bucket));
+}
+
+fn interrupted(bucket: &Bucket) {
+    let folder = tempfile::tempdir().unwrap();
+    // 56 MB: seven parts, of which four are under way at once.
+    noise(&folder.path().join("a.pmtiles"), 7, 1700);
+    let given = folder.path().join("a.pmtiles").display().to_string();
+    let bytes = std::fs::read(&given).unwrap();
+    assert!(bytes.len() > 48 << 20, "{}", bytes.len());
+    let (url, part) = ("s3://bucket/x.pmtiles", 8 << 20);
+    let slow = Slow::new(bucket.0.address, 8 << 20);
+    let begin = |at: &Path| {
+        slow.rate.store(8 << 20, Ordering::SeqCst);
+        let mut child = command(slow.address, at, &["convert", &given, "-o", url]);
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        while noted(at) < 2 && begun.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(names(at), ["x.pmtiles", "x.pmtiles.upload"]);
+        slow.rate.store(1 << 40, Ordering::SeqCst);
+        slow.sent.store(0, Ordering::SeqCst);
+        noted(at)
+    };
+    let go_on = |at: &Path, expected: &[u8], arguments: &[&str]| {
+        let output = command(slow.address, at, arguments).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(names(at), [""; 0], "the local archive and the note are gone");
+        bucket.ok(at, &["convert", url, "-o", "back.pmtiles"]);
+        assert_eq!(std::fs::read(at.join("back.pmtiles")).unwrap(), expected);
+        bucket.0.delete("bucket/x.pmtiles");
+        slow.sent.load(Ordering::SeqCst)
+    };
+    let convert = ["convert", given.as_str(), "-o", url];
+    // What is there is not sent again.
+    let at = tempfile::tempdir().unwrap();
+    let there = begin(at.path());
+    let sent = go_on(at.path(), &bytes, &convert) as usize;
+    assert!(
+        (2..7).contains(&there) && sent < bytes.len() - there * part + part / 2,
+        "{there} parts, {sent} bytes sent"
+    );
+    // Another archive under the same name: its own bytes.
+    let at = tempfile::tempdir().unwrap();
+    begin(at.path());
+    let other = folder.path().join("b.pmtiles").display().to_string();
+    bucket.ok(folder.path(), &["convert", &given, "-o", &other, "--set", "name=other"]);
+    go_on(at.path(), &std::fs::read(&other).unwrap(), &["convert", &other, "-o", url]);
+    // The store has given up the parts: all of it is sent. (moto fails with 500 where S3 says that there is no such upload.)
+    if bucket.0.kind == Kind::LocalBucket {
+        let at = tempfile::tempdir().unwrap();
+        begin(at.path());
+        let note = std::fs::read(at.path().join("x.pmtiles.upload")).unwrap();
+        let note: serde_json::Value = serde_json::from_slice(&note).unwrap();
+        bucket.0.delete(&format!("bucket/x.pmtiles?uploadId={}", note["upload"].as_str().unwrap()));
+        go_on(at.path(), &bytes, &convert);
+    }
+    // A file that somebody else put there is left.
+    let at = tempfile::tempdir().unwrap();
+    begin(at.path());
+    std::fs::write(at.path().join("x.pmtiles"), "mine").unwrap();
+    let output = command(slow.address, at.path(), &convert).output().unwrap();
+    assert!(!output.status.success() && said(&output).contains("exists already"), "{}", said(&output));
+    assert_eq!(std::fs::read(at.path().join("x.pmtiles")).unwrap(), b"mine");
+    assert!(bucket.0.names("bucket", "").is_empty(), "an upload that was interrupted is no object");
 }

@@ -16,9 +16,11 @@ pub struct Behaviour {
     pub delay: AtomicU64,
     /// Of a thousand requests, so many are answered by 503.
     pub busy: AtomicU64,
+    /// Of a thousand requests, so many break off: the connection is reset before the answer, or closed in the middle of it.
+    pub broken: AtomicU64,
     /// Requests up to now.
     pub requests: AtomicU64,
-    /// Those that were answered by 503.
+    /// Those that were answered by 503, and those that broke off.
     pub refused: AtomicU64,
     /// The lines of requests.
     pub seen: Mutex<Vec<String>>,
@@ -66,6 +68,18 @@ fn while_open(stream: TcpStream, folder: &Path, shared: &Behaviour) -> Option<()
     let _ = stream.set_nodelay(true);
     let mut stream = BufReader::new(stream);
     loop {
+        if shared.broken.load(Ordering::SeqCst) > 0 {
+            // What came and was not read makes a reset of the end of a connection.
+            let (mut one, number) = ([0], shared.requests.load(Ordering::SeqCst));
+            if stream.buffer().is_empty()
+                && stream.get_ref().peek(&mut one).ok()? == 1
+                && chosen(number, 7, shared.broken.load(Ordering::SeqCst))
+            {
+                shared.requests.fetch_add(1, Ordering::SeqCst);
+                shared.refused.fetch_add(1, Ordering::SeqCst);
+                return None;
+            }
+        }
         let (mut request, mut range) = (String::new(), None);
         if stream.read_line(&mut request).ok()? == 0 {
             return None;
@@ -87,9 +101,7 @@ fn while_open(stream: TcpStream, folder: &Path, shared: &Behaviour) -> Option<()
         std::thread::sleep(Duration::from_millis(shared.delay.load(Ordering::SeqCst)));
         let mut words = request.split_whitespace();
         let (head, path) = (words.next() == Some("HEAD"), words.next()?.split('?').next()?.to_string());
-        // Spread by a number that has no period which a run of requests could have.
-        let busy = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let (status, headers, body) = if busy % 1000 < shared.busy.load(Ordering::SeqCst) {
+        let (status, headers, body) = if chosen(number, 0, shared.busy.load(Ordering::SeqCst)) {
             shared.refused.fetch_add(1, Ordering::SeqCst);
             ("503 Service Unavailable", String::new(), b"busy".to_vec())
         } else {
@@ -99,11 +111,21 @@ fn while_open(stream: TcpStream, folder: &Path, shared: &Behaviour) -> Option<()
         let text = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n");
         let stream = stream.get_mut();
         stream.write_all(text.as_bytes()).ok()?;
+        if !head && chosen(number, 13, shared.broken.load(Ordering::SeqCst)) {
+            shared.refused.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.write_all(&body[..length / 2]);
+            return None;
+        }
         if !head {
             stream.write_all(&body).ok()?;
         }
         stream.flush().ok()?;
     }
+}
+
+/// True for so many of a thousand requests, spread by a number that has no period which a run of requests could have.
+fn chosen(number: u64, salt: u64, of_a_thousand: u64) -> bool {
+    ((number + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % 1000 < of_a_thousand
 }
 
 /// Status, headers and body.
@@ -119,8 +141,10 @@ fn answer(folder: &Path, path: &str, range: Option<(String, String)>) -> (&'stat
     let headers =
         format!("ETag: \"{tag:x}\"\r\nLast-Modified: Tue, 14 Nov 2023 22:13:20 GMT\r\nAccept-Ranges: bytes\r\n");
     let Some((first, last)) = range else { return ("200 OK", headers, bytes) };
-    let first: usize = first.parse().unwrap();
-    let last = last.parse().unwrap_or(usize::MAX).min(bytes.len() - 1);
+    let (first, last): (usize, usize) = match first.as_str() {
+        "" => (bytes.len().saturating_sub(last.parse().unwrap()), bytes.len() - 1),
+        first => (first.parse().unwrap(), last.parse().unwrap_or(usize::MAX).min(bytes.len() - 1)),
+    };
     if first > last {
         return ("416 Range Not Satisfiable", headers, Vec::new());
     }
@@ -128,14 +152,74 @@ fn answer(folder: &Path, path: &str, range: Option<(String, String)>) -> (&'stat
     ("206 Partial Content", headers, bytes[first..=last].to_vec())
 }
 
+/// What hypso's own requests to an S3 server need, in the environment.
+pub fn client(server: SocketAddr) -> [(&'static str, String); 5] {
+    [
+        ("AWS_ENDPOINT_URL", format!("http://{server}")),
+        ("AWS_ALLOW_HTTP", "true".into()),
+        ("AWS_ACCESS_KEY_ID", "key".into()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".into()),
+        ("AWS_REGION", "us-east-1".into()),
+    ]
+}
+
+/// A line to a server that passes so many bytes a second from the client on, and counts them.
+pub struct Slow {
+    pub address: SocketAddr,
+    pub rate: Arc<AtomicU64>,
+    pub sent: Arc<AtomicU64>,
+}
+
+impl Slow {
+    pub fn new(server: SocketAddr, rate: u64) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let (rate, sent) = (Arc::new(AtomicU64::new(rate)), Arc::new(AtomicU64::new(0)));
+        let shared = (Arc::clone(&rate), Arc::clone(&sent));
+        std::thread::spawn(move || {
+            for client in socket.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(server) else { continue };
+                let (mut back, mut forth) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                std::thread::spawn(move || std::io::copy(&mut back, &mut forth));
+                let (rate, sent) = shared.clone();
+                std::thread::spawn(move || pass(client, server, &rate, &sent));
+            }
+        });
+        Self { address, rate, sent }
+    }
+}
+
+fn pass(mut client: TcpStream, mut server: TcpStream, rate: &AtomicU64, sent: &AtomicU64) {
+    let mut bytes = vec![0; 64 << 10];
+    while let Ok(length @ 1..) = client.read(&mut bytes) {
+        if server.write_all(&bytes[..length]).is_err() {
+            break;
+        }
+        sent.fetch_add(length as u64, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_secs_f64(length as f64 / rate.load(Ordering::SeqCst) as f64));
+    }
+    let _ = server.shutdown(std::net::Shutdown::Write);
+}
+
 /// Who asks. moto does not look at the signature.
 const SIGNED: &str =
     "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00";
 
-/// S3 on this machine: moto, which tests of AWS's own clients use.
+/// Programs that answer as S3 does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// moto, which tests of AWS's own clients use.
+    Moto,
+    /// localbucket, which keeps objects as files, and does not remove several with one request.
+    LocalBucket,
+}
+
+/// S3 on this machine.
 pub struct S3 {
     pub address: SocketAddr,
+    pub kind: Kind,
     server: Child,
+    _data: tempfile::TempDir,
 }
 
 impl Drop for S3 {
@@ -146,22 +230,35 @@ impl Drop for S3 {
 }
 
 impl S3 {
-    /// `None`, with the reason printed, where moto is not installed; under CI a failure.
+    /// moto; `None`, with the reason printed, where it is not installed; under CI a failure.
     pub fn new() -> Option<Self> {
-        let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/moto_server");
-        let program = if kept.exists() { kept } else { "moto_server".into() };
+        Self::start(Kind::Moto)
+    }
+
+    /// Each kind of server that is installed; under CI all.
+    pub fn each() -> impl Iterator<Item = Self> {
+        [Kind::Moto, Kind::LocalBucket].into_iter().filter_map(Self::start)
+    }
+
+    fn start(kind: Kind) -> Option<Self> {
+        let name = if kind == Kind::Moto { "moto_server" } else { "localbucket" };
+        let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin").join(name);
+        let program = if kept.exists() { kept } else { name.into() };
         // The port may be taken by another one before the server has it; then it ends, and the next is tried.
         for _ in 0..5 {
             let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
             let port = address.port().to_string();
-            let mut command = Command::new(&program);
-            command.args(["-H", "127.0.0.1", "-p", &port]).stdout(Stdio::null()).stderr(Stdio::null());
-            let Ok(server) = command.spawn() else {
-                println!("skipped: moto_server is not installed; see scripts/test.sh");
-                assert!(std::env::var_os("CI").is_none(), "CI is set, but moto_server is not installed");
+            let (mut command, data) = (Command::new(&program), tempfile::tempdir().unwrap());
+            match kind {
+                Kind::Moto => command.args(["-H", "127.0.0.1", "-p", &port]),
+                Kind::LocalBucket => command.args(["--port", &port]).arg(data.path()),
+            };
+            let Ok(server) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
+                println!("skipped: {name} is not installed; see scripts/test.sh");
+                assert!(std::env::var_os("CI").is_none(), "CI is set, but {name} is not installed");
                 return None;
             };
-            let mut s3 = Self { address, server };
+            let mut s3 = Self { address, kind, server, _data: data };
             let until = Instant::now() + Duration::from_secs(120);
             while s3.server.try_wait().unwrap().is_none() && Instant::now() < until {
                 if TcpStream::connect(address).is_ok() {
@@ -170,7 +267,7 @@ impl S3 {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        panic!("moto_server does not listen");
+        panic!("{name} does not listen");
     }
 
     /// What GDAL has to know, in the environment.
@@ -184,6 +281,20 @@ impl S3 {
         ]
     }
 
+    /// What hypso's own requests need, in the environment.
+    pub fn client(&self) -> Vec<(&'static str, String)> {
+        let bulk = ("AWS_DISABLE_BULK_DELETE", (self.kind == Kind::LocalBucket).to_string());
+        client(self.address).into_iter().chain([bulk]).collect()
+    }
+
+    /// The names of a bucket's objects below a prefix.
+    pub fn names(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        let (status, answer) = self.ask("GET", &format!("{bucket}?list-type=2&prefix={prefix}"), b"");
+        assert_eq!(status, 200, "{answer}");
+        let after = answer.split("<Key>").skip(1);
+        after.map(|rest| rest.split("</Key>").next().unwrap().to_owned()).collect()
+    }
+
     /// Makes a bucket, or puts an object into one.
     pub fn put(&self, name: &str, bytes: &[u8]) {
         assert_eq!(self.send("PUT", name, bytes), 200, "{name}");
@@ -194,6 +305,11 @@ impl S3 {
     }
 
     fn send(&self, method: &str, name: &str, bytes: &[u8]) -> u16 {
+        self.ask(method, name, bytes).0
+    }
+
+    /// Status and body.
+    pub fn ask(&self, method: &str, name: &str, bytes: &[u8]) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         let length = bytes.len();
         let head = format!(
@@ -206,7 +322,8 @@ impl S3 {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         let answer = String::from_utf8_lossy(&answer);
-        answer.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
+        let status = answer.split_whitespace().nth(1).and_then(|status| status.parse().ok());
+        (status.unwrap_or_else(|| panic!("{answer}")), answer.split("\r\n\r\n").skip(1).collect())
     }
 
     /// Puts all files of a folder below a name.

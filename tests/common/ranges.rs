@@ -110,7 +110,8 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
         match name.to_ascii_lowercase().as_str() {
             "range" => {
                 let (from, to) = value.strip_prefix("bytes=")?.split_once('-')?;
-                asked.range = Some((from.parse().ok()?, to.parse().ok()?));
+                // The last bytes are asked for without saying how many there are before.
+                asked.range = Some((from.parse().unwrap_or(u64::MAX), to.parse().ok()?));
             }
             "if-match" => asked.if_match = Some(value.to_owned()),
             _ => {}
@@ -133,8 +134,10 @@ fn answer(stream: &mut TcpStream, asked: Asked, state: &Mutex<State>) -> Option<
     drop(state);
     std::thread::sleep(std::time::Duration::from_millis(faults.delay));
     let now = |(times, after): (usize, usize)| count > after && count <= after + times;
+    let head_only = asked.method == "HEAD";
     let short = |stream: &mut TcpStream, status: u16, text: &str| {
-        write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{text}", text.len()).ok()
+        let body = if head_only { "" } else { text };
+        write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}", text.len()).ok()
     };
     if let Some((status, text)) = &faults.status {
         return short(stream, *status, text);
@@ -149,6 +152,7 @@ fn answer(stream: &mut TcpStream, asked: Asked, state: &Mutex<State>) -> Option<
     }
     let size = file.len() as u64;
     let (status, from, to) = match asked.range.filter(|_| !faults.whole) {
+        Some((u64::MAX, last)) => (206, size.saturating_sub(last), size),
         Some((from, to)) if from < size => (206, from, (to + 1).min(size)),
         Some(_) => return short(stream, 416, ""),
         None => (200, 0, size),
@@ -160,7 +164,7 @@ fn answer(stream: &mut TcpStream, asked: Asked, state: &Mutex<State>) -> Option<
     if status == 206 {
         head += &format!("Content-Range: bytes {from}-{}/{size}\r\n", to - 1);
     }
-    let body = &file[from as usize..to as usize];
+    let body = if head_only { &[][..] } else { &file[from as usize..to as usize] };
     stream.write_all(format!("{head}\r\n").as_bytes()).ok()?;
     if now(faults.cut) {
         let _ = stream.write_all(&body[..body.len() / 2]);

@@ -16,6 +16,8 @@ mod surface;
 mod areas;
 mod attacks;
 mod blocks;
+#[cfg(feature = "remote")]
+mod buckets;
 mod damage;
 mod datums;
 #[cfg(feature = "serve")]

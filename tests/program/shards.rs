@@ -10,14 +10,14 @@ use crate::program::{HYPSO, fails, hypso, ok, printed};
 use crate::surface::Sheet;
 
 /// A raster of 2,000 km, coarse, made into tiles of zoom 9: ten blocks and more.
-struct Run {
+pub(crate) struct Run {
     folder: tempfile::TempDir,
 }
 
-const TILES: [&str; 6] = ["--coverage", "full", "--max-zoom", "9", "--split", "0-5,6-9"];
+pub(crate) const TILES: [&str; 6] = ["--coverage", "full", "--max-zoom", "9", "--split", "0-5,6-9"];
 
 impl Run {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("dem")).unwrap();
         let sheet = Sheet::north_up("EPSG:3857", 14_600_000.0, 5_000_000.0, 8000.0, 250, 250);
@@ -29,11 +29,11 @@ impl Run {
         run
     }
 
-    fn at(&self, name: &str) -> String {
+    pub(crate) fn at(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    fn plan(&self, count: &str) {
+    pub(crate) fn plan(&self, count: &str) {
         let (store, output, folder) = (self.at("x.hypso"), self.at("x.pmtiles"), self.at("plan"));
         let own = ["plan", &store, "-o", &output, "--shards", count, "--export", &folder];
         printed(&[&own[..], &TILES].concat());
@@ -43,7 +43,7 @@ impl Run {
         hypso(&["work", "--plan", &self.at("plan"), "--shard", number])
     }
 
-    fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.folder.path().join("plan/shards.jsonl")).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -53,18 +53,18 @@ impl Run {
     }
 
     /// The archive as one run makes it.
-    fn whole(&self) -> Vec<u8> {
+    pub(crate) fn whole(&self) -> Vec<u8> {
         std::fs::create_dir(self.folder.path().join("one")).unwrap();
         ok(&[&["aggregate", &self.at("x.hypso"), "-o", &self.at("one/x.pmtiles")][..], &TILES].concat());
         std::fs::read(self.at("one/x.pmtiles")).unwrap()
     }
 }
 
-fn code(output: &Output) -> (Option<i32>, String) {
+pub(crate) fn code(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-fn numbers(value: &Value) -> Vec<u64> {
+pub(crate) fn numbers(value: &Value) -> Vec<u64> {
     value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect()
 }
 
@@ -190,6 +190,14 @@ fn what_does_not_belong_to_the_plan_is_named() {
     let into = ["plan", &store, "-o", &output, "--shards", "2", "--export", &mine];
     fails(1, &["plan.json", "exists"], &[&into[..], &TILES].concat());
     assert_eq!(std::fs::read(Path::new(&mine).join("plan.json")).unwrap(), b"mine");
+    // A plan of another version is named as such, and left: its tasks may be at work.
+    let path = Path::new(&plan).join("plan.json");
+    let older = std::fs::read_to_string(&path).unwrap().replacen("hypso shards 2", "hypso shards 1", 1);
+    std::fs::write(&path, &older).unwrap();
+    let words = ["plan.json", "another version", "hypso shards 1", "another folder", "`hypso plan --shards`"];
+    fails(1, &words, &[&["plan", &store, "-o", &output, "--shards", "2", "--export", &plan][..], &TILES].concat());
+    fails(1, &["plan.json", "hypso shards 1", "`hypso plan --shards`"], &["work", "--plan", &plan, "--shard", "0"]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), older);
 }
 
 /// A machine that has copies of the rasters, with times of their own, below a folder of its own.

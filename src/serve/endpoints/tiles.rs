@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Response, StatusCode, header};
 use crate::serve::answer::{content, etag_of};
 use crate::serve::app::App;
 use crate::serve::dataset::{Dataset, Part};
+use crate::serve::heavy::far;
 use crate::serve::options::Missing;
 use crate::serve::problem::{Answer, Problem};
 use crate::serve::router::Captures;
@@ -17,16 +18,16 @@ use crate::tile::TileCoord;
 
 /// `/tiles/{id}/{z}/{x}/{y}`, with an extension or without.
 pub async fn tile(State(app): State<Arc<App>>, path: Captures, headers: HeaderMap) -> Answer {
-    answer(&app, &path, &headers, |dataset| dataset.tiles.as_ref().ok_or_else(|| Problem::lacks("tiles")))
+    answer(&app, &path, &headers, |dataset| dataset.tiles.as_ref().ok_or_else(|| Problem::lacks("tiles"))).await
 }
 
 /// `/lineage/{id}/{z}/{x}/{y}`.
 pub async fn lineage(State(app): State<Arc<App>>, path: Captures, headers: HeaderMap) -> Answer {
-    answer(&app, &path, &headers, |dataset| dataset.lineage.as_ref().ok_or_else(|| Problem::lacks("lineage")))
+    answer(&app, &path, &headers, |dataset| dataset.lineage.as_ref().ok_or_else(|| Problem::lacks("lineage"))).await
 }
 
 /// A tile of the archive that `of` chooses.
-fn answer(
+async fn answer(
     app: &App,
     path: &Captures,
     headers: &HeaderMap,
@@ -34,9 +35,16 @@ fn answer(
 ) -> Answer {
     let catalogue = app.catalogue();
     let dataset = catalogue.dataset(path.get("id"))?;
-    let tiles = &of(dataset)?.content;
+    let part = Arc::clone(of(dataset)?);
+    let tiles = &part.content;
     let tile = coordinates(path, tiles)?;
-    let Some(bytes) = tiles.tile(tile)? else {
+    let bytes = if tiles.is_far() {
+        let part = Arc::clone(&part);
+        far(app, move || Ok(part.content.tile(tile)?)).await?
+    } else {
+        tiles.tile(tile)?
+    };
+    let Some(bytes) = bytes else {
         return match app.options.missing {
             Missing::NotFound => Err(Problem::not_found("there is no such tile")),
             Missing::NoContent => {

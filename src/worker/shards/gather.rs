@@ -1,15 +1,19 @@
 //! Which shards are made, and the archive of them all.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use super::make::{ShardOptions, is_held};
-use super::{ShardPlan, is_assembled};
+use super::{ShardPlan, is_assembled, units_of, upload};
 use crate::error::{Error, Result};
-use crate::plan::{Extent, Group, Plan, Step};
+use crate::plan::{Extent, Group, Plan, Step, Unit};
 use crate::progress::Progress;
 use crate::store::Store;
+use crate::url;
 use crate::worker::aggregate::Summary;
 use crate::worker::budget::Budget;
-use crate::worker::crew::Launcher;
 use crate::worker::identity::Identity;
+use crate::worker::journal::{Claim, Journal};
 use crate::worker::options::JobOptions;
 use crate::worker::prepared::Prepared;
 use crate::worker::protocol::{Finer, JobMessage};
@@ -56,34 +60,58 @@ impl ShardPlan {
         Ok(status)
     }
 
-    /// Puts the archive together from the packs of all shards. `launcher` is for packs that vanish meanwhile.
+    /// Puts the archive together from the packs of all shards. Each pack is looked at once, and then its tiles are read, zoom by zoom; packs
+    /// in a bucket by ranges.
+    ///
+    /// An output in a bucket is made in the current folder first, under the object's name; see
+    /// [`CreateOptions::remote`](crate::archive::CreateOptions::remote). Its report and the file of its inputs are put beside it.
     ///
     /// # Errors
     /// [`Error::Incomplete`] where shards are missing, which are named as an array; where the plan is of another version or store, another
-    /// process assembles, or the disk fails.
-    pub fn assemble(
+    /// process assembles, the disk or a server fails.
+    pub fn assemble(&self, options: &ShardOptions, overwrite: bool, progress: &dyn Progress) -> Result<Summary> {
+        let output = self.output(options);
+        let summary = if url::is_one(output) {
+            upload::assembled(self, output, options, overwrite, progress)
+        } else {
+            self.assembled(output, options, overwrite, progress)
+        }?;
+        let message = self.message(options)?;
+        // A web server gives packs out, and takes none back.
+        if url::can_be_listed(&message.work.to_string_lossy())
+            && url::is_one(&message.work)
+            && let Err(error) = self.clear_bucket(&message)
+        {
+            let packs = message.work.display();
+            progress.note(&format!("{packs}: the packs stay, and can be removed: {error:#}"));
+        }
+        Ok(summary)
+    }
+
+    /// Removes the packs of this plan from a bucket, where there are some.
+    fn clear_bucket(&self, message: &JobMessage) -> Result<()> {
+        let claim = Claim { run: message.run, identity: &self.common.identity, output: &self.common.output };
+        if !Journal::belongs(&message.work, &claim)? {
+            return Ok(());
+        }
+        for shard in self.each()? {
+            Journal::clear_bucket(&message.work, &units_of(&self.groups(&shard?)?))?;
+        }
+        // The note goes last: without it nobody knows whose the packs are.
+        Journal::clear_note(&message.work)
+    }
+
+    /// The archive in a file.
+    pub(super) fn assembled(
         &self,
+        output: &Path,
         options: &ShardOptions,
         overwrite: bool,
-        launcher: &Launcher,
         progress: &dyn Progress,
     ) -> Result<Summary> {
         let message = self.message(options)?;
         let store = self.open_store(&message)?;
-        // What is assembled is said by the run itself.
-        let status = if is_assembled(self.output(options), &message) {
-            ShardStatus::default()
-        } else {
-            self.look(&message, &store)?
-        };
-        let mut missing = [status.running, status.missing].concat();
-        missing.sort_unstable();
-        if !missing.is_empty() {
-            let shards = super::as_ranges(&missing);
-            let problem = format!("shards {shards} of {} are not made; make them, and assemble again", self.len());
-            return Err(Error::Incomplete { problem });
-        }
-        let job = self.job_options(&message, options, overwrite)?;
+        let job = self.job_options(&message, output, options, overwrite)?;
         let plan = self.plan(&message)?;
         let budget = Budget::new(&options.budget, &self.needs())?;
         let prepared = Prepared::of(&job, store, plan, budget);
@@ -92,12 +120,34 @@ impl ShardPlan {
             let remedy = "write the plan again (`worker::ShardPlan`), and make its shards again";
             return Err(Error::invalid("plan", problem, remedy).with_path(super::plan_of(&self.folder)));
         }
-        prepared.run(launcher, progress)
+        prepared.gather(&|missing| self.without(missing), progress)
     }
 
-    fn job_options(&self, message: &JobMessage, options: &ShardOptions, overwrite: bool) -> Result<JobOptions> {
+    /// The error that names the shards of units that are not made.
+    fn without(&self, units: &[Unit]) -> Result<Error> {
+        let key = |unit: &Unit| (unit.zooms.min, unit.block);
+        let units: HashSet<_> = units.iter().map(key).collect();
+        let mut missing = Vec::new();
+        for shard in self.each()? {
+            let shard = shard?;
+            if units_of(&self.groups(&shard)?).iter().any(|unit| units.contains(&key(unit))) {
+                missing.push(shard.number);
+            }
+        }
+        let shards = super::as_ranges(&missing);
+        let problem = format!("shards {shards} of {} are not made; make them, and assemble again", self.len());
+        Ok(Error::Incomplete { problem })
+    }
+
+    fn job_options(
+        &self,
+        message: &JobMessage,
+        output: &Path,
+        options: &ShardOptions,
+        overwrite: bool,
+    ) -> Result<JobOptions> {
         let render = message.options()?;
-        let mut job = JobOptions::new(self.output(options));
+        let mut job = JobOptions::new(output);
         if let Finer::Archives { elevation, lineage } = &self.common.finer {
             job.finer = Some((elevation.clone(), lineage.clone()));
         }

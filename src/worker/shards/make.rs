@@ -1,19 +1,21 @@
 //! A shard, made as a run makes its units: by workers that are tried again, split and watched.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Shard, ShardPlan, contents, is_assembled};
+use super::{Shard, ShardPlan, contents, is_assembled, units_of};
 use crate::error::{Error, Result};
 use crate::plan::Group;
 use crate::progress::Progress;
 use crate::render::UnitReport;
+use crate::tile::TileCoord;
 use crate::worker::budget::{Budget, BudgetOptions};
 use crate::worker::crew::{Crew, Launcher, Outcome, SetAside};
 use crate::worker::disk::Volumes;
 use crate::worker::journal::{Claim, Journal};
-use crate::worker::pack::Pack;
+use crate::worker::pack;
 use crate::worker::protocol::{Finer, JobMessage};
 use crate::worker::schedule::Schedule;
 use crate::worker::stale::Packs;
@@ -24,9 +26,9 @@ use crate::worker::used::UsedRecords;
 pub struct ShardOptions {
     /// The store, where it lies elsewhere than the plan says.
     pub store: Option<PathBuf>,
-    /// The folder of packs, where it lies elsewhere than the plan says.
+    /// The folder of packs, where it lies elsewhere than the plan says; or the URL of a place in a bucket (`s3`, `gs`, `az`).
     pub packs: Option<PathBuf>,
-    /// The archive, where it lies elsewhere than the plan says.
+    /// The archive, where it lies elsewhere than the plan says; or the URL of an object in a bucket.
     pub output: Option<PathBuf>,
     /// Folders of the rasters of sources, where they lie elsewhere than the store says: names of sources, and folders.
     pub source_roots: Vec<(String, PathBuf)>,
@@ -96,20 +98,17 @@ impl ShardPlan {
         let budget = Budget::new(&options.budget, &self.needs())?;
         (message.block_cache, message.most_block) = (budget.block_cache, budget.most_block());
         let (groups, first) = self.steps_of(&shard)?;
-        let units = groups.iter().flat_map(|group| &group.steps).flat_map(|step| &step.units).copied().collect();
-        let packs = Packs { work: &message.work, run: message.run, store: &store, seen: message.seen(), units };
-        packs.drop_stale(&packs.units, |_| {})?;
-        let mut report = UnitReport::default();
-        let schedule = Schedule::new(&groups, &first, |_, unit, _| {
-            let done = Pack::open(&Pack::path_of(&message.work, unit), message.run);
-            done.map(|pack| report.add(&pack.report)).is_ok()
-        });
+        let units = units_of(&groups);
+        let packs = Packs { work: &message.work, run: message.run, store: &store, seen: message.seen, units };
+        let (report, found) = there(&packs)?;
+        let schedule = Schedule::new(&groups, &first, |_, unit, _| found.contains(&(unit.zooms.min, unit.block)));
+        let mut report = report;
         let (found, tiles) = (schedule.found, schedule.tiles_left());
-        let volumes = Volumes::new(vec![message.work.clone()], options.disk_reserve);
+        let volumes = Volumes::new(vec![pack::volume(&message.work)], options.disk_reserve);
         let (outcome, blocked) = if tiles > 0 {
             let crew = Crew::new(launcher, &message, &budget, &volumes, self.common.tile_size, schedule)?;
             progress.begin(&format!("shard {number}"), Some(tiles), "tiles");
-            let result = crew.run(UsedRecords::new(store.len(), message.seen()), &mut |_| Ok(()), progress);
+            let result = crew.run(UsedRecords::new(store.len(), message.seen), &mut |_| Ok(()), progress);
             progress.end();
             let (outcome, schedule, ..) = result?;
             (outcome, schedule.blocked)
@@ -178,6 +177,23 @@ impl ShardPlan {
             Err(TryLockError::WouldBlock) => Err(()),
             Err(TryLockError::Error(_)) => Ok(None),
         }
+    }
+}
+
+/// The units whose packs are there and current, by their coarsest zoom and block, and what they gave. Removes packs that are not current.
+fn there(packs: &Packs<'_>) -> Result<(UnitReport, HashSet<(u8, TileCoord)>)> {
+    let found = || {
+        let (mut report, mut found) = (UnitReport::default(), HashSet::new());
+        let dropped = packs.drop_stale(&packs.units, |unit, made| {
+            report.add(made);
+            found.insert((unit.zooms.min, unit.block));
+        })?;
+        Ok((report, found, dropped.packs))
+    };
+    match found()? {
+        (report, there, 0) => Ok((report, there)),
+        // Packs that were current, but made of those that were removed, were counted as well.
+        _ => found().map(|(report, there, _)| (report, there)),
     }
 }
 

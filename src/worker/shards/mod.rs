@@ -11,6 +11,7 @@ mod cut;
 mod gather;
 mod make;
 mod trial;
+mod upload;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -23,17 +24,18 @@ use super::assemble::run_of;
 use super::budget::{LargestBlock, Needs};
 use super::identity::{Identity, first_finer};
 use super::journal::Journal;
-use super::pack::Pack;
 use super::protocol::{Finer, JobMessage};
-use super::stale::is_current;
+use super::stale::Packs;
 use crate::atomic::write_whole;
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::local;
 use crate::plan::{Group, Step, Unit, ZoomRange};
 use crate::progress::Progress;
-use crate::render::RasterOpener;
+use crate::render::{RasterOpener, Seen};
 use crate::store::Store;
+use crate::text::one_line;
+use crate::url;
 
 pub use contents::{FileContent, ShardRaster};
 pub use gather::ShardStatus;
@@ -166,11 +168,30 @@ impl ShardPlan {
         };
         common.checksum = common.sum();
         std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
-        let renews = plan_of(folder).symlink_metadata().is_ok() && Self::read(folder).is_ok();
+        let renews = Self::renews(folder)?;
         // The plan comes last: lines without it are none.
         write_whole(&lines_of(folder), &text, renews)?;
         write_whole(&plan_of(folder), serde_json::to_string_pretty(&common).map_err(internal)?.as_bytes(), renews)?;
         Ok(Self { folder: folder.to_path_buf(), common })
+    }
+
+    /// True where a folder has a plan that is renewed. Anything else of its name is refused when the plan is written.
+    ///
+    /// # Errors
+    /// Where it has a plan of another version: tasks of that version may be at work with it.
+    fn renews(folder: &Path) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Start {
+            format: String,
+        }
+        let Ok(text) = local::read(&plan_of(folder), LARGEST) else { return Ok(false) };
+        let format = serde_json::from_slice(&text).map_or_else(|_| String::new(), |start: Start| start.format);
+        if format == FORMAT || !format.starts_with("hypso shards ") {
+            return Ok(Self::read(folder).is_ok());
+        }
+        let problem = format!("is of another version of hypso ({:?} instead of {FORMAT:?})", one_line(&format, 40));
+        let remedy = "give another folder; or end the tasks that use this one, remove it, and write the plan again (`worker::ShardPlan`)";
+        Err(Error::invalid("plan", problem, remedy).with_path(plan_of(folder)))
     }
 
     /// Opens a folder with a plan. Costs the same for a plan of any size, but for 40 bytes a shard.
@@ -184,7 +205,7 @@ impl ShardPlan {
             |problem: String| Error::invalid("plan", problem, "write it again (`worker::ShardPlan`)").with_path(&path);
         let common: Common = serde_json::from_slice(&text).map_err(|e| bad(format!("can't be read: {e}")))?;
         if common.format != FORMAT {
-            return Err(bad(format!("says {:?}, {FORMAT:?} was expected", crate::text::one_line(&common.format, 40))));
+            return Err(bad(format!("says {:?}, {FORMAT:?} was expected", one_line(&common.format, 40))));
         }
         if common.checksum != common.sum() {
             return Err(bad("was altered or damaged since it was written".into()));
@@ -292,13 +313,13 @@ impl ShardPlan {
             message.store = absolute(store)?;
         }
         if let Some(packs) = &options.packs {
-            message.work = absolute(packs)?;
-        } else if let Some(output) = &options.output {
+            message.work = url::of(&packs.to_string_lossy()).map_or_else(|| absolute(packs), |url| Ok(url.into()))?;
+        } else if let Some(output) = options.output.as_ref().filter(|output| !url::is_one(output)) {
             message.work = Journal::folder_of(&absolute(output)?, None);
         }
         let root = |(name, folder): &(String, PathBuf)| Ok((name.clone(), absolute(folder)?));
         message.roots = options.source_roots.iter().map(root).collect::<Result<_>>()?;
-        message.shared = true;
+        message.seen = Seen::Anywhere;
         Ok(message)
     }
 
@@ -314,12 +335,19 @@ impl ShardPlan {
 
     /// True where every unit of a shard has its pack, whole and made from the rasters as they are.
     fn is_made(&self, shard: &Shard, message: &JobMessage, store: &Store) -> Result<bool> {
-        let groups = self.groups(shard)?;
-        Ok(groups.iter().flat_map(|group| &group.steps).flat_map(|step| &step.units).all(|unit| {
-            Pack::open(&Pack::path_of(&message.work, unit), message.run)
-                .is_ok_and(|pack| is_current(&pack.report, store, message.seen()))
-        }))
+        let units = units_of(&self.groups(shard)?);
+        let packs = Packs { work: &message.work, run: message.run, store, seen: message.seen, units };
+        let mut made = true;
+        packs.look(|_, report| {
+            made = report.is_some();
+            Ok(made)
+        })?;
+        Ok(made)
     }
+}
+
+fn units_of(groups: &[Group]) -> Vec<Unit> {
+    groups.iter().flat_map(|group| &group.steps).flat_map(|step| &step.units).copied().collect()
 }
 
 /// True where the archive is there.

@@ -3,6 +3,7 @@
 pub mod data;
 mod dialects;
 pub mod elevation;
+mod far;
 mod hostile;
 mod protocol;
 mod rasters;

@@ -1,34 +1,47 @@
 //! Packs: the finished tiles of one unit in one file.
 //!
-//! Little-endian: a head (magic, mark of run and unit, number of tiles, where the index begins, length of the report, checksum
-//! of index and report); the tiles as they are made; then the index (32 bytes a tile, in the order of zoom, Hilbert id and
-//! layer, with a checksum of each tile) and the report (JSON). Packs live for the length of a run and are read by the
-//! program that wrote them alone; they are no exchange format.
+//! Little-endian: the tiles; then the index (32 bytes a tile, in the order of zoom, Hilbert id and layer, with a checksum of each tile),
+//! the report (JSON), and a foot (magic, mark of run and unit, number of tiles, where the index begins, length of the report, checksum of
+//! index and report). So one read of the end says all about it. Packs live for the length of a run and are read by the program that
+//! wrote them alone; they are no exchange format.
+//!
+//! A pack is a file, or an object in a bucket. In files tiles lie as they are made; in objects by zoom, the finest first, so that the
+//! tiles of a zoom come with one request, and the coarsest ones, of which the next step is made, with the end.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
+#[cfg(feature = "remote")]
+mod bucket;
+mod finer;
+mod place;
+mod turn;
+mod writer;
+
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::atomic::{AtomicFile, is_at};
+use crate::atomic::is_at;
 use crate::error::{Error, Result};
 use crate::format::checksum::{Checksum, checksum};
 use crate::local;
 use crate::plan::{Unit, ZoomRange};
-use crate::render::{FinerTiles, Layer, Made, UnitReport};
+use crate::render::{Layer, UnitReport};
 use crate::tile::{TileCoord, TileId};
+use crate::url;
 
-const MAGIC: [u8; 8] = *b"HYPSOPK4";
+pub use finer::FinerPacks;
+pub(super) use place::{check_output, create, discard, discard_all, read_all, volume};
+pub(super) use turn::{each, each_tile};
+pub use writer::PackWriter;
+
+const MAGIC: [u8; 8] = *b"HYPSOPK5";
 const AGAIN: &str = "run the same command again; this unit is made anew";
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
-struct Head {
+struct Foot {
     magic: [u8; 8],
     mark: U64,
     tiles: U32,
@@ -67,101 +80,6 @@ impl Entry {
     }
 }
 
-/// A pack in the making; it appears under its name when it is whole.
-#[derive(Debug)]
-pub struct PackWriter {
-    file: AtomicFile,
-    path: PathBuf,
-    run: u64,
-    entries: Vec<Entry>,
-    end: u64,
-}
-
-impl PackWriter {
-    /// Begins a pack.
-    ///
-    /// # Errors
-    /// Where the file can't be written.
-    pub fn create(path: &Path, run: u64) -> Result<Self> {
-        make_folders(path)?;
-        let mut file = AtomicFile::create(path)?;
-        let end = size_of::<Head>() as u64;
-        file.file().seek(SeekFrom::Start(end)).map_err(Error::io("write", path))?;
-        Ok(Self { file, path: path.to_path_buf(), run, entries: Vec::new(), end })
-    }
-
-    /// Adds a tile.
-    ///
-    /// # Errors
-    /// Where the file can't be written, or the tile has 4 GB.
-    pub fn put(&mut self, made: &Made) -> Result<()> {
-        let length = u32::try_from(made.bytes.len())
-            .map_err(|_| Error::limit(format!("tile {} has {} bytes, 4 GB at most", made.tile, made.bytes.len())))?;
-        self.file.file().write_all(&made.bytes).map_err(Error::io("write", &self.path))?;
-        self.entries.push(Entry {
-            id: TileId::from(made.tile).0.into(),
-            layer: made.layer as u8,
-            wanted: u8::from(made.wanted),
-            reserved: [0; 2],
-            length: length.into(),
-            offset: self.end.into(),
-            checksum: checksum(&made.bytes).into(),
-        });
-        self.end += u64::from(length);
-        Ok(())
-    }
-
-    /// Writes index and report, and gives the pack its name. `writing` is what writing took so far; the report gets it.
-    ///
-    /// Where another process made the same unit from the same rasters meanwhile, its pack stays, and the report is the one in it.
-    ///
-    /// # Errors
-    /// Where the file can't be written.
-    pub fn finish(mut self, report: &mut UnitReport, writing: Duration) -> Result<()> {
-        report.writing += writing.as_secs_f64();
-        let mine = &*report;
-        let report_bytes = serde_json::to_vec(mine).map_err(|e| Error::internal(format!("unit report: {e}")))?;
-        self.entries.sort_unstable_by_key(Entry::key);
-        let end = [self.entries.as_bytes(), &report_bytes].concat();
-        let head = Head {
-            magic: MAGIC,
-            mark: mark(self.run, &self.path).into(),
-            tiles: (self.entries.len() as u32).into(),
-            report_length: (report_bytes.len() as u32).into(),
-            index_at: self.end.into(),
-            end_checksum: checksum(&end).into(),
-        };
-        let file = self.file.file();
-        file.write_all(&end)
-            .and_then(|()| file.seek(SeekFrom::Start(0)))
-            .and_then(|_| file.write_all(head.as_bytes()))
-            .map_err(Error::io("write", &self.path))?;
-        let mut theirs = None;
-        self.file.commit_unless(|path| {
-            theirs = Pack::open(path, self.run).ok().map(|pack| pack.report).filter(|theirs| theirs.read == mine.read);
-            theirs.is_some()
-        })?;
-        if let Some(theirs) = theirs {
-            *report = theirs;
-        }
-        Ok(())
-    }
-}
-
-/// Makes the three folders above a pack, but not the work folder: where that is gone, the run is over, and a worker that
-/// outlived it must not begin another one.
-fn make_folders(path: &Path) -> Result<()> {
-    let mut folders: Vec<&Path> = path.ancestors().skip(1).take(3).collect();
-    folders.reverse();
-    for folder in folders {
-        match std::fs::create_dir(folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(Error::io("make", folder)(e)),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// True for what packs are made of, by its path below their folder: folders of steps and columns, and files.
 pub(super) fn owns(path: &Path, is_folder: bool) -> bool {
     let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
@@ -180,11 +98,24 @@ pub(super) fn owns(path: &Path, is_folder: bool) -> bool {
     }
 }
 
+/// How much of a pack's end is read at first, bytes: index and report of nearly all.
+const END: u64 = 64 << 10;
+/// The same where the coarsest tiles will be read, too.
+const END_WITH_TILES: u64 = 256 << 10;
+
+/// Where the bytes of a pack are.
+#[derive(Debug)]
+enum Bytes {
+    File(File),
+    #[cfg(feature = "remote")]
+    Object(crate::remote::Object),
+}
+
 /// An open pack.
 #[derive(Debug)]
 pub struct Pack {
     path: PathBuf,
-    file: File,
+    bytes: Bytes,
     entries: Vec<Entry>,
     /// What making it took.
     pub report: UnitReport,
@@ -204,42 +135,43 @@ impl Pack {
         Self::path(work, unit.zooms, unit.block)
     }
 
-    /// Opens a pack of this run; checks head, index and length. The tiles themselves are checked as they are read.
+    /// Opens a pack of this run, a file or an object; checks foot, index and length. The tiles themselves are checked as they are read.
     ///
     /// # Errors
-    /// Where it is missing, damaged, or of another run.
+    /// Where it is missing, damaged, or of another run; where the server fails.
     pub fn open(path: &Path, run: u64) -> Result<Self> {
+        Self::open_end(path, run, END)
+    }
+
+    /// As [`open`](Self::open); of an object so much is read at once.
+    fn open_end(path: &Path, run: u64, end: u64) -> Result<Self> {
+        let (bytes, length) = Bytes::open(path, end)?;
         let bad = |problem: &str| Error::invalid("pack", problem, AGAIN).with_path(path);
-        let length = local::input(path)?.len();
-        let mut file = File::open(path).map_err(Error::io("open", path))?;
-        let mut head = [0; size_of::<Head>()];
-        file.read_exact(&mut head).map_err(Error::io("read", path))?;
-        let head = Head::read_from_bytes(&head).map_err(|_| bad("has no head"))?;
-        if head.magic != MAGIC || head.mark.get() != mark(run, path) {
-            return Err(bad("belongs to another run or unit"));
+        let foot_at = length.checked_sub(size_of::<Foot>() as u64).ok_or_else(|| bad("is cut off"))?;
+        let foot =
+            Foot::read_from_bytes(&bytes.read(path, foot_at, size_of::<Foot>())?).map_err(|_| bad("has no foot"))?;
+        if foot.magic != MAGIC || foot.mark.get() != mark(run, path) {
+            return Err(bad("is cut off, or belongs to another run or unit"));
         }
-        let index_length = u64::from(head.tiles.get()) * size_of::<Entry>() as u64;
-        let end_length = index_length + u64::from(head.report_length.get());
-        if head.index_at.get().checked_add(end_length) != Some(length) {
+        let index_length = u64::from(foot.tiles.get()) * size_of::<Entry>() as u64;
+        let end_length = index_length + u64::from(foot.report_length.get());
+        if foot.index_at.get().checked_add(end_length) != Some(foot_at) {
             return Err(bad("is cut off"));
         }
-        let mut end = vec![0; end_length as usize];
-        file.seek(SeekFrom::Start(head.index_at.get()))
-            .and_then(|_| file.read_exact(&mut end))
-            .map_err(Error::io("read", path))?;
-        if checksum(&end) != head.end_checksum.get() {
+        let end = bytes.read(path, foot.index_at.get(), end_length as usize)?;
+        if checksum(&end) != foot.end_checksum.get() {
             return Err(bad("is damaged"));
         }
         let (index, report) = end.split_at(index_length as usize);
         let report = serde_json::from_slice(report).map_err(|_| bad("has a damaged report"))?;
         let entries = <[Entry]>::ref_from_bytes(index).map_err(|_| bad("has a damaged index"))?.to_vec();
         let fits = |e: &Entry| {
-            e.offset.get().checked_add(u64::from(e.length.get())).is_some_and(|end| end <= head.index_at.get())
+            e.offset.get().checked_add(u64::from(e.length.get())).is_some_and(|end| end <= foot.index_at.get())
         };
         if !entries.iter().all(fits) || !entries.is_sorted_by_key(Entry::key) {
             return Err(bad("has a damaged index"));
         }
-        Ok(Self { path: path.to_path_buf(), file, entries, report })
+        Ok(Self { path: path.to_path_buf(), bytes, entries, report })
     }
 
     /// The tiles of the pack in the order of ids, then layers: address, layer, whether they belong to the output.
@@ -258,66 +190,67 @@ impl Pack {
         let key = (TileId::from(tile).0, layer as u8);
         let Ok(at) = self.entries.binary_search_by_key(&key, Entry::key) else { return Ok(None) };
         let entry = &self.entries[at];
-        let mut bytes = vec![0; entry.length.get() as usize];
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(entry.offset.get()))
-            .and_then(|_| file.read_exact(&mut bytes))
-            .map_err(Error::io("read", &self.path))?;
+        let bytes = self.bytes.read(&self.path, entry.offset.get(), entry.length.get() as usize)?;
         if checksum(&bytes) != entry.checksum.get() {
-            if is_at(&self.file, &self.path) {
-                let _ = std::fs::remove_file(&self.path);
+            if self.bytes.is_at(&self.path) {
+                let _ = discard(&self.path);
             }
             return Err(Error::invalid(format!("tile {tile}"), "is damaged in its pack", AGAIN).with_path(&self.path));
         }
         Ok(Some(bytes))
     }
-}
 
-/// The packs of a finished step as the finer tiles of the next one. Keeps a few packs open.
-#[derive(Debug)]
-pub struct FinerPacks {
-    work: PathBuf,
-    run: u64,
-    zooms: ZoomRange,
-    block_zoom: u8,
-    open: RefCell<VecDeque<(TileCoord, Pack)>>,
-}
-
-/// A unit reads from at most this many packs again and again.
-const OPEN_PACKS: usize = 8;
-
-impl FinerPacks {
-    /// The packs over these zooms whose blocks are tiles of `block_zoom`.
-    #[must_use]
-    pub fn new(work: &Path, run: u64, zooms: ZoomRange, block_zoom: u8) -> Self {
-        Self { work: work.to_path_buf(), run, zooms, block_zoom, open: RefCell::default() }
+    /// The addresses of the tiles of a layer and a zoom that belong to the output.
+    fn wanted(&self, layer: Layer, z: u8) -> impl Iterator<Item = TileCoord> {
+        self.tiles().filter(move |(tile, of, wanted)| *wanted && *of == layer && tile.z() == z).map(|(tile, ..)| tile)
     }
 }
 
-impl FinerTiles for FinerPacks {
-    fn tile(&self, tile: TileCoord, layer: Layer) -> Result<Option<Vec<u8>>> {
-        let Some(block) = tile.ancestor(self.block_zoom) else { return Ok(None) };
-        let mut open = self.open.borrow_mut();
-        if !open.iter().any(|(b, _)| *b == block) {
-            let path = Pack::path(&self.work, self.zooms, block);
-            // A unit whose tiles are all empty still has a pack; a missing one is an error.
-            let pack = Pack::open(&path, self.run)?;
-            if open.len() >= OPEN_PACKS {
-                open.pop_front();
-            }
-            open.push_back((block, pack));
+impl Bytes {
+    /// Opens a file or an object; gives its length.
+    #[cfg_attr(not(feature = "remote"), allow(unused_variables, reason = "of files nothing is read ahead"))]
+    fn open(path: &Path, end: u64) -> Result<(Self, u64)> {
+        #[cfg(feature = "remote")]
+        if url::is_one(path) {
+            let object = bucket::open(path, end)?;
+            let length = object.len();
+            return Ok((Self::Object(object), length));
         }
-        match open.iter().find(|(b, _)| *b == block) {
-            Some((_, pack)) => pack.read(tile, layer),
-            _ => Ok(None),
+        let length = local::input(path)?.len();
+        Ok((Self::File(File::open(path).map_err(Error::io("open", path))?), length))
+    }
+
+    fn read(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>> {
+        match self {
+            Self::File(file) => {
+                let (mut file, mut bytes) = (file, vec![0; length]);
+                file.seek(SeekFrom::Start(offset))
+                    .and_then(|_| file.read_exact(&mut bytes))
+                    .map_err(Error::io("read", path))?;
+                Ok(bytes)
+            }
+            #[cfg(feature = "remote")]
+            Self::Object(object) => Ok(object.read(offset..offset + length as u64)?.into()),
+        }
+    }
+
+    /// True where the name still leads to these bytes, as far as it can be told.
+    fn is_at(&self, path: &Path) -> bool {
+        match self {
+            Self::File(file) => is_at(file, path),
+            #[cfg(feature = "remote")]
+            Self::Object(_) => true,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::altered::altered;
+    use crate::render::Made;
 
     const RUN: u64 = 0x1234_5678_9abc_def0;
 
