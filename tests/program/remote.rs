@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::objects::{S3, Web};
 use crate::program::{HYPSO, fails, hypso, ok, scratch, stderr, tiles};
+use crate::surface::Sheet;
 
 /// A sample without its `hypso.toml`, which is not looked for on a network, and what its coarsest source gives locally.
 struct Local {
@@ -101,6 +102,59 @@ fn a_busy_server_changes_no_byte_and_ends_no_run() {
     ok(&["aggregate", "--allow-remote", &at("r.hypso"), "-o", &at("r.pmtiles"), "--jobs", "2"]);
     assert_eq!(tiles(at("r.pmtiles")), local.tiles);
     assert!(web.behaviour.refused.load(Ordering::SeqCst) > 0);
+}
+
+#[test]
+fn connections_that_break_change_no_byte_and_end_no_run() {
+    let local = Local::get();
+    let web = Web::new(&local.sample());
+    let (_guard, at) = scratch();
+    std::fs::write(at("dem10.csv"), local.urls(|name| web.url(&format!("dem10/{name}")))).unwrap();
+    // One in six is reset, and as many end in the middle: there are few requests.
+    web.behaviour.broken.store(160, Ordering::SeqCst);
+    ok(&["build", "--allow-remote", "-o", &at("r.hypso"), &at("dem10.csv")]);
+    ok(&["aggregate", "--allow-remote", &at("r.hypso"), "-o", &at("r.pmtiles"), "--jobs", "2"]);
+    assert_eq!(tiles(at("r.pmtiles")), local.tiles);
+    assert!(web.behaviour.refused.load(Ordering::SeqCst) > 1);
+}
+
+/// A VRT on a web server whose source is replaced by another one of its size and time.
+#[test]
+fn a_source_of_a_remote_vrt_that_is_replaced_is_seen() {
+    let (_guard, at) = scratch();
+    std::fs::create_dir_all(at("web")).unwrap();
+    let sheet = Sheet::north_up("EPSG:3857", 0.0, 0.0, 10.0, 90, 60);
+    sheet.write(Path::new(&at("web/a.tif")), &|x, y| x + y);
+    let vrt = "<VRTDataset rasterXSize=\"90\" rasterYSize=\"60\"><SRS>EPSG:3857</SRS><GeoTransform>0, 10, 0, 0, 0, -10</GeoTransform>\
+               <VRTRasterBand dataType=\"Float32\" band=\"1\"><SimpleSource><SourceFilename relativeToVRT=\"1\">a.tif</SourceFilename>\
+               <SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>";
+    std::fs::write(at("web/a.vrt"), vrt).unwrap();
+    let web = Web::new(Path::new(&at("web")));
+    let (store, output) = (at("r.hypso"), at("r.pmtiles"));
+    let build = ["build", "--allow-remote", "--update", "-o", &store, &web.url("a.vrt")];
+    let run = ["aggregate", "--allow-remote", &store, "-o", &output, "--jobs", "1", "--update"];
+    ok(&build);
+    ok(&run[..run.len() - 1]);
+    let before = tiles(&output);
+    let said = ok(&build);
+    assert!(said.contains("1 unchanged"), "{said}");
+    let size = std::fs::metadata(at("web/a.tif")).unwrap().len();
+    sheet.write(Path::new(&at("web/a.tif")), &|x, y| x + y + 100.0);
+    let mut bytes = std::fs::read(at("web/a.tif")).unwrap();
+    bytes.resize(bytes.len().max(size as usize), 0);
+    std::fs::write(at("web/a.tif"), bytes).unwrap();
+    fails(
+        1,
+        &["a.vrt", "was changed"],
+        &["aggregate", "--allow-remote", &store, "-o", &at("s.pmtiles"), "--jobs", "1"],
+    );
+    let said = ok(&build);
+    assert!(said.contains("1 read"), "{said}");
+    let said = ok(&run);
+    assert!(said.contains("1 changed"), "{said}");
+    assert_ne!(tiles(&output), before);
+    std::fs::remove_file(at("web/a.tif")).unwrap();
+    fails(1, &["a.vrt"], &["aggregate", "--allow-remote", &store, "-o", &at("t.pmtiles"), "--jobs", "1"]);
 }
 
 #[test]
