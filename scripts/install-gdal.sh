@@ -15,6 +15,7 @@ have cc || missing="$missing cc"
 if [ "$tests" = --tests ]; then
     have gdalinfo || missing="$missing gdal-tools"
     have python3 || missing="$missing python3"
+    have jq || missing="$missing jq"
 fi
 [ -n "$missing" ] || exit 0
 echo "installing what is missing:$missing" >&2
@@ -25,7 +26,7 @@ if [ -n "$root" ] && ! have sudo; then
 fi
 if have apt-get; then
     packages="libgdal-dev pkg-config gcc libc6-dev"
-    [ "$tests" = --tests ] && packages="$packages gdal-bin python3-gdal python3-venv python3-pip"
+    [ "$tests" = --tests ] && packages="$packages gdal-bin jq python3-gdal python3-venv python3-pip"
     export DEBIAN_FRONTEND=noninteractive
     $root apt-get update -q >&2
     # shellcheck disable=SC2086
@@ -34,7 +35,7 @@ elif have brew; then
     brew install gdal pkg-config >&2
 elif have dnf; then
     packages="gdal-devel pkgconf-pkg-config gcc"
-    [ "$tests" = --tests ] && packages="$packages gdal python3-gdal python3-pip"
+    [ "$tests" = --tests ] && packages="$packages gdal jq python3-gdal python3-pip"
     # shellcheck disable=SC2086
     $root dnf install -y $packages >&2
 else

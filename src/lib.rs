@@ -38,6 +38,8 @@ mod local;
 #[cfg(feature = "engine")]
 mod memory;
 mod mmap;
+#[cfg(any(feature = "cli", feature = "serve"))]
+mod process;
 pub mod progress;
 pub mod query;
 #[cfg(feature = "remote")]
@@ -66,6 +68,9 @@ pub mod track;
 #[cfg(feature = "engine")]
 #[doc(hidden)]
 pub mod catalog;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod events;
 #[cfg(feature = "engine")]
 #[doc(hidden)]
 pub mod export;

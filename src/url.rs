@@ -115,6 +115,11 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// True where a text holds what opens doors.
+pub(crate) fn holds_secret(text: &str) -> bool {
+    text.contains("://") && masked(text) != text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,6 +50,9 @@ mod traits;
 mod upload;
 mod verify;
 
+/// The row of an archive's metadata that names the run that made it.
+pub(crate) const RUN_ROW: &str = "hypso_run";
+
 pub use convert::{convert, convert_as};
 pub use diff::{Change, Differences, PixelCompare, PixelDifference, ZoomDifference, diff};
 pub use form::TileForm;

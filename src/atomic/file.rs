@@ -86,6 +86,20 @@ impl AtomicFile {
         &mut self.file
     }
 
+    /// Lets only its user read the file, where the system knows users: it holds what opens doors, such as signed URLs.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn make_private(&mut self) -> Result<()> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let private = fs::Permissions::from_mode(0o600);
+            self.file.set_permissions(private).map_err(Error::io("make private", &self.target))?;
+        }
+        Ok(())
+    }
+
     /// Where the bytes lie until the commit, for libraries that open files by name.
     #[cfg(feature = "engine")]
     #[must_use]

@@ -25,7 +25,7 @@ pub use output::holds;
 pub use output::write_whole;
 pub(crate) use place::check_target;
 #[cfg(feature = "engine")]
-pub use place::refuse_inputs;
+pub use place::{make_private_folder, refuse_inputs};
 #[cfg(feature = "engine")]
 pub(crate) use place::{refuse_existing, refuse_journals};
 pub use scratch::ScratchFile;

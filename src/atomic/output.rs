@@ -12,6 +12,7 @@ use std::path::Path;
 use super::check_target;
 use super::{AtomicFile, refuse_existing};
 use crate::error::{Error, Result};
+use crate::url;
 
 /// Refuses a place that is taken, or where no file can be; before the work begins.
 ///
@@ -28,7 +29,7 @@ pub fn holds(path: &Path, bytes: &[u8]) -> bool {
     crate::local::read(path, bytes.len() as u64).is_ok_and(|found| found == bytes)
 }
 
-/// Writes a file whole, unless it says the same already.
+/// Writes a file whole, unless it says the same already. A text with passwords or tokens in URLs is for its user alone to read.
 ///
 /// # Errors
 /// [`Error::Exists`] where another one stands there and `overwrite` is not said.
@@ -38,6 +39,9 @@ pub fn write_whole(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
     }
     refuse_existing(path, overwrite)?;
     let mut file = AtomicFile::create(path)?;
+    if std::str::from_utf8(bytes).is_ok_and(url::holds_secret) {
+        file.make_private()?;
+    }
     file.file().write_all(bytes).map_err(Error::io("write", path))?;
     if overwrite { file.commit() } else { file.commit_new() }
 }

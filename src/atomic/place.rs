@@ -14,6 +14,19 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Makes a folder, and those above it that are missing, for the user alone.
+///
+/// # Errors
+/// Where the system refuses.
+#[cfg(feature = "engine")]
+pub fn make_private_folder(folder: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(Error::io("make", folder))
+}
+
 /// Where a file for `target` will stand: what it leads to, where it is a link.
 ///
 /// # Errors

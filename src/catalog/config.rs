@@ -41,6 +41,9 @@ pub const FILE_NAME: &str = "hypso.toml";
 struct Document {
     #[serde(default, rename = "source")]
     sources: Vec<Entry>,
+    /// What operators ask for; read in `events`.
+    #[serde(default, rename = "operations", skip_serializing)]
+    _operations: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -205,7 +208,7 @@ pub fn text(path: &Path, specs: &[SourceSpec]) -> Result<String> {
             scale: (spec.scale != 0.0).then_some(spec.scale),
         }
     };
-    let document = Document { sources: specs.iter().map(entry).collect() };
+    let document = Document { sources: specs.iter().map(entry).collect(), _operations: None };
     toml::to_string(&document).map_err(|e| Error::internal(format!("can't write TOML: {e}")))
 }
 

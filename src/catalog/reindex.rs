@@ -33,6 +33,7 @@ pub fn reindex(store: &Store, tile_size: u32, output: &Path) -> Result<Reindexed
     name.push(format!(".{tile_size}px.hypso"));
     let path = PathBuf::from(name);
     let mut file = AtomicFile::create(&path)?;
+    file.make_private()?;
     let parameters = Parameters { tile_size, metadata: notes_of(store)? };
     let mut builder = Builder::new(&sources, &parameters)?.scratch_beside(&path);
     store.each_input(|record| builder.add(&record))?;

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::area::AreaArgs;
-use super::output;
+use super::observed::{self, Touched};
 use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::summary;
 use super::values::{self, one_of};
 use super::{Outcome, exit};
+use super::{logs, output};
 use crate::error::Result;
 use crate::plan::{Coverage, Pattern, PlanOptions};
 use crate::raster::{self, Resampling};
 use crate::store::Store;
 use crate::terrain::webp::Level;
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
-use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared, Summary};
+use crate::worker::{BudgetOptions, JobOptions, Launcher, Prepared, Summary, lineage_path};
 
 /// Make terrain tiles from a store.
 ///
@@ -253,6 +254,29 @@ fn options(output: &Path, zooms: &ZoomOptions, tiles: &TileArgs, run: &RunArgs) 
     Ok(options)
 }
 
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.store], self.job.tiles.outputs(&self.output))
+    }
+}
+
+impl ZoomArgs {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        let finer = [&self.finer, &self.finer_lineage].into_iter().flatten();
+        Touched::of([&self.store].into_iter().chain(finer), self.tiles.outputs(&self.output))
+    }
+}
+
+impl TileArgs {
+    /// The archives that a run writes.
+    pub fn outputs(&self, output: &Path) -> Vec<PathBuf> {
+        let lineage = self.lineage.then(|| lineage_path(output));
+        [output.to_path_buf()].into_iter().chain(lineage).collect()
+    }
+}
+
 pub fn run(args: &Args) -> Outcome {
     let options = args.job.options(&args.output)?;
     make(&store_file::open(&args.store, Care::Thorough)?, &options)
@@ -280,11 +304,13 @@ pub fn launcher() -> anyhow::Result<Launcher> {
     if raster::reader()?.remote_allowed() {
         launcher.arguments.push("--allow-remote".into());
     }
+    launcher.arguments.extend(logs::for_workers());
     Ok(launcher)
 }
 
 /// Prints what a run made.
 pub fn finish(summary: &Summary, store: &Store) -> Outcome {
+    observed::report(&summary.report_path);
     if let Some(error) = summary.failure() {
         if let (Some(path), Some(first)) = (&summary.aside, summary.set_aside.first()) {
             super::say(&format!("to try one alone: hypso work --plan {} --unit {}", path.display(), first.unit.id()));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::observed::Touched;
 use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
@@ -75,6 +76,14 @@ pub struct CatalogArgs {
     threads: usize,
 }
 
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        let others = [&self.write_config, &self.write_bounds].into_iter().flatten();
+        Touched::of(self.catalog.places(), [&self.output].into_iter().chain(others))
+    }
+}
+
 pub fn run(args: &Args) -> Outcome {
     check_output(&args.output, args.overwrite || args.update)?;
     let specs = args.catalog.specs()?;
@@ -142,6 +151,15 @@ fn written_apart(path: &Path, others: &[&Path]) -> Result<()> {
 }
 
 impl CatalogArgs {
+    /// The folders that the sources lie in; none where what is given is wrong, which is said later.
+    pub fn places(&self) -> Vec<PathBuf> {
+        let specs = match &self.config {
+            Some(path) => catalog::config::read(path),
+            None => catalog::specs_of(&self.sources).map(|(specs, _)| specs),
+        };
+        specs.unwrap_or_default().iter().map(|spec| spec.location.root()).collect()
+    }
+
     /// The sources, in the order of their priority.
     pub fn specs(&self) -> Result<Vec<SourceSpec>> {
         if let Some(path) = &self.config {

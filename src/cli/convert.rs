@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report, report_traffic};
+use super::observed::Touched;
 use super::progress::Terminal;
 use super::values::one_of;
 use super::{Outcome, exit};
@@ -82,6 +83,13 @@ impl Args {
             level: self.images.level,
         };
         (options != RecodeOptions::default()).then_some(options)
+    }
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.input].into_iter().chain(&self.lineage), [&self.output])
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::archives::{InputArgs, OutputArgs, report};
 use super::inspect::Format;
+use super::observed::Touched;
 use super::progress::Terminal;
 use super::{Outcome, exit, output};
 use crate::archive::{self, Change, Differences, TileSource, ZoomDifference};
@@ -63,6 +64,13 @@ pub struct PatchArgs {
     out: OutputArgs,
 }
 
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.old, &self.new], &self.output)
+    }
+}
+
 pub fn run(args: &Args) -> Outcome {
     let paths: [&Path; 2] = [&args.old, &args.new];
     let opened = args.read.open_all(&paths, args.output.as_deref())?;
@@ -89,6 +97,13 @@ pub fn run(args: &Args) -> Outcome {
         Format::Table => output::line(table(&found, old.as_ref(), new.as_ref()).trim_end())?,
     }
     Ok(if equal { exit::OK } else { exit::PROBLEMS })
+}
+
+impl PatchArgs {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.old, &self.patch], [&self.output])
+    }
 }
 
 pub fn run_patch(args: &PatchArgs) -> Outcome {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::observed::Touched;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::{Outcome, exit, output};
@@ -56,6 +57,13 @@ enum Format {
     Flatgeobuf,
     /// A GeoPackage for GDAL's raster tile index, EPSG:3857.
     Gti,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.store], [&self.output])
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {

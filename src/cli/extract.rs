@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::archives::{InputArgs, OutputArgs, PartArgs, overhead, report, report_traffic};
+use super::observed::Touched;
 use super::progress::Terminal;
 use super::{Outcome, exit, output, usage};
 use crate::archive::{self, Forecast, TileSource};
@@ -30,6 +31,13 @@ pub struct Args {
     part: PartArgs,
     #[command(flatten)]
     out: OutputArgs,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.input], self.output.as_ref().filter(|_| !self.dry_run))
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {

@@ -8,7 +8,7 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::{exit, output};
+use super::{exit, observed, output};
 use crate::error::Error;
 use crate::{atomic, threads};
 
@@ -31,6 +31,8 @@ pub fn catch() {
     let caught = ctrlc::set_handler(|| {
         ASKED.store(true, Ordering::SeqCst);
         std::thread::sleep(PATIENCE);
+        // First, for it writes files, and nothing is given a name any more after the next line.
+        observed::abort();
         atomic::abandon();
         say();
         end(exit::INTERRUPTED);

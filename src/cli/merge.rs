@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, report};
+use super::observed::Touched;
 use super::progress::Terminal;
 use super::{Outcome, exit, say, usage};
 use crate::archive::{self, Scheme, TileEncoding, TileSource};
@@ -72,6 +73,14 @@ enum PixelRule {
     Min,
     /// The mean of the values.
     Mean,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        let lineage = self.lineage.then(|| lineage_of(&self.output));
+        Touched::of(&self.inputs, [self.output.clone()].into_iter().chain(lineage))
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {

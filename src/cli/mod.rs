@@ -6,6 +6,7 @@
 mod aggregate;
 mod archives;
 mod area;
+mod audit;
 #[cfg(feature = "gdal")]
 mod build;
 mod completions;
@@ -17,7 +18,9 @@ mod heights;
 mod info;
 mod inspect;
 mod interrupt;
+mod logs;
 mod merge;
+mod observed;
 mod output;
 mod picture;
 #[cfg(feature = "gdal")]
@@ -89,6 +92,10 @@ pub mod exit {
 struct Cli {
     #[command(flatten)]
     talk: progress::TalkArgs,
+    #[command(flatten)]
+    logs: logs::LogArgs,
+    #[command(flatten)]
+    observed: observed::ObservedArgs,
     /// Let rasters be read over the network: s3://, gs://, az://, https://, and what a VRT or a service's description names.
     #[cfg(feature = "gdal")]
     #[arg(long, global = true, hide_short_help = true)]
@@ -137,6 +144,7 @@ enum Command {
     Serve(serve::Args),
     #[cfg(feature = "gdal")]
     Sample(sample::Args),
+    Audit(audit::Args),
     Completions(completions::Args),
     #[cfg(feature = "gdal")]
     #[command(hide = true)]
@@ -173,6 +181,9 @@ pub fn main() -> ExitCode {
     crate::mmap::bus_error::explain(i32::from(exit::CHANGED));
     let cli = Cli::parse_from(area::join_numbers(std::env::args_os()));
     cli.talk.apply();
+    if let Err(error) = cli.logs.apply(cli.command.is_worker()) {
+        return output::report_error(&error.into());
+    }
     #[cfg(feature = "gdal")]
     if cli.allow_remote
         && let Ok(reader) = crate::raster::reader()
@@ -183,7 +194,7 @@ pub fn main() -> ExitCode {
         interrupt::catch();
     }
     crate::atomic::on_sweep(progress::swept);
-    match run(cli.command) {
+    match observed::run(&cli.observed, cli.command, run) {
         Ok(code) => ExitCode::from(code),
         Err(error) => output::report_error(&error),
     }
@@ -228,6 +239,7 @@ fn run(command: Command) -> Outcome {
         Command::Serve(args) => serve::run(&args),
         #[cfg(feature = "gdal")]
         Command::Sample(args) => sample::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Completions(args) => completions::run(&args),
         #[cfg(feature = "gdal")]
         Command::Worker(args) => worker::run(&args),
@@ -236,13 +248,17 @@ fn run(command: Command) -> Outcome {
 
 /// A message for the user, on stderr.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", crate::text::message(&words::of(text)));
+    let text = crate::text::message(&words::of(text));
+    let _ = writeln!(std::io::stderr(), "{text}");
+    logs::said(&text);
 }
 
 /// A table for the user, on stderr.
 #[cfg(feature = "gdal")]
 fn say_table(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", crate::text::printable(text.trim_end()));
+    let text = crate::text::printable(text.trim_end());
+    let _ = writeln!(std::io::stderr(), "{text}");
+    text.lines().for_each(logs::said);
 }
 
 /// A wrong command line.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use super::{exit, words};
+use super::{exit, logs, words};
 use crate::error::Error;
 use crate::text::{message, printable};
 
@@ -23,25 +23,34 @@ pub enum Format {
 
 /// Prints an error with its causes to stderr and gives the exit code that belongs to it.
 pub fn report_error(error: &anyhow::Error) -> ExitCode {
+    let code = code_of(error);
+    if code != exit::OK {
+        print_error(error);
+    }
+    ExitCode::from(code)
+}
+
+/// The exit code that belongs to an error: none where a reader of stdout has gone.
+pub fn code_of(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
-            return ExitCode::from(exit::OK);
+            return exit::OK;
         }
     }
-    print_error(error);
-    let code = match error.downcast_ref::<Error>() {
+    match error.downcast_ref::<Error>() {
         Some(Error::Interrupted) => exit::INTERRUPTED,
         Some(Error::Argument { .. }) => exit::USAGE,
         _ => exit::FAILURE,
-    };
-    ExitCode::from(code)
+    }
 }
 
 /// Prints an error with its causes to stderr.
 pub fn print_error(error: &anyhow::Error) {
     let label = if color() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
     let text = error.downcast_ref::<Error>().map_or_else(|| format!("{error:#}"), words::error);
-    let _ = writeln!(std::io::stderr(), "{label} {}", message(&text));
+    let text = message(&text);
+    let _ = writeln!(std::io::stderr(), "{label} {text}");
+    logs::said_error(&text);
 }
 
 /// True where stderr is a terminal that wants colour (`NO_COLOR` is honoured).
@@ -172,7 +181,6 @@ pub fn list(rows: &[Vec<String>]) -> String {
 }
 
 /// A size such as `2G`, `800M`, `64k` or `1048576`: powers of 1024.
-#[cfg(feature = "gdal")]
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let text = text.trim().trim_end_matches(['b', 'B']).trim_end_matches('i');
     let (number, shift) = match text.char_indices().last() {
@@ -188,7 +196,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     if (0.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err("a size is from 0 to 1e18 bytes".into()) }
 }
 
-#[cfg(all(test, feature = "gdal"))]
+#[cfg(test)]
 mod size_tests {
     use super::parse_bytes;
 

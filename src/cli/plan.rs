@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::aggregate::{JobArgs, warn};
 use super::inspect::Format;
+use super::observed::Touched;
 use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
@@ -41,6 +42,13 @@ pub struct Args {
     /// Cut it into about so many shards of like work, and one for the coarse top.
     #[arg(long, value_name = "COUNT", requires = "export", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_SHARDS)))]
     shards: Option<u32>,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.store], &self.export)
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 
 use super::archives::InputArgs;
+use super::observed::Touched;
 use super::picture::{Picture, distinct};
 use super::{Outcome, exit};
 use crate::archive::{self, OpenOptions, TileEncoding, TileSource};
@@ -54,6 +55,13 @@ struct Frame {
     top: i64,
     width: usize,
     height: usize,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.archive], [&self.output])
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {

@@ -1,4 +1,4 @@
-//! Draws progress on stderr: a bar on a terminal, a line every few seconds elsewhere, JSON lines on request; and logs.
+//! Draws progress on stderr: a bar on a terminal, a line every few seconds elsewhere, JSON lines on request.
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, OnceLock};
@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::output;
+use super::observed::live;
+use super::{logs, output};
 use crate::atomic::Swept;
 use crate::progress::{Progress, Status};
 use crate::text::{message, one_line};
 
-/// How progress is shown and logs are written, for all commands.
+/// How progress is shown, for all commands.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Progress and logs")]
 pub struct TalkArgs {
@@ -22,19 +23,6 @@ pub struct TalkArgs {
     /// Seconds between lines of progress.
     #[arg(long, global = true, default_value_t = 5.0, value_name = "SECONDS", hide_short_help = true)]
     progress_every: f64,
-    /// What is logged on stderr: off, error, warn, info, debug or trace.
-    #[arg(
-        long,
-        global = true,
-        default_value = "warn",
-        value_name = "LEVEL",
-        env = "HYPSO_LOG",
-        hide_short_help = true
-    )]
-    log_level: tracing::level_filters::LevelFilter,
-    /// How logs are written; with json, notes are written as logs too.
-    #[arg(long, global = true, value_enum, default_value = "text", value_name = "HOW", hide_short_help = true)]
-    log_format: LogFormat,
 }
 
 /// How progress is shown.
@@ -50,40 +38,24 @@ enum Style {
     None,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
-
 /// How this process reports.
 #[derive(Debug, Clone, Copy)]
 struct Talk {
     style: Style,
     every: Duration,
-    json_logs: bool,
 }
 
 static TALK: OnceLock<Talk> = OnceLock::new();
 
 fn talk() -> Talk {
-    *TALK.get_or_init(|| Talk { style: Style::Auto, every: Duration::from_secs(5), json_logs: false })
+    *TALK.get_or_init(|| Talk { style: Style::Auto, every: Duration::from_secs(5) })
 }
 
 impl TalkArgs {
-    /// Sets up progress and logs for this process.
+    /// Sets up progress for this process.
     pub fn apply(&self) {
         let every = Duration::try_from_secs_f64(self.progress_every).unwrap_or(Duration::from_secs(5));
-        let json_logs = self.log_format == LogFormat::Json;
-        let _ = TALK.set(Talk { style: self.progress, every, json_logs });
-        let logs =
-            tracing_subscriber::fmt().with_max_level(self.log_level).with_writer(std::io::stderr).with_target(false);
-        let _ = if json_logs {
-            tracing::subscriber::set_global_default(logs.json().flatten_event(true).finish())
-        } else {
-            // Colours are a feature of the crate that is not asked for: with them it complains on every terminal.
-            tracing::subscriber::set_global_default(logs.with_ansi(false).finish())
-        };
+        let _ = TALK.set(Talk { style: self.progress, every });
     }
 }
 
@@ -104,10 +76,11 @@ fn notify(text: &str, bar: Option<&ProgressBar>) {
     let text = message(text);
     let write = || drop(writeln!(std::io::stderr(), "{text}"));
     match bar {
-        _ if talk().json_logs => tracing::warn!("{text}"),
+        _ if logs::as_json() => return tracing::warn!("{text}"),
         Some(bar) => bar.suspend(write),
         None => write(),
     }
+    logs::said(&text);
 }
 
 /// Progress for the terminal.
@@ -206,6 +179,7 @@ impl Stage {
 impl Progress for Terminal {
     fn begin(&self, what: &str, total: Option<u64>, unit: &'static str) {
         self.end();
+        live().begin(what, total, unit);
         let bar = (talk().style == Style::Auto && std::io::stderr().is_terminal()).then(|| {
             let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
             let template = if total.is_some() {
@@ -225,6 +199,7 @@ impl Progress for Terminal {
     }
 
     fn advance(&self, steps: u64) {
+        live().advance(steps);
         let mut guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(stage) = guard.as_mut() else { return };
         stage.done += steps;
@@ -238,6 +213,7 @@ impl Progress for Terminal {
     }
 
     fn status(&self, status: &Status) {
+        live().status(status);
         let mut guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(stage) = guard.as_mut() else { return };
         stage.status = Some(status.clone());
@@ -249,6 +225,8 @@ impl Progress for Terminal {
     fn end(&self) {
         let mut guard = self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(mut stage) = guard.take() {
+            live().end();
+            logs::said(&stage.line());
             if let Some(bar) = &stage.bar {
                 bar.finish_and_clear();
             } else if stage.since.elapsed() >= Duration::from_secs(2) || talk().style == Style::Json {

@@ -9,6 +9,7 @@ use super::output;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::error::{Error, Result};
+use crate::events::Dataset;
 use crate::query::Place;
 use crate::raster;
 use crate::raster::Resampling;
@@ -59,7 +60,7 @@ pub fn run(args: &Args) -> Outcome {
     let rows = rows.collect::<Result<Vec<_>>>()?;
     match args.format {
         Format::Json => {
-            let row = |(f, height, used): &(Facts, Option<f32>, bool)| json!({"source": f.source, "path": f.path, "pixel_size": f.pixel_size, "height": height, "used": used});
+            let row = |(f, height, used): &(Facts, Option<f32>, bool)| json!({"source": f.source, "path": f.path, "dataset": f.dataset(), "pixel_size": f.pixel_size, "height": height, "used": used});
             let all: Vec<Value> = rows.iter().map(row).collect();
             output::line(serde_json::to_string_pretty(&json!({"zoom": zoom, "candidates": all}))?)?;
         }
@@ -88,7 +89,7 @@ fn tile(store: &Store, tile: TileCoord, resampling: Resampling, format: Format) 
     let rows = rows.collect::<Result<Vec<_>>>()?;
     match format {
         Format::Json => {
-            let row = |(f, pixels): &(Facts, u64)| json!({"source": f.source, "path": f.path, "pixel_size": f.pixel_size, "pixels": pixels, "share": part(*pixels)});
+            let row = |(f, pixels): &(Facts, u64)| json!({"source": f.source, "path": f.path, "dataset": f.dataset(), "pixel_size": f.pixel_size, "pixels": pixels, "share": part(*pixels)});
             let records: Vec<Value> = rows.iter().map(row).collect();
             let document = json!({
                 "tile": tile.to_string(), "pixels": all, "nodata": nothing, "covering": found.len(), "records": records,
@@ -116,10 +117,16 @@ fn tile(store: &Store, tile: TileCoord, resampling: Resampling, format: Format) 
 struct Facts {
     source: String,
     path: String,
+    /// The source as lineage events name it.
+    dataset: Dataset,
     pixel_size: f64,
 }
 
 impl Facts {
+    fn dataset(&self) -> Value {
+        json!({"namespace": self.dataset.namespace, "name": self.dataset.name})
+    }
+
     fn pixel(&self) -> String {
         format!("{:.2} m", self.pixel_size)
     }
@@ -128,8 +135,10 @@ impl Facts {
 fn facts(store: &Store, row: RowId) -> Result<Facts> {
     let damaged = || Error::invalid(format!("record {row}"), "is missing", "build the store again");
     let record: RecordRef<'_> = store.record(row).ok_or_else(damaged)?;
-    let source = record.source().ok_or_else(damaged)?.name()?.into_owned();
-    Ok(Facts { source, path: record.path()?.into_owned(), pixel_size: record.pixel_size() })
+    let source = record.source().ok_or_else(damaged)?;
+    let dataset = Dataset::of_source(&source)?;
+    let (source, path) = (source.name()?.into_owned(), record.path()?.into_owned());
+    Ok(Facts { source, path, dataset, pixel_size: record.pixel_size() })
 }
 
 /// A point in degrees as EPSG:3857 metres.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::observed::Touched;
 use super::progress::Terminal;
 use super::{Outcome, exit, output};
 use crate::sample::{self, Size};
@@ -24,6 +25,13 @@ pub struct Args {
     /// Replace a sample that is there.
     #[arg(long)]
     overwrite: bool,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([] as [&PathBuf; 0], [&self.output])
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {

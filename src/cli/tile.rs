@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 
 use super::archives::InputArgs;
+use super::observed::Touched;
 use super::{Outcome, exit, usage};
 use crate::archive::TileSource;
 use crate::atomic::{check_output, refuse_inputs, write_whole};
@@ -49,6 +50,13 @@ enum Format {
     Csv,
     /// One JSON document: the heights row by row, null where there is none.
     Json,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.archive], &self.output)
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {

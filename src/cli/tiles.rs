@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::aggregate::{JobArgs, make};
 use super::build::{self, CatalogArgs};
+use super::observed::Touched;
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::catalog::Known;
@@ -25,6 +26,14 @@ pub struct Args {
     output: PathBuf,
     #[command(flatten)]
     job: JobArgs,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        let outputs = self.job.tiles.outputs(&self.output).into_iter().chain([self.output.with_extension("hypso")]);
+        Touched::of(self.catalog.places(), outputs)
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {

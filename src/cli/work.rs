@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::inspect::Format;
+use super::observed::Touched;
 use super::output;
 use super::progress::Terminal;
 use super::{Outcome, aggregate, exit};
@@ -128,6 +129,30 @@ impl Here {
             disk_reserve: self.disk_reserve,
         }
     }
+}
+
+impl Args {
+    /// What it reads and writes: packs, in the folder of packs. Their archive is what `assemble` tells of.
+    pub fn touched(&self) -> Option<Touched> {
+        if self.status {
+            return None;
+        }
+        Some(Touched { inputs: store_of(&self.plan, &self.here).into_iter().collect(), outputs: Vec::new() })
+    }
+}
+
+impl AssembleArgs {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        let output = ShardPlan::read(&self.plan).ok().map(|plan| plan.output(&self.here.options()).to_path_buf());
+        let output = output.unwrap_or_else(|| self.plan.clone());
+        Touched::of(store_of(&self.plan, &self.here), [output])
+    }
+}
+
+/// The store of a plan of shards.
+fn store_of(plan: &Path, here: &Here) -> Option<PathBuf> {
+    ShardPlan::read(plan).ok().map(|plan| plan.store(&here.options()).to_path_buf())
 }
 
 pub fn run(args: &Args) -> Outcome {

@@ -34,11 +34,13 @@ use columns::{COLUMNS, Value, values};
 use rows::Rows;
 
 use crate::atomic::{AtomicFile, refuse_existing, refuse_journals};
+use crate::column::RaggedLayout;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::raster::{self, TableForm};
 use crate::store::Store;
 use crate::tile::LonLatBox;
+use crate::url;
 
 /// The name of the layer in formats that name layers.
 const LAYER: &str = "footprints";
@@ -138,9 +140,27 @@ pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Pr
             file
         }
     };
+    // Other programs need the whole URL, as hypso does.
+    if holds_secret(store)? {
+        file.make_private()?;
+    }
     let file_size = file.file().metadata().map_err(Error::io("read the size of", output))?.len();
     if options.overwrite { file.commit() } else { file.commit_new() }?;
     Ok(Summary { records, file_size })
+}
+
+/// True where a name of a raster opens doors: a signed URL, or one with a password.
+fn holds_secret(store: &Store) -> Result<bool> {
+    let mut found = false;
+    for source in store.sources().iter() {
+        found |= url::holds_secret(&source.root()?);
+    }
+    let paths = RaggedLayout::find(store.sections(), "record.path", u64::from(store.len()))?;
+    paths.over(store.bytes()).for_each(|_, path| {
+        found |= std::str::from_utf8(path).is_ok_and(url::holds_secret);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// A GeoPackage that GDAL 3.9 and later open as a raster (GTI, the raster tile index), and that every GIS opens as a table

@@ -14,9 +14,13 @@ mod fault;
 mod object;
 mod parts;
 mod place;
+#[cfg(feature = "cli")]
+mod post;
 mod put;
 mod wait;
 
 pub(crate) use object::{Object, join};
 pub(crate) use parts::Note;
 pub(crate) use place::Place;
+#[cfg(feature = "cli")]
+pub(crate) use post::{Post, Refused, check};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::journal::Journal;
 use super::pack;
-use crate::archive::{self, ArchiveMetadata, ArchiveSummary, OpenOptions, TileEncoding, TileSink, TileSource};
+use crate::archive::{self, ArchiveMetadata, ArchiveSummary, OpenOptions, RUN_ROW, TileEncoding, TileSink, TileSource};
 use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::plan::{Changes, Extent, Group, Plan, Step};
@@ -17,9 +17,6 @@ use crate::terrain;
 use crate::tile::{Bounds, TileId};
 use crate::url;
 
-/// The metadata row that marks an archive as made by a run.
-const RUN_ROW: &str = "hypso_run";
-
 /// The name of a group's archive: `<stem>_z0-10.mbtiles`, lineage `<stem>-lineage_z0-10.mbtiles`.
 pub(super) fn group_path(folder: &Path, output: &Path, layer: Layer, group: &Group) -> PathBuf {
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
@@ -28,7 +25,8 @@ pub(super) fn group_path(folder: &Path, output: &Path, layer: Layer, group: &Gro
 }
 
 /// The lineage archive that belongs to an output: `<stem>-lineage` with the same extension, or PMTiles beside a file of heights.
-pub(super) fn lineage_path(output: &Path) -> PathBuf {
+#[must_use]
+pub fn lineage_path(output: &Path) -> PathBuf {
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
     let extension = output.extension().unwrap_or_default().to_string_lossy();
     let extension = if extension == "heights" { "pmtiles" } else { &*extension };

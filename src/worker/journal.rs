@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::by_hand::is_plan;
 use super::pack::{self, Pack};
-use crate::atomic::{AtomicFile, Swept, is_temporary, remove_dead, remove_entries, sweep_files, tell};
+use crate::atomic::{
+    AtomicFile, Swept, is_temporary, make_private_folder, remove_dead, remove_entries, sweep_files, tell,
+};
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
 use crate::plan::Unit;
@@ -162,7 +164,7 @@ impl Journal {
     /// # Errors
     /// Where another process holds it, or it belongs to another run and `discard` is not said.
     pub(super) fn open(folder: PathBuf, claim: &Claim<'_>, discard: bool, progress: &dyn Progress) -> Result<Self> {
-        std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
+        make_private_folder(&folder)?;
         refuse_links(&folder)?;
         refuse_foreign(&folder.join("aside.json"), is_plan)?;
         refuse_foreign(&folder.join("changes.hypso"), crate::store::is_one)?;
@@ -236,7 +238,7 @@ impl Journal {
     pub(super) fn prepare(folder: &Path, claim: &Claim<'_>) -> Result<()> {
         pack::check_output(folder)?;
         if !url::is_one(folder) {
-            std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+            make_private_folder(folder)?;
             refuse_links(folder)?;
         }
         if Self::belongs(folder, claim)? {

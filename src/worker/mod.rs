@@ -35,6 +35,7 @@ mod used;
 mod watch;
 
 pub use aggregate::Summary;
+pub use assemble::lineage_path;
 pub use budget::{Budget, BudgetOptions, LargestBlock, Needs, tiles_in_work};
 pub use by_hand::{Made, PlanFile, PlannedUnit, is_plan};
 pub use child::serve;

@@ -26,6 +26,7 @@ mod export;
 mod heights;
 mod limits;
 mod nothing_lost;
+mod operations;
 mod publish;
 mod refused;
 mod remote;

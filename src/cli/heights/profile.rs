@@ -9,6 +9,7 @@ use super::chart::Chart;
 use super::columns::{Facts, rounded};
 use super::{SamplingArgs, decimal, input, input_name, open};
 use crate::atomic::{check_output, refuse_inputs};
+use crate::cli::observed::Touched;
 use crate::cli::progress::Terminal;
 use crate::cli::{Outcome, area, exit, output, values};
 use crate::error::{Error, Result};
@@ -73,6 +74,13 @@ enum Format {
     Csv,
     /// A JSON document with the samples and their sums.
     Json,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.file], &self.picture)
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {

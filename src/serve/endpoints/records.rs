@@ -17,6 +17,7 @@ use crate::serve::router::Captures;
 use crate::serve::{answer, heavy::heavy};
 use crate::store::RecordRef;
 use crate::tile::{LonLatBox, TileCoord};
+use crate::url;
 
 pub async fn records(State(app): State<Arc<App>>, path: Captures, params: Params, headers: HeaderMap) -> Answer {
     let catalogue = app.catalogue();
@@ -53,6 +54,9 @@ fn place(params: &Params) -> Answer<Place> {
 fn feature(record: &RecordRef) -> Result<Feature<serde_json::Map<String, serde_json::Value>>> {
     let mut properties = geojson::properties(record)?;
     properties.remove("location");
+    if let Some(path) = properties.get_mut("path").filter(|path| path.as_str().is_some_and(url::holds_secret)) {
+        *path = url::masked(path.as_str().unwrap_or_default()).into();
+    }
     properties.insert("native_zoom".into(), record.native_zoom().into());
     Ok(Feature::new(&record.bounds(), properties))
 }

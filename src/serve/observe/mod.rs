@@ -2,7 +2,6 @@
 
 mod access;
 mod metrics;
-mod process;
 
 pub use access::{AccessLog, Line, now};
 pub use metrics::Metrics;

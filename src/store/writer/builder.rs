@@ -16,6 +16,7 @@ use crate::store::order::Classes;
 use crate::store::tile_lists::{self, Edges};
 use crate::store::{RecordInput, SourceInput};
 use crate::tile::web_mercator;
+use crate::url;
 
 /// Builds a store from records that come one by one.
 ///
@@ -38,6 +39,8 @@ pub struct Builder<'a> {
     ordered: bool,
     filled: Filled,
     edges: Edges,
+    /// A name holds what opens doors: a signed URL, or one with a password.
+    pub(super) secret: bool,
 }
 
 /// Bytes of the sort buffer.
@@ -74,6 +77,7 @@ impl<'a> Builder<'a> {
             ordered: true,
             filled: Filled::default(),
             edges: Edges::default(),
+            secret: sources.iter().any(|source| url::holds_secret(&source.root.to_string_lossy())),
         })
     }
 
@@ -127,6 +131,7 @@ impl<'a> Builder<'a> {
             return Err(Error::raster(&record.path, problem));
         }
         let native_zoom = self.check_edge(record)?;
+        self.secret |= url::holds_secret(&record.path);
         let arrival = self.len();
         if arrival >= u32::MAX - 1 {
             return Err(Error::argument("records", format!("at most {} are possible", u32::MAX - 1)));

@@ -100,13 +100,17 @@ pub fn write_file(
 }
 
 impl Builder<'_> {
-    /// Writes the store as a file: beside the target, synced, then renamed over it.
+    /// Writes the store as a file: beside the target, synced, then renamed over it. With a signed URL in it, or one with a password, it
+    /// is for its user alone to read.
     ///
     /// # Errors
     /// As [`finish`](Self::finish), and where the file can't be made, synced or renamed. Nothing is left behind then.
     pub fn finish_file(self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let mut file = crate::atomic::AtomicFile::create(path)?;
+        if self.secret {
+            file.make_private()?;
+        }
         let handle: &mut File = file.file();
         let out = self.finish(BufWriter::with_capacity(1 << 20, handle)).map_err(|e| match e {
             Error::Io { action, source, .. } => Error::Io { path: path.to_path_buf(), action, source },

@@ -1,22 +1,17 @@
 //! Which rasters a shard reads, and how a machine knows copies of them: by their size and by what is at their beginning and their end.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::error::{Error, Result};
+use crate::local::ends;
 use crate::raster::FileStamp;
 use crate::raster::parts::{Folders, Parts};
 use crate::render::CopyFacts;
 use crate::store::{RecordRef, Store};
 use crate::url;
-
-/// How much of a file's beginning, and of its end, is looked at, bytes.
-const ENDS: u64 = 64 << 10;
 
 /// A file and what a copy of it must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,31 +63,11 @@ impl Contents {
         if let Some(known) = self.files.get(path) {
             return Ok(known.clone());
         }
-        let (size, content) =
-            if url::is_one(path) { (FileStamp::of(path)?.size, String::new()) } else { content(path)? };
+        let (size, content) = if url::is_one(path) { (FileStamp::of(path)?.size, String::new()) } else { ends(path)? };
         let file = FileContent { path: path.to_path_buf(), size, content };
         self.files.insert(path.to_path_buf(), file.clone());
         Ok(file)
     }
-}
-
-/// The size of a file, and XXH3 of its first and its last 64 KiB.
-fn content(path: &Path) -> Result<(u64, String)> {
-    let read = || -> std::io::Result<(u64, u64)> {
-        let mut file = File::open(path)?;
-        let size = file.metadata()?.len();
-        let mut sum = Xxh3Default::new();
-        let mut bytes = Vec::new();
-        file.by_ref().take(ENDS).read_to_end(&mut bytes)?;
-        sum.update(&bytes);
-        bytes.clear();
-        file.seek(SeekFrom::Start(size.saturating_sub(ENDS)))?;
-        file.take(ENDS).read_to_end(&mut bytes)?;
-        sum.update(&bytes);
-        Ok((size, sum.digest()))
-    };
-    let (size, sum) = read().map_err(Error::io("read", path))?;
-    Ok((size, format!("{sum:016x}")))
 }
 
 fn parts(folders: &mut Folders, path: &Path) -> Result<Parts> {
@@ -143,7 +118,7 @@ fn same(planned: &FileContent, copy: &Path) -> Result<()> {
             with it, or read the objects themselves (`allow_remote`)";
         return Err(Error::raster(copy, problem));
     }
-    let (size, content) = content(copy)?;
+    let (size, content) = ends(copy)?;
     if size == planned.size && content == planned.content {
         return Ok(());
     }
@@ -169,7 +144,7 @@ mod tests {
             let mut bytes = bytes.clone();
             at.iter().for_each(|&at| bytes[at] ^= 1);
             std::fs::write(path(name), bytes).unwrap();
-            content(&path(name)).unwrap()
+            ends(&path(name)).unwrap()
         };
         let all = write("a", None);
         assert_eq!(all.0, 300_000);
@@ -182,7 +157,7 @@ mod tests {
         // Short files are read whole, their bytes twice.
         for size in [0, 1, 70_000] {
             std::fs::write(path("s"), &bytes[..size]).unwrap();
-            assert_eq!(content(&path("s")).unwrap().0, size as u64);
+            assert_eq!(ends(&path("s")).unwrap().0, size as u64);
         }
     }
 }

@@ -1,0 +1,34 @@
+#!/bin/sh
+# A nightly update: new surveys into the store, changed tiles into the archive, a check. For cron and systemd.
+#
+# HYPSO_DATA is the folder of hypso.toml and the rasters, HYPSO_OUT that of the outputs. The exit code is hypso's:
+#   0  done           4   done, with an alert: somebody should look
+#   1  failed         75  not yet: try again later      130  interrupted: the next run goes on
+set -eu
+: "${HYPSO_DATA:?the folder of hypso.toml}" "${HYPSO_OUT:?the folder of outputs}"
+cd "$HYPSO_OUT"
+
+# Runs a step. An alert is remembered; all else that is not 0 ends the night.
+alert=0
+step() {
+    code=0
+    "$@" || code=$?
+    case $code in
+        0) ;;
+        4) alert=4 ;;
+        *) echo "nightly: $2 ended with exit code $code" >&2; exit "$code" ;;
+    esac
+}
+
+# One night at a time: the next one waits for nothing and says "not yet".
+exec 9>nightly.lock
+flock -n 9 || exit 75
+
+update=
+[ ! -e terrain.hypso ] || update=--update
+step hypso build $update -o terrain.hypso --config "$HYPSO_DATA/hypso.toml" --on-error skip --alert-skipped 1
+update=
+[ ! -e terrain.pmtiles ] || update=--update
+step hypso aggregate $update terrain.hypso -o terrain.pmtiles --lineage --alert-empty 50
+step hypso verify terrain.pmtiles
+exit "$alert"
