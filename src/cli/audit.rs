@@ -57,12 +57,15 @@ pub fn run(args: &Args) -> Outcome {
             let problem = |p: &audit::Problem| json!({"path": p.path, "line": p.line, "problem": p.problem});
             output::line(serde_json::to_string_pretty(&json!({
                 "entries": found.entries, "last": head.map(|(number, _)| number), "hash": head.map(|(_, hash)| hash),
-                "problems": found.problems.iter().map(problem).collect::<Vec<_>>(), "notes": found.notes,
+                "problems": found.problems.iter().map(problem).collect::<Vec<_>>(), "more_problems": found.more, "notes": found.notes,
             }))?)?;
         }
         Format::Table => {
             for problem in &found.problems {
                 output::line(format!("{}: line {}: {}", output::path(&problem.path), problem.line, problem.problem))?;
+            }
+            if found.more > 0 {
+                output::line(format!("and {} more problems", output::count(found.more)))?;
             }
             if let Some((number, hash)) = head {
                 output::line(format!(

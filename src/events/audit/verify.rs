@@ -27,14 +27,26 @@ pub struct Report {
     pub entries: u64,
     /// The number and the hash of the last one.
     pub head: Option<(u64, String)>,
-    /// What is wrong, in the order of the lines.
+    /// What is wrong, in the order of the lines; the first hundred.
     pub problems: Vec<Problem>,
+    /// Further problems, which are not listed.
+    pub more: u64,
     /// What can't be told.
     pub notes: Vec<String>,
 }
 
 /// Problems that are listed at most.
 const LISTED: usize = 100;
+
+impl Report {
+    fn wrong(&mut self, path: &Path, line: u64, problem: String) {
+        if self.problems.len() < LISTED {
+            self.problems.push(Problem { path: path.to_path_buf(), line, problem });
+        } else {
+            self.more += 1;
+        }
+    }
+}
 
 /// Reads logs, the oldest first where one is the continuation of another. `known` is the hash of a line, kept elsewhere, that must be
 /// among them.
@@ -50,7 +62,6 @@ pub fn verify(paths: &[PathBuf], known: Option<&str>) -> Result<Report> {
     if let Some(path) = paths.last() {
         walk.end(path, &mut report);
     }
-    report.problems.truncate(LISTED);
     Ok(report)
 }
 
@@ -70,6 +81,9 @@ struct Walk {
 impl Walk {
     fn file(&mut self, path: &Path, report: &mut Report) -> Result<()> {
         let failed = || Error::io("read", path);
+        if crate::local::input(path)?.is_dir() {
+            return Err(Error::argument(path.display().to_string(), "is a folder; name an audit log"));
+        }
         let mut file = BufReader::new(File::open(path).map_err(failed())?);
         (self.head, self.head_found) = (read_head(path), false);
         self.line = 0;
@@ -90,7 +104,7 @@ impl Walk {
         self.found |= self.known.as_ref() == Some(&hash);
         self.head_found |= self.head.as_ref().is_some_and(|(_, head)| *head == hash);
         let line = self.line;
-        let mut wrong = |problem: String| report.problems.push(Problem { path: path.to_path_buf(), line, problem });
+        let mut wrong = |problem: String| report.wrong(path, line, problem);
         let entry = serde_json::from_slice::<Value>(bytes).ok();
         let fields = entry.as_ref().and_then(|e| Some((e["number"].as_u64()?, e["previous"].as_str()?)));
         let Some((number, previous)) = fields else {
@@ -121,9 +135,8 @@ impl Walk {
     }
 
     fn end(&self, path: &Path, report: &mut Report) {
-        let mut wrong = |problem: String| {
-            report.problems.push(Problem { path: path.to_path_buf(), line: self.line + 1, problem });
-        };
+        let line = self.line + 1;
+        let mut wrong = |problem: String| report.wrong(path, line, problem);
         match &self.head {
             _ if self.head_found => {}
             Some((number, _)) if self.before.as_ref().is_none_or(|(last, _)| last < number) => {
@@ -144,13 +157,10 @@ impl Walk {
         }
         if let Some(known) = self.known.as_ref().filter(|_| !self.found) {
             let shown = known.get(..16).unwrap_or(known);
-            report.problems.push(Problem {
-                path: path.to_path_buf(),
-                line: self.line + 1,
-                problem: format!(
-                    "no line has the hash {shown}…, which was kept elsewhere: lines before it were altered or removed"
-                ),
-            });
+            let problem = format!(
+                "no line has the hash {shown}…, which was kept elsewhere: lines before it were altered or removed"
+            );
+            report.wrong(path, line, problem);
         }
     }
 }

@@ -143,3 +143,18 @@ fn look(folder: &Path, each: &mut dyn FnMut(&Path)) {
         if entry.path().is_dir() { look(&entry.path(), each) } else { each(&entry.path()) }
     }
 }
+
+#[cfg(feature = "serve")]
+#[test]
+fn a_server_does_not_tell_them() {
+    use hypso::serve::{Input, Options, Server};
+    let (_folder, at) = scratch();
+    let store = at("far.hypso");
+    secret_store(&store);
+    let mut options = Options::default();
+    options.inputs.push(Input::parse(&store).unwrap());
+    options.listen = "127.0.0.1:0".into();
+    let running = Server::new(options).unwrap().start().unwrap();
+    let reply = crate::http::get(running.address(), "/stores/far/records?point=134.77,33.79").text();
+    assert!(reply.contains("https://h.example/a.tif?***") && !reply.contains("hunter"), "{reply}");
+}

@@ -43,6 +43,14 @@ fn each_command_that_writes_leaves_one_line_that_can_be_checked() {
     assert!(String::from_utf8_lossy(&bad.stdout).contains("line 2"), "{}", String::from_utf8_lossy(&bad.stdout));
     assert_eq!(with(&[], &["audit", "verify"]).status.code(), Some(2));
     assert_eq!(with(&[], &["audit", "verify", &at("none")]).status.code(), Some(1));
+    assert_eq!(with(&[], &["audit", "verify", &at("")]).status.code(), Some(2));
+    let devices = with(&[], &["audit", "verify", "/dev/zero"]);
+    assert!(stderr(&devices).contains("a pipe or a device"), "{}", stderr(&devices));
+    // What is no log has a problem in each line, and is listed in part.
+    std::fs::write(at("noise"), b"\xff\n".repeat(1000)).unwrap();
+    let noise = with(&[], &["audit", "verify", &at("noise")]);
+    assert_eq!(noise.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&noise.stdout).contains("and 900 more problems"));
 }
 
 #[test]
