@@ -3,7 +3,7 @@
 //! A line holds the SHA-256 of the line before (`previous`) and its number. So a line that was altered, removed or put between others
 //! shows, as long as a later line is there. The hash of the last line is noted in a file beside it (`FILE.head`), which also shows a
 //! tail that was cut. Who may write both files, and takes the trouble to compute all hashes anew, leaves no trace; a hash that was kept
-//! elsewhere shows that too ([`verify`]).
+//! elsewhere shows that too (`verify`).
 
 mod digest;
 mod log;
