@@ -24,6 +24,7 @@ mod contents;
 pub(crate) mod convert;
 mod coverage;
 mod diff;
+mod edit;
 pub mod files;
 mod form;
 pub mod heights;
@@ -55,6 +56,7 @@ pub(crate) const RUN_ROW: &str = "hypso_run";
 
 pub use convert::{convert, convert_as};
 pub use diff::{Change, Differences, PixelCompare, PixelDifference, ZoomDifference, diff};
+pub use edit::{Edited, edit, recount};
 pub use form::TileForm;
 pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
 pub use merge::{OnOverlap, merge, merged_metadata, uneven_zooms};

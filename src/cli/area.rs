@@ -58,7 +58,7 @@ fn problem(error: Error) -> String {
 }
 
 /// Options that take several numbers, and how many.
-const NUMBERS: [(&str, usize); 2] = [("--bbox", 4), ("--point", 2)];
+const NUMBERS: [(&str, usize); 4] = [("--bbox", 4), ("--bounds", 4), ("--center", 3), ("--point", 2)];
 
 /// The arguments, with the numbers of a box or a point joined by commas: `--bbox -10 -10 179 60`, `--bbox -10,-10,179,60`,
 /// `--bbox=-10, -10, 179, 60` are the same. The list ends where a word is no number.
@@ -131,6 +131,7 @@ mod tests {
             ("x --bbox -o b", "x --bbox -o b"),
             ("x --bbox 1,2,x,4 9", "x --bbox 1,2,x,4 9"),
             ("x --bbox=1,2,x,4 9", "x --bbox=1,2,x,4 9"),
+            ("x --bounds -1 -2 3 4 --center -1 2 5 z", "x --bounds=-1,-2,3,4 --center=-1,2,5 z"),
             ("x --bboxes 1 2", "x --bboxes 1 2"),
             ("x --point 139 -34.2 --nearest 3", "x --point=139,-34.2 --nearest 3"),
             ("x --point -139,34.2 3", "x --point=-139,34.2 3"),

@@ -126,7 +126,7 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 /// Sets values, and gives their keys as the metadata know them.
-fn set<'a>(pairs: &'a [String], metadata: &mut archive::ArchiveMetadata) -> Result<Vec<&'a str>> {
+pub fn set<'a>(pairs: &'a [String], metadata: &mut archive::ArchiveMetadata) -> Result<Vec<&'a str>> {
     let mut keys = Vec::new();
     for pair in pairs {
         let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {

@@ -12,6 +12,7 @@ mod build;
 mod completions;
 mod convert;
 mod diff;
+mod edit;
 mod export;
 mod extract;
 mod heights;
@@ -132,6 +133,7 @@ enum Command {
     Diff(diff::Args),
     Patch(diff::PatchArgs),
     Inspect(inspect::Args),
+    Edit(edit::Args),
     Tile(tile::Args),
     Verify(verify::Args),
     Preview(preview::Args),
@@ -227,6 +229,7 @@ fn run(command: Command) -> Outcome {
         Command::Diff(args) => diff::run(&args),
         Command::Patch(args) => diff::run_patch(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Edit(args) => edit::run(&args),
         Command::Tile(args) => tile::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Preview(args) => preview::run(&args),

@@ -137,6 +137,22 @@ impl Sections {
         }
     }
 
+    /// Header and table of the same file with other bytes in its last section, and where these start.
+    ///
+    /// # Errors
+    /// Where the last section has another name or kind.
+    #[cfg(feature = "engine")]
+    pub(crate) fn with_last(&self, name: &str, kind: Kind, bytes: &[u8]) -> Result<(Vec<u8>, u64)> {
+        let mut entries = self.entries.clone();
+        let Some(last) = entries.last_mut().filter(|last| last.is(name, kind)) else {
+            let problem = "is not the last one, where it could be exchanged";
+            return Err(self.origin.name(Error::invalid(format!("section {name:?}"), problem, REBUILD)));
+        };
+        last.close(bytes.len() as u64, bytes.len() as u64, checksum::checksum(bytes));
+        let offset = last.offset();
+        Ok((encode_start(&self.header.schema(), offset + bytes.len() as u64, &entries), offset))
+    }
+
     /// Where a raw section with this type and exactly `count` elements lies (any number where `None`).
     ///
     /// # Errors

@@ -14,6 +14,8 @@
 mod answers;
 mod at;
 mod block;
+#[cfg(feature = "engine")]
+mod copy;
 mod entry;
 mod fit;
 mod grid;

@@ -20,7 +20,7 @@ use crate::tile::{TileCoord, TileId};
 /// nothing worse. The queries are methods of [`HeightQueries`](super::HeightQueries). A [`Handle`](crate::Handle) follows a file
 /// that is replaced.
 pub struct Heights {
-    container: Container,
+    pub(super) container: Container,
     places: Indices,
     shape: Shape,
 }

@@ -11,6 +11,7 @@ mod objects;
 mod buckets;
 mod changes;
 mod commands;
+mod edit;
 mod heights;
 mod heights_copied;
 mod interop;

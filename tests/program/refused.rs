@@ -195,13 +195,14 @@ fn with_view(path: &str, tiles: &str, metadata: &str) {
     db.execute_batch(&text).unwrap();
 }
 
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 9] = [
     &["convert", "IN", "-o", "o.pmtiles"],
     &["convert", "IN", "-o", "o.mbtiles"],
     &["extract", "IN", "-o", "o.pmtiles", "--max-zoom", "3"],
     &["merge", "IN", "IN2", "-o", "o.mbtiles"],
     &["diff", "IN", "IN2"],
     &["inspect", "IN"],
+    &["edit", "IN", "--recount"],
     &["tile", "IN", "5/0/0", "--decode"],
     &["verify", "IN"],
 ];

@@ -9,12 +9,14 @@
 //! [`Scheme`]: crate::archive::Scheme
 
 mod describe;
+mod edit;
 mod names;
 mod owned;
 mod reader;
 mod scan;
 mod writer;
 
+pub(in crate::archive) use edit::edit;
 pub use reader::FilesReader;
 pub use writer::FilesWriter;
 

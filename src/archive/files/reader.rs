@@ -140,6 +140,11 @@ impl FilesReader {
         }
     }
 
+    /// How addresses are written.
+    pub(super) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     /// What is odd about how addresses are written, and files that are left out.
     pub(in crate::archive) fn about_scheme(&self) -> Option<&str> {
         self.about_scheme.as_deref()

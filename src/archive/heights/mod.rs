@@ -6,12 +6,14 @@
 
 mod cached;
 mod copy;
+mod edit;
 mod lanes;
 mod reader;
 mod writer;
 
 pub use cached::{CacheUse, CachedHeights};
 pub(in crate::archive) use copy::copy;
+pub(in crate::archive) use edit::edit;
 pub use reader::HeightsReader;
 pub use writer::HeightsWriter;
 

@@ -13,6 +13,7 @@ mod checks;
 mod connect;
 mod copy;
 mod direction;
+mod edit;
 mod layout;
 mod reader;
 mod repeats;
@@ -24,6 +25,7 @@ mod writer;
 use std::path::Path;
 
 pub(in crate::archive) use copy::{Checked, Plain};
+pub(in crate::archive) use edit::edit;
 pub use reader::MbtilesReader;
 pub use writer::MbtilesWriter;
 

@@ -8,20 +8,12 @@ use crate::archive::metadata::sane_bounds;
 use crate::archive::{ArchiveMetadata, Center, TileFormat};
 use crate::error::{Error, Result};
 
+/// What the header has, and the JSON does not say again.
+pub(super) const IN_HEADER: [&str; 5] = ["bounds", "center", "minzoom", "maxzoom", "compression"];
+
 /// Reads the JSON object (an empty text is an empty object) and completes it from the header.
 pub(super) fn parse(json: &[u8], header: &Header) -> Result<ArchiveMetadata> {
-    let damaged = |problem: String| {
-        Error::invalid("metadata", problem, "the file is damaged or made by a faulty program: make the archive again")
-    };
-    let map: Map<String, Value> = if json.iter().all(u8::is_ascii_whitespace) {
-        Map::new()
-    } else {
-        match serde_json::from_slice(json) {
-            Ok(Value::Object(map)) => map,
-            Ok(_) => return Err(damaged("expected a JSON object".to_owned())),
-            Err(error) => return Err(damaged(format!("is not valid JSON: {error}"))),
-        }
-    };
+    let map = object(json)?;
     let said = ArchiveMetadata::from_json(&map);
     let format = match header::tile_format(header.tile_type) {
         TileFormat::Unknown => said.format,
@@ -43,11 +35,26 @@ pub(super) fn parse(json: &[u8], header: &Header) -> Result<ArchiveMetadata> {
     })
 }
 
+/// The JSON object of the metadata; an empty text is an empty object.
+pub(super) fn object(json: &[u8]) -> Result<Map<String, Value>> {
+    let damaged = |problem: String| {
+        Error::invalid("metadata", problem, "the file is damaged or made by a faulty program: make the archive again")
+    };
+    if json.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(json) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(damaged("expected a JSON object".to_owned())),
+        Err(error) => Err(damaged(format!("is not valid JSON: {error}"))),
+    }
+}
+
 /// The metadata JSON of an archive: without what the header has, so that the two can't disagree. A server that puts both into one
 /// TileJSON would have these keys twice.
 pub(super) fn to_json(metadata: &ArchiveMetadata) -> Vec<u8> {
     let mut map = metadata.to_map();
-    for key in ["bounds", "center", "minzoom", "maxzoom", "compression"] {
+    for key in IN_HEADER {
         map.remove(key);
     }
     if header::tile_type(&metadata.format) != 0 {

@@ -12,6 +12,7 @@
 
 mod compression;
 mod directory;
+mod edit;
 mod far;
 mod header;
 mod metadata;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use compression::Compression;
 pub(in crate::archive) use directory::Entry;
+pub(in crate::archive) use edit::edit;
 pub(in crate::archive) use header::HEADER_BYTES;
 pub use header::{Header, ROOT_LIMIT};
 pub use reader::PmtilesReader;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// The largest directory that is read, bytes: compressed and decompressed.
 const DIRECTORY_CAP: u64 = 32 << 20;
 /// The largest metadata that is read, bytes.
-const METADATA_CAP: u64 = 64 << 20;
+pub(super) const METADATA_CAP: u64 = 64 << 20;
 /// How deep directories may be nested: root and three levels of leaves.
 pub(super) const MAX_DEPTH: usize = 4;
 
@@ -45,10 +45,7 @@ pub(super) fn open(file: &impl Bytes) -> Result<(Header, ArchiveMetadata, Vec<En
     };
     let metadata = Some((header.metadata_offset, header.metadata_length));
     file.soon([metadata, leaf_of(root.first()), leaf_of(root.last())].into_iter().flatten().collect())?;
-    let json = match header.metadata_length {
-        0 => Vec::new(),
-        length => unpack(header.metadata_offset, length, METADATA_CAP, "metadata")?,
-    };
+    let json = json(file, &header)?;
     let mut metadata = metadata::parse(&json, &header)?;
     let last_of = |entry| leaf(file, &header, DirectoryRef::of(entry, u64::MAX)).ok()?.last().copied();
     // A damaged directory is for the walk and for `verify` to find.
@@ -56,6 +53,15 @@ pub(super) fn open(file: &impl Bytes) -> Result<(Header, ArchiveMetadata, Vec<En
         (metadata.minzoom, metadata.maxzoom) = (Some(coarsest), Some(finest));
     }
     Ok((header, metadata, root))
+}
+
+/// Reads the metadata.
+pub(super) fn json(file: &impl Bytes, header: &Header) -> Result<Vec<u8>> {
+    if header.metadata_length == 0 {
+        return Ok(Vec::new());
+    }
+    let bytes = file.read(header.metadata_offset, header.metadata_length, METADATA_CAP, "metadata")?;
+    header.internal_compression.unpack(bytes, METADATA_CAP, "metadata")
 }
 
 /// Reads a leaf directory.

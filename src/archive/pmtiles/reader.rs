@@ -81,6 +81,12 @@ impl PmtilesReader {
         &self.header
     }
 
+    /// The metadata as they are stored.
+    pub(super) fn json(&self) -> Result<Map<String, Value>> {
+        let object = parts::json(&self.file, &self.header).and_then(|json| super::metadata::object(&json));
+        object.map_err(|error| error.with_path(&self.path))
+    }
+
     /// The size of the file, bytes.
     #[must_use]
     pub fn file_len(&self) -> u64 {

@@ -14,6 +14,7 @@ fn urls_pipes_and_the_standard_output_are_told_by_name() {
             &["info", url][..],
             &["query", url, "--point", "1", "2"],
             &["export", url, "-o", "out.geojson"],
+            &["edit", url, "--name", "x"],
             #[cfg(feature = "gdal")]
             &["aggregate", url, "-o", "out.pmtiles"],
         ] {
