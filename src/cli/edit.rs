@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::observed::Touched;
 use super::progress::Terminal;
 use super::{Outcome, exit, output, usage};
 use crate::archive::{self, ArchiveMetadata, Edited};
@@ -65,14 +66,26 @@ pub struct Args {
     overwrite: bool,
 }
 
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        let to = self.to.iter().filter(|to| *to != Path::new("-")).chain(self.changes().then_some(&self.archive));
+        Touched::of(self.from.iter().chain([&self.archive]), to)
+    }
+
+    /// Whether the archive is changed.
+    fn changes(&self) -> bool {
+        let texts = [&self.name, &self.description, &self.attribution, &self.bounds, &self.center];
+        let zooms = self.min_zoom.or(self.max_zoom).is_some();
+        texts.iter().any(|text| text.is_some()) || zooms || self.recount || !self.set.is_empty() || self.from.is_some()
+    }
+}
+
 /// The largest file of metadata that is read, bytes.
 const LARGEST: u64 = 64 << 20;
 
 pub fn run(args: &Args) -> Outcome {
-    let texts = [&args.name, &args.description, &args.attribution, &args.bounds, &args.center];
-    let zooms = args.min_zoom.or(args.max_zoom).is_some();
-    let edits = texts.iter().any(|text| text.is_some()) || zooms || args.recount || !args.set.is_empty();
-    if !edits && args.from.is_none() && args.to.is_none() {
+    if !args.changes() && args.to.is_none() {
         return usage("edit", "expected something to change, such as --name; `hypso inspect` shows what there is");
     }
     let to = args.to.as_deref().filter(|to| *to != Path::new("-"));
@@ -104,7 +117,7 @@ pub fn run(args: &Args) -> Outcome {
         }
         None => {}
     }
-    if edits || args.from.is_some() {
+    if args.changes() {
         output::line(table(&args.archive, &done).trim_end())?;
     }
     Ok(exit::OK)

@@ -143,6 +143,8 @@ impl Command {
             Self::Extract(args) => ("extract", args.touched()),
             Self::Diff(args) => ("diff", args.touched()),
             Self::Patch(args) => ("patch", args.touched()),
+            Self::Edit(args) => ("edit", args.touched()),
+            Self::Publish(args) => ("publish", args.touched()),
             Self::Tile(args) => ("tile", args.touched()),
             Self::Preview(args) => ("preview", args.touched()),
             Self::Profile(args) => ("profile", args.touched()),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::inspect::Format;
+use super::observed::Touched;
 use super::progress::Terminal;
 use super::{Outcome, exit, output, usage};
 use crate::publish::{Keep, Pruned, Publication, PublishOptions, Published, Reason, Version};
@@ -57,6 +58,15 @@ pub struct Args {
     /// How to print the result.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        let current = self.output.join("current");
+        let files = self.files.iter().filter_map(|file| Some(current.join(file.file_name()?)));
+        Touched::of(&self.files, files.chain((self.rollback.is_some() || self.prune).then_some(current.clone())))
+    }
 }
 
 /// Which versions stay.

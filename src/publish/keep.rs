@@ -47,21 +47,26 @@ impl Keep {
         for &at in order.iter().take(self.last) {
             found[at].push(Reason::Last);
         }
-        let periods: [(Reason, usize, fn(DateTime<Utc>) -> (i32, u32)); 3] = [
-            (Reason::Daily, self.daily, |t| (t.year(), t.ordinal())),
-            (Reason::Weekly, self.weekly, |t| (t.iso_week().year(), t.iso_week().week())),
-            (Reason::Monthly, self.monthly, |t| (t.year(), t.month())),
-        ];
-        for (reason, most, period) in periods {
+        let periods = [(Reason::Daily, self.daily), (Reason::Weekly, self.weekly), (Reason::Monthly, self.monthly)];
+        for (reason, most) in periods {
             let mut seen = BTreeSet::new();
             for &at in &order {
-                let time = DateTime::from_timestamp(times[at], 0).unwrap_or_default();
-                if seen.len() < most && seen.insert(period(time)) {
+                if seen.len() < most && seen.insert(period(reason, times[at])) {
                     found[at].push(reason);
                 }
             }
         }
         found
+    }
+}
+
+/// The day, week or month of a time, as its year and its number in it.
+fn period(reason: Reason, time: i64) -> (i32, u32) {
+    let time = DateTime::<Utc>::from_timestamp(time, 0).unwrap_or_default();
+    match reason {
+        Reason::Weekly => (time.iso_week().year(), time.iso_week().week()),
+        Reason::Monthly => (time.year(), time.month()),
+        Reason::Daily | Reason::Last => (time.year(), time.ordinal()),
     }
 }
 
