@@ -57,8 +57,14 @@ def verified(run: str, tiles: Path) -> Path:
     return tiles
 
 
-# The last step of the graph. A step behind it is one more function, which takes `verified`, and its name here.
-LAST = "verified"
+def published(run: str, verified: Path, out: Path) -> Path:
+    """The archive as services read it: a version beside older ones, put in use by one link. All tiles were read just now."""
+    _hypso(run, "publish", verified, "--sample", 100, "-o", out / "published")
+    return out / "published" / "current" / verified.name
+
+
+# The last step of the graph. A step behind it is one more function, which takes `published`, and its name here.
+LAST = "published"
 
 
 def _main():

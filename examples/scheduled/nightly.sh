@@ -1,5 +1,5 @@
 #!/bin/sh
-# A nightly update: new surveys into the store, changed tiles into the archive, a check. For cron and systemd.
+# A nightly update: new surveys into the store, changed tiles into the archive, checked and put in use. For cron and systemd.
 #
 # HYPSO_DATA is the folder of hypso.toml and the rasters, HYPSO_OUT that of the outputs. The exit code is hypso's:
 #   0  done           4   done, with an alert: somebody should look
@@ -30,5 +30,6 @@ step hypso build $update -o terrain.hypso --config "$HYPSO_DATA/hypso.toml" --on
 update=
 [ ! -e terrain.pmtiles ] || update=--update
 step hypso aggregate $update terrain.hypso -o terrain.pmtiles --lineage --alert-empty 50
-step hypso verify terrain.pmtiles
+# Verifies every tile, puts the version in use, and removes those that no rule keeps. Services name published/current/terrain.pmtiles.
+step hypso publish terrain.pmtiles -o published
 exit "$alert"

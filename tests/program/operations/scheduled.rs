@@ -42,6 +42,7 @@ fn the_nightly_script_updates_and_gives_exit_codes_on() {
         assert_eq!(output.status.code(), Some(0), "night {n}: {}", stderr(&output));
     }
     assert!(Path::new(&at("terrain.pmtiles")).exists() && Path::new(&at("terrain-lineage.pmtiles")).exists());
+    assert!(Path::new(&at("published/current/terrain-lineage.pmtiles")).exists());
     let raster = std::fs::read_dir(at("s/aw30")).unwrap().flatten().map(|entry| entry.path());
     let raster = raster.into_iter().find(|path| path.extension().is_some_and(|e| e == "tif")).unwrap();
     let copy = raster.with_file_name("broken.tif");
@@ -101,7 +102,7 @@ fn the_pipeline_runs_its_steps_below_one_run() {
     let done = lines(at("events"));
     let done: Vec<_> = done.iter().filter(|event| event["eventType"] == "COMPLETE").collect();
     let jobs: Vec<_> = done.iter().map(|event| event["job"]["name"].as_str().unwrap()).collect();
-    let once = ["build.terrain.hypso", "aggregate.terrain.pmtiles"];
+    let once = ["build.terrain.hypso", "aggregate.terrain.pmtiles", "publish.terrain.pmtiles"];
     assert_eq!(jobs, [once, once].concat());
     assert!(done.iter().all(|event| event["run"]["facets"]["parent"]["run"]["runId"] == id));
     std::fs::write(at("terrain.hypso"), "no store").unwrap();
