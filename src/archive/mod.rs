@@ -62,9 +62,9 @@ pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
 pub use merge::{OnOverlap, merge, merged_metadata, uneven_zooms};
 pub use metadata::{ArchiveMetadata, Center, TileEncoding, TileFormat};
 #[cfg(feature = "serve")]
-#[cfg(feature = "serve")]
 pub(crate) use open::remote_version;
 pub use open::{ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with};
+#[cfg(feature = "serve")]
 pub(crate) use packing::gzip;
 pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
 #[doc(hidden)]

@@ -29,6 +29,7 @@ use crate::local;
 use crate::plan::{Unit, ZoomRange};
 use crate::render::{Layer, UnitReport};
 use crate::tile::{TileCoord, TileId};
+#[cfg(feature = "remote")]
 use crate::url;
 
 pub use finer::FinerPacks;

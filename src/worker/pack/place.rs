@@ -8,6 +8,7 @@ use crate::local;
 use crate::url;
 
 /// Packs that are removed at once.
+#[cfg(feature = "remote")]
 const AT_ONCE: usize = 1000;
 
 /// The volume on which packs are made, and where they stay unless that is a bucket.
@@ -65,18 +66,18 @@ pub(in crate::worker) fn discard(path: &Path) -> Result<bool> {
 }
 
 /// Removes objects of one bucket.
+#[cfg(feature = "remote")]
 pub(in crate::worker) fn discard_all(paths: impl Iterator<Item = PathBuf>) -> Result<()> {
     let mut paths = paths.peekable();
-    while let Some(first) = paths.peek() {
-        #[cfg(feature = "remote")]
-        {
-            let _ = first;
-            super::bucket::remove(paths.by_ref().take(AT_ONCE))?;
-        }
-        #[cfg(not(feature = "remote"))]
-        return Err(without_network(first));
+    while paths.peek().is_some() {
+        super::bucket::remove(paths.by_ref().take(AT_ONCE))?;
     }
     Ok(())
+}
+
+#[cfg(not(feature = "remote"))]
+pub(in crate::worker) fn discard_all(mut paths: impl Iterator<Item = PathBuf>) -> Result<()> {
+    paths.next().map_or(Ok(()), |first| Err(without_network(&first)))
 }
 
 #[cfg(not(feature = "remote"))]

@@ -146,6 +146,7 @@ impl Target {
     }
 
     /// Gives the pack its name. Where that is taken, `keep` is asked whether what stands there stays.
+    #[cfg_attr(not(feature = "remote"), allow(unused_variables, reason = "files know their names"))]
     fn commit_unless(self, path: &Path, keep: impl FnOnce(&Path) -> bool) -> Result<()> {
         match self {
             Self::File(file) => file.commit_unless(keep),

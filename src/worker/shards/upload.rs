@@ -1,6 +1,6 @@
 //! The archive of all shards as an object.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::ShardPlan;
 use super::make::ShardOptions;
@@ -37,7 +37,7 @@ pub(super) fn assembled(
         return Ok(Summary { complete_before: true, ..Summary::default() });
     }
     place.check_output(overwrite)?;
-    let local = PathBuf::from(output.file_name().unwrap_or_default());
+    let local = Path::new(output.file_name().unwrap_or_default()).to_path_buf();
     let mut summary = plan.assembled(&local, options, false, progress)?;
     // The archive last: who sees it finds the others.
     let inputs = inputs::path_of(&local);
