@@ -48,6 +48,10 @@ pub fn convert_as(
         return Err(nothing_chosen(source));
     }
     tell(&[source], progress);
+    if !source.notes().is_empty() || source.as_heights().is_some() || sink.as_heights().is_some() {
+        // The tiles have other bytes than they had there.
+        sink.metadata_mut().forget_contents();
+    }
     seen.finish(sink, set, source.path(), progress)
 }
 

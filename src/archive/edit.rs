@@ -15,6 +15,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::coverage::Coverage;
+use super::named::Template;
 use super::{ArchiveKind, ArchiveMetadata, Center, TileSource, files, heights, mbtiles, pmtiles};
 use crate::error::{Error, Result};
 use crate::json::Json;
@@ -48,6 +49,16 @@ pub fn edit(path: &Path, change: &mut dyn FnMut(&mut ArchiveMetadata) -> Result<
     match ArchiveKind::detect(path)? {
         ArchiveKind::Mbtiles => mbtiles::edit(path, &mut checked),
         ArchiveKind::Pmtiles => pmtiles::edit(path, &mut checked),
+        ArchiveKind::Files if Template::is_one(path) && !path.exists() => {
+            let problem =
+                "is a pattern: edit metadata.json in its folder, or write a copy (`archive::convert` with `set`)";
+            Err(Error::argument(path.display().to_string(), problem))
+        }
+        ArchiveKind::Zip => {
+            let problem =
+                "is a zip, whose entries can't be changed in place: write a copy (`archive::convert` with `set`)";
+            Err(Error::argument(path.display().to_string(), problem))
+        }
         ArchiveKind::Files => files::edit(path, &mut checked),
         ArchiveKind::Heights => heights::edit(path, &mut checked),
     }

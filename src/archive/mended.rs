@@ -216,6 +216,10 @@ impl TileSource for Mended {
         notes
     }
 
+    fn stored(&self) -> Option<&dyn TileSource> {
+        Some(self.inner.as_ref())
+    }
+
     fn some(&self, count: usize) -> Vec<Vec<u8>> {
         self.inner.some(count)
     }

@@ -1,5 +1,6 @@
 //! Several archives into one, tile by tile, in the order of tile ids.
 
+use std::path::Path;
 use std::thread;
 
 use super::convert::tell;
@@ -79,6 +80,9 @@ pub fn merged_metadata(inputs: &[&dyn TileSource]) -> Result<ArchiveMetadata> {
         for (key, value) in &other.other {
             out.other.entry(key.clone()).or_insert_with(|| value.clone());
         }
+    }
+    if !rest.is_empty() {
+        out.forget_contents();
     }
     out.attribution = attributions.join(JOIN);
     Ok(out)
@@ -170,7 +174,9 @@ pub fn merge(
         let holders = holders?;
         progress.advance(holders.others.len() as u64);
         match (on_overlap, holders.others.first()) {
-            (OnOverlap::Error, Some(&(n, _))) => Err(overlap(holders.id, inputs[holders.first.0], inputs[n])),
+            (OnOverlap::Error, Some(&(n, _))) => {
+                Err(overlap(holders.id, inputs[holders.first.0].path(), inputs[n].path()))
+            }
             (OnOverlap::Last, _) => Ok(holders.last()),
             _ => Ok(holders.first),
         }
@@ -250,7 +256,9 @@ fn joint_coverage(
         let holders = holders?;
         match (on_overlap, holders.others.first()) {
             (_, None) => {}
-            (OnOverlap::Error, Some(&(n, _))) => return Err(overlap(holders.id, inputs[holders.first.0], inputs[n])),
+            (OnOverlap::Error, Some(&(n, _))) => {
+                return Err(overlap(holders.id, inputs[holders.first.0].path(), inputs[n].path()));
+            }
             _ => return Ok(None),
         }
         coverage.push(holders.id, 1);
@@ -261,12 +269,12 @@ fn joint_coverage(
     Ok(Some(coverage))
 }
 
-fn overlap(id: TileId, a: &dyn TileSource, b: &dyn TileSource) -> Error {
+pub(super) fn overlap(id: TileId, a: &Path, b: &Path) -> Error {
     let tile = id.coord().map_or_else(|| format!("id {}", id.0), |tile| tile.to_string());
     Error::invalid(
         format!("tile {tile}"),
-        format!("is also in {}", a.path().display()),
+        format!("is also in {}", a.display()),
         "say which one wins with `on_overlap = first` or `on_overlap = last`",
     )
-    .with_path(b.path())
+    .with_path(b)
 }

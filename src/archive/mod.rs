@@ -27,13 +27,16 @@ mod diff;
 mod edit;
 pub mod files;
 mod form;
+mod hash;
 pub mod heights;
 mod inspect;
+mod into;
 pub(crate) mod join;
 pub mod mbtiles;
 mod mended;
 mod merge;
 mod metadata;
+pub mod named;
 mod open;
 mod output;
 mod packing;
@@ -58,7 +61,9 @@ pub use convert::{convert, convert_as};
 pub use diff::{Change, Differences, PixelCompare, PixelDifference, ZoomDifference, diff};
 pub use edit::{Edited, edit, recount};
 pub use form::TileForm;
+pub use hash::{CONTENT_HASH, content_hash};
 pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
+pub use into::{IntoSummary, merge_into};
 pub use merge::{OnOverlap, merge, merged_metadata, uneven_zooms};
 pub use metadata::{ArchiveMetadata, Center, TileEncoding, TileFormat};
 #[cfg(feature = "serve")]
@@ -66,7 +71,7 @@ pub(crate) use open::remote_version;
 pub use open::{ArchiveKind, CreateOptions, OnDuplicate, OpenOptions, create, create_as, create_with, open, open_with};
 #[cfg(feature = "serve")]
 pub(crate) use packing::gzip;
-pub use patch::{PatchSummary, apply_patch, patch_metadata, patched_metadata, write_patch};
+pub use patch::{PatchSummary, apply_patch, apply_patch_in_place, patch_metadata, patched_metadata, write_patch};
 #[doc(hidden)]
 pub use reach::{Forecast, Traffic, forecast, traffic};
 pub use scheme::Scheme;

@@ -8,6 +8,7 @@ use super::files::{FilesReader, FilesWriter};
 use super::heights::{HeightsReader, HeightsWriter};
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
 use super::mended::Mended;
+use super::named::{FolderWriter, NamedReader, Template, ZipWriter};
 use super::pmtiles::{Header, PmtilesReader, PmtilesWriter};
 use super::{ArchiveMetadata, Scheme, TileSink, TileSource};
 use crate::error::{Error, Result};
@@ -24,14 +25,16 @@ pub enum ArchiveKind {
     Mbtiles,
     /// PMTiles 3.
     Pmtiles,
-    /// A folder of files `{z}/{x}/{y}`.
+    /// A folder of files `{z}/{x}/{y}`, or of another pattern ([`Template`]).
     Files,
     /// A file of heights ([`crate::heights`]).
     Heights,
+    /// A zip of tiles.
+    Zip,
 }
 
 impl ArchiveKind {
-    /// Its name: `MBTiles`, `PMTiles`, `folder` or `heights`.
+    /// Its name: `MBTiles`, `PMTiles`, `folder`, `heights` or `zip`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -39,6 +42,7 @@ impl ArchiveKind {
             Self::Pmtiles => "PMTiles",
             Self::Files => "folder",
             Self::Heights => "heights",
+            Self::Zip => "zip",
         }
     }
 
@@ -47,6 +51,9 @@ impl ArchiveKind {
     /// # Errors
     /// Where the path is missing, a folder, empty, or neither an SQLite database nor PMTiles.
     pub fn detect(path: &Path) -> Result<Self> {
+        if Template::is_one(path) && !path.exists() {
+            return Ok(Self::Files);
+        }
         let metadata = local::input(path)?;
         if metadata.is_dir() {
             return Ok(Self::Files);
@@ -62,6 +69,10 @@ impl ArchiveKind {
         }
         if head.starts_with(b"PMTiles") {
             return Ok(Self::Pmtiles);
+        }
+        // A file, or the end of an archive that holds none.
+        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+            return Ok(Self::Zip);
         }
         if heights::is_heights(&head) {
             return Ok(Self::Heights);
@@ -81,20 +92,24 @@ impl ArchiveKind {
         Err(Error::other_kind(problem, "give an MBTiles or PMTiles file").with_path(path))
     }
 
-    /// The format that a name asks for: `.mbtiles`, `.pmtiles`, `.heights`, or a folder where it has no extension.
+    /// The format that a name asks for: `.mbtiles`, `.pmtiles`, `.heights`, `.zip`, or a folder where it has no extension.
     ///
     /// # Errors
     /// For every other extension, and for what is no name of a local file.
     pub fn of_name(path: &Path) -> Result<Self> {
         local::output(path)?;
+        if Template::is_one(path) {
+            return Ok(Self::Files);
+        }
         match path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).as_deref() {
             Some("mbtiles") => Ok(Self::Mbtiles),
             Some("pmtiles") => Ok(Self::Pmtiles),
             Some("heights") => Ok(Self::Heights),
+            Some("zip") => Ok(Self::Zip),
             None if path.file_name().is_some() => Ok(Self::Files),
             _ => Err(other_name(
                 path,
-                "expected a name that ends in .mbtiles, .pmtiles or .heights, or a folder without an extension; the name chooses the format",
+                "expected a name that ends in .mbtiles, .pmtiles, .heights or .zip, or a folder without an extension; the name chooses the format",
             )),
         }
     }
@@ -149,7 +164,9 @@ pub fn open_with(path: &Path, options: OpenOptions) -> Result<Box<dyn TileSource
     Ok(Box::new(Mended::new(match ArchiveKind::detect(path)? {
         ArchiveKind::Mbtiles => Box::new(MbtilesReader::open_with(path, options)?),
         ArchiveKind::Pmtiles => Box::new(PmtilesReader::open(path)?),
+        ArchiveKind::Files if Template::is_one(path) && !path.exists() => Box::new(NamedReader::open_folder(path)?),
         ArchiveKind::Files => Box::new(FilesReader::open_with(path, options)?),
+        ArchiveKind::Zip => Box::new(NamedReader::open_zip(path, options)?),
         ArchiveKind::Heights => Box::new(HeightsReader::open(path)?),
     })))
 }
@@ -204,7 +221,7 @@ pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool) -> Resul
     if ArchiveKind::of_name(path)? == ArchiveKind::Files {
         return Err(other_name(
             path,
-            "expected a name that ends in .mbtiles, .pmtiles or .heights; the extension chooses the format",
+            "expected a name that ends in .mbtiles, .pmtiles, .heights or .zip; the extension chooses the format",
         ));
     }
     create_with(path, metadata, CreateOptions { overwrite, ..CreateOptions::default() })
@@ -243,7 +260,9 @@ pub fn create_as(
         ArchiveKind::Mbtiles if dedup => Box::new(MbtilesWriter::create_shared(path, metadata, overwrite)?),
         ArchiveKind::Mbtiles => Box::new(MbtilesWriter::create(path, metadata, overwrite)?),
         ArchiveKind::Pmtiles => Box::new(PmtilesWriter::create(path, metadata, overwrite)?),
+        ArchiveKind::Files if Template::is_one(path) => Box::new(FolderWriter::create(path, metadata)?),
         ArchiveKind::Files => Box::new(FilesWriter::create_with(path, metadata, overwrite, scheme)?),
+        ArchiveKind::Zip => Box::new(ZipWriter::create(path, metadata, overwrite, scheme)?),
         ArchiveKind::Heights => Box::new(HeightsWriter::create(path, metadata, overwrite)?),
     })
 }

@@ -18,6 +18,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::convert::tell;
 use super::join::{Holders, Join};
+use super::mbtiles::InPlace;
 use super::pipeline::{batches, in_order, threads};
 use super::pmtiles::Compression;
 use super::{ArchiveKind, ArchiveMetadata, ArchiveSummary, Center, TileFormat, TileSink, TileSource};
@@ -130,6 +131,7 @@ fn pairs(
 #[must_use]
 pub fn patch_metadata(new: &dyn TileSource) -> ArchiveMetadata {
     let mut metadata = new.metadata().clone();
+    metadata.forget_contents();
     if metadata.format == TileFormat::Mvt && metadata.tile_compression.is_none() {
         // A tile that is removed may come first, and tells nothing about the others.
         metadata.tile_compression = Some(Compression::Gzip);
@@ -265,21 +267,77 @@ pub fn apply_patch(
         sink.put(pair.tile, &pair.bytes)
     })?;
     progress.end();
-    let found = before.finish();
-    if found != about.base {
-        let how = if found.tiles == about.base.tiles {
-            "some of its tiles differ".to_owned()
-        } else {
-            format!("it holds {} tiles instead of {}", found.tiles, about.base.tiles)
-        };
-        return Err(wrong_base(base.path(), patch.path(), &how));
-    }
-    if after.finish() != about.result {
-        let problem = "does not lead to the archive that it was made for";
-        return Err(Error::invalid("patch", problem, "it is damaged: copy or make it again").with_path(patch.path()));
-    }
+    check_stands(&about, (&before.finish(), &after.finish()), base.path(), patch.path())?;
     tell(&[base, patch], progress);
     sink.finish()
+}
+
+/// Makes the changes of `patch` in the MBTiles archive at `path`, in one transaction: it is the new archive afterwards, or as it was.
+///
+/// Reads all tiles of the archive once, to see that it is the one that the patch was made from; writes those of the patch.
+///
+/// # Errors
+/// Where it is no MBTiles archive with a table of tiles and an index, or can't be written; as [`apply_patch`].
+pub fn apply_patch_in_place(path: &Path, patch: &dyn TileSource, progress: &dyn Progress) -> Result<PatchSummary> {
+    super::into::refuse_others(path)?;
+    let about = about(patch)?;
+    let metadata = patched_metadata(patch)?;
+    let target = InPlace::begin(path)?;
+    let base = super::open(path)?;
+    let (mut before, mut after) = (Digest::default(), Digest::default());
+    let mut summary = PatchSummary::default();
+    progress.begin("comparing tiles", Some(base.tile_count()?), "tiles");
+    let deleted = xxh3_128(DELETED);
+    pairs(&[base.as_ref(), patch], false, progress, |pair| {
+        pair.old.iter().for_each(|&hash| before.add(pair.id, hash));
+        match (pair.old, pair.new) {
+            (_, Some(new)) if new == deleted => summary.deleted += 1,
+            (None, Some(_)) => summary.added += 1,
+            (Some(_), Some(_)) => summary.changed += 1,
+            _ => {}
+        }
+        let content = pair.new.or(pair.old).filter(|&content| content != deleted);
+        content.iter().for_each(|&content| after.add(pair.id, content));
+        Ok(())
+    })?;
+    progress.end();
+    check_stands(&about, (&before.finish(), &after.finish()), path, patch.path())?;
+    // A reader would keep the changes from being written.
+    drop(base);
+    progress.begin("patching tiles", Some(patch.tile_count()?), "tiles");
+    for at in patch.tiles()? {
+        let at = at?;
+        let Some(tile) = at.id.coord() else { continue };
+        let mut bytes = Vec::new();
+        patch.read(at, &mut bytes)?;
+        if bytes == DELETED {
+            target.remove(tile)?
+        } else {
+            target.put(tile, &bytes)?
+        }
+        progress.advance(1);
+    }
+    progress.end();
+    summary.archive.tiles = about.result.tiles;
+    summary.archive.file_size = target.commit(&metadata)?;
+    Ok(summary)
+}
+
+/// Refuses a patch that was made from another archive, or does not lead to the one that it was made for.
+fn check_stands(about: &About, (before, after): (&Stand, &Stand), base: &Path, patch: &Path) -> Result<()> {
+    if *before != about.base {
+        let how = if before.tiles == about.base.tiles {
+            "some of its tiles differ".to_owned()
+        } else {
+            format!("it holds {} tiles instead of {}", before.tiles, about.base.tiles)
+        };
+        return Err(wrong_base(base, patch, &how));
+    }
+    if *after != about.result {
+        let problem = "does not lead to the archive that it was made for";
+        return Err(Error::invalid("patch", problem, "it is damaged: copy or make it again").with_path(patch));
+    }
+    Ok(())
 }
 
 fn wrong_base(base: &Path, patch: &Path, how: &str) -> Error {

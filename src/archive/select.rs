@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::metadata::{Center, sane_bounds};
 use super::{ArchiveMetadata, LocatedTiles, TileSource};
 use crate::error::{Error, Result};
-use crate::tile::{Area, Contact, Degrees, MAX_ZOOM, TileCoord, TileId};
+use crate::tile::{Area, Contact, Degrees, MAX_ZOOM, TileCoord, TileId, Zooms};
 
 /// A part of an archive; the default is all of it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,6 +14,8 @@ pub struct Selection {
     pub min_zoom: Option<u8>,
     /// The finest zoom to take.
     pub max_zoom: Option<u8>,
+    /// Of these only the ones that are listed; all where it is `None`.
+    pub zooms: Option<Zooms>,
     /// Tiles that share area with this are taken, whole.
     pub area: Option<Area>,
 }
@@ -28,7 +30,14 @@ impl Selection {
         if min > max {
             return Err(Error::argument("min_zoom", format!("{min} is above `max_zoom = {max}`; swap them")));
         }
-        Ok(Filter { zooms: (min, max), area: self.area.as_ref() })
+        let zooms = Zooms::range(min, max).and(self.zooms.unwrap_or(Zooms::ALL));
+        if zooms.is_empty() {
+            return Err(Error::argument(
+                "zooms",
+                format!("name none from {min} to {max}, which are asked for besides"),
+            ));
+        }
+        Ok(Filter { zooms, area: self.area.as_ref() })
     }
 
     /// The metadata of the part: those of the source, its bounds cut to the area. Where the area takes something on both
@@ -37,6 +46,9 @@ impl Selection {
     #[must_use]
     pub fn metadata(&self, source: &dyn TileSource) -> ArchiveMetadata {
         let mut metadata = source.metadata().clone();
+        if *self != Self::default() {
+            metadata.forget_contents();
+        }
         let Some(area) = &self.area else { return metadata };
         metadata.center = None;
         let parts = metadata.bounds.map(|old| area.cut(old)).unwrap_or_default();
@@ -65,7 +77,7 @@ fn touches(area: &Area, top: TileCoord, zoom: u8, ids: &Range<u64>) -> bool {
 
 /// Says of each tile whether it is taken.
 pub(crate) struct Filter<'a> {
-    zooms: (u8, u8),
+    zooms: Zooms,
     area: Option<&'a Area>,
 }
 
@@ -73,7 +85,7 @@ impl Filter<'_> {
     /// False where none of the tiles from `first` to before `end` is taken.
     pub(super) fn may_take(&self, ids: &Range<u64>) -> bool {
         let Some(world) = TileCoord::new(0, 0, 0) else { return true };
-        (self.zooms.0..=self.zooms.1).any(|zoom| {
+        self.zooms.iter().any(|zoom| {
             let of_zoom = TileId::zoom_range(zoom);
             let ids = ids.start.max(of_zoom.start)..ids.end.min(of_zoom.end);
             !ids.is_empty() && self.area.is_none_or(|area| touches(area, world, zoom, &ids))
@@ -93,6 +105,6 @@ impl Filter<'_> {
     }
 
     pub(crate) fn takes(&self, tile: TileCoord) -> bool {
-        (self.zooms.0..=self.zooms.1).contains(&tile.z()) && self.area.is_none_or(|area| area.overlaps(&tile.bounds()))
+        self.zooms.contains(tile.z()) && self.area.is_none_or(|area| area.overlaps(&tile.bounds()))
     }
 }

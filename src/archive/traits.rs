@@ -132,6 +132,11 @@ pub trait TileSource: Send + Sync {
         TileForm::Stored
     }
 
+    /// The archive as it is stored, where this gives out tiles in another form.
+    fn stored(&self) -> Option<&dyn TileSource> {
+        None
+    }
+
     /// Some contents as they are stored, at most `count`: enough to guess what all of them are. Empty where the archive is damaged.
     fn some(&self, count: usize) -> Vec<Vec<u8>> {
         let read = |tile: Located| {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::area::AreaArgs;
-use super::values::one_of;
+use super::values::{one_of, zooms};
 use super::{output, say};
+use crate::archive::named::Template;
 use crate::archive::{
     self, ArchiveKind, ArchiveMetadata, ArchiveSummary, CreateOptions, OnDuplicate, OpenOptions, Scheme, Selection,
     TileSink, TileSource,
@@ -12,6 +13,7 @@ use crate::archive::{
 use crate::error::{Error, Result};
 use crate::terrain::WebpEncoder;
 use crate::terrain::webp::Level;
+use crate::tile::Zooms;
 
 /// How addresses of tiles are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -64,7 +66,7 @@ impl InputArgs {
         let scheme = self.input_scheme(inputs, output)?;
         // Beside a folder it is the folder's alone.
         let folders = reads_folder(inputs);
-        let of = |input: &Path| scheme.filter(|_| !folders || input.is_dir());
+        let of = |input: &Path| scheme.filter(|_| !folders || has_names(input));
         let options = |input: &Path| OpenOptions { scheme: of(input), on_duplicate: self.rule(), remote: true };
         inputs.iter().map(|input| open_with(input, options(input))).collect()
     }
@@ -108,16 +110,22 @@ fn scheme_of_inputs(name: Option<SchemeName>, inputs: &[&Path]) -> Result<Option
     if reads_folder(inputs) || (name != SchemeName::Zyx && rows()) {
         return Ok(Some(name.scheme()));
     }
-    let problem = "is for folders of tiles, and xyz or tms for the rows of MBTiles; PMTiles have one way of addressing: leave it out";
+    let problem = "is for folders and zips of tiles, and xyz or tms for the rows of MBTiles; PMTiles have one way of addressing: leave it out";
     Err(Error::argument("--scheme", problem))
 }
 
 fn reads_folder(inputs: &[&Path]) -> bool {
-    inputs.iter().any(|input| input.is_dir())
+    inputs.iter().any(|input| has_names(input))
+}
+
+/// True for a folder or a zip, whose names are addresses.
+fn has_names(input: &Path) -> bool {
+    input.is_dir() || matches!(ArchiveKind::detect(input), Ok(ArchiveKind::Zip))
 }
 
 fn is_folder_name(output: &Path) -> bool {
-    matches!(ArchiveKind::of_name(output), Ok(ArchiveKind::Files))
+    let named = matches!(ArchiveKind::of_name(output), Ok(ArchiveKind::Files | ArchiveKind::Zip));
+    named && !Template::is_one(output)
 }
 
 /// How an output is written.
@@ -137,11 +145,20 @@ pub struct OutputArgs {
 }
 
 impl OutputArgs {
+    /// True where something was asked for that only archives have.
+    #[cfg(feature = "gdal")]
+    pub fn is_of_archives(&self) -> bool {
+        self.dedup || self.output_scheme.is_some()
+    }
+
     /// Begins an output; `scheme` is that of a folder, where no other was asked for.
     pub fn create(&self, path: &Path, metadata: &ArchiveMetadata, scheme: Scheme) -> Result<Box<dyn TileSink>> {
         let asked = self.output_scheme.map(SchemeName::scheme);
         if asked.is_some() && !is_folder_name(path) {
-            return Err(Error::argument("--output-scheme", "is for a folder of tiles: leave it out, or name a folder"));
+            return Err(Error::argument(
+                "--output-scheme",
+                "is for a folder or a zip of tiles without a pattern: leave it out, or name one",
+            ));
         }
         let options = CreateOptions { overwrite: self.overwrite, dedup: self.dedup, remote: true };
         archive::create_as(path, metadata, options, asked.unwrap_or(scheme))
@@ -176,17 +193,20 @@ pub struct PartArgs {
     /// The finest zoom to take.
     #[arg(long, help_heading = "Which tiles", value_name = "ZOOM")]
     max_zoom: Option<u8>,
+    /// The zooms to take, such as 3,5,7-9.
+    #[arg(long, help_heading = "Which tiles", value_name = "ZOOMS", value_parser = zooms)]
+    zoom: Option<Zooms>,
     #[command(flatten)]
     area: AreaArgs,
 }
 
 impl PartArgs {
     pub fn selection(&self) -> Result<Selection> {
-        Ok(Selection { min_zoom: self.min_zoom, max_zoom: self.max_zoom, area: self.area.area()? })
+        Ok(Selection { min_zoom: self.min_zoom, max_zoom: self.max_zoom, zooms: self.zoom, area: self.area.area()? })
     }
 
     pub fn is_empty(&self) -> bool {
-        self.min_zoom.is_none() && self.max_zoom.is_none() && self.area.is_empty()
+        self.min_zoom.is_none() && self.max_zoom.is_none() && self.zoom.is_none() && self.area.is_empty()
     }
 }
 

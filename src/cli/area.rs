@@ -9,11 +9,11 @@ use crate::tile::{Area, LonLat, LonLatBox, Polygons};
 /// Which tiles are wanted, by their place. All tiles that share area with it are taken whole.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AreaArgs {
-    /// Only tiles that share area with this box, in degrees.
+    /// Only tiles that share area with this box, in degrees; several times: with one of them.
     ///
     /// West, south, east, north. West above east: across 180 degrees.
     #[arg(long, help_heading = "Which tiles", value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = bbox)]
-    bbox: Option<LonLatBox>,
+    bbox: Vec<LonLatBox>,
     /// Only tiles that share area with these polygons, in degrees.
     ///
     /// Longitude and latitude; lines are straight in degrees; holes are holes.
@@ -23,7 +23,7 @@ pub struct AreaArgs {
 
 impl AreaArgs {
     pub fn is_empty(&self) -> bool {
-        self.bbox.is_none() && self.clip.is_none()
+        self.bbox.is_empty() && self.clip.is_none()
     }
 
     /// Reads the outline, and says what is odd about it.
@@ -35,7 +35,7 @@ impl AreaArgs {
                 path.display()
             ));
         }
-        Ok(Area::of(self.bbox, polygons))
+        Ok(Area::of(self.bbox.iter().copied(), polygons))
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report, report_traffic};
 use super::observed::Touched;
+#[cfg(feature = "gdal")]
+use super::output;
 use super::progress::Terminal;
 use super::values::one_of;
 use super::{Outcome, exit};
@@ -24,6 +26,9 @@ use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 /// A name that ends in .heights is a file of heights: the same pixels, each of which can be read by itself. Its tiles become images
 /// again when it is converted back.
 ///
+/// A name that ends in .tif is a Cloud-Optimised GeoTIFF of the finest chosen zoom, or of --zoom: heights in metres as 32-bit floats, in
+/// EPSG:3857, -99999 where there is none.
+///
 /// What clients could not use is corrected, with a message: a format or a compression that the tiles don't have, gzip around
 /// images, bounds that leave out tiles, a centre elsewhere.
 ///
@@ -31,12 +36,12 @@ use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 /// through. Tiles of 512 pixels become 256 one zoom deeper, pixel by pixel, and the other way round.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert tms-folder/ -o new.pmtiles --scheme tms --set bounds=122.5,20.2,154,46\n  hypso convert japan.pmtiles -o japan.heights --lineage japan-lineage.pmtiles\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
+    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert tms-folder/ -o new.pmtiles --scheme tms --set bounds=122.5,20.2,154,46\n  hypso convert japan.pmtiles -o japan.heights --lineage japan-lineage.pmtiles\n  hypso convert japan.pmtiles -o fuji.tif --bbox 138.6,35.2,138.9,35.5 --zoom 14\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
 )]
 pub struct Args {
     /// The archive to read: a file or folder, whose content says what it is, or the URL of PMTiles (https, s3, gs, az).
     input: PathBuf,
-    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
+    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder; .tif: one zoom of heights as a GeoTIFF.
     #[arg(short, long)]
     output: PathBuf,
     /// Put the source of every pixel into the file of heights, from this archive.
@@ -97,6 +102,10 @@ pub fn run(args: &Args) -> Outcome {
     let selection = args.part.selection()?;
     let source = args.read.open(&args.input, Some(&args.output))?;
     refuse_inputs(&args.output, [&args.input])?;
+    #[cfg(feature = "gdal")]
+    if is_tiff(&args.output) {
+        return write_tiff(args, source.as_ref(), &selection);
+    }
     let mut metadata = selection.metadata(source.as_ref());
     let recoding = args.recoding();
     if let Some(options) = recoding {
@@ -122,6 +131,33 @@ pub fn run(args: &Args) -> Outcome {
     };
     report(&args.output, &summary)?;
     report_traffic(source.as_ref());
+    Ok(exit::OK)
+}
+
+#[cfg(feature = "gdal")]
+fn is_tiff(path: &std::path::Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("tif") || end.eq_ignore_ascii_case("tiff"))
+}
+
+/// Heights as a GeoTIFF.
+#[cfg(feature = "gdal")]
+fn write_tiff(args: &Args, source: &dyn archive::TileSource, selection: &archive::Selection) -> Outcome {
+    if args.recoding().is_some() || !args.set.is_empty() || args.lineage.is_some() || args.out.is_of_archives() {
+        let problem = "has heights as they are: leave out what is for archives (--set, --lineage, --dedup, --output-scheme, new tiles)";
+        return super::usage("a GeoTIFF", problem);
+    }
+    crate::atomic::check_output(&args.output, args.out.overwrite)?;
+    let made = pixels::write_geotiff(source, selection, &args.output, args.out.overwrite, &Terminal::default())?;
+    output::line(format!(
+        "{}: {} x {} cells of zoom {}, {}, {}",
+        output::path(&args.output),
+        output::count(made.width.into()),
+        output::count(made.height.into()),
+        made.zoom,
+        output::counted(made.tiles, "tile"),
+        output::bytes(made.file_size)
+    ))?;
+    report_traffic(source);
     Ok(exit::OK)
 }
 

@@ -49,15 +49,20 @@ pub struct Args {
 /// Appears only where every tile of the old archive is the one that the patch was made from, and the result holds exactly the
 /// tiles of the new archive.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hypso patch japan-2024.pmtiles update.pmtiles -o japan-2025.pmtiles")]
+#[command(
+    after_help = "Examples:\n  hypso patch japan-2024.pmtiles update.pmtiles -o japan-2025.pmtiles\n  hypso patch japan.mbtiles update.pmtiles --in-place"
+)]
 pub struct PatchArgs {
     /// The old archive.
     old: PathBuf,
     /// The patch.
     patch: PathBuf,
     /// The archive to write, .pmtiles or .mbtiles.
-    #[arg(short, long)]
-    output: PathBuf,
+    #[arg(short, long, required_unless_present = "in_place")]
+    output: Option<PathBuf>,
+    /// Change the old archive, MBTiles, in one transaction, and write no other.
+    #[arg(long, conflicts_with_all = ["output", "dedup", "overwrite", "output_scheme"])]
+    in_place: bool,
     #[command(flatten)]
     read: InputArgs,
     #[command(flatten)]
@@ -102,19 +107,31 @@ pub fn run(args: &Args) -> Outcome {
 impl PatchArgs {
     /// What it reads and writes.
     pub fn touched(&self) -> Option<Touched> {
-        Touched::of([&self.old, &self.patch], [&self.output])
+        Touched::of([&self.old, &self.patch], [self.output.as_ref().unwrap_or(&self.old)])
     }
 }
 
 pub fn run_patch(args: &PatchArgs) -> Outcome {
-    refuse_inputs(&args.output, [&args.old, &args.patch])?;
+    let Some(to) = &args.output else {
+        refuse_inputs(&args.old, [&args.patch])?;
+        let patch = args.read.open(&args.patch, None)?;
+        let done = archive::apply_patch_in_place(&args.old, patch.as_ref(), &Terminal::default())?;
+        let [added, changed, deleted] = [done.added, done.changed, done.deleted].map(output::count);
+        output::line(format!(
+            "{}: {added} tiles added, {changed} changed, {deleted} deleted, {}",
+            output::path(&args.old),
+            output::bytes(done.archive.file_size)
+        ))?;
+        return Ok(exit::OK);
+    };
+    refuse_inputs(to, [&args.old, &args.patch])?;
     let paths: [&Path; 2] = [&args.old, &args.patch];
-    let opened = args.read.open_all(&paths, Some(&args.output))?;
+    let opened = args.read.open_all(&paths, Some(to))?;
     let [old, patch] = &opened[..] else { return Ok(exit::FAILURE) };
-    let scheme = args.read.output_scheme(&paths, &args.output);
-    let sink = args.out.create(&args.output, &archive::patched_metadata(patch.as_ref())?, scheme)?;
+    let scheme = args.read.output_scheme(&paths, to);
+    let sink = args.out.create(to, &archive::patched_metadata(patch.as_ref())?, scheme)?;
     let summary = archive::apply_patch(old.as_ref(), patch.as_ref(), sink, &Terminal::default())?;
-    report(&args.output, &summary)?;
+    report(to, &summary)?;
     Ok(exit::OK)
 }
 

@@ -61,6 +61,9 @@ pub struct Args {
     /// Take zooms and bounds from the tiles again. Looks at all addresses.
     #[arg(long, conflicts_with_all = ["bounds", "min_zoom", "max_zoom"])]
     recount: bool,
+    /// Compute the hash of all tiles and set it (agg_tiles_hash), for hypso verify and others to compare. Reads all tiles.
+    #[arg(long)]
+    hash: bool,
     /// Replace an existing file of --to.
     #[arg(long, requires = "to")]
     overwrite: bool,
@@ -77,7 +80,12 @@ impl Args {
     fn changes(&self) -> bool {
         let texts = [&self.name, &self.description, &self.attribution, &self.bounds, &self.center];
         let zooms = self.min_zoom.or(self.max_zoom).is_some();
-        texts.iter().any(|text| text.is_some()) || zooms || self.recount || !self.set.is_empty() || self.from.is_some()
+        texts.iter().any(|text| text.is_some())
+            || zooms
+            || self.recount
+            || self.hash
+            || !self.set.is_empty()
+            || self.from.is_some()
     }
 }
 
@@ -96,6 +104,7 @@ pub fn run(args: &Args) -> Outcome {
     // Read before the archive is opened for writing.
     let from = args.from.as_deref().map(|from| read(from).map(|json| (from, json))).transpose()?;
     let recounted = if args.recount { Some(recounted(&args.archive)?) } else { None };
+    let hash = if args.hash { Some(hash_of(&args.archive)?) } else { None };
     let done = archive::edit(&args.archive, &mut |metadata| {
         if let Some((from, json)) = &from {
             metadata.replace(json).map_err(|error| named(error, |key| format!("{}: {key}", from.display())))?;
@@ -104,6 +113,9 @@ pub fn run(args: &Args) -> Outcome {
         if let Some(found) = &recounted {
             (metadata.minzoom, metadata.maxzoom, metadata.bounds) = (found.minzoom, found.maxzoom, found.bounds);
             metadata.center = found.center.filter(|_| args.center.is_none()).or(metadata.center);
+        }
+        if let Some(hash) = &hash {
+            metadata.set(archive::CONTENT_HASH, hash)?;
         }
         Ok(())
     });
@@ -134,6 +146,10 @@ fn recounted(path: &Path) -> Result<ArchiveMetadata> {
     let mut metadata = source.metadata().clone();
     archive::recount(source.as_ref(), &mut metadata, &Terminal::default())?;
     Ok(metadata)
+}
+
+fn hash_of(path: &Path) -> Result<String> {
+    archive::content_hash(archive::open(path)?.as_ref(), &Terminal::default())
 }
 
 fn change(args: &Args, metadata: &mut ArchiveMetadata) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::atomic::refuse_inputs;
 /// Tiles that share area with box and polygons are taken, whole and byte by byte.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso extract japan.pmtiles -o fuji.pmtiles --bbox 138.6,35.2,138.9,35.5\n  hypso extract world.pmtiles -o fiji.pmtiles --bbox 176,-20,-178,-15\n  hypso extract japan.pmtiles -o shizuoka.mbtiles --clip shizuoka.geojson --max-zoom 14\n  hypso extract s3://bucket/world.pmtiles --bbox 138.6,35.2,138.9,35.5 --dry-run"
+    after_help = "Examples:\n  hypso extract japan.pmtiles -o fuji.pmtiles --bbox 138.6,35.2,138.9,35.5\n  hypso extract world.pmtiles -o fiji.pmtiles --bbox 176,-20,-178,-15 --bbox 178,-13,180,-12 --zoom 0-5,8\n  hypso extract japan.pmtiles -o shizuoka.mbtiles --clip shizuoka.geojson --max-zoom 14\n  hypso extract s3://bucket/world.pmtiles --bbox 138.6,35.2,138.9,35.5 --dry-run"
 )]
 pub struct Args {
     /// The archive to read: a file or folder, or the URL of PMTiles (https, s3, gs, az).
@@ -42,7 +42,10 @@ impl Args {
 
 pub fn run(args: &Args) -> Outcome {
     if args.part.is_empty() {
-        return usage("extract", "expected --bbox, --clip, --min-zoom or --max-zoom; `hypso convert` copies the whole");
+        return usage(
+            "extract",
+            "expected --bbox, --clip, --zoom, --min-zoom or --max-zoom; `hypso convert` copies the whole",
+        );
     }
     let selection = args.part.selection()?;
     let source = args.read.open(&args.input, args.output.as_deref())?;

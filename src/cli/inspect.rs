@@ -14,10 +14,10 @@ use crate::text::one_line;
 
 /// Show what an archive holds: metadata, tiles by zoom, the largest tiles.
 ///
-/// Reads only directories and addresses; with --histogram also tiles of the deepest zoom. `hypso verify` reads all tiles.
+/// Reads only directories and addresses; with --histogram also tiles of the deepest zoom, with --hash all. `hypso verify` reads all tiles.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso inspect japan.pmtiles\n  hypso inspect japan.pmtiles --histogram\n  hypso inspect japan.pmtiles --format json | jq .tilejson\n  hypso inspect japan.pmtiles --url 'https://example.org/terrain/{z}/{x}/{y}.webp' --format json"
+    after_help = "Examples:\n  hypso inspect japan.pmtiles\n  hypso inspect japan.pmtiles --histogram\n  hypso inspect japan.pmtiles --hash --format json | jq .content_hash\n  hypso inspect japan.pmtiles --format json | jq .tilejson\n  hypso inspect japan.pmtiles --url 'https://example.org/terrain/{z}/{x}/{y}.webp' --format json"
 )]
 pub struct Args {
     /// The archive.
@@ -31,6 +31,9 @@ pub struct Args {
     /// Decode about this many tiles of the deepest zoom, spread evenly, and show how their heights are distributed.
     #[arg(long, value_name = "TILES", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
     histogram: Option<u64>,
+    /// Compute the hash of all tiles, which is the same in every container (agg_tiles_hash). Reads all tiles.
+    #[arg(long)]
+    hash: bool,
     /// The URL template of the tiles for the TileJSON [default: {z}/{x}/{y} with the extension of the format].
     #[arg(long, value_name = "TEMPLATE")]
     url: Option<String>,
@@ -54,14 +57,20 @@ pub fn run(args: &Args) -> Outcome {
         Some(limit) => Some(pixels::sample(source.as_ref(), Some(limit), &Terminal::default())?),
         None => None,
     };
+    let hash = if args.hash { Some(archive::content_hash(source.as_ref(), &Terminal::default())?) } else { None };
     match args.format {
         Format::Table => {
-            let text = table(source.as_ref(), &overview)? + &heights.as_ref().map_or_else(String::new, histogram);
+            let hash = hash.map_or_else(String::new, |hash| format!("\nhash of all tiles: {hash}\n"));
+            let text =
+                table(source.as_ref(), &overview)? + &hash + &heights.as_ref().map_or_else(String::new, histogram);
             output::line(text.trim_end())?;
         }
         Format::Json => {
             let template = args.url.clone().unwrap_or_else(|| default_url(&source.metadata().format));
             let mut document = document(source.as_ref(), &overview, &template)?;
+            if let Some(hash) = hash {
+                document["content_hash"] = hash.into();
+            }
             if let Some(found) = &heights {
                 let classes: Vec<Value> =
                     found.histogram(CLASSES).iter().map(|(from, n)| json!({"from": from, "pixels": n})).collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, report};
 use super::observed::Touched;
 use super::progress::Terminal;
-use super::{Outcome, exit, say, usage};
+use super::{Outcome, exit, output, say, usage};
 use crate::archive::{self, Scheme, TileEncoding, TileSource};
 use crate::atomic::refuse_inputs;
 use crate::error::Error;
@@ -22,15 +22,18 @@ use crate::pixels::{self, LineageMerge, PixelMerge, Rule};
 /// their legends; a coarser pixel has the source of most of the finer ones.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso merge japan_z0-10.mbtiles japan_z11-12.mbtiles japan_z13.mbtiles -o japan.pmtiles\n  hypso merge update.pmtiles japan.pmtiles -o new.pmtiles --on-overlap first\n  hypso merge lidar.pmtiles srtm.pmtiles -o both.pmtiles --on-overlap pixels --nodata 0 --lineage"
+    after_help = "Examples:\n  hypso merge japan_z0-10.mbtiles japan_z11-12.mbtiles japan_z13.mbtiles -o japan.pmtiles\n  hypso merge update.pmtiles --into japan.mbtiles --on-overlap last\n  hypso merge update.pmtiles japan.pmtiles -o new.pmtiles --on-overlap first\n  hypso merge lidar.pmtiles srtm.pmtiles -o both.pmtiles --on-overlap pixels --nodata 0 --lineage"
 )]
 pub struct Args {
     /// The archives to merge, the most important one first.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
-    #[arg(short, long)]
-    output: PathBuf,
+    #[arg(short, long, required_unless_present = "into")]
+    output: Option<PathBuf>,
+    /// Put the tiles into this MBTiles archive instead, in one transaction. It counts as the first input.
+    #[arg(long, value_name = "X.mbtiles", conflicts_with_all = ["output", "dedup", "overwrite", "output_scheme"])]
+    into: Option<PathBuf>,
     /// What to do with a tile that several inputs hold.
     #[arg(long, value_enum, default_value_t = OnOverlap::Error)]
     on_overlap: OnOverlap,
@@ -78,8 +81,10 @@ enum PixelRule {
 impl Args {
     /// What it reads and writes.
     pub fn touched(&self) -> Option<Touched> {
-        let lineage = self.lineage.then(|| lineage_of(&self.output));
-        Touched::of(&self.inputs, [self.output.clone()].into_iter().chain(lineage))
+        let into = self.into.as_deref();
+        let lineage = self.output.as_deref().filter(|_| self.lineage).map(lineage_of);
+        let inputs = into.into_iter().chain(self.inputs.iter().map(PathBuf::as_path));
+        Touched::of(inputs, into.map(Path::to_path_buf).into_iter().chain(self.output.clone()).chain(lineage))
     }
 }
 
@@ -91,7 +96,10 @@ pub fn run(args: &Args) -> Outcome {
             "are for --on-overlap pixels; add it or leave them out",
         );
     }
-    let opened = open_all(args, &args.inputs, &args.output)?;
+    if let Some(into) = &args.into {
+        return merge_into(args, into);
+    }
+    let opened = open_all(args, &args.inputs, args.output())?;
     let inputs: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
     tell_zooms(&inputs);
     let metadata = archive::merged_metadata(&inputs)?;
@@ -109,15 +117,40 @@ pub fn run(args: &Args) -> Outcome {
                 );
             }
             let encoder = args.images.encoder.unwrap_or_default();
-            let sink = args.out.create(&args.output, &pixels::merged_lineage_metadata(&inputs)?, args.scheme())?;
-            report(&args.output, &pixels::merge_lineage(&inputs, sink, encoder, &progress)?)?;
+            let sink = args.out.create(args.output(), &pixels::merged_lineage_metadata(&inputs)?, args.scheme())?;
+            report(args.output(), &pixels::merge_lineage(&inputs, sink, encoder, &progress)?)?;
             return Ok(exit::OK);
         }
         OnOverlap::Pixels => return merge_heights(args, &inputs, &metadata, &progress),
     };
-    let sink = args.out.create(&args.output, &metadata, args.scheme())?;
+    let sink = args.out.create(args.output(), &metadata, args.scheme())?;
     let summary = archive::merge(&inputs, sink, rule, &progress)?;
-    report(&args.output, &summary)?;
+    report(args.output(), &summary)?;
+    Ok(exit::OK)
+}
+
+/// Into an archive that exists.
+fn merge_into(args: &Args, into: &Path) -> Outcome {
+    let rule = match args.on_overlap {
+        OnOverlap::Error => archive::OnOverlap::Error,
+        OnOverlap::First => archive::OnOverlap::First,
+        OnOverlap::Last => archive::OnOverlap::Last,
+        OnOverlap::Pixels => {
+            let problem = "makes new tiles of old ones, all of them at once: write a new archive with --output";
+            return usage("--on-overlap pixels", problem);
+        }
+    };
+    let opened = open_all(args, &args.inputs, into)?;
+    let inputs: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
+    let done = archive::merge_into(into, &inputs, rule, &Terminal::default())?;
+    output::line(format!(
+        "{}: {} added, {} replaced, {} left out, {}",
+        output::path(into),
+        output::counted(done.added, "tile"),
+        output::count(done.replaced),
+        output::count(done.left),
+        output::bytes(done.file_size)
+    ))?;
     Ok(exit::OK)
 }
 
@@ -141,17 +174,17 @@ fn merge_heights(
     if args.nodata.is_some_and(|v| !v.is_finite()) {
         return usage("--nodata", "expected a number of metres");
     }
-    let lineage_output = lineage_of(&args.output);
+    let lineage_output = lineage_of(args.output());
     let lineage_paths: Vec<PathBuf> =
         if args.lineage { args.inputs.iter().map(|input| lineage_of(input)).collect() } else { Vec::new() };
     if args.lineage {
         refuse_inputs(&lineage_output, &args.inputs)?;
-        refuse_inputs(&args.output, &lineage_paths)?;
+        refuse_inputs(args.output(), &lineage_paths)?;
     }
     let opened = open_all(args, &lineage_paths, &lineage_output)?;
     let lineage: Vec<&dyn TileSource> = opened.iter().map(AsRef::as_ref).collect();
     tell_zooms(&lineage);
-    let sink = args.out.create(&args.output, metadata, args.scheme())?;
+    let sink = args.out.create(args.output(), metadata, args.scheme())?;
     let lineage = if args.lineage {
         let sink = args.out.create(&lineage_output, &pixels::merged_lineage_metadata(&lineage)?, args.scheme())?;
         Some(LineageMerge { inputs: &lineage, sink })
@@ -159,7 +192,7 @@ fn merge_heights(
         None
     };
     let (summary, lineage) = pixels::merge_pixels(inputs, sink, options, lineage, progress)?;
-    report(&args.output, &summary)?;
+    report(args.output(), &summary)?;
     if let Some(summary) = lineage {
         report(&lineage_output, &summary)?;
     }
@@ -167,10 +200,15 @@ fn merge_heights(
 }
 
 impl Args {
+    /// The archive that is written, where it is a new one.
+    fn output(&self) -> &Path {
+        self.output.as_deref().unwrap_or(Path::new(""))
+    }
+
     /// The scheme of a folder that is written.
     fn scheme(&self) -> Scheme {
         let inputs: Vec<&Path> = self.inputs.iter().map(PathBuf::as_path).collect();
-        self.read.output_scheme(&inputs, &self.output)
+        self.read.output_scheme(&inputs, self.output())
     }
 }
 

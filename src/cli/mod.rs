@@ -23,6 +23,7 @@ mod logs;
 mod merge;
 mod observed;
 mod output;
+mod overviews;
 mod picture;
 #[cfg(feature = "gdal")]
 mod plan;
@@ -128,6 +129,7 @@ enum Command {
     #[cfg(feature = "gdal")]
     AggregateZoom(aggregate::ZoomArgs),
     Merge(merge::Args),
+    Overviews(overviews::Args),
     Convert(convert::Args),
     Extract(extract::Args),
     Diff(diff::Args),
@@ -224,6 +226,7 @@ fn run(command: Command) -> Outcome {
         #[cfg(feature = "gdal")]
         Command::AggregateZoom(args) => aggregate::run_zoom(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Overviews(args) => overviews::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Diff(args) => diff::run(&args),

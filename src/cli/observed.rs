@@ -144,6 +144,7 @@ impl Command {
             Self::Diff(args) => ("diff", args.touched()),
             Self::Patch(args) => ("patch", args.touched()),
             Self::Edit(args) => ("edit", args.touched()),
+            Self::Overviews(args) => ("overviews", args.touched()),
             Self::Publish(args) => ("publish", args.touched()),
             Self::Tile(args) => ("tile", args.touched()),
             Self::Preview(args) => ("preview", args.touched()),

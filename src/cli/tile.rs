@@ -19,7 +19,7 @@ use crate::tile::TileCoord;
 /// With --decode each pixel is a line of CSV: row and column from the north-west, and its height in metres; empty where there is none.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso tile japan.pmtiles 14/14513/6467 > fuji.webp\n  hypso tile japan.pmtiles 14/14513/6467 --decode -o fuji.csv\n  hypso tile japan.heights 14/14513/6467 --decode --format json | jq '.heights[0]'"
+    after_help = "Examples:\n  hypso tile japan.pmtiles 14/14513/6467 > fuji.webp\n  hypso tile japan.pmtiles 14/14513/6467 --decode -o fuji.csv\n  hypso tile japan.heights 14/14513/6467 --decode --format json | jq '.heights[0]'\n  hypso tile japan.pmtiles 14/14513/6467 --decode --format geotiff -o fuji.tif"
 )]
 pub struct Args {
     /// The archive.
@@ -50,6 +50,9 @@ enum Format {
     Csv,
     /// One JSON document: the heights row by row, null where there is none.
     Json,
+    /// A GeoTIFF of 32-bit floats in EPSG:3857; -99999 where there is none.
+    #[cfg(feature = "gdal")]
+    Geotiff,
 }
 
 impl Args {
@@ -74,10 +77,17 @@ pub fn run(args: &Args) -> Outcome {
     if args.decode {
         let tile = decode(source.as_ref(), args.tile, &bytes)?;
         bytes = match args.format.unwrap_or(Format::Csv) {
-            Format::Csv => csv(&tile),
-            Format::Json => json(args.tile, &tile)?,
-        }
-        .into_bytes();
+            Format::Csv => csv(&tile).into_bytes(),
+            Format::Json => json(args.tile, &tile)?.into_bytes(),
+            #[cfg(feature = "gdal")]
+            Format::Geotiff => {
+                let Some(output) = &args.output else {
+                    return usage("--format geotiff", "needs --output: GDAL writes at several places of a file");
+                };
+                crate::pixels::write_tile_geotiff(args.tile, &tile, output, args.overwrite)?;
+                return Ok(exit::OK);
+            }
+        };
     }
     match &args.output {
         Some(output) => write_whole(output, &bytes, args.overwrite)?,

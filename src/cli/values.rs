@@ -43,6 +43,14 @@ pub fn tile_size(text: &str) -> Result<u32, String> {
     }
 }
 
+/// A list of zooms.
+pub fn zooms(text: &str) -> Result<crate::tile::Zooms, String> {
+    text.parse().map_err(|error| match error {
+        crate::Error::Argument { problem, .. } => problem,
+        other => other.to_string(),
+    })
+}
+
 /// A zoom.
 #[cfg(feature = "gdal")]
 pub fn zoom(text: &str) -> Result<u8, String> {

@@ -46,19 +46,21 @@ const FIELDS: [&str; 33] = [
 ];
 
 /// Fields whose flag has another name.
-const OTHERS: [(&str, &str); 6] = [
+const OTHERS: [(&str, &str); 7] = [
     ("area", "--bbox or --clip"),
     ("pattern", "--split"),
     ("set", "--set KEY=VALUE"),
     ("source_roots", "--source-root"),
     ("sources", "--source"),
     ("units", "--unit"),
+    ("zooms", "--zoom"),
 ];
 
 /// Items of the library, and the commands that do the same.
-const COMMANDS: [(&str, &str); 13] = [
+const COMMANDS: [(&str, &str); 14] = [
     ("archive::Selection", "hypso extract"),
     ("archive::convert", "hypso convert"),
+    ("archive::edit", "hypso edit"),
     ("archive::summary", "hypso inspect"),
     ("archive::write_patch", "hypso diff -o"),
     ("catalog::Known", "hypso build --update"),

@@ -7,9 +7,12 @@ mod check;
 mod coding;
 mod combine;
 mod compare;
+#[cfg(feature = "gdal")]
+mod geotiff;
 mod legend;
 mod lineage;
 mod merge;
+mod overviews;
 mod pyramid;
 mod recode;
 mod statistics;
@@ -19,7 +22,10 @@ pub use check::{ParentCheck, check_parents};
 pub use coding::Coding;
 pub use combine::{Combined, NO_INPUT, Rule, combine};
 pub use compare::comparer;
+#[cfg(feature = "gdal")]
+pub use geotiff::{GeoTiff, NODATA, write_geotiff, write_tile_geotiff};
 pub use merge::{LineageMerge, PixelMerge, merge_lineage, merge_pixels, merged_lineage_metadata};
+pub use overviews::{Overviews, overviews, overviews_metadata};
 pub use recode::{RecodeOptions, recode, recode_as, recoded_metadata};
 pub use statistics::{Statistics, sample};
 pub use verify::{HeightRange, Parents, Verified, verify};

@@ -82,6 +82,7 @@ pub fn recoded_metadata(
         Coding::Lineage(format) => format,
     };
     metadata.format = format.into();
+    metadata.forget_contents();
     metadata.tile_compression = metadata.tile_compression.map(|_| Compression::None);
     metadata.tile_size = options.tile_size.or(metadata.tile_size);
     if recoder.shape != Shape::Same {

@@ -20,6 +20,7 @@ use crate::url;
 
 mod around;
 mod block;
+mod cog;
 mod crs;
 mod degrees;
 mod end;

@@ -15,6 +15,7 @@
 
 mod block;
 mod cells;
+mod cog;
 mod footprint;
 mod geotransform;
 mod info;
@@ -37,6 +38,7 @@ pub mod gdal;
 
 pub use block::Block;
 pub use cells::{Cells, State, Window};
+pub use cog::{CogForm, PutCells};
 pub use footprint::{Footprint, ToMercator, footprint, footprint_by, on_the_lattice, world_parts};
 pub use geotransform::GeoTransform;
 pub use info::{

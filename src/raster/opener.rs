@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::{Adjustment, FootprintTables, Objects, Projector, Raster, Unusable, VerticalShift};
+use super::{Adjustment, CogForm, FootprintTables, Objects, Projector, PutCells, Raster, Unusable, VerticalShift};
 #[cfg(not(feature = "gdal"))]
 use crate::error::Error;
 use crate::error::Result;
@@ -90,6 +90,19 @@ pub trait RasterReader: RasterOpener + Sync + std::fmt::Debug {
 
     /// Asks about objects on the network.
     fn objects(&self) -> &dyn Objects;
+
+    /// Writes a Cloud-Optimised GeoTIFF, which appears whole or not at all. `fill` is called once, and puts windows of cells in any
+    /// order. Memory holds no more than some windows.
+    ///
+    /// # Errors
+    /// Those of `fill`; where the output exists and `overwrite` is false, or can't be written.
+    fn write_cog(
+        &self,
+        path: &Path,
+        form: &CogForm,
+        overwrite: bool,
+        fill: &mut dyn FnMut(&mut PutCells<'_>) -> Result<()>,
+    ) -> Result<()>;
 
     /// Bounds what the process keeps of decoded blocks, bytes. Call it before the first raster is read.
     ///

@@ -62,9 +62,10 @@ impl Opened {
                 Ok(if lineage { Self::Lineage(part) } else { Self::Tiles(part) })
             }
             Ok(ArchiveKind::Heights) => Ok(Self::Heights(Arc::new(Part::new(path, Heights::open(path)?, identity)))),
-            Ok(ArchiveKind::Files) => {
+            Ok(kind @ (ArchiveKind::Files | ArchiveKind::Zip)) => {
                 let remedy = "make PMTiles of it, or give a folder of archives";
-                Err(Error::other_kind("is a folder of tiles, expected an archive", remedy).with_path(path))
+                let problem = format!("is a {} of tiles, expected an archive", kind.name());
+                Err(Error::other_kind(problem, remedy).with_path(path))
             }
             Err(other) => match Store::open(path) {
                 Ok(store) => {

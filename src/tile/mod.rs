@@ -18,12 +18,14 @@ pub(crate) mod hilbert;
 mod id;
 mod range;
 pub mod web_mercator;
+mod zooms;
 
 pub use area::{Area, Contact, Degrees, LonLat, LonLatBox, Polygon, Polygons};
 pub use bounds::Bounds;
 pub use coord::TileCoord;
 pub use id::TileId;
 pub use range::TileRange;
+pub use zooms::Zooms;
 
 /// The deepest zoom that a tile can have: identifiers of deeper ones would not fit 64 bits (PMTiles, version 3).
 pub const MAX_ZOOM: u8 = 31;

@@ -87,7 +87,7 @@ fn merged_and_cut_files_are_byte_by_byte_those_of_a_way_through_images() {
             let refused = archive::merge(&sources, sink, OnOverlap::Error, &Silent).unwrap_err().to_string();
             assert!(refused.contains("is also in") && !path("refused").exists(), "{refused}");
             let area = Area::from(LonLatBox::new(120.0, 10.0, 150.0, 40.0).unwrap());
-            let selection = Selection { min_zoom: Some(2), max_zoom: Some(5), area: Some(area) };
+            let selection = Selection { min_zoom: Some(2), max_zoom: Some(5), zooms: None, area: Some(area) };
             let merged = open(&path("first"));
             let sink = archive::create(&path("part"), &selection.metadata(merged.as_ref()), false).unwrap();
             archive::convert(merged.as_ref(), sink, &selection, &Silent).unwrap();

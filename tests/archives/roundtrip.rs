@@ -194,7 +194,7 @@ fn a_box_and_zooms_cut_an_archive() {
     write(&path, &tiles, "a");
     let source = archive::open(&path).unwrap();
     let bbox = LonLatBox::new(0.0, 0.0, 45.0, 40.0).unwrap();
-    let options = Selection { min_zoom: Some(2), max_zoom: Some(5), area: Some(bbox.into()) };
+    let options = Selection { min_zoom: Some(2), max_zoom: Some(5), zooms: None, area: Some(bbox.into()) };
     let out = folder.path().join("b.pmtiles");
     let sink = archive::create(&out, &options.metadata(source.as_ref()), false).unwrap();
     archive::convert(source.as_ref(), sink, &options, &Silent).unwrap();

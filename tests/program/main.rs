@@ -23,6 +23,7 @@ mod datums;
 #[cfg(feature = "serve")]
 mod elevation_service;
 mod export;
+mod geotiff;
 mod heights;
 mod limits;
 mod nothing_lost;

@@ -12,24 +12,24 @@ use crate::error::{Error, Result};
 use crate::local;
 
 /// Files of metadata; the first one that exists counts.
-const NAMES: [&str; 5] = [METADATA, "tilejson.json", "tiles.json", "tile.json", "tileset.json"];
+pub(in crate::archive) const NAMES: [&str; 5] = [METADATA, "tilejson.json", "tiles.json", "tile.json", "tileset.json"];
 /// The description that gdal2tiles writes beside TMS tiles.
 const TILE_MAP: &str = "tilemapresource.xml";
 
 /// What a folder says.
 #[derive(Debug, Default)]
-pub(super) struct Description {
-    pub(super) metadata: ArchiveMetadata,
+pub(in crate::archive) struct Description {
+    pub(in crate::archive) metadata: ArchiveMetadata,
     /// How addresses are written, and which file says so.
-    pub(super) scheme: Option<(Scheme, &'static str)>,
-    pub(super) warnings: Vec<String>,
+    pub(in crate::archive) scheme: Option<(Scheme, &'static str)>,
+    pub(in crate::archive) warnings: Vec<String>,
 }
 
 /// Reads what stands beside the tiles.
 ///
 /// # Errors
 /// Where a file is damaged, or the tiles are no Web Mercator tiles.
-pub(super) fn describe(folder: &Path) -> Result<Description> {
+pub(in crate::archive) fn describe(folder: &Path) -> Result<Description> {
     let mut out = Description::default();
     let mut found = false;
     for name in NAMES {
@@ -39,21 +39,7 @@ pub(super) fn describe(folder: &Path) -> Result<Description> {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let rows = rows_of(&text).map_err(|error| error.with_path(&file))?;
-        out.metadata = rows::parse(&rows);
-        if let Some(said) = rows.get("scheme") {
-            match Scheme::from_name(said) {
-                Some(scheme) => out.scheme = Some((scheme, name)),
-                None => {
-                    out.warnings.push(format!("{name} says the scheme {said:?}, which is none of xyz, tms and zyx"))
-                }
-            }
-        }
-        for (key, taken) in [("bounds", out.metadata.bounds.is_some()), ("center", out.metadata.center.is_some())] {
-            if let Some(text) = rows.get(key).filter(|text| !taken && !text.trim().is_empty()) {
-                out.warnings.push(format!("{name} says the {key} {text:?}, which is none; taken from the tiles"));
-            }
-        }
+        out = described(&text, name).map_err(|error| error.with_path(&file))?;
         found = true;
         break;
     }
@@ -69,6 +55,29 @@ pub(super) fn describe(folder: &Path) -> Result<Description> {
         out.scheme = out.scheme.or(Some((Scheme::Tms, TILE_MAP)));
     }
     Ok(out)
+}
+
+/// What a file of metadata says; `name` is that of the file.
+fn described(text: &[u8], name: &'static str) -> Result<Description> {
+    let rows = rows_of(text)?;
+    let mut out = Description { metadata: rows::parse(&rows), ..Description::default() };
+    if let Some(said) = rows.get("scheme") {
+        match Scheme::from_name(said) {
+            Some(scheme) => out.scheme = Some((scheme, name)),
+            None => out.warnings.push(format!("{name} says the scheme {said:?}, which is none of xyz, tms and zyx")),
+        }
+    }
+    for (key, taken) in [("bounds", out.metadata.bounds.is_some()), ("center", out.metadata.center.is_some())] {
+        if let Some(text) = rows.get(key).filter(|text| !taken && !text.trim().is_empty()) {
+            out.warnings.push(format!("{name} says the {key} {text:?}, which is none; taken from the tiles"));
+        }
+    }
+    Ok(out)
+}
+
+/// What the metadata of tiles say that lie in no folder.
+pub(in crate::archive) fn description_of(text: &[u8]) -> Result<Description> {
+    described(text, METADATA)
 }
 
 /// The rows of MBTiles out of a JSON object, or of a list of objects with name and value.

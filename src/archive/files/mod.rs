@@ -16,11 +16,14 @@ mod reader;
 mod scan;
 mod writer;
 
+pub(in crate::archive) use describe::{Description, NAMES as METADATA_NAMES, describe, description_of};
 pub(in crate::archive) use edit::edit;
+pub(in crate::archive) use names::format_of_name;
 pub use reader::FilesReader;
 pub use writer::FilesWriter;
+pub(in crate::archive) use writer::metadata_rows;
 
 /// The file of the metadata.
-const METADATA: &str = "metadata.json";
+pub(in crate::archive) const METADATA: &str = "metadata.json";
 /// The largest file that is read as a description of tiles, bytes.
 const METADATA_LARGEST: u64 = 256 << 20;

@@ -64,6 +64,14 @@ impl Ending {
     }
 }
 
+/// The format that an ending with its dot says; `None` where it says nothing.
+pub(in crate::archive) fn format_of_name(ending: &str, declared: &TileFormat) -> Option<TileFormat> {
+    match Ending::of(ending, declared) {
+        Ending::Format(format) => Some(format),
+        Ending::Opaque | Ending::Unknown => None,
+    }
+}
+
 /// The format that a file's first bytes show.
 pub(super) fn format_of(file: &Path) -> Option<TileFormat> {
     Look::at(&local::start(file, HEAD), None).format

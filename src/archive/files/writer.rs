@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{METADATA, owned};
 use crate::archive::coverage::Coverage;
-use crate::archive::form::{is_picture, plain};
 use crate::archive::mbtiles::rows;
+use crate::archive::named::ending;
 use crate::archive::{ArchiveMetadata, ArchiveSummary, Scheme, TileFormat, TileSink};
 use crate::atomic::AtomicFolder;
 use crate::atomic::ScratchFile;
@@ -63,24 +63,15 @@ impl FilesWriter {
 
     /// The ending of a tile's name: pictures by what they are, others by the format that is declared.
     fn extension(&self, bytes: &[u8]) -> String {
-        let name = match plain(bytes, false) {
-            Some(picture) if is_picture(&picture) => picture.name().to_owned(),
-            _ => self.metadata.format.name().to_owned(),
-        };
-        // A name from an archive must not lead out of the folder.
-        let good = (1..=16).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if good { name } else { "bin".to_owned() }
+        ending(bytes, &self.metadata)
     }
 
     fn write_metadata(&mut self) -> Result<()> {
         self.coverage.finish();
         self.metadata.complete(&self.coverage);
-        let rows = rows::to_rows(&self.metadata).into_iter().map(|(key, value)| (key, Value::from(value)));
-        let mut rows: Map<String, Value> = rows.collect();
-        // Always, so that no bounds can make a reader take the addresses for others.
-        rows.insert("scheme".to_owned(), self.scheme.name().into());
         let file = self.folder.path().join(METADATA);
-        fs::write(&file, Value::Object(rows).to_string()).map_err(Error::io("write", &file))
+        // Always with the scheme, so that no bounds can make a reader take the addresses for others.
+        fs::write(&file, metadata_rows(&self.metadata, Some(self.scheme))).map_err(Error::io("write", &file))
     }
 }
 
@@ -128,6 +119,14 @@ impl TileSink for FilesWriter {
         summary.file_size = summary.bytes;
         Ok(summary)
     }
+}
+
+/// The rows of MBTiles as one object, and how addresses are written.
+pub(in crate::archive) fn metadata_rows(metadata: &ArchiveMetadata, scheme: Option<Scheme>) -> String {
+    let rows = rows::to_rows(metadata).into_iter().map(|(key, value)| (key, Value::from(value)));
+    let mut rows: Map<String, Value> = rows.collect();
+    rows.extend(scheme.map(|scheme| ("scheme".to_owned(), scheme.name().into())));
+    Value::Object(rows).to_string()
 }
 
 /// Refuses a target that exists and may not be replaced.

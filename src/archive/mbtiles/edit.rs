@@ -62,7 +62,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-fn write(connection: &Connection, changes: &[(String, crate::Json, crate::Json)]) -> rusqlite::Result<()> {
+pub(super) fn write(connection: &Connection, changes: &[(String, crate::Json, crate::Json)]) -> rusqlite::Result<()> {
     let known = "SELECT 1 FROM sqlite_master WHERE name = 'metadata' AND type IN ('table', 'view')";
     if connection.query_row(known, [], |_| Ok(())).optional()?.is_none() {
         connection.execute_batch("CREATE TABLE metadata (name TEXT NOT NULL, value TEXT NOT NULL)")?;

@@ -14,6 +14,7 @@ mod connect;
 mod copy;
 mod direction;
 mod edit;
+mod into;
 mod layout;
 mod reader;
 mod repeats;
@@ -26,6 +27,7 @@ use std::path::Path;
 
 pub(in crate::archive) use copy::{Checked, Plain};
 pub(in crate::archive) use edit::edit;
+pub(in crate::archive) use into::InPlace;
 pub use reader::MbtilesReader;
 pub use writer::MbtilesWriter;
 

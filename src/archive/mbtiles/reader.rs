@@ -125,7 +125,7 @@ impl MbtilesReader {
     }
 
     /// True where rows count from the north.
-    pub(super) fn is_xyz(&self) -> bool {
+    pub(in crate::archive) fn is_xyz(&self) -> bool {
         self.direction.from_north
     }
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{Report, TileCheck, VerifyOptions, content};
 use crate::archive::files::FilesReader;
-use crate::archive::{OnDuplicate, OpenOptions, TileSource};
+use crate::archive::named::NamedReader;
+use crate::archive::{OnDuplicate, OpenOptions, TileSource, hash};
 use crate::error::Result;
 use crate::progress::Progress;
 
@@ -32,5 +33,23 @@ pub(super) fn verify(
     }
     let total = report.check_tiles(&reader)?;
     content::check_some(&reader, (options.sample, total), check, progress, &mut report)?;
+    hash::check(&reader, options, progress, &mut report)?;
+    Ok(report)
+}
+
+/// Tiles under names of any pattern.
+pub(super) fn verify_named(
+    reader: &NamedReader,
+    options: VerifyOptions,
+    check: TileCheck<'_>,
+    progress: &dyn Progress,
+) -> Result<Report> {
+    let mut report = Report::default();
+    for odd in reader.warnings().iter().filter(|text| text.starts_with("left out")) {
+        report.warning(None, odd, "move what is no tile away, or rewrite it (`archive::convert`)");
+    }
+    let total = report.check_tiles(reader)?;
+    content::check_some(reader, (options.sample, total), check, progress, &mut report)?;
+    hash::check(reader, options, progress, &mut report)?;
     Ok(report)
 }

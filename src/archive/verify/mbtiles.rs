@@ -5,6 +5,7 @@ use std::path::Path;
 use super::content::{Contents, stride};
 use super::{Outside, Report, TileCheck, VerifyOptions};
 use crate::archive::coverage::Coverage;
+use crate::archive::hash;
 use crate::archive::mbtiles::{APPLICATION_ID, MbtilesReader};
 use crate::archive::metadata::{parse_bounds, parse_center};
 use crate::archive::{OpenOptions, TileFormat, TileSource};
@@ -49,6 +50,7 @@ pub(super) fn verify(
     let chosen = ids.iter().step_by(usize::try_from(step).unwrap_or(usize::MAX));
     contents.check_all(&mut chosen.filter_map(|id| id.coord()).map(|tile| (tile, tile)), &mut report)?;
     progress.end();
+    hash::check(&reader, options, progress, &mut report)?;
     Ok(report)
 }
 

@@ -11,6 +11,7 @@ mod pmtiles;
 use std::path::Path;
 
 use super::coverage::Coverage;
+use super::named::{NamedReader, Template};
 use super::pmtiles::PmtilesReader;
 use super::seen::{Fence, degrees};
 use super::{ArchiveKind, ArchiveMetadata, OnDuplicate, OpenOptions, Scheme, TileFormat, TileSource};
@@ -95,7 +96,7 @@ impl Report {
         }
     }
 
-    fn error(&mut self, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
+    pub(super) fn error(&mut self, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
         self.add(Severity::Error, tile, message, remedy);
     }
 
@@ -114,7 +115,7 @@ impl Report {
         }
     }
 
-    fn warning(&mut self, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
+    pub(super) fn warning(&mut self, tile: Option<TileCoord>, message: impl Into<String>, remedy: &str) {
         self.add(Severity::Warning, tile, message, remedy);
     }
 
@@ -314,6 +315,10 @@ pub fn verify_as(
     }
     let verified = ArchiveKind::detect(path).and_then(|kind| match kind {
         ArchiveKind::Mbtiles => mbtiles::verify(path, options, open, check, progress),
+        ArchiveKind::Files if Template::is_one(path) && !path.exists() => {
+            files::verify_named(&NamedReader::open_folder(path)?, options, check, progress)
+        }
+        ArchiveKind::Zip => files::verify_named(&NamedReader::open_zip(path, open)?, options, check, progress),
         ArchiveKind::Files => files::verify(path, options, open, check, progress),
         ArchiveKind::Pmtiles => pmtiles::verify(PmtilesReader::open(path), options, check, progress),
         ArchiveKind::Heights => heights::verify(path, options, check, progress),

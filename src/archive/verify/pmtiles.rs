@@ -6,6 +6,7 @@ use super::content::{Contents, stride};
 use super::{Outside, Report, TileCheck, VerifyOptions};
 use crate::archive::TileSource;
 use crate::archive::coverage::Coverage;
+use crate::archive::hash;
 use crate::archive::metadata::sane_bounds;
 use crate::archive::pmtiles::{Entry, HEADER_BYTES, Header, PmtilesReader, ROOT_LIMIT};
 use crate::error::{Error, Result};
@@ -58,6 +59,7 @@ pub(super) fn verify(
         return Err(error);
     }
     progress.end();
+    hash::check(&reader, options, progress, &mut report)?;
     Ok(report)
 }
 

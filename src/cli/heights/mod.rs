@@ -55,7 +55,7 @@ fn open(path: &Path) -> Result<Box<dyn HeightQueries>> {
             let cached = TileReader::open(path).and_then(|reader| CachedHeights::new(reader, CACHE));
             Ok(Box::new(cached.map_err(|error| error.with_path(path))?))
         }
-        Ok(ArchiveKind::Mbtiles | ArchiveKind::Files) => {
+        Ok(ArchiveKind::Mbtiles | ArchiveKind::Files | ArchiveKind::Zip) => {
             let remedy = "make a file of heights of it first: `archive::convert`";
             Err(Error::other_kind("holds tiles that can't be asked for heights", remedy).with_path(path))
         }

@@ -23,9 +23,9 @@ use crate::tile::{Area, LonLatBox, Polygons};
 pub struct Args {
     /// A file of heights (`hypso convert X -o X.heights`), or a PMTiles archive of terrain.
     file: PathBuf,
-    /// The box: west, south, east, north in degrees. West above east: across 180 degrees.
+    /// The box: west, south, east, north in degrees. West above east: across 180 degrees. Several times: all of them.
     #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = area::bbox)]
-    bbox: Option<LonLatBox>,
+    bbox: Vec<LonLatBox>,
     /// The polygons of a GeoJSON file (longitude and latitude).
     #[arg(long, value_name = "FILE.geojson")]
     clip: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Outcome {
     let polygons = args.clip.as_deref().map(Polygons::read).transpose()?;
-    let area = match Area::of(args.bbox, polygons) {
+    let area = match Area::of(args.bbox.iter().copied(), polygons) {
         Some(area) => area,
         None => Area::from(LonLatBox::new(-180.0, -90.0, 180.0, 90.0)?),
     };

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::{
-    Adjustment, Degrees, FootprintTables, Objects, Projector, Raster, RasterOpener, RasterReader, Unusable,
-    VerticalShift,
+    Adjustment, CogForm, Degrees, FootprintTables, Objects, Projector, PutCells, Raster, RasterOpener, RasterReader,
+    Unusable, VerticalShift,
 };
 use super::objects::GdalObjects;
 use super::tables::GdalTables;
@@ -69,6 +69,16 @@ impl RasterReader for GdalOpener {
 
     fn objects(&self) -> &dyn Objects {
         &GdalObjects
+    }
+
+    fn write_cog(
+        &self,
+        path: &Path,
+        form: &CogForm,
+        overwrite: bool,
+        fill: &mut dyn FnMut(&mut PutCells<'_>) -> Result<()>,
+    ) -> Result<()> {
+        super::cog::write(path, form, overwrite, fill)
     }
 
     fn limit_cache(&self, bytes: u64) -> Result<()> {

@@ -49,12 +49,12 @@ impl Area {
         Self { degrees: boxes.iter().map(Bounds::to_lon_lat).collect(), boxes, polygons }
     }
 
-    /// The area that a box and polygons describe together; `None` where neither is given.
+    /// The area that boxes (one of them) and polygons describe together; `None` where neither is given.
     #[must_use]
-    pub fn of(lon_lat: Option<LonLatBox>, polygons: Option<Polygons>) -> Option<Self> {
-        let degrees = lon_lat.map(|b| b.sides()).unwrap_or_default();
-        let boxes = degrees.iter().map(metres).collect();
-        (lon_lat.is_some() || polygons.is_some()).then_some(Self { boxes, degrees, polygons })
+    pub fn of(boxes: impl IntoIterator<Item = LonLatBox>, polygons: Option<Polygons>) -> Option<Self> {
+        let degrees: Vec<Degrees> = boxes.into_iter().flat_map(|lon_lat| lon_lat.sides()).collect();
+        let boxes: Vec<Bounds> = degrees.iter().map(metres).collect();
+        (!boxes.is_empty() || polygons.is_some()).then_some(Self { boxes, degrees, polygons })
     }
 
     /// Its boxes, EPSG:3857 metres; empty where it has polygons only.

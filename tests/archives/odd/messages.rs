@@ -44,6 +44,7 @@ fn urls_pipes_and_the_standard_output_are_told_by_name() {
             &["convert", url, "-o", "out.pmtiles"][..],
             &["extract", url, "-o", "out.pmtiles", "--max-zoom", "3"],
             &["merge", url, "a.pmtiles", "-o", "out.pmtiles"],
+            &["overviews", url, "-o", "out.pmtiles"],
             &["diff", "a.pmtiles", url],
             &["patch", url, "a.pmtiles", "-o", "out.pmtiles"],
             &["inspect", url],

@@ -1,0 +1,58 @@
+//! `hypso overviews`: coarser tiles of an archive from its finer ones.
+
+use std::path::{Path, PathBuf};
+
+use super::archives::{EncoderArgs, InputArgs, OutputArgs, report};
+use super::observed::Touched;
+use super::progress::Terminal;
+use super::{Outcome, exit};
+use crate::atomic::refuse_inputs;
+use crate::pixels::{self, Overviews};
+
+/// Make the coarser zooms that an archive of heights lacks.
+///
+/// Each pixel of a new tile is the mean of the valid pixels of its 2x2 block in the finer tile, as in the tiles of a run, and is rounded as
+/// heights of its zoom are. Tiles that are there are copied byte by byte, also where they are no means.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hypso overviews fine.pmtiles -o all.pmtiles\n  hypso overviews fine.mbtiles -o all.pmtiles --min-zoom 5"
+)]
+pub struct Args {
+    /// The archive to read: a file or folder, or the URL of PMTiles (https, s3, gs, az).
+    input: PathBuf,
+    /// The archive to write: .pmtiles, .mbtiles, .heights, .zip, or a folder.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// The coarsest zoom to make.
+    #[arg(long, value_name = "ZOOM", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=31))]
+    min_zoom: u8,
+    #[command(flatten)]
+    read: InputArgs,
+    #[command(flatten)]
+    images: EncoderArgs,
+    #[command(flatten)]
+    out: OutputArgs,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub fn touched(&self) -> Option<Touched> {
+        Touched::of([&self.input], [&self.output])
+    }
+}
+
+pub fn run(args: &Args) -> Outcome {
+    let source = args.read.open(&args.input, Some(&args.output))?;
+    refuse_inputs(&args.output, [&args.input])?;
+    let options = Overviews {
+        min_zoom: args.min_zoom,
+        encoder: args.images.encoder.unwrap_or_default(),
+        level: args.images.level.unwrap_or_default(),
+    };
+    let input: &Path = &args.input;
+    let scheme = args.read.output_scheme(&[input], &args.output);
+    let metadata = pixels::overviews_metadata(source.as_ref(), options);
+    let sink = args.out.create(&args.output, &metadata, scheme)?;
+    report(&args.output, &pixels::overviews(source.as_ref(), sink, options, &Terminal::default())?)?;
+    Ok(exit::OK)
+}
