@@ -9,9 +9,9 @@ use crate::tile::{Area, LonLat, LonLatBox, Polygons};
 /// Which tiles are wanted, by their place. All tiles that share area with it are taken whole.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AreaArgs {
-    /// Only tiles that share area with this box, in degrees; several times: with one of them.
+    /// Only tiles that share area with one of these boxes, in degrees.
     ///
-    /// West, south, east, north. West above east: across 180 degrees.
+    /// West, south, east, north; may be given several times. West above east: across 180 degrees.
     #[arg(long, help_heading = "Which tiles", value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = bbox)]
     bbox: Vec<LonLatBox>,
     /// Only tiles that share area with these polygons, in degrees.

@@ -26,7 +26,7 @@ use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 /// A name that ends in .heights is a file of heights: the same pixels, each of which can be read by itself. Its tiles become images
 /// again when it is converted back.
 ///
-/// A name that ends in .tif is a Cloud-Optimised GeoTIFF of the finest chosen zoom, or of --zoom: heights in metres as 32-bit floats, in
+/// A name that ends in .tif is a Cloud-Optimised GeoTIFF of the finest zoom, or of --zoom: heights in metres as 32-bit floats, in
 /// EPSG:3857, -99999 where there is none.
 ///
 /// What clients could not use is corrected, with a message: a format or a compression that the tiles don't have, gzip around
@@ -36,12 +36,12 @@ use crate::terrain::{Encoding, ImageFormat, VerticalResolution};
 /// through. Tiles of 512 pixels become 256 one zoom deeper, pixel by pixel, and the other way round.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set tileSize=512 --set name=Japan\n  hypso convert tms-folder/ -o new.pmtiles --scheme tms --set bounds=122.5,20.2,154,46\n  hypso convert japan.pmtiles -o japan.heights --lineage japan-lineage.pmtiles\n  hypso convert japan.pmtiles -o fuji.tif --bbox 138.6,35.2,138.9,35.5 --zoom 14\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
+    after_help = "Examples:\n  hypso convert japan.mbtiles -o japan.pmtiles\n  hypso convert japan.pmtiles -o japan/ && ls japan/12\n  hypso convert old.mbtiles -o new.pmtiles --set encoding=terrarium --set name=Japan\n  hypso convert tms-folder/ -o new.pmtiles --scheme tms --set bounds=122.5,20.2,154,46\n  hypso convert japan.pmtiles -o japan.heights --lineage japan-lineage.pmtiles\n  hypso convert japan.pmtiles -o fuji.tif --bbox 138.6,35.2,138.9,35.5 --zoom 14\n  hypso convert japan.pmtiles -o mapbox.mbtiles --encoding mapbox --tile-format png --tile-size 256"
 )]
 pub struct Args {
     /// The archive to read: a file or folder, whose content says what it is, or the URL of PMTiles (https, s3, gs, az).
     input: PathBuf,
-    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder; .tif: one zoom of heights as a GeoTIFF.
+    /// The output: .pmtiles, .mbtiles, .heights, .zip, .tif, or a folder.
     #[arg(short, long)]
     output: PathBuf,
     /// Put the source of every pixel into the file of heights, from this archive.
@@ -65,9 +65,9 @@ pub struct Args {
     /// The steps of a zoom are 2^(19-z)/256 m.
     #[arg(long, help_heading = "New tiles", value_name = "RULE", value_parser = one_of::<VerticalResolution>())]
     vertical_resolution: Option<VerticalResolution>,
-    /// Set a value of the metadata, such as name=Japan; may be given several times.
+    /// Set a value of the metadata, such as name=Japan.
     ///
-    /// Keys are name, description, attribution, version, type, encoding, tileSize, bounds (W,S,E,N), center (longitude,latitude,zoom),
+    /// May be given several times. Keys are name, description, attribution, version, type, encoding, tileSize, bounds (W,S,E,N), center (longitude,latitude,zoom),
     /// compression, format, or any other. Bounds, centre, compression and format are compared with the tiles.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,

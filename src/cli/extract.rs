@@ -19,7 +19,7 @@ use crate::atomic::refuse_inputs;
 pub struct Args {
     /// The archive to read: a file or folder, or the URL of PMTiles (https, s3, gs, az).
     input: PathBuf,
-    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
+    /// The archive to write: .pmtiles, .mbtiles, .heights, .zip, or a folder.
     #[arg(short, long, required_unless_present = "dry_run")]
     output: Option<PathBuf>,
     /// Say how many tiles and bytes that would be, and of a remote archive the requests; read directories only.

@@ -28,7 +28,7 @@ pub struct Args {
     /// The archives to merge, the most important one first.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// The archive to write: .pmtiles, .mbtiles, .heights, or a folder.
+    /// The archive to write: .pmtiles, .mbtiles, .heights, .zip, or a folder.
     #[arg(short, long, required_unless_present = "into")]
     output: Option<PathBuf>,
     /// Put the tiles into this MBTiles archive instead, in one transaction. It counts as the first input.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Coding;
+use crate::archive::convert::nothing_chosen;
 use crate::archive::pipeline::{batches, in_order, threads};
 use crate::archive::{Located, Selection, TileSource};
 use crate::error::{Error, Result};
@@ -34,7 +35,7 @@ pub struct GeoTiff {
 }
 
 /// Writes the heights of the chosen tiles as a Cloud-Optimised GeoTIFF: 32-bit floats in metres, EPSG:3857, a cell for each pixel, [`NODATA`]
-/// where there is none. Of several zooms the finest that has tiles is taken. Where the area lies on both sides of the 180th meridian, the
+/// where there is none. Of several zooms the finest is taken. Where the area lies on both sides of the 180th meridian, the
 /// raster goes on beyond it.
 ///
 /// Memory holds a few tiles. Beside the output the cells wait uncompressed, 4 bytes each.
@@ -62,7 +63,7 @@ pub fn write_geotiff(
         codec.decode(&bytes).map_err(|error| error.of_part(format_args!("tile {tile}"), Some(source.path())))
     };
     let Some(first) = filter.chosen(source)?.next().transpose()? else {
-        return Err(crate::archive::convert::nothing_chosen(source));
+        return Err(nothing_chosen(source));
     };
     let size = match first.id.coord() {
         Some(tile) => decode(tile, first)?.size,
@@ -108,19 +109,17 @@ fn cells(tile: &ElevationTile) -> Vec<f32> {
     tile.values.iter().zip(&tile.valid).map(|(&value, &valid)| if valid == 1 { value } else { NODATA }).collect()
 }
 
-/// The finest zoom that has a chosen tile, and the selection of its tiles.
+/// The finest of the zooms that are asked for and that the archive has, and the selection of its tiles. Never a coarser one in its place: the
+/// one tile of zoom 0 shares area with every box.
 fn finest(source: &dyn TileSource, selection: &Selection) -> Result<(u8, Selection)> {
     selection.filter()?;
     let metadata = source.metadata();
     let (min, max) = (selection.min_zoom.unwrap_or(0), selection.max_zoom.unwrap_or(MAX_ZOOM));
     let known = Zooms::range(min.max(metadata.minzoom.unwrap_or(0)), max.min(metadata.maxzoom.unwrap_or(MAX_ZOOM)));
-    for zoom in known.and(selection.zooms.unwrap_or(Zooms::ALL)).iter().rev() {
-        let only = Selection { min_zoom: Some(zoom), max_zoom: Some(zoom), zooms: None, area: selection.area.clone() };
-        if only.filter()?.chosen(source)?.next().transpose()?.is_some() {
-            return Ok((zoom, only));
-        }
-    }
-    Err(crate::archive::convert::nothing_chosen(source))
+    let Some(zoom) = known.and(selection.zooms.unwrap_or(Zooms::ALL)).iter().next_back() else {
+        return Err(nothing_chosen(source));
+    };
+    Ok((zoom, Selection { min_zoom: Some(zoom), max_zoom: Some(zoom), zooms: None, area: selection.area.clone() }))
 }
 
 /// The tiles that a raster is made of.
@@ -142,6 +141,9 @@ impl Place {
             columns.insert(tile.x());
             rows = (rows.0.min(tile.y()), rows.1.max(tile.y()));
             tiles += 1;
+        }
+        if tiles == 0 {
+            return Err(nothing_chosen(source));
         }
         let (first, count) = narrowest(&columns, zoom);
         Ok(Self { zoom, first: [first, rows.0], count: [count, rows.1 - rows.0 + 1], tiles })

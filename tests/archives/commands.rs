@@ -76,9 +76,9 @@ fn outputs_that_would_destroy_something_are_refused() {
         (&["convert", "a.pmtiles", "-o", "./a.pmtiles", "--overwrite"], 2, "is an input as well"),
         (&["convert", "a.pmtiles", "-o", "no/b.pmtiles"], 1, "does not exist"),
         (
-            &["convert", "a.pmtiles", "-o", "b.zip"],
+            &["convert", "a.pmtiles", "-o", "b.tar"],
             2,
-            "expected a name that ends in .mbtiles, .pmtiles or .heights, or a folder",
+            "expected a name that ends in .mbtiles, .pmtiles, .heights or .zip, or a folder",
         ),
         (&["convert", "a.pmtiles", "-o", "c.pmtiles", "--min-zoom", "9"], 1, "none is chosen"),
         (&["convert", "a.pmtiles", "-o", "c.pmtiles", "--bbox", "9", "2", "1", "0"], 2, "south (2) must be below"),

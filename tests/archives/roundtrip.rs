@@ -314,7 +314,7 @@ fn sinks_refuse_what_would_break_the_archive() {
     assert_eq!(archive::open(&mbtiles).unwrap().metadata().maxzoom, Some(6));
     assert!(matches!(archive::create(&mbtiles, &metadata("a"), false).err(), Some(Error::Exists { .. })));
     assert!(matches!(
-        archive::create(&folder.path().join("a.zip"), &metadata("a"), false).err(),
+        archive::create(&folder.path().join("a.tar"), &metadata("a"), false).err(),
         Some(Error::Argument { .. })
     ));
 }
