@@ -69,6 +69,16 @@ fn a_configuration_asks_for_a_log_and_many_processes_share_it() {
     children.into_iter().for_each(|mut child| assert!(child.wait().unwrap().success()));
     assert_eq!(lines(at("audit.jsonl")).len(), 6);
     works(&[], &["audit", "verify", &at("audit.jsonl")]);
+    // A configuration that may ask for a log and can't be understood is an error; one that asks for nothing is no concern.
+    for (text, code) in [("[operations]\naudit = 1\n", 1), ("[operations\n", 1), ("no TOML", 0)] {
+        std::fs::write(at("hypso.toml"), text).unwrap();
+        let mut command = Command::new(HYPSO);
+        clean(&mut command);
+        command.current_dir(folder.path()).args(["export", "s.hypso", "-o", "y.geojson", "--overwrite"]);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}: {}", stderr(&output));
+    }
+    std::fs::remove_file(at("y.geojson")).unwrap();
     // Nothing is made where it can't be noted.
     let missing = at("no/such");
     let output = with(&[("HYPSO_AUDIT_LOG", &missing)], &["export", &at("s.hypso"), "-o", &at("y.geojson")]);
