@@ -57,7 +57,7 @@ const OTHERS: [(&str, &str); 7] = [
 ];
 
 /// Items of the library, and the commands that do the same.
-const COMMANDS: [(&str, &str); 14] = [
+const COMMANDS: [(&str, &str); 16] = [
     ("archive::Selection", "hypso extract"),
     ("archive::convert", "hypso convert"),
     ("archive::edit", "hypso edit"),
@@ -66,6 +66,8 @@ const COMMANDS: [(&str, &str); 14] = [
     ("catalog::Known", "hypso build --update"),
     ("export::export", "hypso export"),
     ("plan::Plan", "hypso plan"),
+    ("publish::Publication", "hypso publish"),
+    ("publish::Publication::versions", "hypso publish --list"),
     ("sample::write", "hypso sample"),
     ("store::Builder", "hypso build"),
     ("store::report", "hypso info"),

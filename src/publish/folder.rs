@@ -96,7 +96,7 @@ impl Publication {
     /// Where it is no such folder.
     pub fn look(folder: &Path) -> Result<Self> {
         if !folder.join(VERSIONS).is_dir() {
-            let problem = "holds no versions; `hypso publish FILE -o FOLDER` makes the first one";
+            let problem = "holds no versions; publish the first one into it (`publish::Publication`)";
             return Err(Error::argument(folder.display().to_string(), problem));
         }
         Ok(Self { folder: folder.to_path_buf(), _lock: None })
@@ -207,7 +207,7 @@ impl Publication {
         };
         let place = self.place_of(&name);
         if time_of(&name).is_none() || !place.is_dir() {
-            let list = "`hypso publish --list -o FOLDER` lists them";
+            let list = "see which there are (`publish::Publication::versions`)";
             return Err(Error::not_found(format!("{}: holds no version {name:?}; {list}", self.folder.display())));
         }
         for file in Version::read(&place)?.files {
