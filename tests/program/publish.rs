@@ -131,13 +131,13 @@ fn what_can_not_be_published_changes_nothing() {
 
     fails(2, &["<FILE>"], &["publish", "-o", &to]);
     fails(1, &["none.pmtiles", "check the path"], &["publish", &at("none.pmtiles"), "-o", &to]);
-    fails(1, &["is no file"], &["publish", &to, "-o", &to]);
+    fails(2, &["is no file"], &["publish", &to, "-o", &to]);
     std::fs::create_dir(at("other")).unwrap();
     std::fs::copy(at("s.pmtiles"), at("other/s.pmtiles")).unwrap();
-    fails(1, &["one file of a name"], &["publish", &at("s.pmtiles"), &at("other/s.pmtiles"), "-o", &to]);
-    fails(1, &["is no folder"], &["publish", &at("s.pmtiles"), "-o", &at("s.hypso")]);
+    fails(2, &["one file of a name"], &["publish", &at("s.pmtiles"), &at("other/s.pmtiles"), "-o", &to]);
+    fails(2, &["is no folder"], &["publish", &at("s.pmtiles"), "-o", &at("s.hypso")]);
     fails(1, &["make the folder"], &["publish", &at("s.pmtiles"), "-o", &at("none/published")]);
-    fails(1, &["holds no versions"], &["publish", "--list", "-o", &at("other")]);
+    fails(2, &["holds no versions"], &["publish", "--list", "-o", &at("other")]);
     assert_eq!((names(Path::new(&to)), names(&Path::new(&to).join("versions"))), before);
     assert_eq!(current(&to), first);
 
