@@ -35,12 +35,12 @@ async fn answer(
 ) -> Answer {
     let catalogue = app.catalogue();
     let dataset = catalogue.dataset(path.get("id"))?;
-    let part = Arc::clone(of(dataset)?);
-    let tiles = &part.content;
+    let tiles = &of(dataset)?.content;
     let tile = coordinates(path, tiles)?;
     let bytes = if tiles.is_far() {
-        let part = Arc::clone(&part);
-        far(app, move || Ok(part.content.tile(tile)?)).await?
+        let part = Arc::clone(of(dataset)?);
+        // In a box: each connection keeps room for the largest of its answers.
+        Box::pin(far(app, move || Ok(part.content.tile(tile)?))).await?
     } else {
         tiles.tile(tile)?
     };
