@@ -211,7 +211,10 @@ impl Options {
             Error::invalid("configuration", problem, REMEDY).with_path(path)
         })?;
         // What is wrong here is no option of a command line.
-        options.check_values().map_err(|error| match error {
+        let named = options.inputs.iter().filter_map(|input| input.name.as_deref());
+        let mut names = named.chain(options.datasets.keys().map(|name| &**name));
+        let checked = names.try_for_each(check_name).and_then(|()| options.check_values());
+        checked.map_err(|error| match error {
             Error::Argument { field, problem } => Error::invalid(field, problem, REMEDY).with_path(path),
             other => other,
         })?;
@@ -307,6 +310,8 @@ mod tests {
         for (wrong, words) in [
             ("public_url = \"ftp://x\"", "public_url"),
             ("default_dataset = \"a b\"", "dataset"),
+            ("inputs = [\".x=a.pmtiles\"]", "can't be a name"),
+            ("[datasets.\"a b\"]\nfiles = [\"f\"]", "can't be a name"),
             ("[limits]\nlocations = 0", "limits"),
             ("[datasets.x]\nfiles = []", "datasets.x"),
             ("[datasets.x]\nfiles = [\"f\"]\nencoding = \"y\"", "encoding"),
