@@ -5,8 +5,8 @@ use std::io::Cursor;
 use strum::VariantNames as _;
 
 use super::encoder::WebpEncoder;
-use super::mask;
 use super::webp::Level;
+use super::{mask, png};
 use crate::error::{Error, Result};
 
 /// The image format of tiles.
@@ -58,7 +58,7 @@ pub fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
 pub fn image_size(bytes: &[u8]) -> Result<(u32, u32)> {
     match sniff(bytes) {
         Some(ImageFormat::Png) => {
-            let reader = png::Decoder::new(Cursor::new(bytes)).read_info().map_err(bad)?;
+            let reader = ::png::Decoder::new(Cursor::new(bytes)).read_info().map_err(bad)?;
             Ok((reader.info().width, reader.info().height))
         }
         Some(ImageFormat::Webp) => Ok(image_webp::WebPDecoder::new(Cursor::new(bytes)).map_err(bad)?.dimensions()),
@@ -84,19 +84,7 @@ pub(super) fn encode(
     pixels: &[u32],
 ) -> Result<Vec<u8>> {
     match format {
-        ImageFormat::Png => {
-            let mut out = Vec::new();
-            let mut encoder = png::Encoder::new(&mut out, size, size);
-            encoder.set_color(png::ColorType::Rgb);
-            encoder.set_depth(png::BitDepth::Eight);
-            encoder.set_compression(match level {
-                Level::Fast => png::Compression::Fast,
-                Level::Default => png::Compression::Balanced,
-                Level::Small => png::Compression::High,
-            });
-            encoder.write_header().and_then(|mut w| w.write_image_data(&rgb(pixels))).map_err(bad)?;
-            Ok(out)
-        }
+        ImageFormat::Png => png::encode(level, size, &rgb(pixels), None),
         ImageFormat::Webp => encoder.encode(level, size, pixels),
     }
 }
@@ -114,19 +102,19 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Pixels> {
         decoder.read_image(&mut out).map_err(bad)?;
         return Ok(Pixels { width, height, channels, bytes: out });
     }
-    let mut decoder = png::Decoder::new(Cursor::new(bytes));
-    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    let mut decoder = ::png::Decoder::new(Cursor::new(bytes));
+    decoder.set_transformations(::png::Transformations::EXPAND | ::png::Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(bad)?;
     let length = reader.output_buffer_size().ok_or_else(|| bad("is too large"))?;
     let mut out = vec![0; length];
     let frame = reader.next_frame(&mut out).map_err(bad)?;
     out.truncate(frame.buffer_size());
     let (channels, bytes) = match frame.color_type {
-        png::ColorType::Rgb => (3, out),
-        png::ColorType::Rgba => (4, out),
-        png::ColorType::Grayscale => (3, out.iter().flat_map(|&g| [g, g, g]).collect()),
-        png::ColorType::GrayscaleAlpha => (4, out.chunks(2).flat_map(|p| [p[0], p[0], p[0], p[1]]).collect()),
-        png::ColorType::Indexed => return Err(bad("has a palette that was not expanded")),
+        ::png::ColorType::Rgb => (3, out),
+        ::png::ColorType::Rgba => (4, out),
+        ::png::ColorType::Grayscale => (3, out.iter().flat_map(|&g| [g, g, g]).collect()),
+        ::png::ColorType::GrayscaleAlpha => (4, out.chunks(2).flat_map(|p| [p[0], p[0], p[0], p[1]]).collect()),
+        ::png::ColorType::Indexed => return Err(bad("has a palette that was not expanded")),
     };
     if bytes.len() != width as usize * height as usize * channels {
         return Err(bad("is cut off"));

@@ -4,6 +4,7 @@
 
 use super::encoder::WebpEncoder;
 use super::image::{self, ImageFormat};
+use super::png;
 use super::webp::Level;
 use crate::error::{Error, Result};
 use crate::json::Json;
@@ -68,14 +69,8 @@ pub(super) fn encode(size: u32, sources: &[u8], format: ImageFormat, encoder: We
         let pixels: Vec<u32> = sources.iter().map(|&s| colors[usize::from(s)]).collect();
         return image::encode(format, encoder, Level::Default, size, &pixels);
     }
-    let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, size, size);
-    encoder.set_color(png::ColorType::Indexed);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_palette((0..=255).flat_map(palette_color).collect::<Vec<u8>>());
-    let written = encoder.write_header().and_then(|mut w| w.write_image_data(sources));
-    written.map_err(|e| Error::internal(format!("lineage tile: {e}")))?;
-    Ok(out)
+    let palette: Vec<u8> = (0..=255).flat_map(palette_color).collect();
+    png::encode(Level::Default, size, sources, Some(&palette))
 }
 
 /// Decodes a lineage tile to its side and one byte a pixel.

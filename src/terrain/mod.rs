@@ -32,6 +32,7 @@ mod gaps;
 mod image;
 mod lineage;
 pub mod mask;
+mod png;
 pub mod relief;
 mod tile;
 pub mod webp;
