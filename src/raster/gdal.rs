@@ -24,6 +24,7 @@ mod cog;
 mod crs;
 mod degrees;
 mod end;
+mod geokeys;
 mod geotiff;
 mod heights;
 mod local;
@@ -221,7 +222,7 @@ impl GdalRaster {
             Ok(crs) => crs,
             Err(words) => return Ok(Err(Unusable::NoCrs(words))),
         };
-        let heights = match Heights::of(&dataset, path, &crs.wkt, by)? {
+        let heights = match Heights::of(&dataset, path, &crs, by)? {
             Ok(heights) => heights,
             Err(why) => return Ok(Err(why)),
         };

@@ -5,6 +5,7 @@ use std::path::Path;
 use ::gdal::raster::{ColorInterpretation, RasterBand};
 use ::gdal::{Dataset, GdalOpenFlags, Metadata};
 
+use super::crs::{self, Crs};
 use super::{failed, local, said};
 use crate::data_type::DataType;
 use crate::error::Result;
@@ -46,11 +47,11 @@ pub(super) struct Heights {
 }
 
 impl Heights {
-    /// What is given, else what `dataset` says. `wkt` is its CRS.
+    /// What is given, else what `dataset`, in this CRS, says.
     pub(super) fn of(
         dataset: &Dataset,
         path: &Path,
-        wkt: &str,
+        crs: &Crs,
         by: &Adjustment,
     ) -> Result<std::result::Result<Self, Unusable>> {
         let number = match band_of(dataset, by.band) {
@@ -59,7 +60,7 @@ impl Heights {
         };
         let band = dataset.rasterband(number).map_err(failed(path, "can't open a band"))?;
         let gdal_type = band.band_type().name();
-        let declared = match declared(dataset, &band, path, wkt, 0) {
+        let declared = match declared(dataset, &band, path, Some(crs), 0) {
             Ok(declared) => declared,
             Err(why) => return Ok(Err(why)),
         };
@@ -220,17 +221,17 @@ fn declared(
     dataset: &Dataset,
     band: &RasterBand<'_>,
     path: &Path,
-    wkt: &str,
+    crs: Option<&Crs>,
     depth: u8,
 ) -> std::result::Result<Declared, Unusable> {
     let is_byte = band.band_type().name() == "Byte";
     let item = band.metadata_item("PIXELTYPE", "IMAGE_STRUCTURE").unwrap_or_default();
-    let text = band.unit().trim().to_string();
+    let text = crs.and_then(|crs| crs.unit.clone()).unwrap_or_else(|| band.unit()).trim().to_string();
     let unit = if !unit::is_unknown(&text) {
         let metres = unit::metres(&text);
         Some((text, metres))
     } else {
-        unit::vertical(wkt).map(|(name, metres)| (name, Some(metres)))
+        crs.and_then(|crs| unit::vertical(&crs.wkt)).map(|(name, metres)| (name, Some(metres)))
     };
     let mut out = Declared { signed: is_byte && item.eq_ignore_ascii_case("SIGNEDBYTE"), unit, mixed: None };
     if depth >= DEEPEST || dataset.driver().short_name() != "VRT" {
@@ -244,8 +245,8 @@ fn declared(
         }
         let Ok(source) = local::open(file, GdalOpenFlags::empty(), None) else { continue };
         let Ok(first) = source.rasterband(1) else { continue };
-        let wkt = source.spatial_ref().and_then(|crs| crs.to_wkt()).unwrap_or_default();
-        found.push((file, declared(&source, &first, file, &wkt, depth + 1)?));
+        let crs = crs::of(&source, file, None).ok().and_then(Result::ok);
+        found.push((file, declared(&source, &first, file, crs.as_ref(), depth + 1)?));
     }
     if let Some((file, _)) = found.iter().find(|(_, d)| d.signed)
         && !out.signed
