@@ -85,7 +85,13 @@ pub mod plan;
 pub mod publish;
 #[cfg(feature = "engine")]
 #[doc(hidden)]
+pub mod quality;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
 pub mod raster;
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod report;
 #[cfg(feature = "gdal")]
 #[doc(hidden)]
 pub mod sample;

@@ -48,6 +48,45 @@ pub(crate) fn one_line(text: &str, most: usize) -> String {
     cut(&words.split_whitespace().collect::<Vec<_>>().join(" "), most).into_owned()
 }
 
+/// Bytes for people: `1.5 MB` (powers of 1000).
+pub(crate) fn bytes(n: u64) -> String {
+    let mut value = n as f64;
+    for unit in ["B", "kB", "MB", "GB", "TB"] {
+        if value < 999.5 || unit == "TB" {
+            return if unit == "B" { format!("{n} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1000.0;
+    }
+    unreachable!("the last unit returns")
+}
+
+/// A count in groups of three digits: `1,234,567`.
+pub(crate) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A duration for people: `850 ms`, `12.3 s`, `4 min 10 s`, `2 h 05 min`.
+pub(crate) fn duration(d: std::time::Duration) -> String {
+    let s = d.as_secs_f64();
+    if s < 1.0 {
+        format!("{:.0} ms", s * 1e3)
+    } else if s < 60.0 {
+        format!("{s:.1} s")
+    } else if s < 3600.0 {
+        format!("{} min {:02} s", s as u64 / 60, s as u64 % 60)
+    } else {
+        format!("{} h {:02} min", s as u64 / 3600, s as u64 % 3600 / 60)
+    }
+}
+
 /// A message for the user: printable, and no longer than a screen or two. Its later lines are indented, so that no name with a line break in it
 /// looks like a message of its own.
 #[cfg(any(test, feature = "cli"))]

@@ -44,6 +44,9 @@ struct Document {
     /// What operators ask for; read in `events`.
     #[serde(default, rename = "operations", skip_serializing)]
     _operations: Option<serde::de::IgnoredAny>,
+    /// The limits of what is measured; read there, too.
+    #[serde(default, rename = "alerts", skip_serializing)]
+    _alerts: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -208,7 +211,7 @@ pub fn text(path: &Path, specs: &[SourceSpec]) -> Result<String> {
             scale: (spec.scale != 0.0).then_some(spec.scale),
         }
     };
-    let document = Document { sources: specs.iter().map(entry).collect(), _operations: None };
+    let document = Document { sources: specs.iter().map(entry).collect(), _operations: None, _alerts: None };
     toml::to_string(&document).map_err(|e| Error::internal(format!("can't write TOML: {e}")))
 }
 

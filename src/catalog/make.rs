@@ -98,12 +98,6 @@ impl Scanned {
     pub fn files(&self) -> u64 {
         self.records + self.rejected.len() as u64
     }
-
-    /// The part of the files that can't be used, percent.
-    #[must_use]
-    pub fn percent_rejected(&self) -> f64 {
-        self.rejected.len() as f64 / self.files().max(1) as f64 * 100.0
-    }
 }
 
 /// The lists and tile indices that specs name.

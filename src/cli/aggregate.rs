@@ -10,10 +10,11 @@ use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::summary;
 use super::values::{self, one_of};
-use super::{Outcome, exit};
-use super::{logs, output};
+use super::{Outcome, logs, output, quality};
 use crate::error::Result;
+use crate::events::Settings;
 use crate::plan::{Coverage, Pattern, PlanOptions};
+use crate::quality::{Rule, Rules, Severity};
 use crate::raster::{self, Resampling};
 use crate::store::Store;
 use crate::terrain::webp::Level;
@@ -249,9 +250,19 @@ fn options(output: &Path, zooms: &ZoomOptions, tiles: &TileArgs, run: &RunArgs) 
     (options.overwrite, options.update) = (run.overwrite, run.update);
     (options.keep_intermediates, options.resume_from) = (run.keep_intermediates, run.resume_from);
     (options.disk_reserve, options.ignore_space) = (run.disk_reserve, run.ignore_space);
-    (options.alert_empty, options.alert_unused) = (run.alert_empty, run.alert_unused);
+    options.rules = run.rules(Settings::read()?.rules);
     options.check_with(raster::reader()?)?;
     Ok(options)
+}
+
+impl RunArgs {
+    /// The limits that a configuration sets, and those of options in place of them.
+    pub fn rules(&self, mut rules: Rules) -> Rules {
+        for (rule, limit) in [(Rule::EmptyTiles, self.alert_empty), (Rule::UnusedRecords, self.alert_unused)] {
+            limit.into_iter().for_each(|limit| rules.set(rule, Severity::Fail, limit));
+        }
+        rules
+    }
 }
 
 impl Args {
@@ -318,10 +329,7 @@ pub fn finish(summary: &Summary, store: &Store) -> Outcome {
         return Err(error.into());
     }
     summary::print(summary, store);
-    for alert in &summary.alerts {
-        super::say(&format!("alert: {alert}"));
-    }
-    Ok(if summary.alerts.is_empty() { exit::OK } else { exit::ALERT })
+    Ok(quality::told(&summary.quality))
 }
 
 /// Says what a run is about to make.

@@ -8,10 +8,12 @@ use super::output;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
 use super::values::{self, one_of};
-use super::{Outcome, exit, rejected};
+use super::{Outcome, quality, rejected};
 use crate::atomic::{check_output, holds, refuse_inputs, write_whole};
 use crate::catalog::{self, Known, Made, MakeOptions, OnError, Options, Scanned, SourceSpec, Step, bounds_csv};
 use crate::error::{Error, Result};
+use crate::events::{self, Settings};
+use crate::quality::{Figure, Rule, Rules, Severity};
 use crate::store::{SourceInput, Store};
 
 /// Build a store from folders of rasters, bounds.csv files or tile indices.
@@ -85,6 +87,7 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
+    args.catalog.rules()?;
     check_output(&args.output, args.overwrite || args.update)?;
     let specs = args.catalog.specs()?;
     check_written(args, &specs)?;
@@ -93,7 +96,7 @@ pub fn run(args: &Args) -> Outcome {
     } else {
         None
     };
-    let Built { store, alert } =
+    let Built { store, code } =
         build(&args.catalog, &specs, &args.output, args.tile_size, known.as_ref(), &|_| Ok(()))?;
     if let Some(path) = &args.write_config {
         write_whole(path, catalog::config::text(path, &specs)?.as_bytes(), args.overwrite)?;
@@ -115,7 +118,7 @@ pub fn run(args: &Args) -> Outcome {
         args.output.display(),
         args.output.with_extension("pmtiles").display()
     ));
-    Ok(if alert { exit::ALERT } else { exit::OK })
+    Ok(code)
 }
 
 /// Looks at the places of the other files before the scan, which may take long.
@@ -160,6 +163,14 @@ impl CatalogArgs {
         specs.unwrap_or_default().iter().map(|spec| spec.location.root()).collect()
     }
 
+    /// The limits that the configuration of the sources sets, else those of the one that operators have; and of the option.
+    pub fn rules(&self) -> Result<Rules> {
+        let own = self.config.as_deref().map(events::rules_of).transpose()?.flatten();
+        let mut rules = own.map_or_else(|| Ok(Settings::read()?.rules), Ok)?;
+        self.alert_skipped.into_iter().for_each(|limit| rules.set(Rule::SkippedFiles, Severity::Fail, limit));
+        Ok(rules)
+    }
+
     /// The sources, in the order of their priority.
     pub fn specs(&self) -> Result<Vec<SourceSpec>> {
         if let Some(path) = &self.config {
@@ -178,8 +189,8 @@ impl CatalogArgs {
 /// A store that was built.
 pub struct Built {
     pub store: Store,
-    /// More files were skipped than the user allows.
-    pub alert: bool,
+    /// The exit code: that of an alert where more files were skipped than the user allows.
+    pub code: u8,
 }
 
 /// Scans the sources and writes the store; says what was found and what was left out. `may_replace` is asked before the scan,
@@ -208,12 +219,9 @@ pub fn build(
         Ok(())
     })?;
     say_built(output, &made, known.is_some(), started)?;
-    let percent = made.scanned.percent_rejected();
-    let alert = args.alert_skipped.is_some_and(|limit| percent > limit);
-    if alert {
-        super::say(&format!("alert: {percent:.2} % of the files were skipped"));
-    }
-    Ok(Built { store: made.store, alert })
+    let skipped = Figure::share(Rule::SkippedFiles, made.scanned.rejected.len() as u64, made.scanned.files());
+    let code = quality::told(&args.rules()?.judge(&[skipped]));
+    Ok(Built { store: made.store, code })
 }
 
 /// Says which files can't be used, and what is converted.

@@ -32,9 +32,11 @@ mod progress;
 #[cfg(feature = "gdal")]
 mod provenance;
 mod publish;
+mod quality;
 mod query;
 #[cfg(feature = "gdal")]
 mod rejected;
+mod report;
 #[cfg(feature = "gdal")]
 mod sample;
 #[cfg(feature = "serve")]
@@ -71,8 +73,7 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// `verify` found problems, `diff` found differences.
     pub const PROBLEMS: u8 = 3;
-    /// The work is done, but a share passed a threshold that the user gave.
-    #[cfg(feature = "gdal")]
+    /// A limit was passed that the user set. The work is done; `publish` leaves it at that.
     pub const ALERT: u8 = 4;
     /// A file that was mapped was cut or written into by another program.
     pub const CHANGED: u8 = 5;
@@ -140,6 +141,7 @@ enum Command {
     Verify(verify::Args),
     Preview(preview::Args),
     Publish(publish::Args),
+    Report(report::Args),
     Height(heights::height::Args),
     Profile(heights::profile::Args),
     Stats(heights::stats::Args),
@@ -237,6 +239,7 @@ fn run(command: Command) -> Outcome {
         Command::Verify(args) => verify::run(&args),
         Command::Preview(args) => preview::run(&args),
         Command::Publish(args) => publish::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Height(args) => heights::height::run(&args),
         Command::Profile(args) => heights::profile::run(&args),
         Command::Stats(args) => heights::stats::run(&args),

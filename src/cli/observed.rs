@@ -146,6 +146,7 @@ impl Command {
             Self::Edit(args) => ("edit", args.touched()),
             Self::Overviews(args) => ("overviews", args.touched()),
             Self::Publish(args) => ("publish", args.touched()),
+            Self::Report(args) => ("report", args.touched()),
             Self::Tile(args) => ("tile", args.touched()),
             Self::Preview(args) => ("preview", args.touched()),
             Self::Profile(args) => ("profile", args.touched()),

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use super::inspect::Format;
 use super::observed::Touched;
 use super::progress::Terminal;
-use super::{Outcome, exit, output, usage};
+use super::{Outcome, exit, output, quality, usage};
+use crate::events::Settings;
 use crate::publish::{Keep, Pruned, Publication, PublishOptions, Published, Reason, Version};
+use crate::quality::{Finding, count_fails};
 
 /// Put archives and stores into a folder as its new version, or go back to an older one.
 ///
@@ -17,7 +19,7 @@ use crate::publish::{Keep, Pruned, Publication, PublishOptions, Published, Reaso
 /// belongs to it comes along: report, inputs, lineage, heights, store. Files that are the same as before are stored once.
 ///
 /// Then old versions are removed that no --keep option keeps; never the one in use. Ends with exit code 3, and changes nothing, where a file
-/// has problems.
+/// has problems, and with exit code 4 where a limit below [alerts] in hypso.toml is passed that says `fail`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso publish japan.pmtiles -o /srv/terrain\n  hypso publish japan.pmtiles --note 'DEM5A of October' --patches -o /srv/terrain\n  hypso publish --list -o /srv/terrain\n  hypso publish --rollback -o /srv/terrain"
@@ -116,9 +118,14 @@ pub fn run(args: &Args) -> Outcome {
         return usage("publish", "expected the archives and stores to publish");
     }
     let note = args.note.clone();
-    let options = PublishOptions { alone: args.alone, sample: args.sample, patches: args.patches, note };
+    let rules = Settings::read()?.rules;
+    let options = PublishOptions { alone: args.alone, sample: args.sample, patches: args.patches, note, rules };
     match folder.publish(&args.files, &options, &Terminal::default())? {
-        Published::Done(version) => pruned(args, Some(&version), &folder.prune(&args.keep.keep())?),
+        Published::Done(version) => {
+            quality::told(&version.quality);
+            pruned(args, Some(&version), &folder.prune(&args.keep.keep())?)
+        }
+        Published::Held(findings) => held(args, &findings),
         Published::Refused(problems) => {
             match args.format {
                 Format::Json => {
@@ -141,6 +148,22 @@ pub fn run(args: &Args) -> Outcome {
             Ok(exit::PROBLEMS)
         }
     }
+}
+
+/// Says why the version in use stays.
+fn held(args: &Args, findings: &[Finding]) -> Outcome {
+    match args.format {
+        Format::Json => {
+            let raised: Vec<&Finding> = findings.iter().filter(|found| found.raised).collect();
+            output::line(json!({"published": null, "alerts": raised}))?;
+        }
+        Format::Table => {
+            let alerts = output::counted(count_fails(findings) as u64, "alert");
+            let next = "the version in use stays; mend the data, or change the limit in hypso.toml and publish again";
+            output::line(format!("not published: {alerts}; {next}"))?;
+        }
+    }
+    Ok(quality::told(findings))
 }
 
 /// Says what was published and what went.
@@ -190,6 +213,7 @@ fn document(version: &Version) -> Value {
     json!({
         "version": version.name, "hypso": version.hypso, "follows": version.follows, "note": version.note,
         "bytes": version.bytes(),
+        "alerts": version.quality.iter().filter(|found| found.raised).collect::<Vec<_>>(),
         "files": version.files.iter().map(|f| json!({"name": f.name, "bytes": f.bytes, "xxh3": f.xxh3, "shared": f.shared})).collect::<Vec<_>>(),
     })
 }

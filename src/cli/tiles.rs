@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Outcome;
 use super::aggregate::{JobArgs, make};
 use super::build::{self, CatalogArgs};
 use super::observed::Touched;
 use super::store_file::{self, Care};
-use super::{Outcome, exit};
 use crate::catalog::Known;
 use crate::error::{Error, Result};
 use crate::store::SourceInput;
@@ -37,7 +37,8 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let options = args.job.options(&args.output)?;
+    let mut options = args.job.options(&args.output)?;
+    options.rules = args.job.run.rules(args.catalog.rules()?);
     let path = args.output.with_extension("hypso");
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
     // built again, without opening what did not change, and then comes out the same.
@@ -53,7 +54,7 @@ pub fn run(args: &Args) -> Outcome {
     let built = build::build(&args.catalog, &specs, &path, tile_size, known.as_ref(), &may_replace)?;
     let store = store_file::open(&path, Care::Thorough)?;
     let code = make(&store, &options)?;
-    Ok(if built.alert { exit::ALERT } else { code })
+    Ok(code.max(built.code))
 }
 
 /// Refuses a store of other sources. It belongs to another tileset, whose name has the same stem.

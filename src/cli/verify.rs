@@ -8,9 +8,10 @@ use super::archives::{self, SchemeName};
 use super::inspect::Format;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
-use super::{Outcome, exit, output, verify_store, words};
+use super::{Outcome, exit, output, quality, verify_store, words};
 use crate::archive::{Report, Severity, TileFormat, VerifyOptions};
 use crate::error::{Error, Result};
+use crate::events::Settings;
 use crate::pixels::{self, HeightRange, Parents, Verified};
 
 /// Verify an archive or a store.
@@ -21,7 +22,8 @@ use crate::pixels::{self, HeightRange, Parents, Verified};
 /// values, order and indices. The content of a file says what it is.
 ///
 /// Tiles of an archive are also compared with the means of their finer tiles, and with --store their place with that of the records.
-/// Ends with exit code 3 where problems are found. Warnings count only with --strict.
+/// Ends with exit code 3 where problems are found. Warnings count only with --strict. Limits below [alerts] in hypso.toml count as well
+/// (exit code 4).
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hypso verify japan.pmtiles\n  hypso verify japan.pmtiles --sample 10000 --format json | jq .problems\n  hypso verify japan.pmtiles --parents all --store japan.hypso --strict\n  hypso verify japan.hypso"
@@ -66,8 +68,10 @@ pub fn run(args: &Args) -> Outcome {
     let scheme = archives::scheme_of(args.scheme, &args.archive)?;
     let progress = Terminal::default();
     let options = VerifyOptions { sample: args.sample };
-    let Verified { mut report, heights, compared, source } =
-        pixels::verify(&args.archive, options, scheme, parents(&args.parents)?, &progress)?;
+    let rules = Settings::read()?.rules;
+    let found = pixels::verify(&args.archive, options, scheme, parents(&args.parents)?, &progress)?;
+    let findings = rules.judge(&found.figures());
+    let Verified { mut report, heights, compared, source, .. } = found;
     if let (Some(source), Some(store)) = (source.as_deref().filter(|_| report.checked > 0), &args.store) {
         crate::render::check_place(source, &store_file::open(store, Care::Quick)?, &mut report)?;
     }
@@ -79,12 +83,12 @@ pub fn run(args: &Args) -> Outcome {
     let failed = report.errors > 0 || (args.strict && report.warnings > 0);
     match args.format {
         Format::Json => {
-            #[cfg_attr(not(feature = "gdal"), allow(unused_mut, reason = "nothing is added"))]
             let mut document = document(&report, failed, &heights, compared);
             #[cfg(feature = "gdal")]
             if let Some(against) = &against {
                 document["against"] = super::verify_against::document(against);
             }
+            document["alerts"] = json!(findings.iter().filter(|found| found.raised).collect::<Vec<_>>());
             output::line(serde_json::to_string_pretty(&document)?)?;
         }
         Format::Table => {
@@ -96,7 +100,8 @@ pub fn run(args: &Args) -> Outcome {
             }
         }
     }
-    Ok(if failed { exit::PROBLEMS } else { exit::OK })
+    let code = quality::told(&findings);
+    Ok(if failed { exit::PROBLEMS } else { code })
 }
 
 /// How many tiles `--parents` asks for.

@@ -11,6 +11,8 @@ use super::output;
 use super::progress::Terminal;
 use super::{Outcome, aggregate, exit};
 use crate::error::Error;
+use crate::events::Settings;
+use crate::quality::Rules;
 use crate::raster;
 use crate::render::UnitReport;
 use crate::store::Store;
@@ -127,6 +129,7 @@ impl Here {
                 ..BudgetOptions::default()
             },
             disk_reserve: self.disk_reserve,
+            rules: Rules::default(),
         }
     }
 }
@@ -302,7 +305,7 @@ fn status(plan: &ShardPlan, args: &Args, options: &ShardOptions) -> Outcome {
 
 pub fn assemble(args: &AssembleArgs) -> Outcome {
     let plan = ShardPlan::read(&args.plan)?;
-    let options = args.here.options();
+    let options = ShardOptions { rules: Settings::read()?.rules, ..args.here.options() };
     match plan.assemble(&options, args.overwrite, &Terminal::default()) {
         Err(error @ Error::Incomplete { .. }) => {
             output::print_error(&error.into());

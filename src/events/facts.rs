@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::format::Kind as Format;
 use crate::format::checksum::Checksum;
 use crate::json::Json;
+use crate::quality::Finding;
 use crate::store::{DataType, Store, record_columns};
 use crate::url;
 
@@ -89,6 +90,8 @@ pub struct Facts {
     pub elevation: Option<Elevation>,
     /// What the run found, at its end.
     pub quality: Option<Quality>,
+    /// What the run held against rules, at its end.
+    pub findings: Vec<Finding>,
 }
 
 /// Coordinate systems that are named, at most.
@@ -97,7 +100,19 @@ const MOST_CRS: usize = 20;
 impl Facts {
     fn new(dataset: Dataset, kind: Kind) -> Self {
         let (alias, version, bytes, rows, files) = (None, None, None, None, None);
-        Self { dataset, kind, alias, version, bytes, rows, files, fields: Vec::new(), elevation: None, quality: None }
+        Self {
+            dataset,
+            kind,
+            alias,
+            version,
+            bytes,
+            rows,
+            files,
+            fields: Vec::new(),
+            elevation: None,
+            quality: None,
+            findings: Vec::new(),
+        }
     }
 
     /// What stands at a path, and for a store its sources behind it. Reads headers and directories; of a store the columns of records once,

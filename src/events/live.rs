@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::progress::Status;
+use crate::quality::Finding;
 
 /// A stage of the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) peak: u64,
     /// The report of a run of tiles, at its end.
     pub(super) report: Option<Value>,
+    /// What was held against rules.
+    pub(super) quality: Vec<Finding>,
 }
 
 impl Live {
@@ -78,6 +81,11 @@ impl Live {
     /// The report that a run of tiles wrote beside its output: JSON.
     pub fn report(&self, text: &[u8]) {
         self.lock().report = serde_json::from_slice(text).ok();
+    }
+
+    /// What was held against rules; adds to what was before.
+    pub fn quality(&self, findings: &[Finding]) {
+        self.lock().quality.extend_from_slice(findings);
     }
 
     pub(super) fn state(&self) -> State {

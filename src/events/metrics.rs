@@ -15,6 +15,7 @@ use super::run::{End, Run};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::process::taken_by_all;
+use crate::quality::Finding;
 use crate::text::one_line;
 
 /// Writes the metrics of a run into a file, which appears whole.
@@ -59,6 +60,28 @@ impl Document {
         }
     }
 
+    /// What was held against rules: values, limits, and whether these were passed.
+    fn findings(&mut self, findings: &[Finding]) {
+        let mut family = |name: &str, help: &str, value: &dyn Fn(&Finding) -> Option<f64>| {
+            let mut samples = String::new();
+            for found in findings {
+                let Some(value) = value(found) else { continue };
+                let figure = &found.figure;
+                let source = escaped(figure.source.as_deref().unwrap_or_default());
+                let severity = found.severity.map_or(String::new(), |s| format!(",severity=\"{}\"", s.name()));
+                let labels = format!("{},rule=\"{}\",source=\"{source}\"{severity}", self.labels, figure.rule.name());
+                let _ = writeln!(samples, "{name}{{{labels}}} {value}");
+            }
+            if !samples.is_empty() {
+                let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} gauge\n{samples}");
+            }
+        };
+        let limited = |found: &Finding| found.limit.map(|_| f64::from(u8::from(found.raised)));
+        family("hypso_alert", "1 where a rule's limit was passed.", &limited);
+        family("hypso_alert_limit", "The limit of a rule: the one passed, or the first one.", &|found| found.limit);
+        family("hypso_quality", "What was measured, in the unit of the rule.", &|found| Some(found.figure.value));
+    }
+
     fn one(&mut self, name: &str, kind: Type, help: &str, value: Option<f64>) {
         self.family(name, kind, help, [(None, value)]);
     }
@@ -85,6 +108,7 @@ fn text(run: &Run, state: &State, end: Option<&End>) -> String {
     if let Some(report) = &state.report {
         of_report(&mut document, report);
     }
+    document.findings(&state.quality);
     document.text
 }
 
@@ -188,6 +212,7 @@ fn of_report(document: &mut Document, report: &Value) {
 mod tests {
     use super::*;
     use crate::events::run::RunId;
+    use crate::quality::{Figure, Rule, Rules, Severity};
 
     #[test]
     fn every_sample_has_a_type_and_labels_are_escaped() {
@@ -197,7 +222,10 @@ mod tests {
             "units": {"made": 2, "set_aside": []},
             "sources": [{"name": "dem1a", "records": 3, "pixels": 100, "nodata_share": 0.25}],
         });
-        let state = State { report: Some(report), ..State::default() };
+        let mut rules = Rules::default();
+        rules.set(Rule::SourceVoids, Severity::Fail, 20.0);
+        let figures = [Figure::share(Rule::SourceVoids, 1, 4).of("a\"b"), Figure::new(Rule::Voids, 1.0)];
+        let state = State { report: Some(report), quality: rules.judge(&figures), ..State::default() };
         let text = text(&run, &state, Some(&End::Complete(0)));
         let mut typed = Vec::new();
         for line in text.lines() {
@@ -213,6 +241,8 @@ mod tests {
         }
         assert!(text.contains(r#"output="x\"y\\ .pmtiles""#), "{text}");
         assert!(text.contains(r#"source="dem1a"} 0.25"#) && text.contains(r#"state="complete"} 1"#), "{text}");
+        assert!(text.contains(r#"rule="source_voids",source="a\"b",severity="fail"} 1"#), "{text}");
+        assert!(text.contains(r#"rule="voids",source=""} 1"#) && text.matches("hypso_alert{").count() == 1, "{text}");
         let once: std::collections::BTreeSet<_> = typed.iter().collect();
         assert_eq!(once.len(), typed.len(), "a family stands twice");
     }

@@ -20,5 +20,5 @@ pub use dataset::Dataset;
 pub use facts::{Elevation, Facts, Kind, Quality};
 pub use live::Live;
 pub use run::{End, Parent, Run, RunId};
-pub use settings::Settings;
+pub use settings::{Settings, rules_of};
 pub use watch::{Sinks, Watch};

@@ -1,4 +1,4 @@
-//! What operators ask for: `[operations]` of `hypso.toml`, and the environment, which goes before it.
+//! What operators ask for: `[operations]` and `[alerts]` of `hypso.toml`, and the environment, which goes before it.
 //!
 //! ```toml
 //! [operations]
@@ -6,6 +6,9 @@
 //! namespace = "terrain"                      # OPENLINEAGE_NAMESPACE: of jobs
 //! job = "nightly"                            # HYPSO_JOB: the name of the job, in place of COMMAND.OUTPUT
 //! running_every = 60                         # HYPSO_RUNNING_EVERY: seconds between two events of a run that goes on
+//!
+//! [alerts]                                   # see `quality`
+//! voids = { warn = 5, fail = 10 }
 //! ```
 //!
 //! The file is the one that `HYPSO_CONFIG` names, else `hypso.toml` in the current folder.
@@ -17,12 +20,13 @@ use serde::Deserialize;
 
 use super::run::Parent;
 use crate::error::{Error, Result};
+use crate::quality::Rules;
 
 /// A larger file is no configuration, bytes.
 const LARGEST: u64 = 64 << 20;
 
 /// What a configuration holds that asks for something here.
-const WORD: &[u8] = b"operations";
+const WORDS: [&[u8]; 2] = [b"operations", b"alerts"];
 
 /// The namespace of jobs where none is said.
 const NAMESPACE: &str = "hypso";
@@ -44,12 +48,15 @@ pub struct Settings {
     pub root: Option<Parent>,
     /// When the run was to begin by its schedule.
     pub nominal: Option<SystemTime>,
+    /// The limits of what is measured.
+    pub rules: Rules,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct Document {
     #[serde(default)]
     operations: Table,
+    alerts: Option<Rules>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -71,7 +78,8 @@ impl Settings {
     }
 
     fn of(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
-        let table = table(variable)?;
+        let document = document(variable)?;
+        let table = document.operations;
         let parent = |name: &str| variable(name).map(|text| Parent::parse(&text)).transpose();
         let every = match variable("HYPSO_RUNNING_EVERY") {
             Some(text) => Some(text.trim().parse::<f64>().map_err(|error| {
@@ -89,31 +97,44 @@ impl Settings {
             parent: parent("OPENLINEAGE_PARENT_ID")?,
             root: parent("OPENLINEAGE_ROOT_PARENT_ID")?,
             nominal: nominal(variable)?,
+            rules: document.alerts.unwrap_or_default(),
         })
     }
 }
 
-fn table(variable: &dyn Fn(&str) -> Option<String>) -> Result<Table> {
+/// The limits that a configuration of sources sets, where it has `[alerts]`.
+///
+/// # Errors
+/// Where it can't be read, or a rule is none; the message names the line.
+pub fn rules_of(path: &Path) -> Result<Option<Rules>> {
+    Ok(read(path)?.alerts)
+}
+
+fn document(variable: &dyn Fn(&str) -> Option<String>) -> Result<Document> {
     let named = variable("HYPSO_CONFIG");
     let path = named.as_deref().map_or(Path::new("hypso.toml"), Path::new);
     if named.is_none() && !path.is_file() {
-        return Ok(Table::default());
+        return Ok(Document::default());
     }
     // One that nobody named, and that asks for nothing here, may be anything: commands that read sources from it say what is wrong.
-    let asks = |bytes: Vec<u8>| bytes.windows(WORD.len()).any(|part| part == WORD);
+    let holds = |bytes: &[u8], word: &[u8]| bytes.windows(word.len()).any(|part| part == word);
+    let asks = |bytes: Vec<u8>| WORDS.iter().any(|word| holds(&bytes, word));
     if named.is_none() && !crate::local::read(path, LARGEST).is_ok_and(asks) {
-        return Ok(Table::default());
+        return Ok(Document::default());
     }
+    read(path)
+}
+
+fn read(path: &Path) -> Result<Document> {
     let text = crate::local::text(path, LARGEST)?;
-    let document: Document = toml::from_str(&text).map_err(|error| {
+    let mut document: Document = toml::from_str(&text).map_err(|error| {
         let problem = error.to_string().trim_end().to_owned();
         Error::invalid("configuration", problem, "correct the file and run the same command again").with_path(path)
     })?;
-    let mut table = document.operations;
     // A path is relative to the file that names it.
     let folder = path.parent().unwrap_or(Path::new(""));
-    table.audit_log = table.audit_log.map(|log| folder.join(log));
-    Ok(table)
+    document.operations.audit_log = document.operations.audit_log.map(|log| folder.join(log));
+    Ok(document)
 }
 
 /// When the run was to begin: `HYPSO_NOMINAL_TIME`, or what systemd says of the timer, microseconds.
@@ -152,6 +173,21 @@ mod tests {
         let error = of(&[("HYPSO_CONFIG", &named)]).unwrap_err().to_string();
         assert!(error.contains("audit_logs") && error.contains("hypso.toml"), "{error}");
         assert!(of(&[("HYPSO_CONFIG", "/no/such.toml")]).is_err());
+    }
+
+    #[test]
+    fn alerts_are_read_and_a_rule_that_is_none_is_named_with_file_and_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hypso.toml");
+        std::fs::write(&path, "[alerts]\nvoids = { fail = 10 }\n").unwrap();
+        let named = path.display().to_string();
+        assert!(of(&[("HYPSO_CONFIG", &named)]).unwrap().rules.has(crate::quality::Rule::Voids));
+        assert_eq!(rules_of(&path).unwrap(), Some(of(&[("HYPSO_CONFIG", &named)]).unwrap().rules));
+        std::fs::write(&path, "[[source]]\npath = \"a\"\n").unwrap();
+        assert_eq!(rules_of(&path).unwrap(), None);
+        std::fs::write(&path, "[alerts]\nseams = { fail = 1 }\nviods = { fail = 10 }\n").unwrap();
+        let error = of(&[("HYPSO_CONFIG", &named)]).unwrap_err().to_string();
+        assert!(error.contains("viods") && error.contains("line 3") && error.contains("hypso.toml"), "{error}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::metrics;
 use super::run::{End, Run};
 use super::settings::Settings;
 use crate::error::Result;
+use crate::quality::Finding;
 use crate::{threads, url};
 
 /// The time between two versions of the file of metrics.
@@ -122,6 +123,7 @@ impl Inner {
             (self.inputs.clone(), self.named())
         };
         add_quality(&mut inputs, &state);
+        add_findings(&mut inputs, &state.quality);
         self.event(Moment::Ended(end.clone()), &inputs, &outputs);
         let noted = self.note(end, &inputs, if whole { Duration::from_secs(30) } else { patience });
         if let Some(problem) = self.sender.as_ref().and_then(|sender| sender.finish(patience)) {
@@ -186,6 +188,18 @@ impl Inner {
             if *waited.unwrap_or_else(PoisonError::into_inner).0 {
                 return;
             }
+        }
+    }
+}
+
+/// Adds what was held against rules: to the source that it is of, else to what is read first besides sources.
+fn add_findings(inputs: &mut [Facts], findings: &[Finding]) {
+    for found in findings {
+        let own = |facts: &Facts| facts.kind == Kind::Source && facts.alias == found.figure.source;
+        let place = inputs.iter().position(|facts| found.figure.source.is_some() && own(facts));
+        let place = place.or_else(|| inputs.iter().position(|facts| facts.kind != Kind::Source));
+        if let Some(facts) = inputs.get_mut(place.unwrap_or(0)) {
+            facts.findings.push(found.clone());
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Two versions of a tile, pixel by pixel.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::coding::Coding;
-use crate::archive::{PixelDifference, TileSource};
+use crate::archive::{self, PixelDifference, TileSource};
 use crate::error::Result;
+use crate::progress::Progress;
 use crate::terrain::{self, ElevationTile, Encoding, TileCodec};
 use crate::tile::TileCoord;
 
@@ -49,6 +52,48 @@ pub fn comparer<'a>(
             found.map(|d| PixelDifference { largest: if metres { d.largest } else { 0.0 }, ..d })
         }))
     }
+}
+
+/// How much of the heights of one archive changed in another one.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Changed {
+    /// Pixels of another height, or with a height in one archive only.
+    pub pixels: u64,
+    /// Pixels of all tiles that either archive has.
+    pub of: u64,
+    /// The largest difference of two heights, metres.
+    pub largest: f64,
+}
+
+/// Compares the heights of two archives; `None` where one of them holds others than heights. A tile that only one of them has, and one that
+/// can't be compared, is changed as a whole.
+///
+/// Costs a walk over both, and the decoding of tiles whose bytes differ, on all processors.
+///
+/// # Errors
+/// Where one can't be read, or the user interrupts.
+pub fn changed(old: &dyn TileSource, new: &dyn TileSource, progress: &dyn Progress) -> Result<Option<Changed>> {
+    if !matches!((Kind::of(old), Kind::of(new)), (Kind::Heights(_), Kind::Heights(_))) {
+        return Ok(None);
+    }
+    let side = u64::from(new.metadata().tile_size.unwrap_or(512));
+    let all = Mutex::new(Changed::default());
+    let compare = comparer(old, new);
+    let counted = |tile, a: &[u8], b: &[u8]| {
+        let found = compare(tile, a, b)?;
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.pixels += found.map_or(side * side, |pixels| pixels.values + pixels.validity);
+        all.largest = all.largest.max(found.map_or(0.0, |pixels| pixels.largest));
+        Ok(found)
+    };
+    let found = archive::diff(old, new, 0, &counted, progress)?;
+    let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for zoom in &found.zooms {
+        let alone = zoom.removed.0 + zoom.added.0;
+        all.pixels += alone * side * side;
+        all.of += (zoom.equal + zoom.recoded + zoom.changed + alone) * side * side;
+    }
+    Ok(Some(all))
 }
 
 fn heights(a: &TileCodec, b: &TileCodec, old: &[u8], new: &[u8]) -> Result<Option<PixelDifference>> {

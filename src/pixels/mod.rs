@@ -21,7 +21,7 @@ mod verify;
 pub use check::{ParentCheck, check_parents};
 pub use coding::Coding;
 pub use combine::{Combined, NO_INPUT, Rule, combine};
-pub use compare::comparer;
+pub use compare::{Changed, changed, comparer};
 #[cfg(feature = "gdal")]
 pub use geotiff::{GeoTiff, NODATA, write_geotiff, write_tile_geotiff};
 pub use merge::{LineageMerge, PixelMerge, merge_lineage, merge_pixels, merged_lineage_metadata};

@@ -10,6 +10,7 @@ use crate::archive::{
 };
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::quality::{Figure, Rule};
 use crate::terrain::{self, Encoding, TileCodec};
 use crate::tile::{TileCoord, TileId};
 
@@ -32,6 +33,8 @@ pub struct Verified {
     pub heights: HeightRange,
     /// How many tiles were compared with the means of their finer tiles.
     pub compared: u64,
+    /// How many of them are not these means.
+    pub differing: u64,
     /// The archive, open; `None` where it can't be opened.
     pub source: Option<Box<dyn TileSource>>,
 }
@@ -63,13 +66,31 @@ pub fn verify(
         Parents::About(count) => Some(Some(count)),
         Parents::All => Some(None),
     };
-    let mut compared = 0;
+    let (mut compared, mut differing) = (0, 0);
     if let (Some(source), Some(limit)) = (source.as_deref().filter(|_| report.checked > 0), limit)
         && Coding::of(source).is_ok()
     {
-        compared = look_at_parents(source, limit, &mut report, progress)?;
+        (compared, differing) = look_at_parents(source, limit, &mut report, progress)?;
     }
-    Ok(Verified { report, heights, compared, source })
+    Ok(Verified { report, heights, compared, differing, source })
+}
+
+impl Verified {
+    /// What was measured.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        let HeightRange { low, high, pixels, nodata } = &self.heights;
+        let mut figures = Vec::new();
+        if pixels + nodata > 0 {
+            figures.push(Figure::share(Rule::Voids, *nodata, pixels + nodata));
+        }
+        figures.extend(low.map(|(low, _)| Figure::new(Rule::LowestHeight, low.into())));
+        figures.extend(high.map(|(high, _)| Figure::new(Rule::HighestHeight, high.into())));
+        if self.compared > 0 {
+            figures.push(Figure::share(Rule::DifferingParents, self.differing, self.compared));
+        }
+        figures
+    }
 }
 
 /// Decodes all pixels of a tile as what the archive declares them to be.
@@ -141,14 +162,15 @@ impl HeightRange {
     }
 }
 
-/// Tiles that are not the means of their children; gives how many were compared.
+/// Tiles that are not the means of their children; gives how many were compared, and how many are not.
 fn look_at_parents(
     source: &dyn TileSource,
     limit: Option<u64>,
     report: &mut Report,
     progress: &dyn Progress,
-) -> Result<u64> {
+) -> Result<(u64, u64)> {
     let (compared, found) = check_parents(source, limit, progress)?;
+    let differing = found.len() as u64;
     for check in found {
         let metres = if check.largest > 0.0 { format!(", by up to {:.3} m", check.largest) } else { String::new() };
         report.push(Problem {
@@ -159,5 +181,5 @@ fn look_at_parents(
                 .to_owned(),
         });
     }
-    Ok(compared)
+    Ok((compared, differing))
 }

@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::files::{gather, put};
+use super::gate;
 use super::keep::{Keep, Reason};
 use super::version::{MANIFEST, Version, name_of, time_of};
-use crate::archive::{self, ArchiveKind, CreateOptions, Scheme, VerifyOptions};
+use crate::archive::{self, ArchiveKind, CreateOptions, Scheme};
 use crate::atomic::{self, AtomicFolder};
-use crate::container;
 use crate::error::{Error, Result};
-use crate::pixels::{self, Parents};
 use crate::progress::Progress;
-use crate::store;
+use crate::quality::{self, Finding, Rules};
 
 const CURRENT: &str = "current";
 const VERSIONS: &str = "versions";
@@ -31,6 +30,8 @@ pub struct PublishOptions {
     pub patches: bool,
     /// What is said of the version.
     pub note: Option<String>,
+    /// The limits of what is measured.
+    pub rules: Rules,
 }
 
 /// What came of it.
@@ -40,6 +41,8 @@ pub enum Published {
     Done(Version),
     /// A file did not pass `hypso verify`: its name, and what is wrong. Nothing has changed.
     Refused(Vec<(String, String)>),
+    /// A limit was passed that makes it fail: what was measured. Nothing has changed.
+    Held(Vec<Finding>),
 }
 
 /// What a pruning did.
@@ -144,7 +147,9 @@ impl Publication {
         self.folder.join(VERSIONS).join(name)
     }
 
-    /// Makes a version of files and puts it in use, once each archive and store in it has passed what `hypso verify` looks for.
+    /// Makes a version of files and puts it in use, once each archive and store in it has passed what `hypso verify` looks for, and what was
+    /// measured is within the limits: of the archives, of the reports beside them, and, where limits ask for it, of the heights that changed
+    /// since the version in use.
     ///
     /// Costs two readings of each file, and the decoding of all tiles or a sample.
     ///
@@ -166,19 +171,30 @@ impl Publication {
         for input in &inputs {
             files.push(put(input, new.path(), place.as_deref().zip(before.as_ref().map(|v| &v.files[..])))?);
         }
-        let problems =
-            files.iter().map(|file| Ok((file, check(&new.path().join(&file.name), options.sample, progress)?)));
-        let problems: Vec<_> = problems.collect::<Result<_>>()?;
-        let problems = problems.into_iter().flat_map(|(file, all)| all.into_iter().map(|p| (file.name.clone(), p)));
-        let problems: Vec<(String, String)> = problems.collect();
+        let (mut problems, mut figures) = (Vec::new(), Vec::new());
+        for file in &files {
+            let checked = gate::check(&new.path().join(&file.name), options.sample, progress)?;
+            problems.extend(checked.problems.into_iter().map(|problem| (file.name.clone(), problem)));
+            figures.extend(checked.figures);
+        }
         if !problems.is_empty() {
             return Ok(Published::Refused(problems));
+        }
+        if let Some((old, place)) = before.as_ref().zip(place.as_deref())
+            && gate::asks_for_changes(&options.rules)
+        {
+            figures.extend(gate::changes((&old.files, place), (&files, new.path()), progress)?);
+        }
+        let quality = options.rules.judge(&figures);
+        if quality::count_fails(&quality) > 0 {
+            return Ok(Published::Held(quality));
         }
         if let (true, Some(old), Some(place)) = (options.patches, &before, &place) {
             let made = patches(old, place, &files, new.path(), progress)?;
             files.extend(made);
         }
-        let version = Version::new(name, before.map(|v| v.name), options.note.clone(), files);
+        let mut version = Version::new(name, before.map(|v| v.name), options.note.clone(), files);
+        version.quality = quality.into_iter().filter(|found| found.limit.is_some()).collect();
         let list = new.path().join(MANIFEST);
         let text = serde_json::to_vec_pretty(&version).map_err(|e| Error::internal(e.to_string()))?;
         let mut file = fs::File::create_new(&list).map_err(Error::io("create", &list))?;
@@ -296,32 +312,6 @@ fn foreign(place: &Path, version: &Version) -> Option<String> {
     let entries = fs::read_dir(place).ok()?.flatten();
     let mut names = entries.map(|entry| entry.file_name());
     names.find(|name| !version.owns(Path::new(name))).map(|name| name.to_string_lossy().into_owned())
-}
-
-/// What `hypso verify` finds wrong with a file; nothing for files that are neither archive nor of the store format.
-fn check(path: &Path, sample: Option<u64>, progress: &dyn Progress) -> Result<Vec<String>> {
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    match extension {
-        "pmtiles" | "mbtiles" | "heights" => {
-            let found = pixels::verify(path, VerifyOptions { sample }, None, Parents::About(200), progress)?.report;
-            let errors = found.problems.iter().filter(|p| p.severity == archive::Severity::Error);
-            let text = |p: &archive::Problem| match p.tile {
-                Some(tile) => format!("tile {tile}: {}", p.message),
-                None => p.message.clone(),
-            };
-            Ok(errors.map(text).collect())
-        }
-        "hypso" | "inputs" => {
-            let found = container::verify_file(path, &[store::CHECKS], progress)?;
-            Ok(found.problems.iter().map(|p| format!("section {:?}: {}", p.section, p.problem)).collect())
-        }
-        "json" => {
-            let text = fs::read(path).map_err(Error::io("read", path))?;
-            let parsed = serde_json::from_slice::<serde::de::IgnoredAny>(&text);
-            Ok(parsed.err().map(|e| format!("is no JSON: {e}")).into_iter().collect())
-        }
-        _ => Ok(Vec::new()),
-    }
 }
 
 /// Writes a patch beside each archive that the version in use has under the same name, and with other bytes.

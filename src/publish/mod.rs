@@ -11,6 +11,7 @@
 
 mod files;
 mod folder;
+mod gate;
 mod keep;
 mod version;
 

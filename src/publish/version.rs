@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::quality::Finding;
 
 /// The file that says what a version holds.
 pub(super) const MANIFEST: &str = "version.json";
@@ -31,7 +32,7 @@ pub struct File {
 }
 
 /// A version of a data set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Version {
     format: String,
@@ -45,11 +46,22 @@ pub struct Version {
     pub note: Option<String>,
     /// Its files but this list, by name.
     pub files: Vec<File>,
+    /// What was held against limits when it was published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<Finding>,
 }
 
 impl Version {
     pub(super) fn new(name: String, follows: Option<String>, note: Option<String>, files: Vec<File>) -> Self {
-        Self { format: FORMAT.into(), name, hypso: env!("CARGO_PKG_VERSION").into(), follows, note, files }
+        Self {
+            format: FORMAT.into(),
+            name,
+            hypso: env!("CARGO_PKG_VERSION").into(),
+            follows,
+            note,
+            files,
+            quality: Vec::new(),
+        }
     }
 
     /// When it was published, seconds since 1970.

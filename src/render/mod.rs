@@ -20,6 +20,7 @@ mod provenance;
 mod reach;
 mod report;
 mod sampler;
+mod seams;
 mod surroundings;
 mod unit;
 mod vertical;
@@ -50,6 +51,8 @@ pub use provenance::{Candidate, Share, heights, shares};
 pub use reach::reach;
 #[doc(hidden)]
 pub use report::{CopyFacts, ODD_ROWS, ReadRecord, Seen, SourceReport, UnitReport};
+#[doc(hidden)]
+pub use seams::{Seams, Steps};
 #[doc(hidden)]
 pub use surroundings::{check_blend, check_gaps};
 #[doc(hidden)]

@@ -9,7 +9,7 @@ use crate::raster::{FileStamp, Network, plain_stamp, stamp};
 use crate::store::Store;
 use crate::url;
 
-use super::Odd;
+use super::{Odd, Seams};
 
 /// What a unit took and gave; of several units, their sum.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -53,6 +53,12 @@ pub struct UnitReport {
     pub odd_pixels: u64,
     /// The same by the row of the record: of the first rows, at most [`ODD_ROWS`].
     pub odd: BTreeMap<u32, Odd>,
+    /// The lowest and the highest height of the tiles that are part of the output, metres.
+    #[cfg_attr(feature = "engine", serde(default))]
+    pub heights: Option<(f32, f32)>,
+    /// Steps where sources meet.
+    #[cfg_attr(feature = "engine", serde(default))]
+    pub seams: Seams,
 }
 
 /// A record that was read, and how its files were then.
@@ -168,10 +174,18 @@ impl UnitReport {
                 self.odd.pop_last();
             }
         }
+        if let Some(theirs) = other.heights {
+            self.take_heights(theirs);
+        }
+        self.seams.add(&other.seams);
         for (source, theirs) in &other.sources {
             let mine = self.sources.entry(*source).or_default();
             mine.asked += theirs.asked;
             mine.filled += theirs.filled;
         }
+    }
+    /// Widens the range of heights.
+    pub(super) fn take_heights(&mut self, (low, high): (f32, f32)) {
+        self.heights = Some(self.heights.map_or((low, high), |(a, b)| (a.min(low), b.max(high))));
     }
 }

@@ -82,6 +82,8 @@ pub struct Renderer<'a> {
     update: Option<Update<'a>>,
     coding: Duration,
     report: UnitReport,
+    /// The sources of a tile's pixels, where no lineage is wanted; kept from tile to tile.
+    plane: Vec<u8>,
 }
 
 /// What is needed to make only the tiles that changed.
@@ -116,6 +118,7 @@ impl<'a> Renderer<'a> {
             update: None,
             coding: Duration::ZERO,
             report: UnitReport::default(),
+            plane: Vec::new(),
         })
     }
 
@@ -203,7 +206,17 @@ impl<'a> Renderer<'a> {
             }
         }
         if made_of_finer.contains(&false) {
-            self.sample(tile, made_of_finer, &mut heights, lineage.as_deref_mut())?;
+            match &mut lineage {
+                Some(plane) => self.sample(tile, made_of_finer, &mut heights, plane)?,
+                None => {
+                    // Where sources meet is looked at in any case.
+                    let mut plane = std::mem::take(&mut self.plane);
+                    plane.clear();
+                    plane.resize(pixels, NO_SOURCE);
+                    self.sample(tile, made_of_finer, &mut heights, &mut plane)?;
+                    self.plane = plane;
+                }
+            }
         }
         self.finish(tile, unit, Pixels { heights, lineage }, out)
     }
@@ -214,7 +227,7 @@ impl<'a> Renderer<'a> {
         tile: TileCoord,
         made_of_finer: [bool; 4],
         heights: &mut ElevationTile,
-        lineage: Option<&mut [u8]>,
+        lineage: &mut [u8],
     ) -> Result<()> {
         let side = heights.size as usize;
         // The halves of rows that are finished count as valid while records are drawn, so that nothing is drawn over them.
@@ -223,11 +236,12 @@ impl<'a> Renderer<'a> {
         let before = heights.valid.clone();
         halves().for_each(|half| heights.valid[half].fill(1));
         if self.options.looks_around() {
-            self.sampler.fill_wide(tile, self.options, heights, lineage)?;
+            self.sampler.fill_wide(tile, self.options, heights, Some(lineage))?;
         } else {
-            self.sampler.fill(tile, heights, lineage)?;
+            self.sampler.fill(tile, heights, Some(lineage))?;
         }
         halves().for_each(|half| heights.valid[half.clone()].copy_from_slice(&before[half]));
+        self.report.seams.look(heights, lineage, made_of_finer);
         Ok(())
     }
 
@@ -283,7 +297,9 @@ impl<'a> Renderer<'a> {
         if wanted {
             self.report.tiles += 1;
             self.report.pixels += pixels.heights.valid.len() as u64;
-            self.report.void += pixels.heights.valid.iter().filter(|&&v| v == 0).count() as u64;
+            let (low, high, valid) = pixels.heights.range();
+            self.report.void += pixels.heights.valid.len() as u64 - valid;
+            self.report.take_heights((low, high));
         } else {
             self.report.intermediate += 1;
         }

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::assemble::{Kept, Target, metadata, run_of, write_archive};
+use super::assemble::{Kept, Target, Written, metadata, run_of, write_archive};
 use super::budget::Budget;
 use super::by_hand::PlanFile;
-use super::crew::{Crew, Launcher, Outcome, SetAside, unless_said};
+use super::crew::{Crew, Launcher, Outcome, SetAside};
 use super::disk::Volumes;
 use super::identity::{Identity, first_finer, work_folder};
 use super::inputs::{self, Inputs};
@@ -18,15 +18,15 @@ use super::outputs::{check_places, folder_of, group_of, outputs, refuse_taken, s
 use super::protocol::{Finer, JobMessage};
 use super::schedule::Schedule;
 use super::stale::Packs;
+use super::summary::Summary;
 use super::update::{CHANGES, Previous, touched};
 use super::used::UsedRecords;
-use crate::archive::{self, ArchiveSummary};
+use crate::archive;
 use crate::error::{Error, Result};
 use crate::plan::{Changes, Estimate, Group, Plan, Unit};
 use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions, Seen, UnitReport};
 use crate::store::Store;
-use crate::text::one_line;
 use crate::url;
 
 /// A run: what is wanted, of which store, by which plan.
@@ -54,55 +54,6 @@ impl<'a> Job<'a> {
     pub(super) fn seen(&self) -> Seen {
         if self.how.packs.is_some() { Seen::Anywhere } else { Seen::Here }
     }
-}
-
-/// What a run made and took.
-#[derive(Debug, Clone, Default)]
-pub struct Summary {
-    /// The output and what it holds; nothing where units are missing.
-    pub output: Option<(PathBuf, ArchiveSummary)>,
-    /// The lineage archive, where one was made.
-    pub lineage: Option<(PathBuf, ArchiveSummary)>,
-    /// The archives of groups that stay.
-    pub groups: Vec<PathBuf>,
-    /// True where an earlier run had made it all.
-    pub complete_before: bool,
-    /// What all units gave, those of an earlier start included.
-    pub report: UnitReport,
-    /// Units made now.
-    pub units_made: u64,
-    /// Units that were there from an earlier start.
-    pub units_found: u64,
-    /// Tries that failed and were repeated.
-    pub retried: u64,
-    /// Units that were made in parts.
-    pub split: u64,
-    /// Workers that the watchdog ended.
-    pub ended: u64,
-    /// How long nothing new was begun because a disk was nearly full.
-    pub paused: Duration,
-    /// Units that kept failing.
-    pub set_aside: Vec<SetAside>,
-    /// Units that wait for those.
-    pub blocked: u64,
-    /// So many units in a row failed that the others were not tried.
-    pub hopeless: bool,
-    /// What an update found: records added, removed, changed.
-    pub update: Option<(u64, u64, u64)>,
-    /// Records that gave at least one pixel, among units whose packs were looked at.
-    pub records_used: u64,
-    /// The largest memory seen.
-    pub memory: MemoryPeak,
-    /// Wall time of this start, and of it the writing of archives.
-    pub took: Duration,
-    /// Seconds that went into the archives.
-    pub writing: Duration,
-    /// The plan file with the units that were set aside.
-    pub aside: Option<PathBuf>,
-    /// Shares that passed the thresholds of the options, in words.
-    pub alerts: Vec<String>,
-    /// The file with all of this, JSON.
-    pub report_path: PathBuf,
 }
 
 /// Runs a plan to the end; see [`Prepared::run`](super::Prepared::run).
@@ -329,7 +280,11 @@ impl Run<'_> {
         let mut layers = Vec::new();
         let last = || self.check_sources(used);
         for (layer, output) in outputs(job) {
-            layers.push((output.clone(), self.write_output(layer, &output, &last)?));
+            let written = self.write_output(layer, &output, &last)?;
+            if layer == Layer::Elevation {
+                summary.zooms = written.zooms;
+            }
+            layers.push((output, written.summary));
             memory.take(&[proportional(std::process::id()).unwrap_or(0)]);
         }
         if job.how.keep_intermediates {
@@ -384,10 +339,10 @@ impl Run<'_> {
     }
 
     /// Writes an output, unless an earlier start has written it.
-    fn write_output(&self, layer: Layer, output: &Path, last: &dyn Fn() -> Result<()>) -> Result<ArchiveSummary> {
+    fn write_output(&self, layer: Layer, output: &Path, last: &dyn Fn() -> Result<()>) -> Result<Written> {
         let ours = run_of(output) == Some(self.identity.name());
         if ours && !self.again && !self.job.how.overwrite {
-            return summary_of(output);
+            return Ok(Written { summary: summary_of(output)?, ..Written::default() });
         }
         let kept: Vec<&Group> = self.plan.groups.iter().filter(|g| g.kept).collect();
         let before =
@@ -460,37 +415,5 @@ impl Run<'_> {
         file.file().write_all(plan.to_json()?.as_bytes()).map_err(Error::io("write", &path))?;
         file.commit()?;
         Ok(path)
-    }
-}
-
-impl Summary {
-    /// What is wrong, where units are missing.
-    #[must_use]
-    pub fn failure(&self) -> Option<Error> {
-        if self.set_aside.is_empty() {
-            return None;
-        }
-        let units = |n: u64| format!("{n} unit{}", if n == 1 { "" } else { "s" });
-        let mut text = format!("{} could not be made:", units(self.set_aside.len() as u64));
-        let mut last = String::new();
-        for aside in self.set_aside.iter().take(20) {
-            let reason = one_line(unless_said(&aside.reason, &mut last), 300);
-            text += &format!("\n  {} ({} tiles): {reason}", aside.unit.id(), aside.unit.tiles);
-        }
-        if self.set_aside.len() > 20 {
-            text += &format!("\n  and {} more", self.set_aside.len() - 20);
-        }
-        if self.hopeless {
-            text += "\nso many in a row failed that the others were not tried";
-        }
-        if self.blocked > 0 {
-            let (s, wait) = if self.blocked == 1 { ("", "waits") } else { ("s", "wait") };
-            text += &format!("\n{} coarser unit{s} {wait} for them", self.blocked);
-        }
-        text += &format!(
-            "\n{} made and kept, and no archive is written; mend the cause and run the same command again",
-            units(self.units_made + self.units_found)
-        );
-        Some(Error::Incomplete { problem: text })
     }
 }

@@ -1,5 +1,6 @@
 //! From packs to archives.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions};
 use crate::store::Store;
 use crate::terrain;
-use crate::tile::{Bounds, TileId};
+use crate::tile::{Bounds, TileCoord, TileId};
 use crate::url;
 
 /// The name of a group's archive: `<stem>_z0-10.mbtiles`, lineage `<stem>-lineage_z0-10.mbtiles`.
@@ -134,6 +135,31 @@ pub(super) struct Target<'a> {
     pub(super) last: &'a dyn Fn() -> Result<()>,
 }
 
+/// By zoom, how many tiles there are and how many bytes they have.
+pub type ByZoom = BTreeMap<u8, (u64, u64)>;
+
+/// An archive that was written.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) summary: ArchiveSummary,
+    /// Nothing where it was there from an earlier start.
+    pub(super) zooms: ByZoom,
+}
+
+/// A sink that counts by zoom.
+struct Counted {
+    sink: Box<dyn TileSink>,
+    zooms: ByZoom,
+}
+
+impl Counted {
+    fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
+        let (tiles, all) = self.zooms.entry(tile.z()).or_default();
+        (*tiles, *all) = (*tiles + 1, *all + bytes.len() as u64);
+        self.sink.put(tile, bytes)
+    }
+}
+
 /// Writes an archive out of the packs of groups, and from the tiles that are kept from before, in the order of tile ids.
 pub(super) fn write_archive(
     target: Target<'_>,
@@ -141,13 +167,13 @@ pub(super) fn write_archive(
     kept: Option<&Kept<'_>>,
     journal: &Journal,
     progress: &dyn Progress,
-) -> Result<ArchiveSummary> {
+) -> Result<Written> {
     let Target { path, layer, replace, mut metadata, run, last } = target;
     metadata.other.insert(RUN_ROW.into(), format!("{run:016x}").into());
-    let mut sink = archive::create(path, &metadata, replace)?;
+    let mut sink = Counted { sink: archive::create(path, &metadata, replace)?, zooms: ByZoom::new() };
     let mut old = kept.map(Kept::ids).transpose()?.into_iter().flatten();
     let mut next_old = old.next().transpose()?;
-    let mut put_old = |before: Option<TileId>, sink: &mut dyn TileSink| -> Result<()> {
+    let mut put_old = |before: Option<TileId>, sink: &mut Counted| -> Result<()> {
         while let (Some(id), Some(kept)) = (next_old.filter(|&id| before.is_none_or(|b| id < b)), kept) {
             if let Some(tile) = id.coord()
                 && let Some(bytes) = kept.archive.tile(tile)?
@@ -166,7 +192,7 @@ pub(super) fn write_archive(
     progress.begin(&format!("writing {}", path.display()), Some(units as u64), "units");
     for (step, z) in passes {
         let mut put = |tile, bytes: &[u8]| {
-            put_old(Some(TileId::from(tile)), sink.as_mut())?;
+            put_old(Some(TileId::from(tile)), &mut sink)?;
             sink.put(tile, bytes)
         };
         let mut done = || {
@@ -175,10 +201,10 @@ pub(super) fn write_archive(
         };
         pack::each_tile(&journal.packs, journal.run, &step.units, (layer, z), &mut put, &mut done)?;
     }
-    put_old(None, sink.as_mut())?;
+    put_old(None, &mut sink)?;
     progress.end();
     last()?;
-    sink.finish()
+    Ok(Written { summary: sink.sink.finish()?, zooms: sink.zooms })
 }
 
 impl<'a> Kept<'a> {

@@ -30,18 +30,18 @@ mod report;
 mod schedule;
 mod shards;
 mod stale;
+mod summary;
 mod update;
 mod used;
 mod watch;
 
-pub use aggregate::Summary;
-pub use assemble::lineage_path;
+pub use assemble::{ByZoom, lineage_path};
 pub use budget::{Budget, BudgetOptions, LargestBlock, Needs, tiles_in_work};
 pub use by_hand::{Made, PlanFile, PlannedUnit, is_plan};
 pub use child::serve;
 pub use crew::{Launcher, SetAside};
 pub use disk::free_space;
-pub use memory::{MemoryPeak, private_and_proportional};
+pub use memory::{MemoryPeak, Timeline, private_and_proportional};
 pub use options::JobOptions;
 pub use pack::{Pack, PackWriter};
 pub use prepared::Prepared;
@@ -50,3 +50,4 @@ pub use report::odd;
 pub use shards::{
     FileContent, MOST_SHARDS, Shard, ShardOptions, ShardPlan, ShardRaster, ShardReport, ShardStatus, as_ranges,
 };
+pub use summary::Summary;

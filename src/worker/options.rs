@@ -6,6 +6,7 @@ use super::budget::{Budget, BudgetOptions, Needs, tiles_in_work};
 use super::outputs::check_output;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, PlanOptions, ZoomRange};
+use crate::quality::Rules;
 use crate::raster::{RasterReader, Resampling};
 use crate::render::{RenderOptions, check_blend, check_gaps};
 use crate::terrain::{Encoding, ImageFormat, TileCodec, VerticalResolution};
@@ -62,10 +63,8 @@ pub struct JobOptions {
     pub disk_reserve: u64,
     /// Begin although the disk seems too small.
     pub ignore_space: bool,
-    /// Alert where more than this percentage of the tiles has no data.
-    pub alert_empty: Option<f64>,
-    /// Alert where more than this percentage of the records gave no pixel.
-    pub alert_unused: Option<f64>,
+    /// The limits of what is measured.
+    pub rules: Rules,
 }
 
 impl JobOptions {
@@ -96,8 +95,7 @@ impl JobOptions {
             resume_from: None,
             disk_reserve: 256 << 20,
             ignore_space: false,
-            alert_empty: None,
-            alert_unused: None,
+            rules: Rules::default(),
         }
     }
 

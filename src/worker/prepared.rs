@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::aggregate::{Job, Summary, aggregate, gather};
+use super::aggregate::{Job, aggregate, gather};
 use super::budget::{Budget, Needs};
 use super::by_hand::PlanFile;
 use super::crew::Launcher;
@@ -10,6 +10,7 @@ use super::datum;
 use super::options::JobOptions;
 use super::report;
 use super::shards::ShardPlan;
+use super::summary::Summary;
 use crate::archive;
 use crate::catalog::{Reindexed, reindex};
 use crate::error::{Error, Result};
@@ -173,7 +174,7 @@ impl<'a> Prepared<'a> {
         let mut summary = work(&job)?;
         // Looks at rasters before and after the work.
         summary.report.network.add(&raster::network().since(&before));
-        summary.alerts = report::alerts(&job, &summary);
+        summary.quality = job.how.rules.judge(&report::figures(&job, &summary)?);
         let whole = summary.output.as_ref().map(|(path, _): &(PathBuf, _)| path.clone());
         summary.report_path = report::write(&job, &summary, place).map_err(|error| match whole {
             Some(path) => error.after_whole(&path),

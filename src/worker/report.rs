@@ -1,35 +1,69 @@
-//! What a run tells at its end: a JSON file beside the output, alerts, the records with heights that the Earth does not have.
+//! What a run tells at its end: a JSON file beside the output, what it measured, the records with heights that the Earth does not have.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::aggregate::{Job, Summary};
+use super::aggregate::Job;
+use super::summary::Summary;
 use crate::archive::ArchiveSummary;
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
-use crate::render::{Odd, UnitReport};
+use crate::quality::{Figure, Rule};
+use crate::render::{Odd, Seams, UnitReport};
 use crate::store::Store;
 use crate::terrain::ImageFormat;
 use crate::url;
 
-/// Shares that passed their threshold, in words.
-pub(super) fn alerts(job: &Job<'_>, summary: &Summary) -> Vec<String> {
-    let mut alerts = Vec::new();
-    let mut check = |what: &str, part: u64, of: u64, limit: Option<f64>| {
-        let percent = part as f64 / of.max(1) as f64 * 100.0;
-        if let Some(limit) = limit.filter(|&limit| percent > limit) {
-            alerts.push(format!("{percent:.2} % of the {what} ({part} of {of}), {limit} % are allowed"));
-        }
-    };
-    let r = &summary.report;
-    check("tiles have no data", r.empty, r.empty + r.tiles + r.intermediate, job.how.alert_empty);
-    if summary.update.is_none() && !summary.complete_before {
-        let records = u64::from(job.store.len());
-        check("records gave no pixel", records.saturating_sub(summary.records_used), records, job.how.alert_unused);
+/// What the run measured.
+pub(super) fn figures(job: &Job<'_>, summary: &Summary) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    if summary.complete_before {
+        return Ok(figures);
     }
-    alerts
+    let r = &summary.report;
+    figures.push(Figure::share(Rule::EmptyTiles, r.empty, r.empty + r.tiles + r.intermediate));
+    figures.push(Figure::share(Rule::Voids, r.void, r.pixels));
+    figures.push(Figure::new(Rule::ImplausiblePixels, r.odd_pixels as f64));
+    // An update makes the tiles of some records only.
+    if summary.update.is_none() {
+        let records = u64::from(job.store.len());
+        figures.push(Figure::share(Rule::UnusedRecords, records.saturating_sub(summary.records_used), records));
+    }
+    if let Some((low, high)) = r.heights {
+        figures.push(Figure::new(Rule::LowestHeight, low.into()));
+        figures.push(Figure::new(Rule::HighestHeight, high.into()));
+    }
+    let names = job.store.sources().iter().map(|source| source.name()).collect::<Result<Vec<_>>>()?;
+    for (source, counts) in r.sources.iter().filter(|(_, counts)| counts.asked > 0) {
+        let void = counts.asked.saturating_sub(counts.filled);
+        figures.extend(
+            names
+                .get(usize::from(*source))
+                .map(|name| Figure::share(Rule::SourceVoids, void, counts.asked).of(&**name)),
+        );
+    }
+    for (key, steps) in r.seams.between.iter().filter(|(_, steps)| steps.pairs >= FEWEST_PAIRS) {
+        let [a, b] = Seams::pair(*key).map(|source| names.get(usize::from(source)));
+        let (Some(a), Some(b), Some(mean)) = (a, b, steps.mean()) else { continue };
+        figures.push(Figure::new(Rule::Seams, mean).of(format!("{a}, {b}")));
+    }
+    Ok(figures)
+}
+
+/// Of fewer pairs of pixels a mean says little: one cliff would be the seam.
+const FEWEST_PAIRS: u64 = 1000;
+
+/// Where sources meet, and how steep the ground is there.
+fn seams(job: &Job<'_>, seams: &Seams) -> Result<Value> {
+    let mut between = Vec::new();
+    for (key, steps) in &seams.between {
+        let [a, b] = Seams::pair(*key).map(|source| job.store.sources().get(source));
+        let (Some(a), Some(b)) = (a, b) else { continue };
+        between.push(json!({"sources": [a.name()?, b.name()?], "pairs": steps.pairs, "mean_step": steps.mean()}));
+    }
+    Ok(json!({"between": between, "inside": {"pairs": seams.inside.pairs, "mean_step": seams.inside.mean()}}))
 }
 
 /// The file for the report of a run: `<stem>.report.json` beside the output; `<output>.report.json` where that is the report of
@@ -38,35 +72,14 @@ pub(super) fn alerts(job: &Job<'_>, summary: &Summary) -> Vec<String> {
 /// # Errors
 /// Where both are.
 pub(super) fn place(job: &Job<'_>) -> Result<PathBuf> {
-    let stem = job.output().file_stem().unwrap_or_default().to_string_lossy();
     let name = job.output().file_name().unwrap_or_default().to_string_lossy();
-    let mut places =
-        [&stem, &name].map(|start| job.output().with_file_name(format!("{start}.report.json"))).into_iter();
-    let last = places.clone().next_back();
-    places.find(|path| is_free(path, &name)).ok_or_else(|| {
+    let places = crate::report::places(job.output());
+    let free = places.iter().find(|path| path.symlink_metadata().is_err() || crate::report::is_of(path, &name));
+    free.cloned().ok_or_else(|| {
         let problem =
             "is in the way of the run's report, and is none of this output; move it away, or choose another output";
-        Error::argument(last.unwrap_or_default().display().to_string(), problem)
+        Error::argument(places[1].display().to_string(), problem)
     })
-}
-
-/// A larger file is no report, bytes.
-const LARGEST: u64 = 256 << 20;
-
-/// True where nothing stands, or a report of the same output.
-fn is_free(path: &Path, output: &str) -> bool {
-    if path.symlink_metadata().is_err() {
-        return true;
-    }
-    let found: Option<Value> =
-        crate::local::read(path, LARGEST).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let Some(found) = found.filter(|f| f["format"].as_str().is_some_and(|f| f.starts_with("hypso report"))) else {
-        return false;
-    };
-    // Before they said what they are of, they named the archive where there was one.
-    let name =
-        |path: &Value| path.as_str().and_then(|p| Some(Path::new(p).file_name()?.to_string_lossy().into_owned()));
-    name(&found["archive"]).or_else(|| name(&found["output"]["path"])).is_none_or(|of| of == output)
 }
 
 /// Writes the report of a run; one that had nothing to do leaves the report of the run that did it.
@@ -115,10 +128,15 @@ pub(super) fn write(job: &Job<'_>, summary: &Summary, path: PathBuf) -> Result<P
         "worker_seconds": {"read": r.reading, "warp_and_merge": r.warping, "encode_and_decode": r.coding, "write": r.writing},
         "rasters_opened": r.opened,
         "network": {"requests": r.network.requests, "bytes": r.network.bytes, "waiting_seconds": r.network.waiting},
-        "memory": {"all_processes": summary.memory.total, "largest_process": summary.memory.process, "budget": job.budget.total},
+        "memory": {"all_processes": summary.memory.total, "largest_process": summary.memory.process, "budget": job.budget.total,
+            "every_seconds": summary.memory.over_time.every.as_secs_f64(), "over_time": summary.memory.over_time.values},
         "workers": job.budget.jobs,
         "seconds": {"all": summary.took.as_secs_f64(), "archives": summary.writing.as_secs_f64(), "paused": summary.paused.as_secs_f64()},
-        "alerts": summary.alerts,
+        "zooms": summary.zooms.iter().map(|(zoom, (tiles, bytes))| json!({"zoom": zoom, "tiles": tiles, "bytes": bytes})).collect::<Vec<_>>(),
+        "heights": r.heights.map(|(low, high)| json!({"lowest": low, "highest": high})),
+        "seams": seams(job, &r.seams)?,
+        "quality": summary.quality,
+        "alerts": summary.quality.iter().filter(|finding| finding.raised).collect::<Vec<_>>(),
     });
     let text = serde_json::to_string_pretty(&report).map_err(|e| Error::internal(format!("report: {e}")))?;
     let mut file = AtomicFile::create(&path)?;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::events::dataset::Dataset;
 use crate::events::facts::{Elevation, Facts, Kind};
 use crate::events::run::Parent;
+use crate::quality::{Finding, Severity};
 use crate::url::masked;
 
 /// Who writes these events.
@@ -100,6 +101,19 @@ fn statistics(facts: &Facts) -> Option<Value> {
     (!body.is_empty()).then_some(Value::Object(body))
 }
 
+/// A rule that was asked; the specification's word for what makes a pipeline fail is `error`.
+fn assertion(found: &Finding) -> Value {
+    let severity = if found.severity == Some(Severity::Fail) { "error" } else { "warn" };
+    let mut body = json!({
+        "assertion": found.figure.rule.name(), "success": !found.raised, "severity": severity, "description": found.to_string(),
+        "actual": found.figure.value.to_string(),
+    });
+    if let Some(limit) = found.limit {
+        body["expected"] = limit.to_string().into();
+    }
+    body
+}
+
 /// A dataset that is read.
 pub(super) fn input(facts: &Facts, namespace: &str) -> Value {
     let mut set = Map::new();
@@ -113,6 +127,12 @@ pub(super) fn input(facts: &Facts, namespace: &str) -> Value {
             body["rowCount"] = rows.into();
         }
         put(&mut set, "dataQualityMetrics", "1-0-3", "DataQualityMetricsInputDatasetFacet", body);
+    }
+    let limited = facts.findings.iter().filter(|found| found.limit.is_some());
+    let assertions: Vec<Value> = limited.map(assertion).collect();
+    if !assertions.is_empty() {
+        let body = json!({"assertions": assertions});
+        put(&mut set, "dataQualityAssertions", "1-1-0", "DataQualityAssertionsDatasetFacet", body);
     }
     let mut dataset = dataset(facts, namespace);
     dataset["inputFacets"] = set.into();

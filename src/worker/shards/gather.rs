@@ -10,13 +10,13 @@ use crate::plan::{Extent, Group, Plan, Step, Unit};
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::url;
-use crate::worker::aggregate::Summary;
 use crate::worker::budget::Budget;
 use crate::worker::identity::Identity;
 use crate::worker::journal::{Claim, Journal};
 use crate::worker::options::JobOptions;
 use crate::worker::prepared::Prepared;
 use crate::worker::protocol::{Finer, JobMessage};
+use crate::worker::summary::Summary;
 
 /// How far the shards of a plan are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -155,6 +155,7 @@ impl ShardPlan {
         (job.blend, job.fill_gaps, job.vertical_datum) = (render.blend, render.fill_gaps, render.vertical_datum);
         (job.budget, job.disk_reserve) = (options.budget, options.disk_reserve);
         (job.packs, job.overwrite) = (Some(message.work.clone()), overwrite);
+        job.rules.clone_from(&options.rules);
         Ok(job)
     }
 

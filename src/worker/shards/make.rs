@@ -9,6 +9,7 @@ use super::{Shard, ShardPlan, contents, is_assembled, units_of};
 use crate::error::{Error, Result};
 use crate::plan::Group;
 use crate::progress::Progress;
+use crate::quality::Rules;
 use crate::render::UnitReport;
 use crate::tile::TileCoord;
 use crate::worker::budget::{Budget, BudgetOptions};
@@ -36,6 +37,8 @@ pub struct ShardOptions {
     pub budget: BudgetOptions,
     /// Below this many free bytes nothing new is begun.
     pub disk_reserve: u64,
+    /// The limits of what is measured, for the archive.
+    pub rules: Rules,
 }
 
 /// What became of a shard.

@@ -6,7 +6,7 @@ use super::ShardPlan;
 use super::make::ShardOptions;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::worker::aggregate::Summary;
+use crate::worker::summary::Summary;
 
 /// Puts the archive together in the current folder, and makes objects of it and of what belongs to it. Where this is interrupted, the files
 /// stay: the next call takes them, and sends the parts that are not there.

@@ -122,7 +122,7 @@ fn same_names_in_provenance(store: &str, event: &Value) {
 
 /// The types of OpenLineage's Python client take the events, and so do the published schemas, where `HYPSO_OPENLINEAGE_SPEC` names the
 /// folder `spec` of its repository.
-fn others_read(events: &str) {
+pub(super) fn others_read(events: &str) {
     let Some(python) = python("openlineage.client, jsonschema, rfc3339_validator") else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/check_events.py");
     let output = Command::new(python).arg(script).arg(events).output().unwrap();

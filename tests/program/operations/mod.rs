@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod events;
 mod logs;
+mod quality;
 mod scheduled;
 
 use std::path::Path;
