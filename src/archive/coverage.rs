@@ -174,8 +174,8 @@ fn difference(a: &[Range<u64>], b: impl Iterator<Item = Range<u64>>) -> Vec<Rang
     out
 }
 
-/// A range on the Hilbert curve as the largest squares that fill it: each is one tile of a coarser (or the same) zoom.
-fn blocks(z: u8, range: Range<u64>) -> impl Iterator<Item = TileCoord> {
+/// A range on the Hilbert curve of a zoom, counted from its first tile, as the largest squares that fill it: each is one tile of a coarser (or the same) zoom.
+pub(crate) fn blocks(z: u8, range: Range<u64>) -> impl Iterator<Item = TileCoord> {
     let mut from = range.start;
     std::iter::from_fn(move || {
         let left = range.end.checked_sub(from).filter(|&n| n > 0)?;

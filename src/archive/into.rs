@@ -6,10 +6,11 @@ use super::join::{Holders, Join};
 use super::mbtiles::InPlace;
 use super::merge::{OnOverlap, merged_metadata, overlap};
 use super::pipeline::{batches, in_order, threads};
-use super::{ArchiveKind, TileSource, open};
+use super::seen::Fence;
+use super::{ArchiveKind, ArchiveMetadata, TileSource, open};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tile::TileCoord;
+use crate::tile::{Bounds, TileCoord};
 
 /// Tiles in one piece of work.
 const BATCH: usize = 64;
@@ -84,6 +85,60 @@ pub fn merge_into(
     })?;
     progress.end();
     super::convert::tell(inputs, progress);
+    summary.file_size = target.commit(&metadata)?;
+    Ok(summary)
+}
+
+/// Tiles that an archive lacks, and what it says of itself with them.
+pub(crate) struct Additions {
+    pub(crate) metadata: ArchiveMetadata,
+    pub(crate) count: u64,
+    /// Read without the archive, in any order.
+    pub(crate) tiles: Box<dyn Iterator<Item = Result<(TileCoord, Vec<u8>)>>>,
+}
+
+/// Puts tiles that are made from an MBTiles archive into it, in one transaction: it has all of them afterwards, or is as it was. No other
+/// program can write while they are made. Where there are none, nothing is changed.
+///
+/// # Errors
+/// As [`merge_into`]; those of `make`.
+pub(crate) fn add_in_place(
+    path: &Path,
+    make: impl FnOnce(&dyn TileSource) -> Result<Additions>,
+    progress: &dyn Progress,
+) -> Result<IntoSummary> {
+    refuse_others(path)?;
+    let target = InPlace::begin(path)?;
+    let base = open(path)?;
+    let additions = make(base.as_ref())?;
+    // A reader would keep the changes from being written.
+    drop(base);
+    let mut summary = IntoSummary { added: additions.count, ..IntoSummary::default() };
+    if additions.count == 0 {
+        summary.file_size = std::fs::metadata(path).map_err(Error::io("read the size of", path))?.len();
+        return Ok(summary);
+    }
+    progress.begin("writing tiles", Some(additions.count), "tiles");
+    let mut metadata = additions.metadata;
+    let fence = metadata.bounds.map(Fence::of);
+    let mut outside: Option<Bounds> = None;
+    for tile in additions.tiles {
+        let (tile, bytes) = tile?;
+        target.put(tile, &bytes)?;
+        if fence.as_ref().is_some_and(|fence| !fence.holds(tile)) {
+            outside = Some(outside.map_or(tile.bounds(), |found| found.union(&tile.bounds())));
+        }
+        progress.advance(1);
+        if progress.interrupted() {
+            return Err(Error::Interrupted);
+        }
+    }
+    progress.end();
+    if let (Some(bounds), Some(outside)) = (&mut metadata.bounds, outside) {
+        // Clients don't ask for what lies outside.
+        let [west, south, east, north] = outside.to_lon_lat().map(|v| (v * 1e7).round() / 1e7);
+        *bounds = [bounds[0].min(west), bounds[1].min(south), bounds[2].max(east), bounds[3].max(north)];
+    }
     summary.file_size = target.commit(&metadata)?;
     Ok(summary)
 }

@@ -58,11 +58,13 @@ mod verify;
 pub(crate) const RUN_ROW: &str = "hypso_run";
 
 pub use convert::{convert, convert_as};
+pub(crate) use coverage::blocks;
 pub use diff::{Change, Differences, PixelCompare, PixelDifference, ZoomDifference, diff};
 pub use edit::{Edited, edit, recount};
 pub use form::TileForm;
 pub use hash::{CONTENT_HASH, content_hash};
 pub use inspect::{ArchiveOverview, LargeTile, ZoomStatistics, summary};
+pub(crate) use into::{Additions, add_in_place};
 pub use into::{IntoSummary, merge_into};
 pub use merge::{OnOverlap, merge, merged_metadata, uneven_zooms};
 pub use metadata::{ArchiveMetadata, Center, TileEncoding, TileFormat};

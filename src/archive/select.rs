@@ -82,6 +82,11 @@ pub(crate) struct Filter<'a> {
 }
 
 impl Filter<'_> {
+    /// The zooms of which tiles are taken.
+    pub(crate) fn zooms(&self) -> Zooms {
+        self.zooms
+    }
+
     /// False where none of the tiles from `first` to before `end` is taken.
     pub(super) fn may_take(&self, ids: &Range<u64>) -> bool {
         let Some(world) = TileCoord::new(0, 0, 0) else { return true };

@@ -7,8 +7,8 @@ use super::values::{one_of, zooms};
 use super::{output, say};
 use crate::archive::named::Template;
 use crate::archive::{
-    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, CreateOptions, OnDuplicate, OpenOptions, Scheme, Selection,
-    TileSink, TileSource,
+    self, ArchiveKind, ArchiveMetadata, ArchiveSummary, CreateOptions, IntoSummary, OnDuplicate, OpenOptions, Scheme,
+    Selection, TileSink, TileSource,
 };
 use crate::error::{Error, Result};
 use crate::terrain::WebpEncoder;
@@ -241,6 +241,12 @@ pub fn overhead(read: u64, kept: u64) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// One line about tiles that were put into an archive.
+pub fn report_added(path: &Path, done: &IntoSummary) -> std::io::Result<()> {
+    let tiles = output::counted(done.added, "tile");
+    output::line(format!("{}: {tiles} added, {}", output::path(path), output::bytes(done.file_size)))
 }
 
 /// One line about a finished archive.

@@ -24,6 +24,7 @@ mod merge;
 mod observed;
 mod output;
 mod overviews;
+mod overzoom;
 mod picture;
 #[cfg(feature = "gdal")]
 mod plan;
@@ -131,6 +132,7 @@ enum Command {
     AggregateZoom(aggregate::ZoomArgs),
     Merge(merge::Args),
     Overviews(overviews::Args),
+    Overzoom(overzoom::Args),
     Convert(convert::Args),
     Extract(extract::Args),
     Diff(diff::Args),
@@ -229,6 +231,7 @@ fn run(command: Command) -> Outcome {
         Command::AggregateZoom(args) => aggregate::run_zoom(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Overviews(args) => overviews::run(&args),
+        Command::Overzoom(args) => overzoom::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Diff(args) => diff::run(&args),

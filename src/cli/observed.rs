@@ -145,6 +145,7 @@ impl Command {
             Self::Patch(args) => ("patch", args.touched()),
             Self::Edit(args) => ("edit", args.touched()),
             Self::Overviews(args) => ("overviews", args.touched()),
+            Self::Overzoom(args) => ("overzoom", args.touched()),
             Self::Publish(args) => ("publish", args.touched()),
             Self::Report(args) => ("report", args.touched()),
             Self::Tile(args) => ("tile", args.touched()),

@@ -7,7 +7,7 @@
 //! row of the world there are no pixels.
 
 use super::answers::{Height, Interpolation, Sampling, Voids};
-use super::grid::{Grid, Pixels, Place, tile_of};
+use super::grid::{Grid, Pixels, Place, Tiles, tile_of};
 use crate::error::Result;
 use crate::tile::{LonLat, TileCoord};
 
@@ -156,7 +156,7 @@ pub(super) fn beside<G: Grid>(grid: &G, zoom: u8, x: i64, y: i64) -> Result<Opti
 
 /// The finest tile that covers a pixel of a zoom and is no finer, and how many zooms it is coarser. One tile covers all pixels of a
 /// tile's place.
-pub(super) fn covering<G: Grid>(grid: &G, zoom: u8, x: u64, y: u64) -> Result<Option<(G::Tile<'_>, u8)>> {
+pub(super) fn covering<G: Tiles>(grid: &G, zoom: u8, x: u64, y: u64) -> Result<Option<(G::Tile<'_>, u8)>> {
     let shape = grid.shape();
     for coarser in (shape.min_zoom..=zoom).rev() {
         let up = zoom - coarser;

@@ -131,7 +131,7 @@ pub trait Pixels {
 }
 
 /// A source of tiles.
-pub trait Grid: Send + Sync {
+pub trait Tiles: Send + Sync {
     /// A tile that was found.
     type Tile<'a>: Pixels + Clone
     where
@@ -145,7 +145,10 @@ pub trait Grid: Send + Sync {
     /// # Errors
     /// Where the file is damaged.
     fn tile(&self, tile: TileCoord) -> Result<Option<Self::Tile<'_>>>;
+}
 
+/// A source of tiles that answers all questions.
+pub trait Grid: Tiles {
     /// True where a finer tile lies below this one, up to a zoom.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use super::answers::{Height, Sampling, Voids};
 use super::at::{Found, at_place};
 use super::entry::Entry;
-use super::grid::{Grid as _, Place};
+use super::grid::{Place, Tiles as _};
 use super::mapped::{MappedTile, View};
 use crate::error::Result;
 use crate::tile::{LonLat, TileCoord};

@@ -2,7 +2,7 @@
 
 use super::answers::{Height, Sampling};
 use super::entry::{Entry, SIDE};
-use super::grid::{Grid, Pixels, Shape};
+use super::grid::{Grid, Pixels, Shape, Tiles};
 use super::layer::{Blocks, Layer};
 use super::open::{Heights, Runs};
 use super::pack::Facts;
@@ -99,7 +99,7 @@ impl Pixels for MappedTile<'_> {
     }
 }
 
-impl Grid for Heights {
+impl Tiles for Heights {
     type Tile<'a> = MappedTile<'a>;
 
     fn shape(&self) -> &Shape {
@@ -110,7 +110,9 @@ impl Grid for Heights {
     fn tile(&self, tile: TileCoord) -> Result<Option<MappedTile<'_>>> {
         self.view().find(tile)
     }
+}
 
+impl Grid for Heights {
     fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
         let runs = self.runs();
         let zooms = tile.z() + 1..=up_to.min(Self::shape(self).max_zoom);
@@ -130,7 +132,7 @@ impl Grid for Heights {
     }
 }
 
-impl<'h> Grid for View<'h> {
+impl<'h> Tiles for View<'h> {
     type Tile<'a>
         = MappedTile<'h>
     where
@@ -144,7 +146,9 @@ impl<'h> Grid for View<'h> {
     fn tile(&self, tile: TileCoord) -> Result<Option<MappedTile<'h>>> {
         self.find(tile)
     }
+}
 
+impl Grid for View<'_> {
     fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
         self.heights.has_finer(tile, up_to)
     }

@@ -17,6 +17,8 @@ mod block;
 #[cfg(feature = "engine")]
 mod copy;
 mod entry;
+#[cfg(feature = "engine")]
+mod finer;
 mod fit;
 mod grid;
 mod layer;
@@ -40,9 +42,11 @@ pub use answers::{
     Extent, Height, Interpolation, Profile, ProfilePoint, Resample, Sampling, Seen, Sight, Slope, Spacing, Statistics,
     TileHeights, Voids, Window,
 };
+#[cfg(feature = "engine")]
+pub(crate) use finer::finer;
 pub use grid::Shape;
 #[cfg(feature = "engine")]
-pub(crate) use grid::{Grid, Pixels};
+pub(crate) use grid::{Grid, Pixels, Tiles};
 pub use line::distance;
 #[cfg(feature = "serve")]
 pub(crate) use line::profile;

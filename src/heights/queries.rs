@@ -3,7 +3,7 @@
 use super::answers::{
     Extent, Height, Profile, Resample, Sampling, Seen, Sight, Slope, Spacing, Statistics, TileHeights, Window,
 };
-use super::grid::{Grid, Shape};
+use super::grid::{Grid, Shape, Tiles};
 use crate::error::Result;
 use crate::tile::{Area, LonLat, TileCoord};
 
@@ -98,7 +98,7 @@ pub trait HeightQueries: Send + Sync {
 
 impl<G: Grid> HeightQueries for G {
     fn shape(&self) -> &Shape {
-        Grid::shape(self)
+        Tiles::shape(self)
     }
 
     fn sources(&self) -> Result<Vec<String>> {

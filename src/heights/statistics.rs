@@ -6,7 +6,7 @@
 
 use super::answers::Statistics;
 use super::entry::{PIXELS, SIDE};
-use super::grid::{Grid, Pixels};
+use super::grid::{Grid, Pixels, Tiles};
 use crate::error::Result;
 use crate::tile::{Area, Bounds, Contact, TileCoord, web_mercator};
 
@@ -39,7 +39,7 @@ struct Part<'a, G: Grid + 'a> {
 }
 
 /// A tile, and which one.
-type Holder<'a, G> = (<G as Grid>::Tile<'a>, TileCoord);
+type Holder<'a, G> = (<G as Tiles>::Tile<'a>, TileCoord);
 
 pub(super) fn statistics<G: Grid>(grid: &G, area: &Area, max_zoom: Option<u8>) -> Result<Statistics> {
     let (seen, finest) = scan(grid, area, max_zoom, false)?;
@@ -268,7 +268,7 @@ mod tests {
                     let up = finest - z;
                     let (px, py) = (x >> up, y >> up);
                     let coord = TileCoord::new(z, (px / size) as u32, (py / size) as u32).unwrap();
-                    let Some(tile) = Grid::tile(heights, coord).unwrap() else { continue };
+                    let Some(tile) = Tiles::tile(heights, coord).unwrap() else { continue };
                     let world = web_mercator::WORLD;
                     let at = |p: u64| (p as f64 + 0.5) / (size << z) as f64 * world - world / 2.0;
                     if area.contains_point(at(px), -at(py)) {

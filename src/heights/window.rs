@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
     use crate::heights::tests::made_up;
-    use crate::heights::{HeightQueries, Heights, Shape};
+    use crate::heights::{HeightQueries, Heights, Shape, Tiles};
     use crate::tile::TileCoord;
 
     #[test]
@@ -222,9 +222,9 @@ mod tests {
     /// Counts the tiles that are looked for.
     struct Counted<'a>(&'a Heights, AtomicU64);
 
-    impl Grid for Counted<'_> {
+    impl Tiles for Counted<'_> {
         type Tile<'a>
-            = <Heights as Grid>::Tile<'a>
+            = <Heights as Tiles>::Tile<'a>
         where
             Self: 'a;
 
@@ -233,8 +233,11 @@ mod tests {
         }
         fn tile(&self, tile: TileCoord) -> Result<Option<Self::Tile<'_>>> {
             self.1.fetch_add(1, Ordering::Relaxed);
-            Grid::tile(self.0, tile)
+            Tiles::tile(self.0, tile)
         }
+    }
+
+    impl Grid for Counted<'_> {
         fn has_finer(&self, tile: TileCoord, up_to: u8) -> Result<bool> {
             self.0.has_finer(tile, up_to)
         }

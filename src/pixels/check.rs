@@ -8,6 +8,7 @@ use crate::terrain::{self, ElevationTile, NO_SOURCE, TileCodec};
 use crate::tile::TileCoord;
 
 use super::coding::{Coding, Steps};
+use super::overzoom::overzoomed;
 
 /// Parents in one piece of work.
 const BATCH: usize = 4;
@@ -25,7 +26,7 @@ pub struct ParentCheck {
 
 /// Compares tiles with the means of their children by the contract of ARCHITECTURE.md: the mean of the valid pixels of each
 /// 2x2 block as encoded, rounded to the step of the parent's zoom; where the heights went through coarser steps afterwards, as far
-/// off as these allow. Quadrants without a child are not compared. Looks at
+/// off as these allow. Quadrants without a child are not compared, nor tiles above a zoom of which some were made out of coarser ones. Looks at
 /// about `limit` parents, spread evenly, or all; gives how many it compared, and those that differ.
 ///
 /// Costs five decoded tiles a parent, on all processors.
@@ -40,9 +41,13 @@ pub fn check_parents(
 ) -> Result<(u64, Vec<ParentCheck>)> {
     let coding = Coding::of(source)?;
     let Some(max) = source.metadata().maxzoom else { return Ok((0, Vec::new())) };
+    let made = overzoomed(source.metadata());
     let parents = || -> Result<_> {
+        let made = &made;
         Ok(source.tiles()?.filter_map(move |tile| match tile {
-            Ok(tile) => tile.id.coord().filter(|t| t.z() < max).map(|coord| Ok((coord, tile))),
+            Ok(tile) => {
+                tile.id.coord().filter(|t| t.z() < max && !made.contains(&(t.z() + 1))).map(|coord| Ok((coord, tile)))
+            }
             Err(error) => Some(Err(error)),
         }))
     };

@@ -13,6 +13,7 @@ mod legend;
 mod lineage;
 mod merge;
 mod overviews;
+mod overzoom;
 mod pyramid;
 mod recode;
 mod statistics;
@@ -25,7 +26,8 @@ pub use compare::{Changed, changed, comparer};
 #[cfg(feature = "gdal")]
 pub use geotiff::{GeoTiff, NODATA, write_geotiff, write_tile_geotiff};
 pub use merge::{LineageMerge, PixelMerge, merge_lineage, merge_pixels, merged_lineage_metadata};
-pub use overviews::{Overviews, overviews, overviews_metadata};
+pub use overviews::{Overviews, overviews, overviews_in_place, overviews_metadata};
+pub use overzoom::{Overzoom, OverzoomPlan, Overzoomed, overzoom_in_place};
 pub use recode::{RecodeOptions, recode, recode_as, recoded_metadata};
 pub use statistics::{Statistics, sample};
 pub use verify::{HeightRange, Parents, Verified, verify};

@@ -1,13 +1,16 @@
 //! Coarser tiles that an archive of heights lacks, as means of its finer ones.
 
 use std::iter::Peekable;
+use std::path::Path;
 
 use super::Coding;
 use super::coding::Steps;
 use crate::archive::convert::tell;
 use crate::archive::pipeline::{batches, in_order, threads};
 use crate::archive::seen::Seen;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Located, TileSink, TileSource};
+use crate::archive::{
+    Additions, ArchiveMetadata, ArchiveSummary, IntoSummary, Located, TileSink, TileSource, add_in_place,
+};
 use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -34,6 +37,14 @@ struct Made {
     id: TileId,
     offset: u64,
     bytes: u32,
+}
+
+impl Made {
+    fn read(&self, scratch: &ScratchFile) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; self.bytes as usize];
+        scratch.read(&mut bytes, self.offset)?;
+        Ok(bytes)
+    }
 }
 
 /// Where the bytes of a tile are.
@@ -75,24 +86,10 @@ pub fn overviews(
     options: Overviews,
     progress: &dyn Progress,
 ) -> Result<ArchiveSummary> {
-    let Coding::Elevation(codec) = Coding::of(source)? else {
-        let problem = "holds lineage, which has no means";
-        return Err(Error::other_kind(problem, "give the archive of terrain beside it").with_path(source.path()));
-    };
-    let codec = TileCodec { encoder: options.encoder, level: options.level, ..codec };
-    let maker = Maker { source, codec, steps: Steps::of(source.metadata()), scratch: sink.scratch()? };
-    let finest = source.metadata().maxzoom.unwrap_or(0);
-    let (mut levels, mut filled): (Vec<Vec<Made>>, u64) = (Vec::new(), 0);
-    progress.begin("making coarser tiles", None, "tiles");
-    for zoom in (options.min_zoom..finest).rev() {
-        let finer = levels.last().map_or(&[][..], |made| made);
-        let made = maker.level(zoom, finer, &mut filled, progress)?;
-        levels.push(made);
-    }
-    progress.end();
+    let maker = Maker::of(source, options, sink.scratch()?)?;
+    let made = maker.all(options.min_zoom, progress)?;
     progress.begin("writing tiles", Some(source.tile_count()?), "tiles");
     let mut seen = Seen::new(sink.metadata_mut());
-    let made: Vec<Made> = levels.into_iter().rev().flatten().collect();
     let all = Both { source: source.tiles()?.peekable(), made: made.iter().copied().peekable() };
     let read = |batch: Vec<Place>| -> Result<Vec<(TileCoord, Vec<u8>)>> {
         let tiles = batch.into_iter().filter_map(|place| Some((place.id().coord()?, place)));
@@ -110,6 +107,29 @@ pub fn overviews(
     seen.finish(sink, &[], source.path(), progress)
 }
 
+/// As [`overviews`], into the MBTiles archive itself, in one transaction: it has all of them afterwards, or is as it was. The new tiles have the same
+/// bytes.
+///
+/// # Errors
+/// As [`overviews`] and [`merge_into`](crate::archive::merge_into).
+pub fn overviews_in_place(path: &Path, options: Overviews, progress: &dyn Progress) -> Result<IntoSummary> {
+    let make = |source: &dyn TileSource| {
+        let maker = Maker::of(source, options, ScratchFile::beside(path)?)?;
+        let made = maker.all(options.min_zoom, progress)?;
+        let mut metadata = source.metadata().clone();
+        metadata.forget_contents();
+        let coarsest = made.first().and_then(|made| made.id.zoom());
+        metadata.minzoom = metadata.minzoom.min(coarsest).or(coarsest);
+        let scratch = maker.scratch;
+        let read = move |made: Made| {
+            let beyond = || Error::limit(format!("tile id {} lies beyond zoom 31", made.id.0));
+            Ok((made.id.coord().ok_or_else(beyond)?, made.read(&scratch)?))
+        };
+        Ok(Additions { metadata, count: made.len() as u64, tiles: Box::new(made.into_iter().map(read)) })
+    };
+    add_in_place(path, make, progress)
+}
+
 /// What coarser tiles are made with.
 struct Maker<'a> {
     source: &'a dyn TileSource,
@@ -118,7 +138,30 @@ struct Maker<'a> {
     scratch: ScratchFile,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    fn of(source: &'a dyn TileSource, options: Overviews, scratch: ScratchFile) -> Result<Self> {
+        let Coding::Elevation(codec) = Coding::of(source)? else {
+            let problem = "holds lineage, which has no means";
+            return Err(Error::other_kind(problem, "give the archive of terrain beside it").with_path(source.path()));
+        };
+        let codec = TileCodec { encoder: options.encoder, level: options.level, ..codec };
+        Ok(Self { source, codec, steps: Steps::of(source.metadata()), scratch })
+    }
+
+    /// Makes all tiles that the source lacks down to a zoom, and gives them in the order of their ids.
+    fn all(&self, min_zoom: u8, progress: &dyn Progress) -> Result<Vec<Made>> {
+        let finest = self.source.metadata().maxzoom.unwrap_or(0);
+        let (mut levels, mut filled): (Vec<Vec<Made>>, u64) = (Vec::new(), 0);
+        progress.begin("making coarser tiles", None, "tiles");
+        for zoom in (min_zoom..finest).rev() {
+            let finer = levels.last().map_or(&[][..], |made| made);
+            let made = self.level(zoom, finer, &mut filled, progress)?;
+            levels.push(made);
+        }
+        progress.end();
+        Ok(levels.into_iter().rev().flatten().collect())
+    }
+
     fn bytes(&self, place: Place) -> Result<Vec<u8>> {
         match place {
             Place::Source(at) => {
@@ -126,11 +169,7 @@ impl Maker<'_> {
                 self.source.read(at, &mut bytes)?;
                 Ok(bytes)
             }
-            Place::Made(made) => {
-                let mut bytes = vec![0; made.bytes as usize];
-                self.scratch.read(&mut bytes, made.offset)?;
-                Ok(bytes)
-            }
+            Place::Made(made) => made.read(&self.scratch),
         }
     }
 

@@ -63,7 +63,7 @@ struct Recoder<'a> {
     encoder: WebpEncoder,
 }
 
-fn lineage_codec(format: ImageFormat, encoder: WebpEncoder) -> TileCodec {
+pub(super) fn lineage_codec(format: ImageFormat, encoder: WebpEncoder) -> TileCodec {
     TileCodec { encoder, ..TileCodec::new(Encoding::Terrarium, format) }
 }
 

@@ -9,25 +9,10 @@ use std::time::Duration;
 use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileFormat, VerifyOptions};
 use hypso::progress::Silent;
 use hypso::terrain::{CodeTile, Encoding, ImageFormat};
-use hypso::tile::{TileCoord, TileId};
+use hypso::tile::TileCoord;
 use rusqlite::Connection;
 
-/// Runs hypso in `folder`; gives exit code and all it said.
-fn hypso(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let done =
-        Command::new(env!("CARGO_BIN_EXE_hypso")).args(arguments).current_dir(folder).stdin(Stdio::null()).output();
-    let done = done.unwrap();
-    let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
-    (done.status.code().unwrap(), said)
-}
-
-#[track_caller]
-fn ok(folder: &Path, arguments: &[&str]) -> String {
-    let (code, said) = hypso(folder, arguments);
-    assert_eq!(code, 0, "{arguments:?}: {said}");
-    said
-}
+use crate::told::{HYPSO, hypso, names, ok, tiles};
 
 /// Terrain from zoom 0 to 3, in the north-east.
 fn make(path: &Path, dedup: bool) {
@@ -67,19 +52,6 @@ fn all(folder: &Path) -> Vec<PathBuf> {
         of("a", false),
         of("a.heights", false),
     ]
-}
-
-fn tiles(path: &Path) -> BTreeMap<TileId, Vec<u8>> {
-    let archive = archive::open(path).unwrap();
-    let ids: Vec<TileId> = archive.ids().unwrap().map(Result::unwrap).collect();
-    ids.into_iter().map(|id| (id, archive.tile(id.coord().unwrap()).unwrap().unwrap())).collect()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -275,7 +247,7 @@ fn killed_at_any_moment_an_edit_leaves_the_old_metadata_or_the_new() {
             // Longer than the room between directory and tiles, and of changing length.
             let text: String =
                 (0..20_000 + n * 997).map(|i| char::from(b'!' + ((i * 2_654_435_761) >> 25 & 63) as u8)).collect();
-            let mut child = Command::new(env!("CARGO_BIN_EXE_hypso"))
+            let mut child = Command::new(HYPSO)
                 .args(["edit", name, "--description", &format!("{n} {text}")])
                 .current_dir(here)
                 .stdout(Stdio::null())

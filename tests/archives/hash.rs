@@ -2,7 +2,6 @@
 #![cfg(feature = "cli")]
 
 use std::path::Path;
-use std::process::Command;
 
 use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileFormat};
 use hypso::progress::Silent;
@@ -10,18 +9,7 @@ use hypso::terrain::{CodeTile, Encoding, ImageFormat};
 use hypso::tile::TileId;
 use rusqlite::Connection;
 
-fn hypso(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_hypso")).args(arguments).current_dir(folder).output().unwrap();
-    let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    (done.status.code().unwrap(), said)
-}
-
-#[track_caller]
-fn ok(folder: &Path, arguments: &[&str]) -> String {
-    let (code, said) = hypso(folder, arguments);
-    assert_eq!(code, 0, "{arguments:?}: {said}");
-    said
-}
+use crate::told::{hypso, ok};
 
 /// Small terrain, many tiles of which are equal.
 fn make(path: &Path, dedup: bool) {

@@ -1,7 +1,6 @@
 //! `merge --into` and `patch --in-place`: MBTiles are changed where they are, wholly or not at all.
 #![cfg(feature = "cli")]
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,19 +9,7 @@ use std::time::Duration;
 use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileFormat};
 use hypso::tile::TileId;
 
-fn hypso(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_hypso")).args(arguments).current_dir(folder).output().unwrap();
-    let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
-    (done.status.code().unwrap(), said)
-}
-
-#[track_caller]
-fn ok(folder: &Path, arguments: &[&str]) -> String {
-    let (code, said) = hypso(folder, arguments);
-    assert_eq!(code, 0, "{arguments:?}: {said}");
-    said
-}
+use crate::told::{HYPSO, all_fail, hypso, names, ok, tiles};
 
 fn make(path: &Path, ids: Range<u64>, mark: u64, dedup: bool) {
     let metadata = ArchiveMetadata {
@@ -37,19 +24,6 @@ fn make(path: &Path, ids: Range<u64>, mark: u64, dedup: bool) {
         sink.put(TileId(id).coord().unwrap(), &bytes).unwrap();
     }
     sink.finish().unwrap();
-}
-
-fn tiles(path: &Path) -> BTreeMap<TileId, Vec<u8>> {
-    let archive = archive::open(path).unwrap();
-    let ids: Vec<TileId> = archive.ids().unwrap().map(Result::unwrap).collect();
-    ids.into_iter().map(|id| (id, archive.tile(id.coord().unwrap()).unwrap().unwrap())).collect()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -86,18 +60,18 @@ fn merging_into_an_archive_gives_what_a_merge_beside_it_gives() {
     }
     let said = ok(here, &["merge", "new.pmtiles", "--into", "base.mbtiles"]);
     assert!(said.contains("59 tiles added"), "{said}");
-    for (arguments, code, word) in [
-        (&["merge", "new.pmtiles", "--into", "more.pmtiles"][..], 1, "only MBTiles are changed in place"),
-        (&["merge", "new.pmtiles", "--into", "shared.mbtiles"], 1, "is a view"),
-        (&["merge", "base.mbtiles", "--into", "base.mbtiles"], 2, "is an input as well"),
-        (&["merge", "new.pmtiles", "--into", "none.mbtiles"], 1, "none.mbtiles"),
-        (&["merge", "new.pmtiles", "--into", "base.mbtiles", "--on-overlap", "pixels"], 2, "write a new archive"),
-        (&["merge", "new.pmtiles", "--into", "base.mbtiles", "-o", "x.mbtiles"], 2, "cannot be used with"),
-        (&["merge", "new.pmtiles"], 2, "--output"),
-    ] {
-        let (found, said) = hypso(here, arguments);
-        assert!(found == code && said.contains(word), "{arguments:?}: {found}: {said}");
-    }
+    all_fail(
+        here,
+        &[
+            (&["merge", "new.pmtiles", "--into", "more.pmtiles"], 1, "only MBTiles are changed in place"),
+            (&["merge", "new.pmtiles", "--into", "shared.mbtiles"], 1, "is a view"),
+            (&["merge", "base.mbtiles", "--into", "base.mbtiles"], 2, "is an input as well"),
+            (&["merge", "new.pmtiles", "--into", "none.mbtiles"], 1, "none.mbtiles"),
+            (&["merge", "new.pmtiles", "--into", "base.mbtiles", "--on-overlap", "pixels"], 2, "write a new archive"),
+            (&["merge", "new.pmtiles", "--into", "base.mbtiles", "-o", "x.mbtiles"], 2, "cannot be used with"),
+            (&["merge", "new.pmtiles"], 2, "--output"),
+        ],
+    );
     assert!(!here.join("none.mbtiles").exists());
 }
 
@@ -137,7 +111,7 @@ fn killed_at_any_moment_it_holds_all_tiles_of_the_inputs_or_none() {
     let mut killed = 0;
     for moment in [5, 30, 60, 120, 200, 300, 450] {
         std::fs::write(here.join("base.mbtiles"), &base).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hypso"))
+        let mut child = Command::new(HYPSO)
             .args(["merge", "more.pmtiles", "--into", "base.mbtiles"])
             .current_dir(here)
             .stdout(Stdio::null())

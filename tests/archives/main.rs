@@ -7,6 +7,9 @@ mod common;
 mod http;
 #[path = "../common/objects.rs"]
 mod objects;
+#[cfg(feature = "cli")]
+#[path = "../common/told.rs"]
+mod told;
 
 mod buckets;
 mod changes;
@@ -23,6 +26,7 @@ mod merge_parents;
 mod named;
 mod odd;
 mod overviews;
+mod overzoom;
 mod parts;
 mod remote;
 mod roundtrip;

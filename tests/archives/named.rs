@@ -1,7 +1,6 @@
 //! Folders by patterns of names, and zips.
 #![cfg(feature = "cli")]
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,19 +8,7 @@ use hypso::archive::{self, ArchiveKind, ArchiveMetadata, TileFormat};
 use hypso::terrain::{CodeTile, Encoding, ImageFormat};
 use hypso::tile::TileId;
 
-fn hypso(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_hypso")).args(arguments).current_dir(folder).output().unwrap();
-    let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
-    (done.status.code().unwrap(), said)
-}
-
-#[track_caller]
-fn ok(folder: &Path, arguments: &[&str]) -> String {
-    let (code, said) = hypso(folder, arguments);
-    assert_eq!(code, 0, "{arguments:?}: {said}");
-    said
-}
+use crate::told::{hypso, ok, tiles};
 
 fn make(path: &Path) {
     let metadata = ArchiveMetadata {
@@ -38,12 +25,6 @@ fn make(path: &Path) {
         sink.put(TileId(id).coord().unwrap(), &image).unwrap();
     }
     sink.finish().unwrap();
-}
-
-fn tiles(path: &Path) -> BTreeMap<TileId, Vec<u8>> {
-    let archive = archive::open(path).unwrap();
-    let ids: Vec<TileId> = archive.ids().unwrap().map(Result::unwrap).collect();
-    ids.into_iter().map(|id| (id, archive.tile(id.coord().unwrap()).unwrap().unwrap())).collect()
 }
 
 #[test]

@@ -3,29 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use hypso::archive::{self, ArchiveMetadata, TileFormat};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution};
 use hypso::tile::{TileCoord, TileId};
 
 use crate::common::Random;
+use crate::told::{all_fail, hypso, ok, tiles};
 
 const SIDE: usize = 32;
-
-fn hypso(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_hypso")).args(arguments).current_dir(folder).output().unwrap();
-    let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
-    (done.status.code().unwrap(), said)
-}
-
-#[track_caller]
-fn ok(folder: &Path, arguments: &[&str]) -> String {
-    let (code, said) = hypso(folder, arguments);
-    assert_eq!(code, 0, "{arguments:?}: {said}");
-    said
-}
 
 fn codec() -> TileCodec {
     TileCodec { vertical: VerticalResolution::ByZoom, ..TileCodec::new(Encoding::Terrarium, ImageFormat::Webp) }
@@ -58,12 +44,6 @@ fn make(path: &Path) {
         sink.put(id.coord().unwrap(), bytes).unwrap();
     }
     sink.finish().unwrap();
-}
-
-fn tiles(path: &Path) -> BTreeMap<TileId, Vec<u8>> {
-    let archive = archive::open(path).unwrap();
-    let ids: Vec<TileId> = archive.ids().unwrap().map(Result::unwrap).collect();
-    ids.into_iter().map(|id| (id, archive.tile(id.coord().unwrap()).unwrap().unwrap())).collect()
 }
 
 #[test]
@@ -132,15 +112,15 @@ fn what_is_there_stays_and_only_what_is_missing_is_made() {
     ok(here, &["overviews", "fine.pmtiles", "-o", "some.pmtiles", "--min-zoom", "5"]);
     let some = tiles(&here.join("some.pmtiles"));
     assert!(some.iter().all(|(id, bytes)| id.zoom() >= Some(5) && all.get(id) == Some(bytes)) && some.len() == 50);
-    for (arguments, code, word) in [
-        (&["overviews", "fine.pmtiles", "-o", "some.pmtiles"][..], 1, "exists already"),
-        (&["overviews", "fine.pmtiles", "-o", "fine.pmtiles", "--overwrite"], 2, "is an input as well"),
-        (&["overviews", "none.pmtiles", "-o", "x.pmtiles"], 1, "none.pmtiles"),
-        (&["overviews", "fine.pmtiles", "-o", "x.pmtiles", "--min-zoom", "32"], 2, "32"),
-    ] {
-        let (found, said) = hypso(here, arguments);
-        assert!(found == code && said.contains(word), "{arguments:?}: {found}: {said}");
-    }
+    all_fail(
+        here,
+        &[
+            (&["overviews", "fine.pmtiles", "-o", "some.pmtiles"], 1, "exists already"),
+            (&["overviews", "fine.pmtiles", "-o", "fine.pmtiles", "--overwrite"], 2, "is an input as well"),
+            (&["overviews", "none.pmtiles", "-o", "x.pmtiles"], 1, "none.pmtiles"),
+            (&["overviews", "fine.pmtiles", "-o", "x.pmtiles", "--min-zoom", "32"], 2, "32"),
+        ],
+    );
     // Tiles of which nobody knows what they hold have no mean.
     ok(here, &["edit", "fine.pmtiles", "--set", "encoding="]);
     let (code, said) = hypso(here, &["overviews", "fine.pmtiles", "-o", "x.pmtiles"]);

@@ -3,16 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 use hypso::archive::{self, ArchiveMetadata, TileFormat};
 use hypso::tile::TileId;
 
-fn hypso(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_hypso")).args(arguments).current_dir(folder).output().unwrap();
-    let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    (done.status.code().unwrap(), said)
-}
+use crate::told::hypso;
 
 /// The tiles that an extract takes.
 fn taken(folder: &Path, arguments: &[&str]) -> BTreeSet<TileId> {

@@ -12,6 +12,8 @@ use hypso::archive::{self, ArchiveMetadata, CreateOptions, TileFormat, TileSourc
 use hypso::terrain::{CodeTile, Encoding, ImageFormat};
 use hypso::tile::{TileCoord, TileId};
 
+use crate::told::names;
+
 const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");
 
 /// Enough tiles for leaf directories and for a moment of work.
@@ -57,13 +59,6 @@ fn made(folder: &Path, input: &str) -> u64 {
 }
 
 const TERRAIN: u64 = 300;
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
 
 const COMMANDS: [(&str, &[&str], &str); 6] = [
     ("in.mbtiles", &["convert", "in.mbtiles", "-o", "out.pmtiles"], "out.pmtiles"),

@@ -6,6 +6,7 @@
 
 mod cached;
 mod copy;
+mod decoded;
 mod edit;
 mod lanes;
 mod reader;
@@ -13,6 +14,7 @@ mod writer;
 
 pub use cached::{CacheUse, CachedHeights};
 pub(in crate::archive) use copy::copy;
+pub(crate) use decoded::{Decoded, DecodedTiles};
 pub(in crate::archive) use edit::edit;
 pub use reader::HeightsReader;
 pub use writer::HeightsWriter;
@@ -62,7 +64,7 @@ fn names() -> String {
 }
 
 /// Scale and offset of an encoding's codes.
-fn coding(encoding: Encoding) -> [f64; 2] {
+pub(crate) fn coding(encoding: Encoding) -> [f64; 2] {
     [encoding.finest_step(), encoding.lowest()]
 }
 

@@ -63,7 +63,7 @@ fn urls_pipes_and_the_standard_output_are_told_by_name() {
     for command in
         [&["inspect", "/dev/stdin"][..], &["convert", "/dev/stdin", "-o", "out.pmtiles"], &["info", "/dev/stdin"]]
     {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hypso"))
+        let mut child = Command::new(HYPSO)
             .args(command)
             .current_dir(at)
             .stdin(Stdio::piped())

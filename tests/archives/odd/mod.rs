@@ -19,16 +19,9 @@ use hypso::tile::{TileCoord, TileId};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-type Tiles = BTreeMap<TileId, Vec<u8>>;
+use crate::told::{HYPSO, hypso, names};
 
-fn hypso(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let done =
-        Command::new(env!("CARGO_BIN_EXE_hypso")).args(arguments).current_dir(folder).stdin(Stdio::null()).output();
-    let done = done.unwrap();
-    let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
-    (done.status.code().unwrap(), said)
-}
+type Tiles = BTreeMap<TileId, Vec<u8>>;
 
 /// Runs what has to work, and say these words.
 #[track_caller]
@@ -47,13 +40,6 @@ fn fails(folder: &Path, code: i32, words: &[&str], arguments: &[&str]) {
     assert_eq!(found, code, "{arguments:?}: {said}");
     words.iter().for_each(|word| assert!(said.contains(word), "{arguments:?}: no {word:?} in {said}"));
     assert_eq!(names(folder), before, "{arguments:?} left something");
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
 }
 
 fn tile(z: u8, x: u32, y: u32) -> TileCoord {
