@@ -142,9 +142,17 @@ pub(crate) fn output(path: &Path) -> Result<()> {
     }
 }
 
+/// The file on the disk that a path leads to: the path itself or, where it leads into a zip (`a.zip/b.xml`), the zip.
+#[cfg(feature = "engine")]
+pub(crate) fn file_of(path: &Path) -> &Path {
+    let is_zip = |path: &&Path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip"));
+    path.ancestors().skip(1).filter(is_zip).find(|path| path.is_file()).unwrap_or(path)
+}
+
 /// True where both paths lead to one existing file, links followed.
 #[cfg(feature = "engine")]
 pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
+    let (a, b) = (file_of(a), file_of(b));
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;

@@ -238,7 +238,7 @@ mod tests {
 #[cfg(feature = "engine")]
 pub fn refuse_inputs<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
     for input in inputs {
-        let input = input.as_ref();
+        let input = crate::local::file_of(input.as_ref());
         let refuse = |problem: &str| Err(Error::argument(output.display().to_string(), problem));
         if crate::local::same_file(input, output) {
             return refuse("is an input as well; choose another name for the output, and rename it afterwards");

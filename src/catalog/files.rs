@@ -6,7 +6,7 @@ use super::spec::{canonical, extension};
 use super::unread::Others;
 use super::{Location, Reason};
 use crate::error::{Error, Result};
-use crate::raster;
+use crate::raster::{self, Member, jpgis};
 use crate::url;
 
 /// The extensions that count as rasters in a folder, in lower case.
@@ -103,8 +103,10 @@ fn list_folder(found: &mut Found) {
 /// A file that was found in a folder, by its extension.
 fn sort_in(found: &mut Found, path: &Path) {
     let extension = extension(path);
-    if EXTENSIONS.contains(&extension.as_str()) || is_zipped(path) {
+    if EXTENSIONS.contains(&extension.as_str()) || is_zipped(path) || is_grid(path) {
         add(found, path);
+    } else if extension == "zip" && !url::is_one(path) {
+        look_into(found, path);
     } else if ARCHIVES.contains(&extension.as_str()) {
         reject(found, path, Reason::Archive, "");
     } else if !COMPANIONS.contains(&extension.as_str()) || TEXTS.contains(&extension.as_str()) {
@@ -173,19 +175,58 @@ fn list_pattern(found: &mut Found, pattern: &str) -> Result<()> {
 
 /// A file that was named, whatever its extension.
 fn take(found: &mut Found, path: &Path) -> Result<()> {
-    if COMPANIONS.contains(&extension(path).as_str()) {
+    if COMPANIONS.contains(&extension(path).as_str()) && !is_grid(path) {
         return Ok(());
     }
     // Below the canonical root; the file itself may be a link.
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().map_err(Error::io("open", folder))?;
     let path = folder.join(path.file_name().unwrap_or_default());
-    if ARCHIVES.contains(&extension(&path).as_str()) && !is_zipped(&path) {
-        reject(found, &path, Reason::Archive, "");
-    } else {
+    if is_zipped(&path) || !ARCHIVES.contains(&extension(&path).as_str()) {
         add(found, &path);
+    } else if extension(&path) == "zip" {
+        look_into(found, &path);
+    } else {
+        reject(found, &path, Reason::Archive, "");
     }
     Ok(())
+}
+
+/// Takes the elevation models of GSI out of a zip, or out of the zips in it. Other rasters in it are reported.
+fn look_into(found: &mut Found, zip: &Path) {
+    let members = match raster::members(zip) {
+        Ok(members) => members,
+        Err(words) => return reject(found, zip, Reason::Archive, &words),
+    };
+    let (mut taken, mut others) = (false, Vec::new());
+    for Member { name, problem } in members {
+        let heights = jpgis::is_named(&name);
+        match problem {
+            Some(words) if heights || extension(Path::new(&name)) == "zip" => {
+                reject(found, &zip.join(&name), Reason::Archive, &words);
+                taken = true;
+            }
+            None if heights => {
+                add(found, &zip.join(&name));
+                taken = true;
+            }
+            _ if EXTENSIONS.contains(&extension(Path::new(&name)).as_str()) => others.push(name),
+            _ => {}
+        }
+    }
+    match others.as_slice() {
+        [] if taken => {}
+        [] => reject(found, zip, Reason::Archive, ""),
+        [first, ..] => {
+            let words = format!("rasters in it are not read ({}), such as {first}", others.len());
+            reject(found, zip, Reason::Archive, &words);
+        }
+    }
+}
+
+/// True for a local elevation model of GSI (JPGIS), which is XML.
+fn is_grid(path: &Path) -> bool {
+    !url::is_one(path) && jpgis::is_one(path)
 }
 
 /// True for an archive that GDAL reads as a raster: a zipped tile of SRTM.
@@ -266,7 +307,8 @@ mod tests {
         );
         let found = list(&Location::Folder(folder.path().to_path_buf())).unwrap();
         assert_eq!(found.paths, ["a-b/c.HGT", "a.tif", "a/z.tif", "b.TIF", "é.dt0"]);
-        assert_eq!(found.rejected, [("p.zip".to_string(), Reason::Archive, String::new())]);
+        let [(zip, Reason::Archive, words)] = found.rejected.as_slice() else { panic!("{:?}", found.rejected) };
+        assert!(zip == "p.zip" && words.starts_with("can't be unpacked"), "{words}");
         assert!(found.root.is_absolute());
     }
 

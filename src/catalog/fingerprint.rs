@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::Reason;
+use crate::local;
 use crate::raster::{self, FileStamp, modified};
 use crate::url;
 
-/// A file's size in bytes and its modification time in nanoseconds since 1970 (UTC): changes when the file does.
+/// A file's size in bytes and its modification time in nanoseconds since 1970 (UTC): changes when the file does. A
+/// member of a zip has those of the zip.
 ///
 /// Fails, with the reason and the system's words, where the file is missing, empty or out of reach.
 pub(super) fn fingerprint(path: &Path) -> Result<(u64, i64), (Reason, String)> {
@@ -23,7 +25,7 @@ pub(super) fn fingerprint(path: &Path) -> Result<(u64, i64), (Reason, String)> {
             facts => Ok((facts.size, facts.modified_ns)),
         };
     }
-    let meta = std::fs::metadata(path).map_err(|e| (reason_of(&e), e.to_string()))?;
+    let meta = std::fs::metadata(local::file_of(path)).map_err(|e| (reason_of(&e), e.to_string()))?;
     if !meta.is_file() {
         return Err((Reason::NotARaster, "not a regular file".to_string()));
     }

@@ -10,6 +10,7 @@ use super::fingerprint::{fingerprint, reason_of};
 use super::spec::extension;
 use super::{KnownSource, Reason, part_path};
 use crate::error::{Error, Result};
+use crate::local;
 use crate::progress::Progress;
 use crate::raster::parts::Folders;
 use crate::raster::{Adjustment, Projector, RasterReader, Unusable, footprint_by};
@@ -196,7 +197,7 @@ fn open_one(
     projectors: &mut Projectors,
 ) -> Result<Outcome> {
     if !url::is_one(path)
-        && let Err(error) = std::fs::File::open(path)
+        && let Err(error) = std::fs::File::open(local::file_of(path))
     {
         return Ok(Err((reason_of(&error), error.to_string())));
     }

@@ -11,7 +11,7 @@
 //! 4. [`warp::resample`] makes the pixels whose centres lie inside the raster.
 //!
 //! Cells have a mask beside their values: nodata never enters a mean. What reads rasters stands behind [`RasterReader`]; GDAL
-//! does, in one folder, behind the feature `gdal`.
+//! does, in one folder, behind the feature `gdal`; [`jpgis`] reads what it has no driver for.
 
 mod block;
 mod cells;
@@ -19,6 +19,8 @@ mod cog;
 mod footprint;
 mod geotransform;
 mod info;
+#[cfg_attr(not(feature = "gdal"), expect(dead_code, reason = "cells are read behind the door, which needs PROJ"))]
+pub mod jpgis;
 pub mod kernel;
 mod objects;
 mod opener;
@@ -32,6 +34,7 @@ mod table;
 mod turn;
 pub mod unit;
 pub mod warp;
+mod zipped;
 
 #[cfg(feature = "gdal")]
 pub mod gdal;
@@ -54,3 +57,4 @@ pub use stamp::{FileStamp, plain_stamp, stamp};
 pub use table::{Feature, FieldKind, FieldValue, FootprintTables, PutRow, TableForm};
 pub use turn::{Around, FromDegrees, LATITUDE, around};
 pub use warp::{PixelMap, pixel_map, pixel_scale, resample, source_window};
+pub use zipped::{Member, members};

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use super::objects;
 use crate::error::{Error, Result};
+use crate::local;
 use crate::url;
 
 /// How a file was when it was looked at. The time of its last change is the system's own (`ctime`), which programs can't set back;
@@ -21,7 +22,7 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// Looks at a file.
+    /// Looks at a file; for a member of a zip, at the zip.
     ///
     /// # Errors
     /// Where it is missing or out of reach.
@@ -29,7 +30,7 @@ impl FileStamp {
         if url::is_one(path) {
             return objects().and_then(|objects| objects.facts(path)).map_err(Error::io("open", path));
         }
-        let facts = std::fs::metadata(path).map_err(Error::io("open", path))?;
+        let facts = std::fs::metadata(local::file_of(path)).map_err(Error::io("open", path))?;
         Ok(Self::from(&facts))
     }
 

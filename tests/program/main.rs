@@ -25,6 +25,7 @@ mod elevation_service;
 mod export;
 mod geotiff;
 mod heights;
+mod jpgis;
 mod limits;
 mod nothing_lost;
 mod operations;

@@ -1,7 +1,8 @@
-//! GDAL behind the door to rasters.
+//! GDAL behind the door to rasters, and beside it our reader of what GDAL has no driver for.
 
 use std::path::Path;
 
+use super::super::jpgis;
 use super::super::{
     Adjustment, CogForm, Degrees, FootprintTables, Objects, Projector, PutCells, Raster, RasterOpener, RasterReader,
     Unusable, VerticalShift,
@@ -9,7 +10,7 @@ use super::super::{
 use super::objects::GdalObjects;
 use super::tables::GdalTables;
 use super::{GdalDegrees, GdalProjector, GdalRaster, GdalVertical, check_crs, check_vertical_datum, configure, local};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Reads through GDAL.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,6 +18,10 @@ pub struct GdalOpener;
 
 impl RasterOpener for GdalOpener {
     fn open(&self, path: &Path, assume_crs: Option<&str>, by: &Adjustment) -> Result<Box<dyn Raster>> {
+        if jpgis::is_one(path) {
+            let raster = jpgis::open(path, assume_crs, by).map_err(|why| Error::raster(path, why.to_string()))?;
+            return Ok(Box::new(raster));
+        }
         Ok(Box::new(GdalRaster::open_adjusted(path, assume_crs, by)?))
     }
 
@@ -27,6 +32,9 @@ impl RasterOpener for GdalOpener {
         by: &Adjustment,
         most: f64,
     ) -> Result<Option<Box<dyn Raster>>> {
+        if jpgis::is_one(path) {
+            return Ok(None);
+        }
         let found = GdalRaster::open_means(path, assume_crs, by, most)?;
         Ok(found.map(|raster| Box::new(raster) as Box<dyn Raster>))
     }
@@ -47,6 +55,9 @@ impl RasterReader for GdalOpener {
         assume_crs: Option<&str>,
         by: &Adjustment,
     ) -> Result<Result<Box<dyn Raster>, Unusable>> {
+        if jpgis::is_one(path) {
+            return Ok(jpgis::open(path, assume_crs, by).map(|raster| Box::new(raster) as Box<dyn Raster>));
+        }
         let found = GdalRaster::open_or_why(path, assume_crs, by)?;
         Ok(found.map(|raster| Box::new(raster) as Box<dyn Raster>))
     }
@@ -82,6 +93,7 @@ impl RasterReader for GdalOpener {
     }
 
     fn limit_cache(&self, bytes: u64) -> Result<()> {
+        jpgis::limit(bytes);
         configure(bytes)
     }
 

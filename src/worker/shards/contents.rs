@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::local::ends;
+use crate::local::{ends, file_of};
 use crate::raster::FileStamp;
 use crate::raster::parts::{Folders, Parts};
 use crate::render::CopyFacts;
@@ -56,7 +56,12 @@ impl Contents {
         }
         let parts = parts(&mut self.folders, &path)?;
         let further = parts.further.iter().map(|file| self.file(file)).collect::<Result<_>>()?;
-        Ok(ShardRaster { row: record.row(), file: self.file(&path)?, further, plain: parts.plain_stamp(&path, stamp) })
+        Ok(ShardRaster {
+            row: record.row(),
+            file: self.file(file_of(&path))?,
+            further,
+            plain: parts.plain_stamp(&path, stamp),
+        })
     }
 
     fn file(&mut self, path: &Path) -> Result<FileContent> {
@@ -118,7 +123,7 @@ fn same(planned: &FileContent, copy: &Path) -> Result<()> {
             with it, or read the objects themselves (`allow_remote`)";
         return Err(Error::raster(copy, problem));
     }
-    let (size, content) = ends(copy)?;
+    let (size, content) = ends(file_of(copy))?;
     if size == planned.size && content == planned.content {
         return Ok(());
     }
