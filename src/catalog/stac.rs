@@ -1,9 +1,11 @@
-//! SpatioTemporal Asset Catalogs: the rasters that an item or a collection of items names.
+//! SpatioTemporal Asset Catalogs: the rasters that an item, a collection of items, a collection or a catalog names.
 //!
 //! Of each item the assets with the role `data` are taken, else those whose media type or name is that of a raster; among these not
-//! thumbnails, overviews and metadata. They are opened as the rasters of a folder are.
+//! thumbnails, overviews and metadata. They are opened as the rasters of a folder are. Of collections and catalogs the links to items and to
+//! further documents are followed; to a network only where that is allowed.
 
-use std::path::{Path, PathBuf};
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -15,14 +17,49 @@ use crate::{local, raster, url};
 /// A longer document is no list of rasters, bytes.
 const LARGEST: u64 = 1 << 30;
 
+/// Documents that one catalog may lead to.
+const MOST: usize = 1 << 20;
+
 /// Roles of assets that are no heights.
 const OTHERS: [&str; 5] = ["thumbnail", "overview", "metadata", "visual", "mask"];
 
-/// The rasters of a document, as URLs or as paths below its folder, sorted, each once.
+/// The rasters of a document and of all that it links to, as URLs or as paths below its folder, sorted, each once. Each document is read once.
 ///
 /// # Errors
-/// Where it can't be read, is no item and no collection of items, or an item names no raster.
+/// Where one can't be read, is no part of a catalog, or lies outside of the folder of the first one; where an item names no raster.
 pub(super) fn read(path: &Path) -> Result<Vec<String>> {
+    let root = path.parent().unwrap_or(Path::new(""));
+    let first = match path.to_str() {
+        Some(url) if url::is_one(path) => url.to_string(),
+        _ => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+    };
+    let mut seen = HashSet::from([first.clone()]);
+    let mut waiting = VecDeque::from([first.clone()]);
+    let mut out = Vec::new();
+    while let Some(name) = waiting.pop_front() {
+        let document = if name == first { path.to_path_buf() } else { url::join(root, &name) };
+        for link in one(&document, &name, &mut out)? {
+            if seen.len() >= MOST {
+                let remedy = "give its collections one by one";
+                let problem = format!("leads to more than {MOST} documents");
+                return Err(Error::invalid("STAC", problem, remedy).with_path(path));
+            }
+            if seen.insert(link.clone()) {
+                waiting.push_back(link);
+            }
+        }
+    }
+    if out.is_empty() {
+        let remedy = "give a catalog that links to items";
+        return Err(Error::invalid("STAC", "leads to no item", remedy).with_path(path));
+    }
+    out.sort_unstable();
+    out.dedup();
+    Ok(out)
+}
+
+/// Adds the rasters of one document, which is called `name` below the folder of the first one; gives the documents that it links to.
+fn one(path: &Path, name: &str, out: &mut Vec<String>) -> Result<Vec<String>> {
     let bytes = if url::is_one(path) {
         raster::objects().and_then(|objects| objects.read(path, LARGEST)).map_err(Error::io("read", path))?
     } else {
@@ -33,38 +70,54 @@ pub(super) fn read(path: &Path) -> Result<Vec<String>> {
         Ok(document) => document,
         Err(error) => return wrong("STAC".into(), format!("is not JSON: {error}"), "give an item as JSON"),
     };
-    let items: Vec<&Value> = match (document["type"].as_str(), document["features"].as_array()) {
-        (Some("Feature"), _) => vec![&document],
-        (Some("FeatureCollection"), Some(items)) => items.iter().collect(),
+    let (items, follow): (Vec<&Value>, &[&str]) = match (document["type"].as_str(), document["features"].as_array()) {
+        (Some("Feature"), _) => (vec![&document], &[]),
+        (Some("FeatureCollection"), Some(items)) => (items.iter().collect(), &["next"]),
+        (Some("Collection" | "Catalog"), _) => (Vec::new(), &["item", "child", "items"]),
         _ => {
-            let remedy = "give an item (a Feature) or a collection of items, such as the answer of a search";
-            return wrong("STAC".into(), "is no item and no collection of items".into(), remedy);
+            let remedy = "give an item (a Feature), a collection of items, such as the answer of a search, a collection or a catalog";
+            return wrong("STAC".into(), "is no item, no collection and no catalog".into(), remedy);
         }
     };
-    let mut out = Vec::new();
     for (number, item) in items.into_iter().enumerate() {
-        let name = item["id"].as_str().map_or_else(|| (number + 1).to_string(), str::to_string);
+        let id = item["id"].as_str().map_or_else(|| (number + 1).to_string(), str::to_string);
         let chosen = chosen(item);
         if chosen.is_empty() {
             let remedy = "take it out, or give it an asset with the role data";
-            return wrong(format!("item {name}"), "has no asset that is a raster".into(), remedy);
+            return wrong(format!("item {id}"), "has no asset that is a raster".into(), remedy);
         }
         // Relative names start at the item, which says where it lies; else at the document.
-        let own = item["links"].as_array().into_iter().flatten().find(|link| link["rel"] == "self");
-        let own = own.and_then(|link| url::of(link["href"].as_str()?)).map(PathBuf::from);
+        let own = links(item, &["self"]).find_map(url::of);
         for href in chosen {
-            match located(href, own.as_deref(), path) {
+            match located(href, own.as_deref().unwrap_or(name)) {
                 Some(place) => out.push(place),
                 None => {
                     let remedy = "put the document above the rasters, or give URLs";
-                    return wrong(format!("item {name}"), format!("names {href:?}, outside of its folder"), remedy);
+                    return wrong(format!("item {id}"), format!("names {href:?}, outside of its folder"), remedy);
                 }
             }
         }
     }
-    out.sort_unstable();
-    out.dedup();
-    Ok(out)
+    let mut found = Vec::new();
+    for href in links(&document, follow) {
+        match located(href, name) {
+            Some(place) => found.push(place),
+            None => {
+                let remedy = "give the document that lies above all others, or URLs";
+                return wrong("link".into(), format!("leads to {href:?}, outside of the folder"), remedy);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Where the links of some relations lead. Those that ask a service for something by another method than GET are left out.
+fn links<'a>(document: &'a Value, relations: &[&str]) -> impl Iterator<Item = &'a str> {
+    let all = document["links"].as_array().into_iter().flatten();
+    let plain = |link: &&Value| link["method"].as_str().is_none_or(|method| method.eq_ignore_ascii_case("GET"));
+    all.filter(move |link| relations.iter().any(|relation| link["rel"] == *relation))
+        .filter(plain)
+        .filter_map(|link| link["href"].as_str())
 }
 
 /// The names of an item's rasters of heights.
@@ -90,21 +143,18 @@ fn is_raster(href: &str, media: &str) -> bool {
     media.starts_with("image/tiff") || media == "image/jp2" || EXTENSIONS.contains(&extension(Path::new(page)).as_str())
 }
 
-/// A URL, or a path below the folder of the document; `None` for a file elsewhere.
-fn located(href: &str, item: Option<&Path>, document: &Path) -> Option<String> {
+/// A URL, or a path below the folder of the first document, seen from the document `base`; `None` for a file elsewhere.
+fn located(href: &str, base: &str) -> Option<String> {
     if let Some(url) = url::of(href) {
         return Some(url);
     }
-    let base = item.unwrap_or(document);
     if href.starts_with('/') || href.contains("://") {
         return None;
     }
-    let mut folder: Vec<&str> = Vec::new();
-    let base = base.parent()?;
-    let start = if url::is_one(base) { base.to_str()? } else { "" };
+    let mut folder: Vec<&str> = base.split('/').collect();
+    folder.pop();
     // The first three parts of a URL are no folders.
-    folder.extend(start.split('/').filter(|_| !start.is_empty()));
-    let least = if start.is_empty() { 0 } else { 3 };
+    let least = if url::is_one(Path::new(base)) { 3 } else { 0 };
     for part in href.split('/') {
         match part {
             "" | "." => {}
@@ -140,10 +190,65 @@ mod tests {
     }
 
     #[test]
+    fn catalogs_and_collections_are_followed_to_their_items() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let item = |asset: &str| {
+            format!(r#"{{"type": "Feature", "id": "i", "assets": {{"d": {{"href": "{asset}", "roles": ["data"]}}}}}}"#)
+        };
+        let top = folder.path().join("catalog.json");
+        write(
+            "catalog.json",
+            r#"{"type": "Catalog", "links": [{"rel": "self", "href": "/x"}, {"rel": "child", "href": "./fine/collection.json"},
+                {"rel": "item", "href": "lone.json"}, {"rel": "parent", "href": "../up.json"}]}"#,
+        );
+        write("lone.json", &item("./a/lone.tif"));
+        // Its parent is a child as well: documents are read once.
+        write(
+            "fine/collection.json",
+            r#"{"type": "Collection", "links": [{"rel": "child", "href": "../catalog.json"}, {"rel": "item", "href": "x/1.json"},
+                {"rel": "items", "href": "page.json"}]}"#,
+        );
+        write("fine/x/1.json", &item("../1.tif"));
+        write(
+            "fine/page.json",
+            &format!(
+                r#"{{"type": "FeatureCollection", "features": [{}],
+                    "links": [{{"rel": "next", "href": "page2.json"}}, {{"rel": "next", "href": "none", "method": "POST"}}]}}"#,
+                item("2.tif")
+            ),
+        );
+        write("fine/page2.json", &format!(r#"{{"type": "FeatureCollection", "features": [{}]}}"#, item("3.tif")));
+        assert_eq!(read(&top).unwrap(), ["a/lone.tif", "fine/1.tif", "fine/2.tif", "fine/3.tif"]);
+        // What can't be followed is named with its document.
+        for (href, problem) in [
+            ("../out.json", "fine/collection.json: link: leads to \"../../out.json\""),
+            ("gone.json", "fine/../gone.json"),
+            ("https://example.invalid/item.json", "example.invalid"),
+        ] {
+            let href = if href.starts_with("http") { href.to_string() } else { format!("../{href}") };
+            write(
+                "fine/collection.json",
+                &format!(r#"{{"type": "Collection", "links": [{{"rel": "item", "href": "{href}"}}]}}"#),
+            );
+            let error = read(&top).unwrap_err().to_string();
+            assert!(error.contains(&problem.replace("fine/../", "")), "{error}");
+        }
+        write("fine/collection.json", r#"{"type": "Collection"}"#);
+        assert!(
+            read(&folder.path().join("fine/collection.json")).unwrap_err().to_string().contains("leads to no item")
+        );
+    }
+
+    #[test]
     fn what_names_no_raster_is_refused() {
         for (text, problem) in [
             ("{", "is not JSON"),
-            (r#"{"type": "Collection"}"#, "no collection of items"),
+            (r#"{"type": "Topology"}"#, "no collection and no catalog"),
             (r#"{"type": "Feature", "id": "x", "assets": {"a": {"href": "a.png"}}}"#, "item x: has no asset"),
             (r#"{"type": "Feature", "id": "x", "assets": {"a": {"href": "../a.tif"}}}"#, "outside of its folder"),
         ] {
