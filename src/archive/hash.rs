@@ -121,8 +121,7 @@ pub(super) fn check(
     }
     match content_hash(source, progress) {
         Ok(found) if found.eq_ignore_ascii_case(expected) => {}
-        Ok(found) => report.error(
-            None,
+        Ok(found) => report.error_first(
             format!("the metadata say that all tiles have the hash {expected} ({CONTENT_HASH}), but it is {found}"),
             "tiles were lost, added or altered since: compare it with another copy, or set the hash anew (`archive::edit`)",
         ),

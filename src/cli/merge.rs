@@ -10,6 +10,7 @@ use crate::archive::{self, Scheme, TileEncoding, TileSource};
 use crate::atomic::refuse_inputs;
 use crate::error::Error;
 use crate::pixels::{self, LineageMerge, PixelMerge, Rule};
+use crate::worker::lineage_path;
 
 /// Merge archives into one.
 ///
@@ -82,7 +83,7 @@ impl Args {
     /// What it reads and writes.
     pub fn touched(&self) -> Option<Touched> {
         let into = self.into.as_deref();
-        let lineage = self.output.as_deref().filter(|_| self.lineage).map(lineage_of);
+        let lineage = self.output.as_deref().filter(|_| self.lineage).map(lineage_path);
         let inputs = into.into_iter().chain(self.inputs.iter().map(PathBuf::as_path));
         Touched::of(inputs, into.map(Path::to_path_buf).into_iter().chain(self.output.clone()).chain(lineage))
     }
@@ -174,9 +175,9 @@ fn merge_heights(
     if args.nodata.is_some_and(|v| !v.is_finite()) {
         return usage("--nodata", "expected a number of metres");
     }
-    let lineage_output = lineage_of(args.output());
+    let lineage_output = lineage_path(args.output());
     let lineage_paths: Vec<PathBuf> =
-        if args.lineage { args.inputs.iter().map(|input| lineage_of(input)).collect() } else { Vec::new() };
+        if args.lineage { args.inputs.iter().map(|input| lineage_path(input)).collect() } else { Vec::new() };
     if args.lineage {
         refuse_inputs(&lineage_output, &args.inputs)?;
         refuse_inputs(args.output(), &lineage_paths)?;
@@ -227,15 +228,4 @@ fn open_all(args: &Args, paths: &[PathBuf], output: &Path) -> crate::Result<Vec<
     }
     let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
     args.read.open_all(&paths, Some(output))
-}
-
-/// The lineage archive beside an archive: `NAME-lineage` with the same extension.
-fn lineage_of(archive: &Path) -> PathBuf {
-    let mut name = archive.file_stem().unwrap_or_default().to_os_string();
-    name.push("-lineage");
-    if let Some(extension) = archive.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    archive.with_file_name(name)
 }

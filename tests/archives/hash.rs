@@ -94,3 +94,17 @@ fn the_hash_is_that_of_the_tiles_in_every_container_and_verify_compares_it() {
         assert!(!hypso(here, &["verify", name, "--sample", "5"]).1.contains("agg_tiles_hash"));
     }
 }
+
+#[test]
+fn a_wrong_hash_is_listed_before_any_number_of_wrong_tiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    make(&here.join("a.mbtiles"), false);
+    ok(here, &["edit", "a.mbtiles", "--hash"]);
+    let db = Connection::open(here.join("a.mbtiles")).unwrap();
+    db.execute("UPDATE tiles SET tile_data = substr(tile_data, 1, 40)", []).unwrap();
+    drop(db);
+    let (code, said) = hypso(here, &["verify", "a.mbtiles"]);
+    assert!(code == 3 && said.contains("agg_tiles_hash"), "{said}");
+    assert!(said.contains("errors: 342"), "all are counted: {said}");
+}

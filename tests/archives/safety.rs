@@ -60,20 +60,25 @@ fn made(folder: &Path, input: &str) -> u64 {
 
 const TERRAIN: u64 = 300;
 
-const COMMANDS: [(&str, &[&str], &str); 6] = [
-    ("in.mbtiles", &["convert", "in.mbtiles", "-o", "out.pmtiles"], "out.pmtiles"),
-    ("in.pmtiles", &["convert", "in.pmtiles", "-o", "out.mbtiles", "--dedup"], "out.mbtiles"),
-    ("in.pmtiles", &["extract", "in.pmtiles", "-o", "out.pmtiles", "--min-zoom", "3"], "out.pmtiles"),
-    ("in.mbtiles", &["merge", "in.mbtiles", "-o", "out.mbtiles"], "out.mbtiles"),
-    ("terrain.pmtiles", &["convert", "terrain.pmtiles", "-o", "out.heights"], "out.heights"),
-    ("terrain.heights", &["extract", "terrain.heights", "-o", "out.heights", "--min-zoom", "3"], "out.heights"),
+/// Input, command, output, and how many tiles that has more.
+const COMMANDS: [(&str, &[&str], &str, u64); 9] = [
+    ("in.mbtiles", &["convert", "in.mbtiles", "-o", "out.pmtiles"], "out.pmtiles", 0),
+    ("in.pmtiles", &["convert", "in.pmtiles", "-o", "out.mbtiles", "--dedup"], "out.mbtiles", 0),
+    ("in.pmtiles", &["extract", "in.pmtiles", "-o", "out.pmtiles", "--min-zoom", "3"], "out.pmtiles", 0),
+    ("in.mbtiles", &["merge", "in.mbtiles", "-o", "out.mbtiles"], "out.mbtiles", 0),
+    ("terrain.pmtiles", &["convert", "terrain.pmtiles", "-o", "out.heights"], "out.heights", 0),
+    ("terrain.heights", &["extract", "terrain.heights", "-o", "out.heights", "--min-zoom", "3"], "out.heights", 0),
+    ("in.pmtiles", &["convert", "in.pmtiles", "-o", "out.zip"], "out.zip", 0),
+    // Above 300 tiles along the curve there are 75, 19, 5, 2, 1 and 1, and 1200 below them.
+    ("terrain.pmtiles", &["overviews", "terrain.pmtiles", "-o", "out.pmtiles"], "out.pmtiles", 103),
+    ("terrain.pmtiles", &["overzoom", "terrain.pmtiles", "-o", "out.pmtiles", "--max-zoom", "7"], "out.pmtiles", 1200),
 ];
 
 #[test]
 #[cfg(unix)]
 fn a_full_disk_leaves_nothing_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    for (input, arguments, output) in COMMANDS {
+    for (input, arguments, output, _) in COMMANDS {
         made(folder.path(), input);
         let before = std::fs::read(folder.path().join(input)).unwrap();
         // Files may grow to 2 MB; beyond that, writes fail as on a full volume.
@@ -91,8 +96,8 @@ fn a_full_disk_leaves_nothing_and_says_so() {
 #[test]
 fn killed_at_any_moment_it_leaves_a_whole_archive_or_none() {
     let folder = tempfile::tempdir().unwrap();
-    for (input, arguments, output) in COMMANDS {
-        let tiles = made(folder.path(), input);
+    for (input, arguments, output, more) in COMMANDS {
+        let tiles = made(folder.path(), input) + more;
         let before = std::fs::read(folder.path().join(input)).unwrap();
         let target = folder.path().join(output);
         let mut killed = 0;

@@ -100,6 +100,17 @@ impl Report {
         self.add(Severity::Error, tile, message, remedy);
     }
 
+    /// An error of the whole archive, before those of its tiles: it is listed however many these are.
+    pub(super) fn error_first(&mut self, message: impl Into<String>, remedy: &str) {
+        self.errors += 1;
+        let (message, remedy) = (message.into(), remedy.to_owned());
+        self.problems.insert(0, Problem { severity: Severity::Error, tile: None, message, remedy });
+        if self.problems.len() > Self::KEPT {
+            self.problems.pop();
+            self.more_problems += 1;
+        }
+    }
+
     /// An error of the library as a problem; `lead` stands before its words.
     fn failure(&mut self, tile: Option<TileCoord>, lead: &str, error: &Error) {
         match error {

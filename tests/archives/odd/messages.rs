@@ -15,6 +15,8 @@ fn urls_pipes_and_the_standard_output_are_told_by_name() {
             &["query", url, "--point", "1", "2"],
             &["export", url, "-o", "out.geojson"],
             &["edit", url, "--name", "x"],
+            &["overviews", url, "--in-place"],
+            &["overzoom", url, "--in-place", "--max-zoom", "9"],
             #[cfg(feature = "gdal")]
             &["aggregate", url, "-o", "out.pmtiles"],
         ] {
@@ -45,6 +47,8 @@ fn urls_pipes_and_the_standard_output_are_told_by_name() {
             &["extract", url, "-o", "out.pmtiles", "--max-zoom", "3"],
             &["merge", url, "a.pmtiles", "-o", "out.pmtiles"],
             &["overviews", url, "-o", "out.pmtiles"],
+            &["overzoom", url, "-o", "out.pmtiles", "--max-zoom", "9"],
+            &["merge", url, "--into", "none.mbtiles"],
             &["diff", "a.pmtiles", url],
             &["patch", url, "a.pmtiles", "-o", "out.pmtiles"],
             &["inspect", url],
