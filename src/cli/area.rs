@@ -21,6 +21,16 @@ pub struct AreaArgs {
     clip: Option<PathBuf>,
 }
 
+/// Boxes alone, of whatever shares area with them.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BoxArgs {
+    /// What shares area with one of these boxes: west, south, east, north in degrees.
+    ///
+    /// May be given several times. West above east: across 180 degrees.
+    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = bbox)]
+    pub bbox: Vec<LonLatBox>,
+}
+
 impl AreaArgs {
     pub fn is_empty(&self) -> bool {
         self.bbox.is_empty() && self.clip.is_none()

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::area::BoxArgs;
 use super::observed::Touched;
 use super::progress::Terminal;
 use super::store_file::{self, Care};
@@ -11,7 +12,6 @@ use crate::export::columns::SourceTexts;
 use crate::export::{self, Options};
 use crate::raster::Adjustment;
 use crate::store::{RecordRef, Store};
-use crate::tile::LonLatBox;
 
 /// Export the footprints of a store as GeoJSON, FlatGeobuf or GeoPackage.
 ///
@@ -34,10 +34,8 @@ pub struct Args {
     /// Take the records of this source; may be given several times [default: all].
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
-    /// Take the records that share area with this box: west, south, east, north in degrees. West above east: across 180
-    /// degrees.
-    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = super::area::bbox)]
-    bbox: Option<LonLatBox>,
+    #[command(flatten)]
+    boxes: BoxArgs,
     /// Name rasters relative to the folder of the output, so that both can be moved together.
     #[arg(long)]
     relative: bool,
@@ -76,7 +74,7 @@ pub fn run(args: &Args) -> Outcome {
     refuse_raster(&store, &args.output)?;
     let options = Options {
         sources: args.source.clone(),
-        bbox: args.bbox,
+        boxes: args.boxes.bbox.clone(),
         relative: args.relative,
         overwrite: args.overwrite,
         ..Options::new(format)

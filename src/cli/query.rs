@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use super::area::BoxArgs;
 use super::output::{self, Format};
 use super::store_file::{self, Care};
 use super::{Outcome, exit};
 use crate::error::Error;
 use crate::export::geojson::{self, Feature};
 use crate::store::{RecordRef, Store};
-use crate::tile::{LonLat, LonLatBox, TileCoord};
+use crate::tile::{LonLat, TileCoord};
 
-/// Find the records that cover a point, a box or a tile.
+/// Find the records that cover a point, boxes or a tile.
 ///
 /// They come in the order in which they win pixels.
 #[derive(Debug, clap::Args)]
@@ -25,9 +26,8 @@ pub struct Args {
     /// Records over a point: longitude and latitude in degrees.
     #[arg(long, value_name = "LON,LAT", allow_hyphen_values = true, value_parser = super::area::point)]
     point: Option<LonLat>,
-    /// Records that share area with a box: west, south, east, north in degrees. West above east: across 180 degrees.
-    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = super::area::bbox)]
-    bbox: Option<LonLatBox>,
+    #[command(flatten)]
+    boxes: BoxArgs,
     /// Records that share area with a tile.
     #[arg(long, value_name = "Z/X/Y")]
     tile: Option<String>,
@@ -46,7 +46,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let given = [args.point.is_some(), args.bbox.is_some(), args.tile.is_some(), args.id.is_some()];
+    let given = [args.point.is_some(), !args.boxes.bbox.is_empty(), args.tile.is_some(), args.id.is_some()];
     if given.iter().filter(|&&g| g).count() != 1 {
         return super::usage("query", "give exactly one of --point, --bbox, --tile and --id");
     }
@@ -75,8 +75,14 @@ fn search<'a>(args: &Args, store: &'a Store) -> anyhow::Result<Vec<RecordRef<'a>
         }
         return Ok(store.overlapping(*point).collect());
     }
-    if let Some(bbox) = &args.bbox {
-        return Ok(store.overlapping(*bbox).collect());
+    if let [only] = args.boxes.bbox[..] {
+        return Ok(store.overlapping(only).collect());
+    }
+    if !args.boxes.bbox.is_empty() {
+        let mut found: Vec<RecordRef<'a>> = args.boxes.bbox.iter().flat_map(|bbox| store.overlapping(*bbox)).collect();
+        found.sort_by_key(|record| (record.rank(), record.row()));
+        found.dedup_by_key(|record| record.row());
+        return Ok(found);
     }
     if let Some(tile) = &args.tile {
         return Ok(store.overlapping(tile.parse::<TileCoord>()?).collect());

@@ -80,8 +80,8 @@ pub struct Options {
     pub format: Format,
     /// The names of the sources to take; empty: all.
     pub sources: Vec<String>,
-    /// Take the records that share area with this box.
-    pub bbox: Option<LonLatBox>,
+    /// Take the records that share area with one of these boxes; empty: all.
+    pub boxes: Vec<LonLatBox>,
     /// Write locations relative to the folder of the output.
     pub relative: bool,
     /// Replace an existing file.
@@ -92,7 +92,7 @@ impl Options {
     /// All records with absolute locations.
     #[must_use]
     pub fn new(format: Format) -> Self {
-        Self { format, sources: Vec::new(), bbox: None, relative: false, overwrite: false }
+        Self { format, sources: Vec::new(), boxes: Vec::new(), relative: false, overwrite: false }
     }
 }
 
@@ -108,17 +108,17 @@ pub struct Summary {
 /// Writes records of a store to `output`, which appears whole or not at all.
 ///
 /// Ranks and priorities are those of the whole store, whichever records are exported. Memory holds no records, but a row
-/// number for each one inside [`Options::bbox`].
+/// number for each one inside [`Options::boxes`].
 ///
 /// # Errors
 /// Where no record is chosen, the output exists or can't be written, the store is damaged, the format needs GDAL and
 /// this build has none, or the user interrupts.
 pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Progress) -> Result<Summary> {
     refuse_existing(output, options.overwrite)?;
-    let mut rows = Rows::choose(store, &options.sources, options.bbox.as_ref(), progress)?;
+    let mut rows = Rows::choose(store, &options.sources, &options.boxes, progress)?;
     let records = rows.records().count() as u64;
     if records == 0 {
-        let problem = "no record lies inside the box and the sources asked for; nothing is written";
+        let problem = "no record lies inside the boxes and the sources asked for; nothing is written";
         return Err(Error::not_found(problem));
     }
     if options.relative {

@@ -28,14 +28,14 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Chooses records by the names of their sources (none: all) and by a box.
+    /// Chooses records by the names of their sources (none: all) and by boxes (none: all).
     ///
     /// # Errors
     /// Where a source has no such name, or the store is damaged.
     pub(super) fn choose(
         store: &'a Store,
         names: &[String],
-        bbox: Option<&LonLatBox>,
+        boxes: &[LonLatBox],
         progress: &'a dyn Progress,
     ) -> Result<Self> {
         let sources = store.sources().iter().map(|s| SourceTexts::of(&s)).collect::<Result<Vec<_>>>()?;
@@ -47,11 +47,15 @@ impl<'a> Rows<'a> {
             }
         }
         let wanted = sources.iter().map(|s| names.is_empty() || names.contains(&s.name)).collect();
-        let inside = bbox.map(|bbox| {
-            let mut rows = Vec::new();
-            store.rows_overlapping(*bbox, Order::Row, &mut rows);
-            rows.sort_unstable();
-            rows
+        let inside = (!boxes.is_empty()).then(|| {
+            let (mut all, mut rows) = (Vec::new(), Vec::new());
+            for bbox in boxes {
+                store.rows_overlapping(*bbox, Order::Row, &mut rows);
+                all.append(&mut rows);
+            }
+            all.sort_unstable();
+            all.dedup();
+            all
         });
         Ok(Self { store, sources, wanted, inside, folder: None, progress })
     }

@@ -281,6 +281,10 @@ fn stores_across_180_degrees_are_planned_made_asked_and_exported_by_one_box() {
     };
     assert_eq!(sorted(found(&bbox)), "aabc");
     assert_eq!(sorted(found(&["--bbox", "179.6", "-17", "180.7", "-16"])), "aabc");
+    // Several boxes: each record once, and in the order in which they win pixels.
+    let both = ["--bbox", "179.6,-17,180,-16", "--bbox", "-180,-17,-169,-16"];
+    assert_eq!(found(&both), found(&["--bbox", "179.6,-17,-169,-16"]));
+    assert_eq!(sorted(found(&both)), "aabcd");
     for point in [&["--point", "180", "-16.85"][..], &["--point", "-180,-16.85"], &["--point=-180", "-16.85"]] {
         assert_eq!(sorted(found(point)), "aa", "{point:?}: both sides of the meridian");
     }
@@ -289,9 +293,11 @@ fn stores_across_180_degrees_are_planned_made_asked_and_exported_by_one_box() {
     assert_eq!(&found(&["--point", "-179.99,-17.5", "--nearest", "9"])[..2], "aa");
     assert!(found(&["--point", "0", "90"]).is_empty());
     ok(&[&["export", &store, "-o", &path("e.geojson")], &bbox[..]].concat());
-    let exported: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(path("e.geojson")).unwrap()).unwrap();
-    assert_eq!(exported["features"].as_array().unwrap().len(), 4);
+    ok(&[&["export", &store, "-o", &path("f.geojson")], &both[..]].concat());
+    for (name, count) in [("e.geojson", 4), ("f.geojson", 5)] {
+        let exported: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path(name)).unwrap()).unwrap();
+        assert_eq!(exported["features"].as_array().unwrap().len(), count, "{name}");
+    }
 
     // The library: longitudes wrap, each record comes once and in candidate order, not a number is nowhere.
     let store = Store::open(&store).unwrap();

@@ -195,11 +195,13 @@ fn with_view(path: &str, tiles: &str, metadata: &str) {
     db.execute_batch(&text).unwrap();
 }
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 11] = [
     &["convert", "IN", "-o", "o.pmtiles"],
     &["convert", "IN", "-o", "o.mbtiles"],
     &["extract", "IN", "-o", "o.pmtiles", "--max-zoom", "3"],
     &["merge", "IN", "IN2", "-o", "o.mbtiles"],
+    &["overviews", "IN", "-o", "o.pmtiles"],
+    &["overzoom", "IN", "-o", "o.pmtiles", "--max-zoom", "9"],
     &["diff", "IN", "IN2"],
     &["inspect", "IN"],
     &["edit", "IN", "--recount"],
