@@ -12,7 +12,7 @@ use crate::events::Settings;
 use crate::publish::{Keep, Pruned, Publication, PublishOptions, Published, Reason, Version};
 use crate::quality::{Finding, count_fails};
 
-/// Put archives and stores into a folder as its new version, or go back to an older one.
+/// Put archives and stores into a folder as its new version, or go back.
 ///
 /// FOLDER/current is a link to the version in use, so a service names FOLDER/current/ARCHIVE. The new version appears whole, after each
 /// archive and store in it has passed what `hypso verify` looks for; then the link is exchanged in one step. What lies beside a file and

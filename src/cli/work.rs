@@ -21,7 +21,7 @@ use crate::worker::{BudgetOptions, Made, PlanFile, ShardOptions, ShardPlan, Shar
 /// Variables in which engines say which task of an array this is: Slurm, AWS Batch, Kubernetes indexed jobs.
 const INDICES: [&str; 3] = ["SLURM_ARRAY_TASK_ID", "AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX"];
 
-/// Make shards or single units of a plan, by hand or by a scheduler; finer units first.
+/// Make shards or single units of a plan, by hand or by a scheduler.
 ///
 /// Shards and units may be made by several processes, and on several machines that share the folder of packs. What is there is not made
 /// again. Exit code 75 says: not yet, try again later; 1: it failed; 0: it is there.

@@ -49,9 +49,13 @@ impl Steps {
         if self.coarse == 0.0 {
             return 0.0;
         }
+        self.step(z) / 2.0 + 1.5 * self.coarse + FINEST
+    }
+
+    /// The step by zoom, metres; 0 where heights have the same step at all zooms.
+    pub(super) fn step(self, z: u8) -> f64 {
         let zoom = u8::try_from(i32::from(z) + self.offset).unwrap_or(0);
-        let step = if self.by_zoom { VerticalResolution::ByZoom.step(zoom) } else { 0.0 };
-        step / 2.0 + 1.5 * self.coarse + FINEST
+        if self.by_zoom { VerticalResolution::ByZoom.step(zoom) } else { 0.0 }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::coding::Coding;
+use super::coding::{Coding, Steps};
 use crate::archive::{self, PixelDifference, TileSource};
 use crate::error::Result;
 use crate::progress::Progress;
@@ -61,7 +61,7 @@ pub struct Changed {
     pub pixels: u64,
     /// Pixels of all tiles that either archive has.
     pub of: u64,
-    /// The largest difference of two heights, metres.
+    /// The largest difference of two heights beyond what rounding at their zoom can make, metres.
     pub largest: f64,
 }
 
@@ -79,11 +79,13 @@ pub fn changed(old: &dyn TileSource, new: &dyn TileSource, progress: &dyn Progre
     let side = u64::from(new.metadata().tile_size.unwrap_or(512));
     let all = Mutex::new(Changed::default());
     let compare = comparer(old, new);
-    let counted = |tile, a: &[u8], b: &[u8]| {
+    let steps = [old, new].map(|source| Steps::of(source.metadata()));
+    let counted = |tile: TileCoord, a: &[u8], b: &[u8]| {
         let found = compare(tile, a, b)?;
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
         all.pixels += found.map_or(side * side, |pixels| pixels.values + pixels.validity);
-        all.largest = all.largest.max(found.map_or(0.0, |pixels| pixels.largest));
+        let rounding = steps.map(|steps| steps.step(tile.z())).into_iter().fold(0.0, f64::max);
+        all.largest = all.largest.max(found.map_or(0.0, |pixels| pixels.largest - rounding));
         Ok(found)
     };
     let found = archive::diff(old, new, 0, &counted, progress)?;
@@ -117,4 +119,40 @@ fn lineage(old: &[u8], new: &[u8]) -> Result<Option<PixelDifference>> {
     let ((a, old), (b, new)) = (terrain::decode_lineage(old)?, terrain::decode_lineage(new)?);
     let values = old.iter().zip(&new).filter(|(a, b)| a != b).count() as u64;
     Ok((a == b).then_some(PixelDifference { values, ..PixelDifference::default() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::ArchiveMetadata;
+    use crate::progress::Silent;
+    use crate::terrain::ImageFormat;
+
+    #[test]
+    fn a_change_is_what_lies_beyond_rounding_and_a_new_tile_is_one_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let codec = TileCodec::new(Encoding::Terrarium, ImageFormat::Png);
+        let mut metadata =
+            ArchiveMetadata { format: ImageFormat::Png.into(), tile_size: Some(16), ..ArchiveMetadata::default() };
+        metadata.encoding = Some(Encoding::Terrarium.into());
+        metadata.other.insert(super::super::coding::VERTICAL.into(), "by-zoom".into());
+        let archive = |name: &str, tiles: &[(u8, u32, f32)]| {
+            let path = folder.path().join(name);
+            let mut sink = archive::create(&path, &metadata, false).unwrap();
+            for &(z, x, height) in tiles {
+                let mut tile = ElevationTile::empty(16);
+                tile.valid.fill(1);
+                tile.values[7] = height;
+                sink.put(TileCoord::new(z, x, 0).unwrap(), &codec.encode(&tile).unwrap()).unwrap();
+            }
+            sink.finish().unwrap();
+            archive::open(&path).unwrap()
+        };
+        let old = archive("old.pmtiles", &[(0, 0, 0.0), (14, 5, 100.0)]);
+        // At zoom 0 heights are rounded to 2048 m, at zoom 14 to 0.125 m.
+        let new = archive("new.pmtiles", &[(0, 0, 2048.0), (14, 5, 150.0), (14, 6, 9000.0)]);
+        let found = changed(old.as_ref(), new.as_ref(), &Silent).unwrap();
+        assert_eq!(found, Some(Changed { pixels: 1 + 1 + 256, of: 3 * 256, largest: 49.875 }));
+        assert_eq!(changed(new.as_ref(), new.as_ref(), &Silent).unwrap().unwrap().pixels, 0);
+    }
 }
