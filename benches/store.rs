@@ -240,6 +240,40 @@ mod sqlite {
     }
 }
 
+/// The ten nearest records to places where records are, and to places anywhere in the world's middle.
+fn nearest(c: &mut Criterion, engines: &Engines) {
+    let mut random = Random(3);
+    let mut anywhere = || (random.unit() - 0.5) * 2e7;
+    let apart: Vec<Bounds> =
+        (0..20_000).map(|_| (anywhere(), anywhere())).map(|(x, y)| Bounds::new(x, y, x, y)).collect();
+    let within = queries(&engines.store, 20_000, |x, y| Bounds::new(x, y, x, y));
+    for (name, queries) in [("nearest 10, within records", within), ("nearest 10, anywhere", apart)] {
+        let hypso = |q: &Bounds| -> Vec<u32> {
+            engines.store.by_distance(corner(q)).take(10).map(|n| n.record.row()).collect()
+        };
+        let geo = |q: &Bounds| engines.geo.neighbors(q.min_x, q.min_y, Some(10), None);
+        let rstar = |q: &Bounds| -> Vec<u32> {
+            engines.rstar.nearest_neighbor_iter([q.min_x, q.min_y]).take(10).map(|e| e.data).collect()
+        };
+        // Which of several at one distance comes first is the engine's affair.
+        for q in &queries[..300] {
+            let far = |rows: Vec<u32>| -> Vec<f64> {
+                rows.into_iter().map(|row| q.distance(&engines.store.records().bounds(row))).collect()
+            };
+            let ours = far(hypso(q));
+            for (theirs, who) in [(far(geo(q)), "geo-index"), (far(rstar(q)), "rstar")] {
+                assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-6 * (1.0 + a)), "{who} at {q:?}");
+                assert_eq!(ours.len(), theirs.len());
+            }
+        }
+        let mut group = c.benchmark_group(name);
+        measure(&mut group, "hypso", &queries, |q, rows| *rows = hypso(q));
+        measure(&mut group, "geo-index", &queries, |q, rows| *rows = geo(q));
+        measure(&mut group, "rstar", &queries, |q, rows| *rows = rstar(q));
+        group.finish();
+    }
+}
+
 fn tile_lists(c: &mut Criterion, engines: &Engines) {
     let mut group = c.benchmark_group("tile index");
     let index = engines.store.tiles();
@@ -380,6 +414,7 @@ fn all(c: &mut Criterion) {
     println!("peers built in {:.1} s", begin.elapsed().as_secs_f64());
     opening(c, &path);
     ids(c, &engines);
+    nearest(c, &engines);
     tile_lists(c, &engines);
     boxes(c, &engines);
     building(c, &engines);

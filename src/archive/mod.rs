@@ -49,6 +49,7 @@ mod read_at;
 mod scheme;
 pub(crate) mod seen;
 mod select;
+mod taken;
 mod traits;
 #[cfg(feature = "remote")]
 mod upload;

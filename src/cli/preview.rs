@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 
 use super::archives::InputArgs;
+use super::area::BoxArgs;
 use super::observed::Touched;
 use super::picture::{Picture, distinct};
 use super::{Outcome, exit};
@@ -13,7 +14,7 @@ use crate::atomic::{check_output, refuse_inputs};
 use crate::error::{Error, Result};
 use crate::terrain::relief::{self, HeightField};
 use crate::terrain::{ElevationTile, Encoding, INTERPOLATED, ImageFormat, NO_SOURCE, TileCodec, decode_lineage};
-use crate::tile::{Bounds, LonLatBox, TileCoord, TileRange, web_mercator};
+use crate::tile::{Area, Bounds, LonLatBox, TileCoord, TileRange, web_mercator};
 
 /// Draw the relief of an archive, and which source every part of it came from.
 ///
@@ -31,9 +32,8 @@ pub struct Args {
     /// The zoom to draw [default: the finest one that fits --size].
     #[arg(long)]
     zoom: Option<u8>,
-    /// The box to draw: west, south, east, north in degrees; west above east: across 180 degrees [default: all].
-    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true, value_parser = super::area::bbox)]
-    bbox: Option<LonLatBox>,
+    #[command(flatten)]
+    boxes: BoxArgs,
     /// The longer side of a panel at most, pixels.
     #[arg(long, default_value_t = 1600, value_parser = clap::value_parser!(u32).range(64..=8192))]
     size: u32,
@@ -55,6 +55,8 @@ struct Frame {
     top: i64,
     width: usize,
     height: usize,
+    /// Only tiles that share area with it are drawn.
+    area: Option<Area>,
 }
 
 impl Args {
@@ -125,8 +127,8 @@ fn frame(args: &Args, archive: &dyn TileSource) -> Result<Frame> {
     let invalid =
         |problem: &str| Error::invalid("metadata", problem, "give --zoom and --bbox").with_path(archive.path());
     let (min, max) = metadata.minzoom.zip(metadata.maxzoom).ok_or_else(|| invalid("says no zooms"))?;
-    let bounds = match &args.bbox {
-        Some(bbox) => bbox.unrolled(),
+    let bounds = match around(&args.boxes.bbox) {
+        Some(bounds) => bounds,
         None => {
             let [w, s, e, n] = metadata.bounds.ok_or_else(|| invalid("says no bounds"))?;
             Bounds::from_lon_lat(w, s, e, n)
@@ -160,7 +162,24 @@ fn frame(args: &Args, archive: &dyn TileSource) -> Result<Frame> {
         top: ((web_mercator::HALF_WORLD - bounds.max_y) / resolution + 1e-6).floor() as i64,
         width: ((w - 1e-6).ceil() as usize).max(1),
         height: ((h - 1e-6).ceil() as usize).max(1),
+        area: Area::of(args.boxes.bbox.iter().copied(), None),
     })
+}
+
+/// The narrowest box around all boxes, which may reach beyond the 180th meridian.
+fn around(boxes: &[LonLatBox]) -> Option<Bounds> {
+    let all: Vec<Bounds> = boxes.iter().map(LonLatBox::unrolled).collect();
+    let from = |start: f64| {
+        // What begins west of the start lies on the next turn of the world.
+        let turned = all.iter().map(|b| {
+            let by = if b.min_x < start { web_mercator::WORLD } else { 0.0 };
+            Bounds::new(b.min_x + by, b.min_y, b.max_x + by, b.max_y)
+        });
+        turned.reduce(|a, b| a.union(&b))
+    };
+    let narrowest = all.iter().filter_map(|b| from(b.min_x)).min_by(|a, b| a.width().total_cmp(&b.width()))?;
+    let width = narrowest.width().min(web_mercator::WORLD);
+    Some(Bounds::new(narrowest.min_x, narrowest.min_y, narrowest.min_x + width, narrowest.max_y))
 }
 
 /// The tiles under the frame; where one is missing, what its nearest ancestor shows there.
@@ -182,7 +201,8 @@ fn tiles<T>(
         let tiles = TileRange::covering(&part, frame.zoom).into_iter().flat_map(|range| range.iter());
         tiles.map(move |tile| (turn, tile))
     });
-    for (turn, tile) in turns {
+    let drawn = |tile: TileCoord| frame.area.as_ref().is_none_or(|area| area.overlaps(&tile.bounds()));
+    for (turn, tile) in turns.filter(|(_, tile)| drawn(*tile)) {
         for z in (0..=frame.zoom).rev() {
             let Some(up) = tile.ancestor(z) else { continue };
             let found = match known.entry(up) {
@@ -276,4 +296,23 @@ fn sources(archive: &dyn TileSource, field: &HeightField, frame: &Frame, metres:
         .collect();
     picture.legend(&rows)?;
     Ok(Some(picture))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_of_several_boxes_goes_the_shorter_way_around_the_world() {
+        let degrees = |boxes: &[&str]| {
+            let boxes: Vec<LonLatBox> = boxes.iter().map(|text| text.parse().unwrap()).collect();
+            around(&boxes).map(|b| [b.min_x, b.max_x].map(|x| (x / web_mercator::WORLD * 360.0).round()))
+        };
+        assert_eq!(degrees(&[]), None);
+        assert_eq!(degrees(&["10,0,20,5"]), Some([10.0, 20.0]));
+        assert_eq!(degrees(&["10,0,20,5", "-30,0,-20,5", "12,1,13,2"]), Some([-30.0, 20.0]));
+        assert_eq!(degrees(&["-170,0,-160,5", "170,0,175,5"]), Some([170.0, 200.0]));
+        assert_eq!(degrees(&["160,0,170,5", "175,0,-178,5", "-179,1,-177,2"]), Some([160.0, 183.0]));
+        assert_eq!(degrees(&["-180,0,180,5", "0,0,1,1"]), Some([-180.0, 180.0]));
+    }
 }

@@ -227,6 +227,17 @@ fn boxes_are_taken_in_every_form_and_across_180_degrees() {
         assert_eq!(part[34 * 3..63 * 3], whole[2 * 3..31 * 3]);
         assert_ne!(part[3..30 * 3], part[34 * 3..61 * 3]);
     }
+    // Two boxes on both sides are one picture, with nothing drawn between them.
+    let boxes = ["--bbox", "135,-40,157.4,40", "--bbox=-157.4,-40,-135,40"];
+    ok(&[&["preview", &input, "-o", &path("r.png"), "--zoom", "4"], &boxes[..]].concat());
+    assert_eq!(size("r.png"), size("p.png"));
+    let two = pixels(&path("r.png"));
+    let nothing = &two[30 * 3..31 * 3];
+    for row in two.chunks(64 * 3) {
+        let drawn = |columns: std::ops::Range<usize>| columns.filter(|x| row[x * 3..x * 3 + 3] != *nothing).count();
+        assert_eq!(drawn(18..46), 0);
+        assert!(drawn(3..14) > 5 && drawn(50..62) > 5);
+    }
 }
 
 fn pixels(path: &str) -> Vec<u8> {

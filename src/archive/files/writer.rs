@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::{METADATA, owned};
-use crate::archive::coverage::Coverage;
 use crate::archive::mbtiles::rows;
 use crate::archive::named::ending;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, Scheme, TileFormat, TileSink};
+use crate::archive::taken::Taken;
+use crate::archive::{ArchiveMetadata, ArchiveSummary, Scheme, TileSink};
 use crate::atomic::AtomicFolder;
 use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
@@ -25,11 +25,9 @@ pub struct FilesWriter {
     target: PathBuf,
     overwrite: bool,
     scheme: Scheme,
-    metadata: ArchiveMetadata,
-    coverage: Coverage,
+    taken: Taken,
     /// The folder that was made last.
     column: Option<(u8, u32)>,
-    summary: ArchiveSummary,
 }
 
 impl FilesWriter {
@@ -54,42 +52,26 @@ impl FilesWriter {
             target: path.to_path_buf(),
             overwrite,
             scheme,
-            metadata: metadata.clone(),
-            coverage: Coverage::new(),
+            taken: Taken::new(metadata),
             column: None,
-            summary: ArchiveSummary::default(),
         })
     }
 
     /// The ending of a tile's name: pictures by what they are, others by the format that is declared.
     fn extension(&self, bytes: &[u8]) -> String {
-        ending(bytes, &self.metadata)
+        ending(bytes, &self.taken.metadata)
     }
 
     fn write_metadata(&mut self) -> Result<()> {
-        self.coverage.finish();
-        self.metadata.complete(&self.coverage);
         let file = self.folder.path().join(METADATA);
         // Always with the scheme, so that no bounds can make a reader take the addresses for others.
-        fs::write(&file, metadata_rows(&self.metadata, Some(self.scheme))).map_err(Error::io("write", &file))
+        fs::write(&file, metadata_rows(self.taken.complete(), Some(self.scheme))).map_err(Error::io("write", &file))
     }
 }
 
 impl TileSink for FilesWriter {
     fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
-        if bytes.is_empty() {
-            return Err(
-                Error::invalid(format!("tile {tile}"), "has no bytes", "leave empty tiles out").with_path(&self.target)
-            );
-        }
-        if self.summary.tiles == 0 && self.metadata.format == TileFormat::Unknown {
-            self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
-        }
-        if !self.coverage.push(tile.into(), 1) {
-            let remedy = "tiles are written in the order of tile ids, each once: sort the tiles first";
-            return Err(Error::invalid(format!("tile {tile}"), "comes after a tile that stands behind it", remedy)
-                .with_path(&self.target));
-        }
+        self.taken.take(tile, bytes, &self.target)?;
         let (first, second) = self.scheme.address(tile);
         let folder = self.folder.path().join(format!("{}/{first}", tile.z()));
         if self.column != Some((tile.z(), first)) {
@@ -97,11 +79,7 @@ impl TileSink for FilesWriter {
             self.column = Some((tile.z(), first));
         }
         let file = folder.join(format!("{second}.{}", self.extension(bytes)));
-        fs::write(&file, bytes).map_err(Error::io("write", &file))?;
-        self.summary.tiles += 1;
-        self.summary.contents += 1;
-        self.summary.bytes += bytes.len() as u64;
-        Ok(())
+        fs::write(&file, bytes).map_err(Error::io("write", &file))
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
@@ -109,12 +87,12 @@ impl TileSink for FilesWriter {
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
-        &mut self.metadata
+        &mut self.taken.metadata
     }
 
     fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
         self.write_metadata()?;
-        let Self { folder, overwrite, mut summary, .. } = *self;
+        let Self { folder, overwrite, taken: Taken { mut summary, .. }, .. } = *self;
         folder.commit(|old| replaceable(old, overwrite), &owned::owns)?;
         summary.file_size = summary.bytes;
         Ok(summary)

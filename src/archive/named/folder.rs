@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::ending;
 use super::template::Template;
-use crate::archive::coverage::Coverage;
 use crate::archive::files::{METADATA, METADATA_NAMES, metadata_rows};
+use crate::archive::taken::Taken;
 use crate::archive::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink};
 use crate::atomic::{AtomicFolder, ScratchFile};
 use crate::error::{Error, Result};
@@ -19,9 +19,7 @@ pub struct FolderWriter {
     folder: AtomicFolder,
     target: PathBuf,
     template: Template,
-    metadata: ArchiveMetadata,
-    coverage: Coverage,
-    summary: ArchiveSummary,
+    taken: Taken,
 }
 
 impl FolderWriter {
@@ -37,14 +35,7 @@ impl FolderWriter {
         if METADATA_NAMES.iter().any(|name| template.tile(name).is_some()) {
             return Err(Error::argument(path.display().to_string(), "a tile could have the name of the metadata"));
         }
-        Ok(Self {
-            folder: AtomicFolder::create(&target, &|_, _| true)?,
-            target,
-            template,
-            metadata: metadata.clone(),
-            coverage: Coverage::new(),
-            summary: ArchiveSummary::default(),
-        })
+        Ok(Self { folder: AtomicFolder::create(&target, &|_, _| true)?, target, template, taken: Taken::new(metadata) })
     }
 }
 
@@ -55,35 +46,19 @@ fn exists(target: &Path) -> Error {
 
 impl TileSink for FolderWriter {
     fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
-        let refuse = |problem: &str, remedy| {
-            Err(Error::invalid(format!("tile {tile}"), problem, remedy).with_path(&self.target))
-        };
-        if bytes.is_empty() {
-            return refuse("has no bytes", "leave empty tiles out");
-        }
-        if self.summary.tiles == 0 && self.metadata.format == TileFormat::Unknown {
-            self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
-        }
-        if !self.coverage.push(tile.into(), 1) {
-            return refuse(
-                "comes after a tile that stands behind it",
-                "tiles are written in the order of tile ids: sort them",
-            );
-        }
+        self.taken.take(tile, bytes, &self.target)?;
         let said = self.template.ending().rsplit_once('.').map(|(_, end)| TileFormat::from_name(end));
-        let is = TileFormat::from_name(&ending(bytes, &self.metadata));
+        let is = TileFormat::from_name(&ending(bytes, &self.taken.metadata));
         if let Some(said) = said.filter(|said| *said != is && !matches!(said, TileFormat::Other(_))) {
             let problem = format!("is {}, but its name would end with {}", is.name(), said.name());
-            return refuse(&problem, "write the ending of the pattern as the tiles are, or leave it out");
+            let remedy = "write the ending of the pattern as the tiles are, or leave it out";
+            return Err(Error::invalid(format!("tile {tile}"), problem, remedy).with_path(&self.target));
         }
         let file = self.folder.path().join(self.template.name(tile, ""));
         if let Some(above) = file.parent() {
             fs::create_dir_all(above).map_err(Error::io("make the folder", above))?;
         }
         fs::write(&file, bytes).map_err(Error::io("write", &file))?;
-        self.summary.tiles += 1;
-        self.summary.contents += 1;
-        self.summary.bytes += bytes.len() as u64;
         Ok(())
     }
 
@@ -92,15 +67,13 @@ impl TileSink for FolderWriter {
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
-        &mut self.metadata
+        &mut self.taken.metadata
     }
 
     fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
-        self.coverage.finish();
-        self.metadata.complete(&self.coverage);
         let file = self.folder.path().join(METADATA);
-        fs::write(&file, metadata_rows(&self.metadata, None)).map_err(Error::io("write", &file))?;
-        let Self { folder, mut summary, .. } = *self;
+        fs::write(&file, metadata_rows(self.taken.complete(), None)).map_err(Error::io("write", &file))?;
+        let Self { folder, taken: Taken { mut summary, .. }, .. } = *self;
         folder.commit(|old| Err(exists(old)), &|_, _| true)?;
         summary.file_size = summary.bytes;
         Ok(summary)

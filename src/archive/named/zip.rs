@@ -12,10 +12,10 @@ use zip::{CompressionMethod, ZipArchive};
 use super::ending;
 use super::reader::one_each;
 use super::template::Template;
-use crate::archive::coverage::Coverage;
 use crate::archive::files::{METADATA, metadata_rows};
 use crate::archive::output::PendingFile;
-use crate::archive::{ArchiveMetadata, ArchiveSummary, OnDuplicate, Scheme, TileFormat, TileSink};
+use crate::archive::taken::Taken;
+use crate::archive::{ArchiveMetadata, ArchiveSummary, OnDuplicate, Scheme, TileSink};
 use crate::atomic::ScratchFile;
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
@@ -144,9 +144,7 @@ pub struct ZipWriter {
     pending: PendingFile,
     template: Template,
     scheme: Scheme,
-    metadata: ArchiveMetadata,
-    coverage: Coverage,
-    summary: ArchiveSummary,
+    taken: Taken,
 }
 
 impl std::fmt::Debug for ZipWriter {
@@ -163,15 +161,7 @@ impl ZipWriter {
     pub fn create(path: &Path, metadata: &ArchiveMetadata, overwrite: bool, scheme: Scheme) -> Result<Self> {
         let mut pending = PendingFile::create(path, overwrite)?;
         let out = zip::ZipWriter::new(BufWriter::with_capacity(1 << 20, pending.handle()?));
-        Ok(Self {
-            out,
-            pending,
-            template: Template::of(scheme),
-            scheme,
-            metadata: metadata.clone(),
-            coverage: Coverage::new(),
-            summary: ArchiveSummary::default(),
-        })
+        Ok(Self { out, pending, template: Template::of(scheme), scheme, taken: Taken::new(metadata) })
     }
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
@@ -188,27 +178,9 @@ impl ZipWriter {
 
 impl TileSink for ZipWriter {
     fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
-        let refuse = |problem, remedy| {
-            Err(Error::invalid(format!("tile {tile}"), problem, remedy).with_path(self.pending.target()))
-        };
-        if bytes.is_empty() {
-            return refuse("has no bytes", "leave empty tiles out");
-        }
-        if self.summary.tiles == 0 && self.metadata.format == TileFormat::Unknown {
-            self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
-        }
-        if !self.coverage.push(tile.into(), 1) {
-            return refuse(
-                "comes after a tile that stands behind it",
-                "tiles are written in the order of tile ids: sort them",
-            );
-        }
-        let name = self.template.name(tile, &ending(bytes, &self.metadata));
-        self.write(&name, bytes)?;
-        self.summary.tiles += 1;
-        self.summary.contents += 1;
-        self.summary.bytes += bytes.len() as u64;
-        Ok(())
+        self.taken.take(tile, bytes, self.pending.target())?;
+        let name = self.template.name(tile, &ending(bytes, &self.taken.metadata));
+        self.write(&name, bytes)
     }
 
     fn scratch(&self) -> Result<ScratchFile> {
@@ -216,15 +188,13 @@ impl TileSink for ZipWriter {
     }
 
     fn metadata_mut(&mut self) -> &mut ArchiveMetadata {
-        &mut self.metadata
+        &mut self.taken.metadata
     }
 
     fn finish(mut self: Box<Self>) -> Result<ArchiveSummary> {
-        self.coverage.finish();
-        self.metadata.complete(&self.coverage);
-        let rows = metadata_rows(&self.metadata, Some(self.scheme));
+        let rows = metadata_rows(self.taken.complete(), Some(self.scheme));
         self.write(METADATA, rows.as_bytes())?;
-        let Self { out, pending, mut summary, .. } = *self;
+        let Self { out, pending, taken: Taken { mut summary, .. }, .. } = *self;
         let failed = |error| Error::io("write", pending.target())(error);
         let mut buffer = out.finish().map_err(std::io::Error::from).map_err(failed)?;
         buffer.flush().map_err(failed)?;

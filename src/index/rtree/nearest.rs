@@ -10,7 +10,8 @@ use crate::tile::Bounds;
 /// Gives rows in the order of their distance from something, nearest first, one by one: best-first search (Hjaltason and
 /// Samet, "Distance browsing in spatial databases", 1999).
 ///
-/// Boxes of nodes are rounded outwards, so their distance is never too large; a row is given once no node can be nearer.
+/// Boxes in nodes are rounded outwards, so their distance is never too large; a row is given once no node can be nearer. A row's own
+/// distance is asked for where its turn comes by that of its box, which spares most rows of a node.
 pub struct Nearest<'a, N, D> {
     tree: RTree<'a>,
     near: N,
@@ -22,7 +23,8 @@ pub struct Nearest<'a, N, D> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Entry {
     distance: f64,
-    /// The level of a node; `u32::MAX` for a row, whose `tie` then decides.
+    /// The level of a node; the depth of the tree for a row that is known by its box; `u32::MAX` for a row whose distance is its own, and
+    /// whose `tie` then decides.
     level: u32,
     tie: u32,
     place: u32,
@@ -79,28 +81,26 @@ impl<N: Fn(&Bounds) -> f64, D: FnMut(u32) -> (f64, u32)> Iterator for Nearest<'_
             }
             let levels = &self.tree.levels;
             let level = entry.level as usize;
-            let Some(node) = self.tree.nodes.get(levels.first[level] + entry.place as usize) else { continue };
-            let lowest = level + 1 == levels.depth;
-            let places = if lowest { self.tree.rows } else { levels.nodes[level + 1] };
-            for slot in 0..FAN_OUT {
-                let place = entry.place as usize * FAN_OUT + slot;
-                if place >= places {
-                    break;
+            if level == levels.depth {
+                let (distance, tie) = (self.exact)(entry.place);
+                let row = Entry { distance, level: ROW, tie, place: entry.place };
+                if self.heap.peek().is_none_or(|next| row > *next) {
+                    return Some((row.place, row.distance));
                 }
-                let entry = if lowest {
-                    let (distance, tie) = (self.exact)(place as u32);
-                    Entry { distance, level: ROW, tie, place: place as u32 }
-                } else {
-                    let [west, south, east, north] = node.map(|array| array[slot]);
-                    // A step holds every coordinate from its own lower edge to that of the next one.
-                    let (low, high) = (grid::lower_edge, grid::upper_edge);
-                    let distance = (self.near)(&Bounds::new(low(west), low(south), high(east), high(north)));
-                    if distance.is_nan() {
-                        continue;
-                    }
-                    Entry { distance, level: entry.level + 1, tie: 0, place: place as u32 }
-                };
-                self.heap.push(entry);
+                self.heap.push(row);
+                continue;
+            }
+            let Some(node) = self.tree.nodes.get(levels.first[level] + entry.place as usize) else { continue };
+            let places = if level + 1 == levels.depth { self.tree.rows } else { levels.nodes[level + 1] };
+            let first = entry.place as usize * FAN_OUT;
+            for slot in 0..FAN_OUT.min(places.saturating_sub(first)) {
+                let [west, south, east, north] = node.map(|array| array[slot]);
+                // A step holds every coordinate from its own lower edge to that of the next one.
+                let (low, high) = (grid::lower_edge, grid::upper_edge);
+                let distance = (self.near)(&Bounds::new(low(west), low(south), high(east), high(north)));
+                if !distance.is_nan() {
+                    self.heap.push(Entry { distance, level: entry.level + 1, tie: 0, place: (first + slot) as u32 });
+                }
             }
         }
     }
