@@ -13,19 +13,19 @@ use crate::export::{self, Options};
 use crate::raster::Adjustment;
 use crate::store::{RecordRef, Store};
 
-/// Export the footprints of a store as GeoJSON, FlatGeobuf or GeoPackage.
+/// Export the footprints of a store as GeoJSON, FlatGeobuf, GeoPackage or MosaicJSON.
 ///
-/// All formats carry the attributes of records. FlatGeobuf and GeoPackage keep footprints in EPSG:3857 to the last bit;
+/// All formats but MosaicJSON carry the attributes of records. FlatGeobuf and GeoPackage keep footprints in EPSG:3857 to the last bit;
 /// `hypso build` reads them back without opening a raster. GDAL 3.9 and later open them as one raster where the name ends
-/// with .gti.gpkg or .gti.fgb.
+/// with .gti.gpkg or .gti.fgb. MosaicJSON gives tilers (cogeo-mosaic, titiler) the rasters of each tile, best first.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso export japan.hypso -o japan.geojson\n  hypso export japan.hypso -o japan.gti.gpkg && gdalinfo japan.gti.gpkg\n  hypso export japan.hypso -o fuji.fgb --bbox 138.6,35.2,138.9,35.5 --source dem5a\n  hypso export japan.hypso -o /data/dem/japan.gti.fgb --relative"
+    after_help = "Examples:\n  hypso export japan.hypso -o japan.geojson\n  hypso export japan.hypso -o japan.gti.gpkg && gdalinfo japan.gti.gpkg\n  hypso export japan.hypso -o fuji.fgb --bbox 138.6,35.2,138.9,35.5 --source dem5a\n  hypso export japan.hypso -o /data/dem/japan.gti.fgb --relative\n  hypso export japan.hypso -o japan.mosaicjson"
 )]
 pub struct Args {
     /// The store.
     store: PathBuf,
-    /// The file to write; its extension says the format: .geojson, .geojsonl, .fgb, .gpkg.
+    /// The file to write; its extension says the format: .geojson, .geojsonl, .fgb, .gpkg, .mosaicjson.
     #[arg(short, long)]
     output: PathBuf,
     /// The format, where the extension does not say it.
@@ -55,6 +55,8 @@ enum Format {
     Flatgeobuf,
     /// A GeoPackage for GDAL's raster tile index, EPSG:3857.
     Gti,
+    /// MosaicJSON 0.0.3: the rasters of each tile of one zoom, for tilers. They look for relative names in the folder they run in.
+    Mosaicjson,
 }
 
 impl Args {
@@ -88,10 +90,13 @@ pub fn run(args: &Args) -> Outcome {
         output::duration(started.elapsed()),
     ))?;
     if let Some(names) = adjusted(&store, &args.source)? {
-        super::say(&format!(
-            "warning: heights of {names} are adjusted in this store; hypso build reads that back, other readers must take the \
-             band, unit (metres) and scale of these columns, add the column offset (metres) and take the values in more_nodata as no value"
-        ));
+        let others = if format == export::Format::MosaicJson {
+            "MosaicJSON can't say so, and its readers give the values of the files"
+        } else {
+            "hypso build reads that back, other readers must take the band, unit (metres) and scale of these columns, add the \
+             column offset (metres) and take the values in more_nodata as no value"
+        };
+        super::say(&format!("warning: heights of {names} are adjusted in this store; {others}"));
     }
     super::say(&next(&args.output, format));
     Ok(exit::OK)
@@ -112,10 +117,11 @@ fn format(args: &Args) -> Result<export::Format> {
         Format::Geojsonseq => export::Format::GeoJsonSeq,
         Format::Flatgeobuf => export::Format::FlatGeobuf,
         Format::Gti => export::Format::Gti,
+        Format::Mosaicjson => export::Format::MosaicJson,
     });
     by_name.or_else(|| export::Format::from_path(&args.output)).ok_or_else(|| {
         let problem = format!(
-            "{} has none of the extensions .geojson, .geojsonl, .fgb and .gpkg; rename it, or say --format",
+            "{} has none of the extensions .geojson, .geojsonl, .fgb, .gpkg and .mosaicjson; rename it, or say --format",
             args.output.display()
         );
         Error::argument("--output", problem)
@@ -144,7 +150,9 @@ fn adjusted(store: &Store, wanted: &[String]) -> Result<Option<String>> {
 fn next(output: &Path, format: export::Format) -> String {
     let (file, name) = (output.display(), output.to_string_lossy().to_lowercase());
     let opens = name.ends_with(".gti.gpkg") || name.ends_with(".gti.fgb");
-    let look = if opens {
+    let look = if format == export::Format::MosaicJson {
+        format!("next: cogeo-mosaic info {file}")
+    } else if opens {
         format!("next: gdalinfo {file} (GDAL 3.9 or later)")
     } else {
         format!("next: ogrinfo -so -al {file}")

@@ -11,7 +11,7 @@ use ::flatgeobuf::{ColumnType, FgbCrs, FgbWriter, FgbWriterOptions, GeometryType
 
 use super::LAYER;
 use super::columns::{COLUMNS, Value, values};
-use super::mosaic;
+use super::gti;
 use super::rows::Rows;
 use crate::error::{Error, Result};
 use crate::raster::FieldKind;
@@ -23,7 +23,7 @@ use crate::tile::Bounds;
 /// # Errors
 /// Where the output or the temporary file can't be written, or the store is damaged.
 pub(super) fn write(rows: &Rows, out: impl Write, target: &Path) -> Result<()> {
-    let items = mosaic::items(rows.records()).into_iter().map(|(name, value)| (name.to_string(), value.into()));
+    let items = gti::items(rows.records()).into_iter().map(|(name, value)| (name.to_string(), value.into()));
     let metadata = serde_json::Value::Object(items.collect()).to_string();
     let options = FgbWriterOptions {
         crs: FgbCrs { org: Some("EPSG"), code: 3857, ..FgbCrs::default() },

@@ -10,7 +10,7 @@ use super::columns::{COLUMNS, Row, SourceTexts, values};
 use super::rows::Rows;
 use crate::error::{Error, Result};
 use crate::store::RecordRef;
-use crate::tile::Bounds;
+use crate::tile::{Bounds, Degrees};
 
 /// A feature: a footprint and its properties. `type` comes first, by which GDAL tells a sequence of features from one.
 #[derive(Debug, Serialize)]
@@ -32,11 +32,17 @@ impl<P> Feature<P> {
     /// The footprint (EPSG:3857 metres) by its corners in degrees, counterclockwise. Its sides are parallels and meridians,
     /// so nothing lies between the corners.
     pub fn new(bounds: &Bounds, properties: P) -> Self {
-        let [west, south, east, north] = bounds.to_lon_lat();
-        // The edges of the world, which rounding may have moved beyond what a longitude can be.
-        let corners = Bounds::new(west.max(-180.0), south, east.min(180.0), north).corners();
+        let [west, south, east, north] = degrees(bounds);
+        let corners = Bounds::new(west, south, east, north).corners();
         Self { kind: "Feature", geometry: Polygon { kind: "Polygon", coordinates: [corners] }, properties }
     }
+}
+
+/// A footprint as west, south, east and north.
+pub(super) fn degrees(bounds: &Bounds) -> Degrees {
+    let [west, south, east, north] = bounds.to_lon_lat();
+    // The edges of the world, which rounding may have moved beyond what a longitude can be.
+    [west.max(-180.0), south, east.min(180.0), north]
 }
 
 /// The attributes of a record, by the names of [`COLUMNS`] and in their order.

@@ -1,6 +1,6 @@
-//! Indices of a store's records for other programs: GeoJSON, FlatGeobuf, and GeoPackages that GDAL opens as a mosaic.
+//! Indices of a store's records for other programs: GeoJSON, FlatGeobuf, GeoPackages that GDAL opens as a mosaic, and MosaicJSON.
 //!
-//! All formats carry the same [columns](columns::COLUMNS). FlatGeobuf and GeoPackage keep footprints in EPSG:3857 to the
+//! All formats but MosaicJSON carry the same [columns](columns::COLUMNS). FlatGeobuf and GeoPackage keep footprints in EPSG:3857 to the
 //! last bit, and [`catalog`](crate::catalog) reads both back; a store built from them holds the same records.
 //!
 //! ```
@@ -24,7 +24,8 @@
 pub mod columns;
 mod flatgeobuf;
 pub mod geojson;
-mod mosaic;
+mod gti;
+mod mosaicjson;
 mod rows;
 
 use std::io::{BufWriter, Write};
@@ -57,17 +58,24 @@ pub enum Format {
     FlatGeobuf,
     /// A GeoPackage for GDAL's raster tile index, EPSG:3857. Needs the feature `gdal`.
     Gti,
+    /// MosaicJSON 0.0.3: the rasters of each tile of one zoom, for tilers.
+    MosaicJson,
 }
 
 impl Format {
-    /// The format that a file name asks for by its extension; `None` for other extensions.
+    /// The format that a file name asks for by its extension; `None` for other extensions. Names that end with `mosaic.json` are
+    /// of MosaicJSON.
     #[must_use]
     pub fn from_path(path: &Path) -> Option<Self> {
+        if path.file_name()?.to_string_lossy().to_ascii_lowercase().ends_with("mosaic.json") {
+            return Some(Self::MosaicJson);
+        }
         match path.extension()?.to_string_lossy().to_ascii_lowercase().as_str() {
             "geojson" | "json" => Some(Self::GeoJson),
             "geojsonl" | "geojsons" | "ndjson" => Some(Self::GeoJsonSeq),
             "fgb" => Some(Self::FlatGeobuf),
             "gpkg" => Some(Self::Gti),
+            "mosaicjson" => Some(Self::MosaicJson),
             _ => None,
         }
     }
@@ -99,7 +107,7 @@ impl Options {
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// Records, one feature each.
+    /// Records that were taken.
     pub records: u64,
     /// The size of the file, bytes.
     pub file_size: u64,
@@ -107,11 +115,12 @@ pub struct Summary {
 
 /// Writes records of a store to `output`, which appears whole or not at all.
 ///
-/// Ranks and priorities are those of the whole store, whichever records are exported. Memory holds no records, but a row
-/// number for each one inside [`Options::boxes`].
+/// Ranks and priorities are those of the whole store, whichever records are exported. Memory holds a row
+/// number for each one inside [`Options::boxes`]; FlatGeobuf needs some 60 bytes more for each record, MosaicJSON its location and at
+/// most 256 bytes.
 ///
 /// # Errors
-/// Where no record is chosen, the output exists or can't be written, the store is damaged, the format needs GDAL and
+/// Where no record is chosen or none lies where MosaicJSON has tiles, the output exists or can't be written, the store is damaged, the format needs GDAL and
 /// this build has none, or the user interrupts.
 pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Progress) -> Result<Summary> {
     refuse_existing(output, options.overwrite)?;
@@ -130,10 +139,10 @@ pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Pr
         format => {
             let mut file = AtomicFile::create(output)?;
             let mut out = BufWriter::new(file.file());
-            if format == Format::FlatGeobuf {
-                flatgeobuf::write(&rows, &mut out, output)?;
-            } else {
-                geojson::write(&rows, &mut out, output, format == Format::GeoJsonSeq)?;
+            match format {
+                Format::FlatGeobuf => flatgeobuf::write(&rows, &mut out, output)?,
+                Format::MosaicJson => mosaicjson::write(&rows, &mut out, output)?,
+                _ => geojson::write(&rows, &mut out, output, format == Format::GeoJsonSeq)?,
             }
             out.flush().map_err(Error::io("write", output))?;
             drop(out);
@@ -174,7 +183,7 @@ fn geopackage(rows: &Rows, output: &Path) -> Result<AtomicFile> {
         ));
     };
     refuse_journals(output)?;
-    let items = mosaic::items(rows.records());
+    let items = gti::items(rows.records());
     let form = TableForm { layer: LAYER, fields: &COLUMNS, items: &items };
     AtomicFile::made_by(output, "gpkg", |path| {
         reader.tables().write(path, output, &form, &mut |put| {

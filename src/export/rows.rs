@@ -73,6 +73,17 @@ impl<'a> Rows<'a> {
         rows.filter_map(move |row| store.record(row)).filter(|r| self.wants(r))
     }
 
+    /// Who must be named for the wanted sources, as one text.
+    pub(super) fn attribution(&self) -> String {
+        let mut named: Vec<&str> = Vec::new();
+        for (source, _) in self.sources.iter().zip(&self.wanted).filter(|(_, wanted)| **wanted) {
+            if !source.attribution.is_empty() && !named.contains(&source.attribution.as_str()) {
+                named.push(&source.attribution);
+            }
+        }
+        named.join(" | ")
+    }
+
     fn wants(&self, record: &RecordRef) -> bool {
         self.wanted.get(usize::from(record.source_index())).is_some_and(|&w| w)
     }

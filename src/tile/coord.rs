@@ -82,6 +82,26 @@ impl TileCoord {
         Some(children)
     }
 
+    /// The digits of a tile: for each zoom from 1 on, 0 to 3 for the quarter, row by row from the north-west. They are those of Bing
+    /// Maps, <https://learn.microsoft.com/bingmaps/articles/bing-maps-tile-system>.
+    #[must_use]
+    pub fn quadkey(self) -> String {
+        let digit = |bit: u8| char::from(b'0' + (self.x >> bit & 1) as u8 + 2 * (self.y >> bit & 1) as u8);
+        (0..self.z).rev().map(digit).collect()
+    }
+
+    /// The tile with a [`quadkey`](Self::quadkey); `None` for other digits, and for more of them than [`MAX_ZOOM`].
+    #[must_use]
+    pub fn from_quadkey(key: &str) -> Option<Self> {
+        let z = u8::try_from(key.len()).ok().filter(|&z| z <= MAX_ZOOM)?;
+        let (mut x, mut y) = (0u32, 0u32);
+        for digit in key.bytes() {
+            let quarter = digit.checked_sub(b'0').filter(|&d| d < 4)?;
+            (x, y) = (x << 1 | u32::from(quarter & 1), y << 1 | u32::from(quarter >> 1));
+        }
+        Self::new(z, x, y)
+    }
+
     /// The tile at zoom `z` that holds a point in EPSG:3857 metres; points outside are moved to the border.
     #[must_use]
     pub fn at(x: f64, y: f64, z: u8) -> Self {
@@ -155,6 +175,20 @@ mod tests {
         assert!(tile.children_by_id().unwrap().map(TileId::from).is_sorted());
         let deepest = TileCoord::at(0.0, 0.0, MAX_ZOOM);
         assert_eq!((deepest.z(), deepest.children(), deepest.children_by_id()), (31, None, None));
+    }
+
+    #[test]
+    fn quadkeys_lead_to_tiles_and_back() {
+        // Bing's own example: tile 3, 5 of level 3 is 213.
+        for (z, x, y, key) in
+            [(3, 3, 5, "213"), (0, 0, 0, ""), (2, 3, 0, "11"), (31, 0, u32::MAX >> 1, &"2".repeat(31))]
+        {
+            let tile = TileCoord::new(z, x, y).unwrap();
+            assert_eq!((tile.quadkey().as_str(), TileCoord::from_quadkey(key)), (key, Some(tile)));
+        }
+        for wrong in ["14", "1a", "-1", &"0".repeat(32), &"0".repeat(300)] {
+            assert_eq!(TileCoord::from_quadkey(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

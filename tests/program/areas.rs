@@ -309,6 +309,21 @@ fn stores_across_180_degrees_are_planned_made_asked_and_exported_by_one_box() {
         let exported: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path(name)).unwrap()).unwrap();
         assert_eq!(exported["features"].as_array().unwrap().len(), count, "{name}");
     }
+    ok(&[&["export", &store, "-o", &path("e.mosaicjson")], &bbox[..]].concat());
+    let mosaic: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path("e.mosaicjson")).unwrap()).unwrap();
+    let lists = mosaic["tiles"].as_object().unwrap();
+    for (side, names) in [("0", vec!["a", "c"]), ("1", vec!["a", "b"])] {
+        let names: std::collections::BTreeSet<_> = names.iter().map(|name| format!("{name}.tif")).collect();
+        let listed = lists.iter().filter(|(key, _)| key.starts_with(['0', '2']) == (side == "0"));
+        let listed = listed.flat_map(|(_, files)| files.as_array().unwrap()).map(|file| file.as_str().unwrap());
+        assert_eq!(
+            listed.map(|file| file.rsplit('/').next().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>(),
+            names
+        );
+    }
+    let (bounds, center) = (&mosaic["bounds"], mosaic["center"][0].as_f64().unwrap());
+    assert!(bounds[0] == -180.0 && bounds[2] == 180.0 && center.abs() > 179.0, "{bounds} {center}");
 
     // The library: longitudes wrap, each record comes once and in candidate order, not a number is nowhere.
     let store = Store::open(&store).unwrap();

@@ -13,7 +13,7 @@ use hypso::Store;
 use hypso::query::Place;
 use hypso::raster::GeoTransform;
 use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
-use hypso::tile::{Bounds, web_mercator};
+use hypso::tile::{Bounds, TileCoord, TileRange, web_mercator};
 use serde_json::Value;
 
 /// The features of a file as GDAL reads them, those in a box of the file's coordinates if there is one, by their ids.
@@ -228,6 +228,83 @@ fn a_mosaic_opens_as_one_raster_with_the_first_source_on_top() {
             assert!((count(value) / expected - 1.0).abs() < 0.02, "{first}: {value}: {} {expected}", count(value));
         }
     }
+}
+
+/// The lists of a MosaicJSON by their tiles, and the rest of it.
+fn mosaicjson(file: &str) -> (BTreeMap<TileCoord, Vec<String>>, Value) {
+    let mut read: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let tiles: BTreeMap<String, Vec<String>> = serde_json::from_value(read["tiles"].take()).unwrap();
+    (tiles.into_iter().map(|(key, names)| (TileCoord::from_quadkey(&key).unwrap(), names)).collect(), read)
+}
+
+#[test]
+fn a_mosaicjson_lists_for_each_tile_the_rasters_that_the_store_answers_best_first() {
+    let (_folder, path) = scratch();
+    let store = made_up(&path("s.hypso"));
+    let said = ok(&["export", &path("s.hypso"), "-o", &path("s.mosaicjson")]);
+    assert!(said.contains("next: cogeo-mosaic info"), "{said}");
+    let (tiles, about) = mosaicjson(&path("s.mosaicjson"));
+    let number = |name: &str| about[name].as_u64().unwrap();
+    let zoom = number("quadkey_zoom") as u8;
+    assert_eq!((about["mosaicjson"].as_str(), number("minzoom")), (Some("0.0.3"), number("quadkey_zoom")));
+    let finest = store.records().iter().map(|r| r.pixel_size()).fold(f64::INFINITY, f64::min);
+    assert_eq!(number("maxzoom"), u64::from(web_mercator::native_zoom(finest, 256)));
+    let types: BTreeSet<&str> = store.records().iter().map(|r| r.data_type().name()).collect();
+    assert_eq!(about["data_type"].is_null(), types.len() > 1);
+    let attributions: Vec<String> = store.sources().iter().map(|s| s.attribution().unwrap().into_owned()).collect();
+    assert!(attributions.iter().all(|who| about["attribution"].as_str().unwrap().contains(who)), "{about}");
+
+    // Every tile that a record lies in has a list, and each list is the store's answer.
+    let all: BTreeSet<TileCoord> = store
+        .records()
+        .iter()
+        .flat_map(|r| TileRange::covering(&r.bounds(), zoom).unwrap().iter().collect::<Vec<_>>())
+        .collect();
+    assert_eq!(tiles.keys().copied().collect::<BTreeSet<_>>(), all);
+    let answer = |tile: TileCoord| -> Vec<String> {
+        store.overlapping(tile).map(|r| r.full_path().unwrap().display().to_string()).collect()
+    };
+    assert!(tiles.iter().all(|(tile, names)| *names == answer(*tile)));
+    assert!(tiles.values().any(|names| names.len() > 2));
+    let [w, s, e, n]: [f64; 4] = serde_json::from_value(about["bounds"].clone()).unwrap();
+    assert!(
+        store
+            .records()
+            .iter()
+            .map(|r| r.bounds().to_lon_lat())
+            .all(|b| w <= b[0] && s <= b[1] && b[2] <= e && b[3] <= n)
+    );
+    let (lon, lat, at): (f64, f64, u8) = serde_json::from_value(about["center"].clone()).unwrap();
+    let (x, y) = web_mercator::from_lon_lat(lon, lat);
+    assert_eq!(at, zoom);
+    assert!(store.overlapping(Place::Point { x, y }).any(|r| r.rank() == 0));
+
+    // The name says the format, or the option does.
+    for arguments in [&["-o", &path("mosaic.json")][..], &["-o", &path("x.txt"), "--format", "mosaicjson"]] {
+        ok(&[&["export", &path("s.hypso")], arguments].concat());
+        assert_eq!(std::fs::read(arguments[1]).unwrap(), std::fs::read(path("s.mosaicjson")).unwrap());
+    }
+    // Some sources, in a box, with names as seen from the file.
+    let bounds = Bounds::from_lon_lat(125.5, 33.6, 126.4, 34.3);
+    let chosen: Vec<_> = store.overlapping(bounds).filter(|r| r.source_index() != 1).collect();
+    let options = ["--bbox", "125.5,33.6,126.4,34.3", "--source", "dem10", "--source", "dem1", "--relative"];
+    ok(&[&["export", &path("s.hypso"), "-o", &path("some.mosaicjson")], &options[..]].concat());
+    let (some, _) = mosaicjson(&path("some.mosaicjson"));
+    assert!(chosen.len() > 4);
+    for (tile, names) in &some {
+        let expected: Vec<String> = chosen
+            .iter()
+            .filter(|r| r.bounds().overlaps(&tile.bounds()))
+            .map(|r| r.full_path().unwrap().display().to_string())
+            .collect();
+        assert!(names.iter().all(|name| name.starts_with("../")));
+        assert!(
+            names.len() == expected.len()
+                && names.iter().zip(&expected).all(|(a, b)| b.ends_with(a.trim_start_matches("../")))
+        );
+    }
+    let listed: BTreeSet<&String> = some.values().flatten().collect();
+    assert_eq!(listed.len(), chosen.len());
 }
 
 #[test]

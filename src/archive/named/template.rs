@@ -128,7 +128,7 @@ impl Template {
                 Part::Field(Field::Column) => out += &tile.x().to_string(),
                 Part::Field(Field::Row) => out += &tile.y().to_string(),
                 Part::Field(Field::Tms) => out += &flip(tile.z(), tile.y()).to_string(),
-                Part::Field(Field::Quadkey) => out += &quadkey(tile),
+                Part::Field(Field::Quadkey) => out += &tile.quadkey(),
             }
         }
         if self.open { format!("{out}.{extension}") } else { out }
@@ -163,7 +163,7 @@ impl Template {
             return None;
         }
         if let Some(key) = key {
-            return Some((of_quadkey(key)?, rest));
+            return Some((TileCoord::from_quadkey(key)?, rest));
         }
         let z = u8::try_from(z?).ok().filter(|&z| z <= MAX_ZOOM)?;
         let row = match (y, tms) {
@@ -173,22 +173,6 @@ impl Template {
         };
         Some((TileCoord::new(z, x?, row)?, rest))
     }
-}
-
-/// The digits of a tile: for each zoom from 1 on, 0 to 3 for the quarter, row by row from the north-west.
-fn quadkey(tile: TileCoord) -> String {
-    let digit = |bit: u8| char::from(b'0' + (tile.x() >> bit & 1) as u8 + 2 * (tile.y() >> bit & 1) as u8);
-    (0..tile.z()).rev().map(digit).collect()
-}
-
-fn of_quadkey(key: &str) -> Option<TileCoord> {
-    let z = u8::try_from(key.len()).ok().filter(|&z| z <= MAX_ZOOM)?;
-    let (mut x, mut y) = (0u32, 0u32);
-    for digit in key.bytes() {
-        let quarter = digit.checked_sub(b'0').filter(|&d| d < 4)?;
-        (x, y) = (x << 1 | u32::from(quarter & 1), y << 1 | u32::from(quarter >> 1));
-    }
-    TileCoord::new(z, x, y)
 }
 
 #[cfg(test)]
@@ -212,10 +196,6 @@ mod tests {
                 assert_eq!(template.tile(wrong), None, "{path}: {wrong}");
             }
         }
-        // Bing's own example: tile 3, 5 of level 3 is 213.
-        assert_eq!(quadkey(TileCoord::new(3, 3, 5).unwrap()), "213");
-        assert_eq!(of_quadkey(""), TileCoord::new(0, 0, 0));
-        assert_eq!(of_quadkey("14"), None);
         let xyz = Template::of(Scheme::Tms);
         assert_eq!(xyz.name(tile, "png"), "3/5/5.png");
         assert_eq!((xyz.tile("3/5/5.vector.pbf"), xyz.tile("3/5/5x")), (Some((tile, ".vector.pbf")), None));
