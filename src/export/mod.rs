@@ -120,8 +120,8 @@ pub struct Summary {
 /// most 256 bytes.
 ///
 /// # Errors
-/// Where no record is chosen or none lies where MosaicJSON has tiles, the output exists or can't be written, the store is damaged, the format needs GDAL and
-/// this build has none, or the user interrupts.
+/// Where no record is chosen or none lies where MosaicJSON has tiles, the output exists or can't be written, the store is damaged, the format
+/// needs GDAL and this build has none, or the user interrupts.
 pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Progress) -> Result<Summary> {
     refuse_existing(output, options.overwrite)?;
     let mut rows = Rows::choose(store, &options.sources, &options.boxes, progress)?;
