@@ -5,7 +5,7 @@
 //! (`sequenceRule` `+x-y`). The list begins at `startPoint` and may end early; all other cells have no value, and neither
 //! has one whose type is データなし or whose height is -9999.
 //!
-//! The list is parsed whole, so the cells of some grids are kept ([`limit`]), whoever asks for them.
+//! The list is parsed whole, so the cells of some grids are kept, whoever asks for them.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
