@@ -117,7 +117,7 @@ impl Bounds {
     /// common, NaN where an edge is NaN.
     #[must_use]
     pub fn distance(&self, other: &Self) -> f64 {
-        length(self.gap_x(other, 0.0), gap((self.min_y, self.max_y), (other.min_y, other.max_y)))
+        self.gap_x(other, 0.0).hypot(gap((self.min_y, self.max_y), (other.min_y, other.max_y)))
     }
 
     /// [`distance`](Self::distance) the shorter way around the world, for boxes in EPSG:3857 metres.
@@ -125,7 +125,7 @@ impl Bounds {
     pub fn distance_around(&self, other: &Self) -> f64 {
         let turns = [-web_mercator::WORLD, web_mercator::WORLD];
         let x = turns.iter().fold(self.gap_x(other, 0.0), |least, &turn| least.min(self.gap_x(other, turn)));
-        length(x, gap((self.min_y, self.max_y), (other.min_y, other.max_y)))
+        x.hypot(gap((self.min_y, self.max_y), (other.min_y, other.max_y)))
     }
 
     fn gap_x(&self, other: &Self, turn: f64) -> f64 {
@@ -137,12 +137,6 @@ impl Bounds {
     pub fn buffered(&self, margin: f64) -> Self {
         Self::new(self.min_x - margin, self.min_y - margin, self.max_x + margin, self.max_y + margin)
     }
-}
-
-/// The length of a vector. Coordinates on maps are far from the limits that `hypot` guards against, and a search for the nearest asks for
-/// hundreds of distances.
-fn length(x: f64, y: f64) -> f64 {
-    (x * x + y * y).sqrt()
 }
 
 /// The distance between two intervals.
