@@ -169,8 +169,9 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::heights::grid::Tiles;
     use crate::heights::tests::made_up;
-    use crate::heights::{HeightQueries, Heights, Shape, Tiles};
+    use crate::heights::{HeightQueries, Heights, Shape};
     use crate::tile::TileCoord;
 
     #[test]
