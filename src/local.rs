@@ -149,6 +149,14 @@ pub(crate) fn file_of(path: &Path) -> &Path {
     path.ancestors().skip(1).filter(is_zip).find(|path| path.is_file()).unwrap_or(path)
 }
 
+/// The path with something appended to its last name, as files beside another one are named.
+#[cfg(feature = "engine")]
+pub(crate) fn with_ending(path: &Path, ending: impl AsRef<std::ffi::OsStr>) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
 /// True where both paths lead to one existing file, links followed.
 #[cfg(feature = "engine")]
 pub(crate) fn same_file(a: &Path, b: &Path) -> bool {

@@ -96,9 +96,8 @@ impl Drop for AtomicFolder {
 fn remove_tree(old: &Path, target: &Path, owns: Owns<'_>) -> Result<()> {
     let (_, kept) = remove_entries(old, owns);
     let Some(first) = kept else { return Ok(()) };
-    let mut name = target.as_os_str().to_owned();
-    name.push(format!(".kept-{:016x}", random()));
-    let place = if fs::rename(old, &name).is_ok() { PathBuf::from(name) } else { old.to_path_buf() };
+    let aside = crate::local::with_ending(target, format!(".kept-{:016x}", random()));
+    let place = if fs::rename(old, &aside).is_ok() { aside } else { old.to_path_buf() };
     let first = first.strip_prefix(old).unwrap_or(&first).display().to_string();
     let problem = format!(
         "is left of the folder that was replaced, with what could not be removed, such as {first}; look into it"

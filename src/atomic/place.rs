@@ -150,8 +150,7 @@ pub(super) fn exchange(new: &Path, old: &Path) -> std::io::Result<()> {
 /// The name that the old one has meanwhile tells a reader what it is, where the program is killed here.
 #[cfg(feature = "engine")]
 pub(super) fn exchange_by_renames(new: &Path, old: &Path) -> std::io::Result<()> {
-    let mut aside = old.as_os_str().to_owned();
-    aside.push(format!(".old-{:016x}", super::temporary::random()));
+    let aside = crate::local::with_ending(old, format!(".old-{:016x}", super::temporary::random()));
     fs::rename(old, &aside)?;
     if let Err(error) = fs::rename(new, old) {
         let _ = fs::rename(&aside, old);

@@ -1,7 +1,7 @@
 //! The records of a store, indexed for another tile size.
 
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::notes_of;
 use crate::atomic::AtomicFile;
@@ -29,9 +29,7 @@ impl Reindexed {
 /// Where the file can't be written, or the store is damaged.
 pub fn reindex(store: &Store, tile_size: u32, output: &Path) -> Result<Reindexed> {
     let sources = store.source_inputs()?;
-    let mut name = output.as_os_str().to_owned();
-    name.push(format!(".{tile_size}px.hypso"));
-    let path = PathBuf::from(name);
+    let path = crate::local::with_ending(output, format!(".{tile_size}px.hypso"));
     let mut file = AtomicFile::create(&path)?;
     file.make_private()?;
     let parameters = Parameters { tile_size, metadata: notes_of(store)? };

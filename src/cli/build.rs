@@ -87,7 +87,7 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    args.catalog.rules()?;
+    let rules = args.catalog.rules()?;
     check_output(&args.output, args.overwrite || args.update)?;
     let specs = args.catalog.specs()?;
     check_written(args, &specs)?;
@@ -97,7 +97,7 @@ pub fn run(args: &Args) -> Outcome {
         None
     };
     let Built { store, code } =
-        build(&args.catalog, &specs, &args.output, args.tile_size, known.as_ref(), &|_| Ok(()))?;
+        build(&args.catalog, &specs, &args.output, args.tile_size, known.as_ref(), &rules, &|_| Ok(()))?;
     if let Some(path) = &args.write_config {
         write_whole(path, catalog::config::text(path, &specs)?.as_bytes(), args.overwrite)?;
         super::say(&format!(
@@ -201,6 +201,7 @@ pub fn build(
     output: &Path,
     tile_size: u32,
     known: Option<&Known>,
+    rules: &Rules,
     may_replace: &dyn Fn(&[SourceInput]) -> Result<()>,
 ) -> Result<Built> {
     let started = Instant::now();
@@ -220,7 +221,7 @@ pub fn build(
     })?;
     say_built(output, &made, known.is_some(), started)?;
     let skipped = Figure::share(Rule::SkippedFiles, made.scanned.rejected.len() as u64, made.scanned.files());
-    let code = quality::told(&args.rules()?.judge(&[skipped]));
+    let code = quality::told(&rules.judge(&[skipped]));
     Ok(Built { store: made.store, code })
 }
 

@@ -38,7 +38,8 @@ impl Args {
 
 pub fn run(args: &Args) -> Outcome {
     let mut options = args.job.options(&args.output)?;
-    options.rules = args.job.run.rules(args.catalog.rules()?);
+    let rules = args.catalog.rules()?;
+    options.rules = args.job.run.rules(rules.clone());
     let path = args.output.with_extension("hypso");
     // An unfinished run goes on from the store that it was started with, unless the rasters changed: the store is
     // built again, without opening what did not change, and then comes out the same.
@@ -51,7 +52,7 @@ pub fn run(args: &Args) -> Outcome {
     let may_replace = |sources: &[SourceInput]| refuse_other(&path, before.as_deref().filter(|_| !replaces), sources);
     let tile_size = options.tile_size.unwrap_or(512);
     let specs = args.catalog.specs()?;
-    let built = build::build(&args.catalog, &specs, &path, tile_size, known.as_ref(), &may_replace)?;
+    let built = build::build(&args.catalog, &specs, &path, tile_size, known.as_ref(), &rules, &may_replace)?;
     let store = store_file::open(&path, Care::Thorough)?;
     let code = make(&store, &options)?;
     Ok(code.max(built.code))

@@ -10,7 +10,7 @@ use crate::column::RaggedLayout;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::query::Order;
-use crate::store::{RecordRef, RowId, Store};
+use crate::store::{RecordRef, RowId, Store, attribution_of};
 use crate::tile::LonLatBox;
 use crate::url;
 
@@ -75,13 +75,8 @@ impl<'a> Rows<'a> {
 
     /// Who must be named for the wanted sources, as one text.
     pub(super) fn attribution(&self) -> String {
-        let mut named: Vec<&str> = Vec::new();
-        for (source, _) in self.sources.iter().zip(&self.wanted).filter(|(_, wanted)| **wanted) {
-            if !source.attribution.is_empty() && !named.contains(&source.attribution.as_str()) {
-                named.push(&source.attribution);
-            }
-        }
-        named.join(" | ")
+        let wanted = self.sources.iter().zip(&self.wanted).filter(|(_, wanted)| **wanted);
+        attribution_of(wanted.map(|(source, _)| source.attribution.as_str()))
     }
 
     fn wants(&self, record: &RecordRef) -> bool {

@@ -66,9 +66,7 @@ pub(crate) struct Note {
 
 impl Note {
     fn path(file: &Path) -> PathBuf {
-        let mut name = file.as_os_str().to_owned();
-        name.push(".upload");
-        name.into()
+        crate::local::with_ending(file, ".upload")
     }
 
     /// The note beside a file.

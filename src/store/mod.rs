@@ -52,6 +52,8 @@ pub use names::SCHEMA;
 pub(crate) use notes::LISTS;
 pub use open::Store;
 pub use records::{RecordRef, Records};
+#[cfg(feature = "engine")]
+pub(crate) use sources::attribution_of;
 pub use sources::{SourceInput, SourceRef, Sources};
 pub use verify::{CHECKS, verify};
 /// True where a file begins with the magic number of the store format. The rest may be damaged.

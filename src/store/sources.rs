@@ -6,6 +6,18 @@ use std::path::PathBuf;
 use super::Store;
 use crate::error::Result;
 
+/// Who must be named for several sources, as one text: each once, in order.
+#[cfg(feature = "engine")]
+pub(crate) fn attribution_of<'a>(sources: impl IntoIterator<Item = &'a str>) -> String {
+    let mut named: Vec<&str> = Vec::new();
+    for attribution in sources {
+        if !attribution.is_empty() && !named.contains(&attribution) {
+            named.push(attribution);
+        }
+    }
+    named.join(" | ")
+}
+
 /// Makes [`SourceInput`] of a table of texts, and the methods of [`SourceRef`].
 macro_rules! texts {
     ($($(#[$doc:meta])+ $field:ident: $type:ty = $name:literal;)*) => {

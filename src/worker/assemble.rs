@@ -13,7 +13,7 @@ use crate::json::Json;
 use crate::plan::{Changes, Extent, Group, Plan, Step};
 use crate::progress::Progress;
 use crate::render::{Layer, RenderOptions};
-use crate::store::Store;
+use crate::store::{Store, attribution_of};
 use crate::terrain;
 use crate::tile::{Bounds, TileCoord, TileId};
 use crate::url;
@@ -55,13 +55,11 @@ pub(super) fn metadata(store: &Store, plan: &Plan, options: &RenderOptions, laye
             row[key] = json!(value);
         }
         sources.push(row);
-        if !attribution.is_empty() && !attributions.contains(&attribution) {
-            attributions.push(attribution);
-        }
+        attributions.push(attribution);
         names.push(name);
     }
     metadata.name = titled(&names);
-    metadata.attribution = attributions.join(" | ");
+    metadata.attribution = attribution_of(attributions.iter().map(String::as_str));
     metadata.bounds = bounds(store, plan).map(|b| b.to_lon_lat());
     metadata.other.insert("sources".into(), Json::of(Value::Array(sources)));
     match layer {

@@ -35,9 +35,7 @@ pub(super) struct About {
 
 /// The file that belongs to an output.
 pub(super) fn path_of(output: &Path) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(".inputs");
-    name.into()
+    crate::local::with_ending(output, ".inputs")
 }
 
 /// Refuses a file of that name that is something else.

@@ -195,9 +195,7 @@ fn log_size(path: &Path) -> u64 {
 
 /// The size of a file that SQLite keeps beside a database; 0 without it.
 fn size_beside(path: &Path, ending: &str) -> u64 {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    std::fs::metadata(&name).map_or(0, |m| m.len())
+    std::fs::metadata(crate::local::with_ending(path, ending)).map_or(0, |m| m.len())
 }
 
 /// Where SQLite can't read because of a file beside the database: which one, why, and the way out.

@@ -26,9 +26,7 @@ fn hash(line: &[u8]) -> String {
 
 /// The file that notes the hash of the last line.
 fn head_of(path: &std::path::Path) -> std::path::PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".head");
-    name.into()
+    crate::local::with_ending(path, ".head")
 }
 
 /// What a head says: how many lines there were, and the hash of the last one.

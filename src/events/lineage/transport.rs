@@ -103,9 +103,8 @@ impl Transport {
                 let digits: String = time.chars().filter(char::is_ascii_digit).collect();
                 let (day, rest) = digits.split_at(8);
                 let (clock, micros) = rest.split_at(6);
-                let mut name = path.as_os_str().to_owned();
-                name.push(format!("-{day}-{clock}.{micros}.json"));
-                write(Path::new(&name), event, false)
+                let file = crate::local::with_ending(path, format!("-{day}-{clock}.{micros}.json"));
+                write(&file, event, false)
             }
             Self::Console => {
                 say(event);

@@ -35,9 +35,7 @@ pub(super) fn of(dataset: &Dataset, path: &Path) -> Option<GeoKeys> {
 
 /// True where GDAL may have written a CRS beside the file, which goes before the one in it.
 fn has_sidecar(path: &Path) -> bool {
-    let mut name = path.as_os_str().to_os_string();
-    name.push(".aux.xml");
-    Path::new(&name).symlink_metadata().is_ok()
+    crate::local::with_ending(path, ".aux.xml").symlink_metadata().is_ok()
 }
 
 /// The values of the tags in the first directory of a TIFF or BigTIFF, each with its type and count.

@@ -78,8 +78,9 @@ impl Heights {
             _ if flags.is_all_valid() => alpha_of(dataset).filter(|&a| a != number).map_or(Mask::None, Mask::Alpha),
             _ => Mask::Band,
         };
-        if mask != Mask::Band && beside(path, ".msk").is_file() {
-            let problem = format!("its mask {} can't be read", beside(path, ".msk").display());
+        let beside = crate::local::with_ending(path, ".msk");
+        if mask != Mask::Band && beside.is_file() {
+            let problem = format!("its mask {} can't be read", beside.display());
             return Ok(Err(Unusable::Damaged(problem)));
         }
         let (name, metres) = match unit_of(&declared, by.unit) {
@@ -105,13 +106,6 @@ impl Heights {
 /// A value of a byte as the signed one of the same bits.
 pub(super) fn signed(value: f64) -> f64 {
     if (128.0..256.0).contains(&value) { value - 256.0 } else { value }
-}
-
-/// The path with something appended to its name.
-fn beside(path: &Path, end: &str) -> std::path::PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }
 
 /// The number of the band that holds heights: the one that was asked for, else the only one that is no alpha and no mask.
