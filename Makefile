@@ -1,11 +1,14 @@
 # hypso: `make demo` shows everything, `make test` checks everything.
-.PHONY: demo seam test distributed-test viewer viewer-test lint licences msrv doc bench fuzz memcheck clean
+.PHONY: demo seam static test distributed-test viewer viewer-test lint licences msrv doc bench fuzz memcheck clean
 
 demo: ## build, make a sample, and turn it into a PMTiles and a picture in demo/
 	@scripts/demo.sh
 
 seam: ## the pictures of docs/seams.md, in demo/
 	@scripts/seam.sh
+
+static: ## the program without GDAL as one static file
+	@scripts/static.sh
 
 test: ## all tests
 	@scripts/test.sh

@@ -17,8 +17,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hypso::raster::gdal::{GdalProjector, GdalRaster, GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::{GdalProjector, GdalRaster, write_geotiff};
 use hypso::raster::{Cells, GeoTransform, Raster, Resampling, Window, pixel_map, pixel_scale, resample, source_window};
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, downsample_into};
 use hypso::tile::Bounds;
 

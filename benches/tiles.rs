@@ -26,7 +26,8 @@ use hypso::catalog::{self, SourceSpec};
 use hypso::plan::{Pattern, Plan, PlanOptions};
 use hypso::progress::Silent;
 use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use hypso::render::{GdalOpener, Made, NoFinerTiles, RenderOptions, Renderer};
 use hypso::store::{Builder, Parameters, Store};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, TileCodec, VerticalResolution, WebpEncoder};
@@ -77,6 +78,7 @@ fn made_up(folder: &Path, crs: &str, west: f64, north: f64, cell: f64) {
 
 fn store_of(folder: &Path) -> Store {
     let spec = SourceSpec::parse(folder.to_str().expect("a name in UTF-8")).expect("a folder");
+    hypso::raster::read_by(&hypso::render::GdalOpener);
     let options = catalog::Options::default();
     let survey = catalog::Survey::new(&[spec], &options, &Silent).expect("rasters");
     let (sources, parameters) =

@@ -92,7 +92,7 @@ pub mod raster;
 #[cfg(feature = "engine")]
 #[doc(hidden)]
 pub mod report;
-#[cfg(feature = "gdal")]
+#[cfg(feature = "engine")]
 #[doc(hidden)]
 pub mod sample;
 #[cfg(feature = "engine")]
@@ -105,6 +105,9 @@ pub(crate) mod cli;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use cli::main as program;
+#[cfg(all(feature = "cli", feature = "gdal"))]
+#[doc(hidden)]
+pub use cli::main_with_rasters as program_with_rasters;
 pub use container::{Container, Handle};
 pub use error::{Error, Result};
 #[cfg(feature = "engine")]

@@ -17,12 +17,10 @@ mod temporary;
 pub(crate) use file::AtomicFile;
 #[cfg(feature = "engine")]
 pub(crate) use folder::{AtomicFolder, retire};
-#[cfg(feature = "cli")]
-pub use output::check_output;
-#[cfg(all(feature = "cli", feature = "gdal"))]
-pub use output::holds;
 #[cfg(feature = "engine")]
 pub use output::write_whole;
+#[cfg(feature = "cli")]
+pub use output::{check_output, holds};
 pub(crate) use place::check_target;
 #[cfg(feature = "engine")]
 pub use place::{make_private_folder, refuse_inputs};

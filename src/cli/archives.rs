@@ -146,7 +146,6 @@ pub struct OutputArgs {
 
 impl OutputArgs {
     /// True where something was asked for that only archives have.
-    #[cfg(feature = "gdal")]
     pub fn is_of_archives(&self) -> bool {
         self.dedup || self.output_scheme.is_some()
     }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::archives::{EncoderArgs, InputArgs, OutputArgs, PartArgs, report, report_traffic};
 use super::observed::Touched;
-#[cfg(feature = "gdal")]
 use super::output;
 use super::progress::Terminal;
 use super::values::one_of;
@@ -96,13 +95,17 @@ impl Args {
     pub fn touched(&self) -> Option<Touched> {
         Touched::of([&self.input].into_iter().chain(&self.lineage), [&self.output])
     }
+
+    /// True where GDAL writes the output.
+    pub fn writes_tiff(&self) -> bool {
+        is_tiff(&self.output)
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {
     let selection = args.part.selection()?;
     let source = args.read.open(&args.input, Some(&args.output))?;
     refuse_inputs(&args.output, [&args.input])?;
-    #[cfg(feature = "gdal")]
     if is_tiff(&args.output) {
         return write_tiff(args, source.as_ref(), &selection);
     }
@@ -134,13 +137,11 @@ pub fn run(args: &Args) -> Outcome {
     Ok(exit::OK)
 }
 
-#[cfg(feature = "gdal")]
 fn is_tiff(path: &std::path::Path) -> bool {
     path.extension().is_some_and(|end| end.eq_ignore_ascii_case("tif") || end.eq_ignore_ascii_case("tiff"))
 }
 
 /// Heights as a GeoTIFF.
-#[cfg(feature = "gdal")]
 fn write_tiff(args: &Args, source: &dyn archive::TileSource, selection: &archive::Selection) -> Outcome {
     if args.recoding().is_some() || !args.set.is_empty() || args.lineage.is_some() || args.out.is_of_archives() {
         let problem = "has heights as they are: leave out what is for archives (--set, --lineage, --dedup, --output-scheme, new tiles)";

@@ -64,6 +64,11 @@ impl Args {
     pub fn touched(&self) -> Option<Touched> {
         Touched::of([&self.store], [&self.output])
     }
+
+    /// True where GDAL writes the output.
+    pub fn writes_geopackage(&self) -> bool {
+        format(self).is_ok_and(|format| format == export::Format::Gti)
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {
@@ -157,8 +162,7 @@ fn next(output: &Path, format: export::Format) -> String {
     } else {
         format!("next: ogrinfo -so -al {file}")
     };
-    // Without GDAL there is no such command.
-    if cfg!(feature = "gdal") && matches!(format, export::Format::FlatGeobuf | export::Format::Gti) {
+    if matches!(format, export::Format::FlatGeobuf | export::Format::Gti) {
         return format!("{look}, or hypso build -o again.hypso {file}");
     }
     look

@@ -79,7 +79,6 @@ fn without_thread() {
 const SIGNALS: [i32; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
 /// Makes Ctrl-C do nothing here; a worker ends when its coordinator closes the pipe.
-#[cfg(feature = "gdal")]
 pub fn ignore() {
     // A flag that is never read: it takes no thread.
     #[cfg(unix)]

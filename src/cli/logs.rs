@@ -1,6 +1,5 @@
 //! Logs: on stderr and in a file, each at a level of its own, the run's identifier in every line, no secret in any.
 
-#[cfg(feature = "gdal")]
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -94,7 +93,6 @@ fn rotation(text: &str) -> std::result::Result<usize, String> {
 struct Logs {
     run: RunId,
     json: bool,
-    #[cfg(feature = "gdal")]
     workers: Vec<OsString>,
 }
 
@@ -111,7 +109,6 @@ pub fn as_json() -> bool {
 }
 
 /// Options of a worker, so that it logs to the same places under the same identifier.
-#[cfg(feature = "gdal")]
 pub fn for_workers() -> Vec<OsString> {
     LOGS.get().map_or_else(Vec::new, |logs| logs.workers.clone())
 }
@@ -125,12 +122,7 @@ impl LogArgs {
         let run = self.run_id.clone().unwrap_or_default();
         let json = self.log_format == LogFormat::Json;
         let id = run.to_string();
-        let _ = LOGS.set(Logs {
-            run,
-            json,
-            #[cfg(feature = "gdal")]
-            workers: self.worker_options(&id),
-        });
+        let _ = LOGS.set(Logs { run, json, workers: self.worker_options(&id) });
         let level = self.log_level;
         // Notes that are logs stand there as such.
         let console = filter_fn(move |facts| *facts.level() <= level && facts.target() != SAID);
@@ -165,7 +157,6 @@ impl LogArgs {
         Ok(())
     }
 
-    #[cfg(feature = "gdal")]
     fn worker_options(&self, id: &str) -> Vec<OsString> {
         let mut options: Vec<OsString> = vec!["--run-id".into(), id.into()];
         options.extend(["--log-level".into(), self.log_level.to_string().into()]);

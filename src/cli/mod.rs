@@ -2,12 +2,10 @@
 //!
 //! Results go to stdout, logs and progress to stderr. Only this module prints.
 
-#[cfg(feature = "gdal")]
 mod aggregate;
 mod archives;
 mod area;
 mod audit;
-#[cfg(feature = "gdal")]
 mod build;
 mod completions;
 mod convert;
@@ -26,37 +24,29 @@ mod output;
 mod overviews;
 mod overzoom;
 mod picture;
-#[cfg(feature = "gdal")]
 mod plan;
 mod preview;
 mod progress;
-#[cfg(feature = "gdal")]
 mod provenance;
 mod publish;
 mod quality;
 mod query;
-#[cfg(feature = "gdal")]
+mod rasters;
 mod rejected;
 mod report;
-#[cfg(feature = "gdal")]
 mod sample;
 #[cfg(feature = "serve")]
 mod serve;
 mod store_file;
-#[cfg(feature = "gdal")]
 mod summary;
 mod tile;
-#[cfg(feature = "gdal")]
 mod tiles;
 mod values;
 mod verify;
-#[cfg(feature = "gdal")]
 mod verify_against;
 mod verify_store;
 mod words;
-#[cfg(feature = "gdal")]
 mod work;
-#[cfg(feature = "gdal")]
 mod worker;
 
 use std::io::Write;
@@ -79,7 +69,6 @@ pub mod exit {
     /// A file that was mapped was cut or written into by another program.
     pub const CHANGED: u8 = 5;
     /// Not yet: what this work needs is not there, or others hold it. Try again later (EX_TEMPFAIL of sysexits.h).
-    #[cfg(feature = "gdal")]
     pub const LATER: u8 = 75;
     /// The user interrupted the work.
     pub const INTERRUPTED: u8 = 130;
@@ -101,7 +90,6 @@ struct Cli {
     #[command(flatten)]
     observed: observed::ObservedArgs,
     /// Let rasters be read over the network: s3://, gs://, az://, https://, and what a VRT or a service's description names.
-    #[cfg(feature = "gdal")]
     #[arg(long, global = true, hide_short_help = true)]
     allow_remote: bool,
     #[command(subcommand)]
@@ -111,24 +99,16 @@ struct Cli {
 // One variant and one arm in `run` per command; the file of the same name holds its arguments and its work.
 #[derive(Debug, Subcommand)]
 enum Command {
-    #[cfg(feature = "gdal")]
     Tiles(tiles::Args),
-    #[cfg(feature = "gdal")]
     Build(build::Args),
     Info(info::Args),
     Query(query::Args),
-    #[cfg(feature = "gdal")]
     Provenance(provenance::Args),
     Export(export::Args),
-    #[cfg(feature = "gdal")]
     Plan(plan::Args),
-    #[cfg(feature = "gdal")]
     Work(work::Args),
-    #[cfg(feature = "gdal")]
     Assemble(work::AssembleArgs),
-    #[cfg(feature = "gdal")]
     Aggregate(aggregate::Args),
-    #[cfg(feature = "gdal")]
     AggregateZoom(aggregate::ZoomArgs),
     Merge(merge::Args),
     Overviews(overviews::Args),
@@ -150,11 +130,9 @@ enum Command {
     Sight(heights::sight::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
-    #[cfg(feature = "gdal")]
     Sample(sample::Args),
     Audit(audit::Args),
     Completions(completions::Args),
-    #[cfg(feature = "gdal")]
     #[command(hide = true)]
     Worker(worker::Args),
 }
@@ -172,27 +150,38 @@ impl Command {
 
     /// True for a process that another hypso started, and that it ends.
     fn is_worker(&self) -> bool {
-        #[cfg(feature = "gdal")]
-        return matches!(self, Self::Worker(_));
-        #[cfg(not(feature = "gdal"))]
-        return false;
+        matches!(self, Self::Worker(_))
     }
 }
 
 /// What a command returns: an exit code, or an error that becomes a message and an exit code of its own.
 type Outcome = anyhow::Result<u8>;
 
-/// Runs the program with the arguments of the process.
+/// [`main`], in a program that reads rasters by GDAL.
+#[cfg(feature = "gdal")]
+#[must_use]
+pub fn main_with_rasters() -> ExitCode {
+    crate::raster::read_by(&crate::render::GdalOpener);
+    match rasters::check_version() {
+        Ok(()) => main(),
+        Err(error) => output::report_error(&error.into()),
+    }
+}
+
+/// Runs the program with the arguments of the process. It reads no rasters unless told how before: see `raster::read_by`.
 #[must_use]
 pub fn main() -> ExitCode {
     #[cfg(unix)]
     crate::mmap::bus_error::explain(i32::from(exit::CHANGED));
-    let cli = Cli::parse_from(area::join_numbers(std::env::args_os()));
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let cli = Cli::parse_from(area::join_numbers(arguments.iter().cloned()));
+    if let Some(code) = rasters::hand_over(&cli, &arguments) {
+        return code;
+    }
     cli.talk.apply();
     if let Err(error) = cli.logs.apply(cli.command.is_worker()) {
         return output::report_error(&error.into());
     }
-    #[cfg(feature = "gdal")]
     if cli.allow_remote
         && let Ok(reader) = crate::raster::reader()
     {
@@ -210,24 +199,16 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     match command {
-        #[cfg(feature = "gdal")]
         Command::Tiles(args) => tiles::run(&args),
-        #[cfg(feature = "gdal")]
         Command::Build(args) => build::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Query(args) => query::run(&args),
-        #[cfg(feature = "gdal")]
         Command::Provenance(args) => provenance::run(&args),
         Command::Export(args) => export::run(&args),
-        #[cfg(feature = "gdal")]
         Command::Plan(args) => plan::run(&args),
-        #[cfg(feature = "gdal")]
         Command::Work(args) => work::run(&args),
-        #[cfg(feature = "gdal")]
         Command::Assemble(args) => work::assemble(&args),
-        #[cfg(feature = "gdal")]
         Command::Aggregate(args) => aggregate::run(&args),
-        #[cfg(feature = "gdal")]
         Command::AggregateZoom(args) => aggregate::run_zoom(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Overviews(args) => overviews::run(&args),
@@ -249,11 +230,9 @@ fn run(command: Command) -> Outcome {
         Command::Sight(args) => heights::sight::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
-        #[cfg(feature = "gdal")]
         Command::Sample(args) => sample::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Completions(args) => completions::run(&args),
-        #[cfg(feature = "gdal")]
         Command::Worker(args) => worker::run(&args),
     }
 }
@@ -266,7 +245,6 @@ fn say(text: &str) {
 }
 
 /// A table for the user, on stderr.
-#[cfg(feature = "gdal")]
 fn say_table(text: &str) {
     let text = crate::text::printable(text.trim_end());
     let _ = writeln!(std::io::stderr(), "{text}");

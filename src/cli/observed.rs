@@ -59,7 +59,6 @@ pub fn live() -> &'static Live {
 }
 
 /// Notes the report that a run of tiles wrote.
-#[cfg(feature = "gdal")]
 pub fn report(path: &Path) {
     if let Ok(text) = std::fs::read(path) {
         live().report(&text);
@@ -103,7 +102,6 @@ pub fn abort() {
 
 fn end_of(outcome: &Outcome) -> End {
     match outcome {
-        #[cfg(feature = "gdal")]
         Ok(exit::LATER) => End::Fail(exit::LATER, "not yet: what it needs is not there, or others hold it".into()),
         Ok(exit::FAILURE) => End::Fail(exit::FAILURE, "it failed".into()),
         Ok(code) => End::Complete(*code),
@@ -123,20 +121,13 @@ impl Command {
     /// The name of a command that writes, what it reads and what it writes; `None` for all others.
     fn touched(&self) -> Option<(&'static str, Touched)> {
         let (name, touched) = match self {
-            #[cfg(feature = "gdal")]
             Self::Tiles(args) => ("tiles", args.touched()),
-            #[cfg(feature = "gdal")]
             Self::Build(args) => ("build", args.touched()),
             Self::Export(args) => ("export", args.touched()),
-            #[cfg(feature = "gdal")]
             Self::Plan(args) => ("plan", args.touched()),
-            #[cfg(feature = "gdal")]
             Self::Work(args) => ("work", args.touched()),
-            #[cfg(feature = "gdal")]
             Self::Assemble(args) => ("assemble", args.touched()),
-            #[cfg(feature = "gdal")]
             Self::Aggregate(args) => ("aggregate", args.touched()),
-            #[cfg(feature = "gdal")]
             Self::AggregateZoom(args) => ("aggregate-zoom", args.touched()),
             Self::Merge(args) => ("merge", args.touched()),
             Self::Convert(args) => ("convert", args.touched()),
@@ -151,7 +142,6 @@ impl Command {
             Self::Tile(args) => ("tile", args.touched()),
             Self::Preview(args) => ("preview", args.touched()),
             Self::Profile(args) => ("profile", args.touched()),
-            #[cfg(feature = "gdal")]
             Self::Sample(args) => ("sample", args.touched()),
             _ => return None,
         };

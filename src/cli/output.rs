@@ -136,7 +136,6 @@ fn cell(value: &str) -> Cow<'_, str> {
 }
 
 /// Lays out names and values below one another, without a header.
-#[cfg(feature = "gdal")]
 pub fn list(rows: &[Vec<String>]) -> String {
     let width = rows.iter().filter_map(|r| r.first()).map(|n| n.chars().count()).max().unwrap_or(0);
     rows.iter().filter_map(|r| Some(format!("  {:width$}  {}\n", cell(r.first()?), cell(r.get(1)?)))).collect()

@@ -41,6 +41,15 @@ pub struct Args {
 }
 
 impl Args {
+    /// True where a store may be among what is served: its heights come from rasters where there are no tiles.
+    pub fn may_serve_stores(&self) -> bool {
+        let has_none = |input: &Input| {
+            let end = input.path.extension().and_then(|end| end.to_str());
+            end.is_some_and(|end| ["heights", "mbtiles", "pmtiles"].contains(&end))
+        };
+        self.config.is_some() || !self.inputs.iter().all(has_none)
+    }
+
     fn options(&self) -> anyhow::Result<Options> {
         let mut options = self.config.as_deref().map(Options::read).transpose()?.unwrap_or_default();
         options.inputs.extend(self.inputs.iter().cloned());

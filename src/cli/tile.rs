@@ -51,7 +51,6 @@ enum Format {
     /// One JSON document: the heights row by row, null where there is none.
     Json,
     /// A GeoTIFF of 32-bit floats in EPSG:3857; -99999 where there is none.
-    #[cfg(feature = "gdal")]
     Geotiff,
 }
 
@@ -59,6 +58,11 @@ impl Args {
     /// What it reads and writes.
     pub fn touched(&self) -> Option<Touched> {
         Touched::of([&self.archive], &self.output)
+    }
+
+    /// True where GDAL writes the output.
+    pub fn writes_tiff(&self) -> bool {
+        self.format == Some(Format::Geotiff)
     }
 }
 
@@ -79,7 +83,6 @@ pub fn run(args: &Args) -> Outcome {
         bytes = match args.format.unwrap_or(Format::Csv) {
             Format::Csv => csv(&tile).into_bytes(),
             Format::Json => json(args.tile, &tile)?.into_bytes(),
-            #[cfg(feature = "gdal")]
             Format::Geotiff => {
                 let Some(output) = &args.output else {
                     return usage("--format geotiff", "needs --output: GDAL writes at several places of a file");

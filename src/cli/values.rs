@@ -20,20 +20,17 @@ pub fn number(text: &str) -> Result<f64, String> {
 }
 
 /// A finite number from 0 on.
-#[cfg(feature = "gdal")]
 pub fn distance(text: &str) -> Result<f64, String> {
     number(text).and_then(|v| if v >= 0.0 { Ok(v) } else { Err(format!("{text} is below 0")) })
 }
 
 /// A number from 0 to 100, with or without `%`.
-#[cfg(feature = "gdal")]
 pub fn percent(text: &str) -> Result<f64, String> {
     let value = number(text.trim_end_matches('%'))?;
     if (0.0..=100.0).contains(&value) { Ok(value) } else { Err(format!("{text} is not from 0 to 100")) }
 }
 
 /// Pixels along a tile's side.
-#[cfg(feature = "gdal")]
 pub fn tile_size(text: &str) -> Result<u32, String> {
     match text {
         "256" => Ok(256),
@@ -52,13 +49,12 @@ pub fn zooms(text: &str) -> Result<crate::tile::Zooms, String> {
 }
 
 /// A zoom.
-#[cfg(feature = "gdal")]
 pub fn zoom(text: &str) -> Result<u8, String> {
     let last = crate::tile::MAX_NATIVE_ZOOM;
     text.parse().ok().filter(|&z| z <= last).ok_or_else(|| format!("a zoom is a whole number from 0 to {last}"))
 }
 
-#[cfg(all(test, feature = "gdal"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -38,7 +38,6 @@ pub struct Args {
     /// Compare heights with the sources of this store, at about --sample tiles or all: the finest tile of each place. Cells are
     /// looked up in another way than when tiles are made. A tile is wrong where more than one pixel in a thousand lies outside of
     /// all cells around it, or has no height where all of them have one.
-    #[cfg(feature = "gdal")]
     #[arg(long, value_name = "STORE")]
     against: Option<PathBuf>,
     /// Compare about this many tiles with the means of their finer tiles: a number, all, or none.
@@ -58,9 +57,15 @@ pub struct Args {
     format: Format,
 }
 
+impl Args {
+    /// True where tiles are compared with rasters.
+    pub fn reads_rasters(&self) -> bool {
+        self.against.is_some()
+    }
+}
+
 pub fn run(args: &Args) -> Outcome {
     if verify_store::is_one(&args.archive) {
-        #[cfg(feature = "gdal")]
         verify_store::refuse(&[("--against", args.against.is_some())])?;
         verify_store::refuse(&[("--sample", args.sample.is_some()), ("--store", args.store.is_some())])?;
         return verify_store::run(&args.archive, args.strict, args.format);
@@ -75,16 +80,13 @@ pub fn run(args: &Args) -> Outcome {
     if let (Some(source), Some(store)) = (source.as_deref().filter(|_| report.checked > 0), &args.store) {
         crate::render::check_place(source, &store_file::open(store, Care::Quick)?, &mut report)?;
     }
-    #[cfg(feature = "gdal")]
     let against = args.against.as_deref();
-    #[cfg(feature = "gdal")]
     let against =
         against.map(|s| super::verify_against::compare(&args.archive, s, args.sample, &mut report)).transpose()?;
     let failed = report.errors > 0 || (args.strict && report.warnings > 0);
     match args.format {
         Format::Json => {
             let mut document = document(&report, failed, &heights, compared);
-            #[cfg(feature = "gdal")]
             if let Some(against) = &against {
                 document["against"] = super::verify_against::document(against);
             }
@@ -94,7 +96,6 @@ pub fn run(args: &Args) -> Outcome {
         Format::Table => {
             let format = source.as_ref().map(|source| source.metadata().format.clone()).unwrap_or_default();
             output::line(table(args, &format, &report, &heights, compared).trim_end())?;
-            #[cfg(feature = "gdal")]
             if let Some(against) = &against {
                 output::line(super::verify_against::table(against).trim_end())?;
             }

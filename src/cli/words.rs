@@ -158,14 +158,12 @@ mod tests {
         let all: Vec<&clap::Command> = std::iter::once(&program).chain(program.get_subcommands()).collect();
         let has = |c: &clap::Command, flag: &str| c.get_arguments().any(|a| a.get_long() == Some(&flag[2..]));
         let flags = FIELDS.into_iter().chain(OTHERS.map(|(field, _)| field)).filter_map(flag);
-        #[cfg(not(feature = "gdal"))]
-        let flags = flags.filter(|_| false);
         for flag in flags {
             for name in flag.split(' ').filter(|word| word.starts_with("--")) {
                 assert!(all.iter().any(|c| has(c, name)), "no command has {name}");
             }
         }
-        for (_, command) in COMMANDS.iter().filter(|_| cfg!(feature = "gdal")) {
+        for (_, command) in COMMANDS {
             let mut words = command.split(' ').skip(1);
             let name = words.next().unwrap();
             let found = all.iter().find(|c| c.get_name() == name).unwrap_or_else(|| panic!("there is no {command}"));

@@ -178,8 +178,8 @@ fn geopackage(rows: &Rows, output: &Path) -> Result<AtomicFile> {
     let Ok(reader) = raster::reader() else {
         return Err(Error::argument(
             output.display().to_string(),
-            "can't be written: this program was built without GDAL; write FlatGeobuf instead (.gti.fgb, which GDAL opens as \
-             GTI too), or build it with the feature gdal",
+            "can't be written: GDAL makes GeoPackages, and this program has none; write FlatGeobuf instead (.gti.fgb, which GDAL opens \
+             as GTI too)",
         ));
     };
     refuse_journals(output)?;

@@ -7,7 +7,6 @@ mod check;
 mod coding;
 mod combine;
 mod compare;
-#[cfg(feature = "gdal")]
 mod geotiff;
 mod legend;
 mod lineage;
@@ -23,7 +22,6 @@ pub use check::{ParentCheck, check_parents};
 pub use coding::Coding;
 pub use combine::{Combined, NO_INPUT, Rule, combine};
 pub use compare::{Changed, changed, comparer};
-#[cfg(feature = "gdal")]
 pub use geotiff::{GeoTiff, NODATA, write_geotiff, write_tile_geotiff};
 pub use merge::{LineageMerge, PixelMerge, merge_lineage, merge_pixels, merged_lineage_metadata};
 pub use overviews::{Overviews, overviews, overviews_in_place, overviews_metadata};

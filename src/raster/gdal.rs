@@ -39,7 +39,7 @@ use block::Stored;
 use heights::{Heights, Mask};
 
 pub use degrees::GdalDegrees;
-pub use geotiff::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+pub use geotiff::write_geotiff;
 pub use reader::GdalOpener;
 pub use vertical::{GdalVertical, check_vertical_datum};
 

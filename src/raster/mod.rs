@@ -15,8 +15,8 @@
 
 mod block;
 mod cells;
-mod cog;
 mod footprint;
+mod form;
 mod geotransform;
 mod info;
 #[cfg_attr(not(feature = "gdal"), expect(dead_code, reason = "cells are read behind the door, which needs PROJ"))]
@@ -41,8 +41,8 @@ pub mod gdal;
 
 pub use block::Block;
 pub use cells::{Cells, State, Window};
-pub use cog::{CogForm, PutCells};
 pub use footprint::{Footprint, ToMercator, footprint, footprint_by, on_the_lattice, world_parts};
+pub use form::{CogForm, GeoTiffCompression, GeoTiffSpec, GeoTiffType, PutCells};
 pub use geotransform::GeoTransform;
 pub use info::{
     Adjustment, Projector, Raster, RasterInfo, Unusable, VerticalShift, lattice_offset, read_around, read_neighbour,
@@ -50,7 +50,7 @@ pub use info::{
 };
 pub use objects::{Listed, Network, Objects};
 pub(crate) use objects::{look_ahead, network, objects};
-pub use opener::{Degrees, RasterOpener, RasterReader, SMALL_BLOCK, reader};
+pub use opener::{Degrees, RasterOpener, RasterReader, SMALL_BLOCK, read_by, reader};
 pub use resampling::Resampling;
 pub(crate) use stamp::modified;
 pub use stamp::{FileStamp, plain_stamp, stamp};

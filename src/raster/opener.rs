@@ -1,13 +1,14 @@
 //! The one door to rasters: what the engine asks of whatever reads them. GDAL stands behind it, in `raster/gdal/`.
 //!
-//! Another reader of rasters is another file: it implements [`RasterReader`], and [`reader`] gives it out.
+//! Another reader of rasters is another file: it implements [`RasterReader`], and a program takes it by [`read_by`].
 
 use std::path::Path;
+use std::sync::OnceLock;
 
-use super::{Adjustment, CogForm, FootprintTables, Objects, Projector, PutCells, Raster, Unusable, VerticalShift};
-#[cfg(not(feature = "gdal"))]
-use crate::error::Error;
-use crate::error::Result;
+use super::{
+    Adjustment, CogForm, FootprintTables, GeoTiffSpec, Objects, Projector, PutCells, Raster, Unusable, VerticalShift,
+};
+use crate::error::{Error, Result};
 use crate::memory;
 
 /// Opens rasters and coordinate systems: what rendering needs.
@@ -104,6 +105,13 @@ pub trait RasterReader: RasterOpener + Sync + std::fmt::Debug {
         fill: &mut dyn FnMut(&mut PutCells<'_>) -> Result<()>,
     ) -> Result<()>;
 
+    /// Writes a GeoTIFF from its cells, row by row from the top: beside the target first, then renamed onto it. The same cells and
+    /// spec give the same bytes.
+    ///
+    /// # Errors
+    /// Where the number of cells is not width times height, the spec is impossible, or the disk refuses.
+    fn write_geotiff(&self, path: &Path, spec: &GeoTiffSpec, cells: &[f32]) -> Result<()>;
+
     /// Bounds what the process keeps of decoded blocks, bytes. Call it before the first raster is read.
     ///
     /// # Errors
@@ -126,23 +134,26 @@ pub trait Degrees {
     fn to_degrees(&self, xs: &mut [f64], ys: &mut [f64]);
 }
 
-/// The reader of rasters of this build.
+static READER: OnceLock<&'static dyn RasterReader> = OnceLock::new();
+
+/// Makes this process read rasters by `reader` from here on, in all rooms that are not given one. The first call decides.
 ///
-/// # Errors
-/// Where it was built without one.
-#[cfg(feature = "gdal")]
-pub fn reader() -> Result<&'static dyn RasterReader> {
-    Ok(&super::gdal::GdalOpener)
+/// A program that never calls it is linked without what stands behind the reader, and starts without loading it.
+pub fn read_by(reader: &'static dyn RasterReader) {
+    READER.get_or_init(|| reader);
 }
 
-/// The reader of rasters of this build.
+/// The reader of rasters of this process.
 ///
 /// # Errors
-/// Where it was built without one.
-#[cfg(not(feature = "gdal"))]
+/// Where it has none: see [`read_by`].
 pub fn reader() -> Result<&'static dyn RasterReader> {
-    let remedy = "give a bounds.csv instead, or build it with the feature gdal";
-    Err(Error::argument("rasters", format!("can't be read: this program was built without GDAL; {remedy}")))
+    #[cfg(all(test, feature = "gdal"))]
+    read_by(&super::gdal::GdalOpener);
+    READER
+        .get()
+        .copied()
+        .ok_or_else(|| Error::argument("rasters", "can't be read: this program has no reader of rasters"))
 }
 
 /// Blocks up to this size are read without asking, bytes: no process is meant to work with less.

@@ -29,7 +29,7 @@ mod voids;
 pub use crate::raster::Resampling;
 #[cfg(feature = "gdal")]
 pub use crate::raster::gdal::GdalOpener;
-pub use crate::raster::{RasterOpener, RasterReader};
+pub use crate::raster::{RasterOpener, RasterReader, read_by};
 pub(crate) use bounded::Bounded;
 pub use door::{Height, HeightSampler, TileRenderer};
 pub use unit::RenderOptions;

@@ -2,8 +2,7 @@
 
 use super::land::{CENTER, Land};
 use super::utm;
-use crate::raster::GeoTransform;
-use crate::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
+use crate::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, GeoTransform};
 
 /// How much to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

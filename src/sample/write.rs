@@ -11,7 +11,7 @@ use super::manifest;
 use crate::atomic::AtomicFolder;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::raster::gdal::write_geotiff;
+use crate::raster;
 use crate::threads;
 
 /// What was made.
@@ -98,7 +98,7 @@ fn make(folder: &Path, land: &Land, sheet: &Sheet, progress: &dyn Progress) -> R
         cells.extend((0..sheet.spec.width).map(|col| value(land, sheet, col, row).unwrap_or(NODATA_VALUE)));
         progress.advance(1);
     }
-    write_geotiff(folder.join(sheet.survey.name()).join(&sheet.file), &sheet.spec, &cells)
+    raster::reader()?.write_geotiff(&folder.join(sheet.survey.name()).join(&sheet.file), &sheet.spec, &cells)
 }
 
 /// The texts of a sample, by their names.

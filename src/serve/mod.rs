@@ -12,6 +12,8 @@
 //! Server::new(options)?.run()?;
 //! # Ok::<(), hypso::Error>(())
 //! ```
+//!
+//! A dataset of a store alone has heights where the process reads rasters: see [`read_by`](crate::render::read_by).
 
 mod answer;
 mod app;

@@ -12,6 +12,12 @@ use hypso::store::{self, DataType, Parameters, RecordInput, SourceInput, Store};
 use hypso::tile::Bounds;
 pub use random::Random;
 
+/// Makes this process read rasters by GDAL, as `hypso-rasters` does.
+#[cfg(feature = "gdal")]
+pub fn read_rasters() {
+    hypso::raster::read_by(&hypso::render::GdalOpener);
+}
+
 /// Three sources of different resolution over some islands, as a catalogue would list them.
 pub fn catalogue(count: usize, seed: u64) -> (Vec<SourceInput>, Vec<RecordInput>) {
     let names = ["dem1", "dem5", "dem10"];

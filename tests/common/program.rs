@@ -13,6 +13,8 @@ use hypso::tile::TileCoord;
 use tempfile::TempDir;
 
 pub const HYPSO: &str = env!("CARGO_BIN_EXE_hypso");
+/// The program that it starts where rasters are read.
+pub const RASTERS: &str = env!("CARGO_BIN_EXE_hypso-rasters");
 
 pub fn hypso(arguments: &[&str]) -> Output {
     Command::new(HYPSO).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null()).output().unwrap()
@@ -74,6 +76,12 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// Makes the small sample in a folder.
+pub fn small_sample(folder: &Path) {
+    crate::common::read_rasters();
+    sample::write(folder, Size::Small, 1, false, &Silent).unwrap();
+}
+
 /// A sample, its store, and a finished run with lineage; made once for all tests of a program.
 pub struct World {
     pub folder: TempDir,
@@ -84,7 +92,7 @@ impl World {
         static WORLD: OnceLock<World> = OnceLock::new();
         WORLD.get_or_init(|| {
             let folder = tempfile::tempdir().unwrap();
-            sample::write(&folder.path().join("s"), Size::Small, 1, false, &Silent).unwrap();
+            small_sample(&folder.path().join("s"));
             let world = Self { folder };
             let config = world.path("s/hypso.toml");
             ok(&["build", "-o", &world.path("s.hypso"), "--config", &config]);
@@ -130,7 +138,7 @@ pub fn surveyed(folder: &Path) -> Vec<u8> {
     static SAMPLE: OnceLock<TempDir> = OnceLock::new();
     let sample = SAMPLE.get_or_init(|| {
         let sample = tempfile::tempdir().unwrap();
-        sample::write(&sample.path().join("s"), Size::Small, 1, false, &Silent).unwrap();
+        small_sample(&sample.path().join("s"));
         sample
     });
     run("cp", &["-r", &sample.path().join("s").display().to_string(), &folder.display().to_string()]);

@@ -10,7 +10,8 @@ use std::process::Command;
 use hypso::catalog::{self, OnError, Options, SourceSpec};
 use hypso::plan::{Coverage, Pattern, Plan, PlanOptions};
 use hypso::progress::Silent;
-use hypso::raster::gdal::{GdalProjector, GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::{GdalProjector, write_geotiff};
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use hypso::raster::{GeoTransform, Projector};
 use hypso::render::{FinerTiles, GdalOpener, Layer, RenderOptions, Renderer};
 use hypso::store::{Builder, Parameters, Store};
@@ -89,6 +90,7 @@ pub fn store_of(specs: &[SourceSpec]) -> Store {
 /// A store of sources for tiles of any size.
 pub fn store_for(specs: &[SourceSpec], tile_size: u32) -> Store {
     let options = Options { on_error: OnError::Fail, ..Options::default() };
+    crate::common::read_rasters();
     let survey = catalog::Survey::new(specs, &options, &Silent).unwrap();
     let sources = survey.sources.clone();
     let parameters = Parameters { tile_size, metadata: catalog::notes(&survey) };

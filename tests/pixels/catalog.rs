@@ -6,12 +6,17 @@
 
 use std::path::Path;
 
-use hypso::catalog::{Catalog, Location, OnError, Options, Reason, SourceSpec, bounds_csv, build_catalog};
-use hypso::progress::Silent;
-use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::catalog::{self, Catalog, Location, OnError, Options, Reason, SourceSpec, bounds_csv};
+use hypso::progress::{Progress, Silent};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, GeoTransform};
 use hypso::store::DataType;
 use hypso::tile::web_mercator;
+
+fn build_catalog(specs: &[SourceSpec], options: &Options, progress: &dyn Progress) -> hypso::Result<Catalog> {
+    crate::common::read_rasters();
+    catalog::build_catalog(specs, options, progress)
+}
 
 fn build(folder: &Path, options: &Options) -> Catalog {
     let spec = SourceSpec::parse(folder.to_str().unwrap()).unwrap();

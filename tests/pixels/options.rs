@@ -442,8 +442,9 @@ fn heights_of_coarse_tiles_come_from_overviews_that_hold_means_and_in_strips() {
 /// An overview is taken where its cells are found to be means, whatever the file says of it.
 #[test]
 fn only_overviews_that_hold_means_are_taken() {
-    use hypso::raster::gdal::{GdalRaster, GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+    use hypso::raster::gdal::{GdalRaster, write_geotiff};
     use hypso::raster::{Adjustment, GeoTransform, Raster};
+    use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 
     let folder = tempfile::tempdir().unwrap();
     for (data_type, name) in [(GeoTiffType::F32, "float"), (GeoTiffType::I16, "whole")] {

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use hypso::catalog::{self, SourceSpec};
 use hypso::progress::Silent;
-use hypso::raster::gdal::{GdalRaster, GeoTiffCompression, GeoTiffType};
+use hypso::raster::gdal::GdalRaster;
 use hypso::raster::{Cells, Raster, State, Window};
+use hypso::raster::{GeoTiffCompression, GeoTiffType};
 use hypso::sample::{self, Size, Survey};
 
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -23,6 +24,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn the_same_bytes_every_time_and_no_other_folder_is_touched() {
+    crate::common::read_rasters();
     let temporary = tempfile::tempdir().unwrap();
     let (a, b, c) = (temporary.path().join("a"), temporary.path().join("b"), temporary.path().join("c"));
     let made = sample::write(&a, Size::Small, 1, false, &Silent).unwrap();
@@ -53,6 +55,7 @@ fn it_has_what_real_collections_have() {
     }
     assert!(sheets.iter().any(|s| s.spec.tiled.is_some()) && sheets.iter().any(|s| s.spec.tiled.is_none()));
 
+    crate::common::read_rasters();
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path().join("s");
     sample::write(&folder, Size::Small, 1, false, &Silent).unwrap();

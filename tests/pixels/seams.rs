@@ -205,7 +205,7 @@ fn borders_go_on_across_the_180th_meridian() {
         let folder = tempfile::tempdir().unwrap();
         let sheet = |name: &str, cols: (i32, i32), rows: (i32, i32), value: &dyn Fn(f64, f64) -> f64| {
             let (width, height) = ((cols.1 - cols.0) as u32, (rows.1 - rows.0) as u32);
-            let spec = hypso::raster::gdal::GeoTiffSpec {
+            let spec = hypso::raster::GeoTiffSpec {
                 width,
                 height,
                 transform: hypso::raster::GeoTransform::north_up(
@@ -215,10 +215,10 @@ fn borders_go_on_across_the_180th_meridian() {
                     cell,
                 ),
                 crs: "EPSG:4326".into(),
-                data_type: hypso::raster::gdal::GeoTiffType::F32,
+                data_type: hypso::raster::GeoTiffType::F32,
                 nodata: Some(-9999.0),
                 tiled: None,
-                compress: hypso::raster::gdal::GeoTiffCompression::Deflate,
+                compress: hypso::raster::GeoTiffCompression::Deflate,
             };
             let at = |i: u32| (f64::from(cols.0) + f64::from(i % width), f64::from(rows.0) + f64::from(i / width));
             let written = |h: f64| if h.is_nan() { -9999.0 } else { h as f32 };

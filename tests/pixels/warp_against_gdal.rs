@@ -7,13 +7,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hypso::raster::gdal::{
-    GdalProjector, GdalRaster, GeoTiffCompression, GeoTiffSpec, GeoTiffType, source_footprint, write_geotiff,
-};
+use hypso::raster::gdal::{GdalProjector, GdalRaster, source_footprint, write_geotiff};
 use hypso::raster::{
     Cells, GeoTransform, Raster, Resampling, State, Window, pixel_map, pixel_scale, read_neighbour, resample,
     source_window,
 };
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use hypso::tile::{Bounds, TileCoord, web_mercator};
 
 /// A square of pixels to make: its box in EPSG:3857 and its pixels a side.

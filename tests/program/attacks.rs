@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::program::{HYPSO, fails, hypso, names, ok, printed, run, scratch, stderr, surveyed};
 use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 
 /// Fails where a text could do something to a terminal, or does not fit on a screen or two.
 fn check(said: &str) {

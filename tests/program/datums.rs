@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::program::{fails, gdal, hypso, ok, printed, run, scratch, stderr, tiles};
 use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use serde_json::Value;
 
 /// Cells a side of all rasters here.

@@ -12,7 +12,8 @@ use crate::program::{fails, gdal, ok, run, scratch};
 use hypso::Store;
 use hypso::query::Place;
 use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use hypso::tile::{Bounds, TileCoord, TileRange, web_mercator};
 use serde_json::Value;
 

@@ -7,8 +7,11 @@ use std::path::Path;
 
 use crate::program::{fails, ok, scratch, tiles};
 use hypso::Store;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
-use hypso::raster::{Adjustment, Cells, GeoTransform, Window, reader};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{
+    Adjustment, Cells, GeoTiffCompression, GeoTiffSpec, GeoTiffType, GeoTransform, RasterOpener, Window,
+};
+use hypso::render::GdalOpener;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -262,7 +265,7 @@ fn what_cant_be_read_is_named_with_zip_and_member() {
 
 /// All cells of a raster.
 fn cells(path: &Path) -> Cells {
-    let mut raster = reader().unwrap().open(path, None, &Adjustment::default()).unwrap();
+    let mut raster = GdalOpener.open(path, None, &Adjustment::default()).unwrap();
     let (width, height) = (raster.info().width, raster.info().height);
     assert_eq!((raster.info().crs.as_str(), width, height), ("EPSG:6668", 225, 150), "{}", path.display());
     let mut cells = Cells::outside(Window { col: 0, row: 0, width: 225, height: 150 });
@@ -284,7 +287,7 @@ fn every_cell_of_real_meshes_is_that_of_their_geotiffs() {
         let (a, b) = (cells(&xml), cells(&tif));
         assert_eq!((a.state.len(), &a.state), (33_750, &b.state), "{}", xml.display());
         assert!(a.values.iter().zip(&b.values).all(|(a, b)| a.to_bits() == b.to_bits()), "{}", xml.display());
-        let open = |path: &Path| reader().unwrap().open(path, None, &Adjustment::default()).unwrap();
+        let open = |path: &Path| GdalOpener.open(path, None, &Adjustment::default()).unwrap();
         let (ours, theirs) = (open(&xml).info().clone(), open(&tif).info().clone());
         assert!(hypso::raster::shares_lattice(&ours, &theirs), "{:?} {:?}", ours.transform, theirs.transform);
         assert_eq!((ours.turn, ours.limits, ours.nodata), (theirs.turn, theirs.limits, theirs.nodata));

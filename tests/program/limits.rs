@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::program::{HYPSO, fails, hypso, ok, peak, printed, scratch, stderr};
 use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 
 /// A raster of so many cells of `cell` metres in EPSG:3857, from (0, 0) south-eastwards.
 fn raster(path: impl AsRef<Path>, (width, height): (u32, u32), cell: f64) {

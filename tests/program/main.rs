@@ -29,6 +29,7 @@ mod jpgis;
 mod limits;
 mod nothing_lost;
 mod operations;
+mod programs;
 mod publish;
 mod refused;
 mod remote;

@@ -6,10 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{self, HYPSO, names, ok, scratch, tiles};
+use crate::program::{self, HYPSO, RASTERS, names, ok, scratch, tiles};
 use hypso::progress::{Progress, Status};
 use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use hypso::store::Store;
 use hypso::worker::{JobOptions, Launcher};
 use rusqlite::Connection;
@@ -62,7 +63,7 @@ fn where_threads_and_processes_are_refused_it_works_with_fewer_or_says_so() {
     world(&path);
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     // By another process: a file that this one has open for writing can't be run, nor while a test beside this one starts a program.
-    assert!(Command::new("cp").args([HYPSO, &path("hypso")]).status().unwrap().success());
+    assert!(Command::new("cp").args([HYPSO, RASTERS, &path("")]).status().unwrap().success());
     let program = path("hypso");
     let limited = |count: u32, arguments: &[&str]| {
         let script = format!("ulimit -u {count} && exec \"$@\"");
@@ -155,7 +156,7 @@ fn a_panic_in_a_thread_of_a_run_ends_the_run() {
             options.tiles.max_zoom = Some(10);
             options.budget.jobs = 3;
             let store = Store::open(store).unwrap();
-            let prepared = options.prepare(&store, hypso::raster::reader().unwrap()).unwrap();
+            let prepared = options.prepare(&store, &hypso::render::GdalOpener).unwrap();
             let launcher = Launcher { program: HYPSO.into(), arguments: vec!["worker".into()] };
             let run = std::panic::AssertUnwindSafe(|| prepared.run(&launcher, &Panics(what)).is_ok());
             let _ = done.send(std::panic::catch_unwind(run).is_err());

@@ -6,13 +6,11 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use hypso::progress::Silent;
-use hypso::sample::{self, Size};
 use hypso::tile::TileCoord;
 use tempfile::TempDir;
 
 use crate::objects::{S3, Web};
-use crate::program::{HYPSO, fails, hypso, ok, scratch, stderr, tiles};
+use crate::program::{HYPSO, fails, hypso, ok, scratch, small_sample, stderr, tiles};
 use crate::surface::Sheet;
 
 /// A sample without its `hypso.toml`, which is not looked for on a network, and what its coarsest source gives locally.
@@ -28,7 +26,7 @@ impl Local {
         LOCAL.get_or_init(|| {
             let folder = tempfile::tempdir().unwrap();
             let base = folder.path().canonicalize().unwrap();
-            sample::write(&base.join("s"), Size::Small, 1, false, &Silent).unwrap();
+            small_sample(&base.join("s"));
             std::fs::remove_file(base.join("s/hypso.toml")).unwrap();
             let at = |name: &str| base.join(name).display().to_string();
             ok(&["build", "-o", &at("l.hypso"), &at("s/dem10"), "--write-bounds", &at("b.csv")]);

@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::program::{World, fails, hypso, names, ok, printed, scratch, stderr, tiles};
 use hypso::archive;
 use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use hypso::tile::TileCoord;
 
 #[test]

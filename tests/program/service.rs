@@ -14,6 +14,7 @@ fn main() -> Result<(), hypso::Error> {
     let store = Store::open(&files[0])?;
     let tiles = archive::open(&files[1])?.tile_count()?;
     let mut features = 0;
+    crate::common::read_rasters();
     raster::reader()?.tables().read(&files[2], "location", &Silent, &mut |_| {
         features += 1;
         Ok(())

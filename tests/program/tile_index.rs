@@ -5,7 +5,8 @@
 use crate::program::{fails, gdal, ok, run, scratch, surveyed};
 use hypso::Store;
 use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 
 fn rasters(folder: &str) -> Vec<String> {
     let mut found: Vec<String> = std::fs::read_dir(folder)

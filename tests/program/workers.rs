@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{HYPSO, World, fails, hypso, names, ok, printed, scratch, stderr, tiles};
+use crate::program::{HYPSO, World, fails, hypso, names, ok, printed, scratch, small_sample, stderr, tiles};
 use hypso::archive;
-use hypso::progress::Silent;
-use hypso::sample::{self, Size};
 
 #[test]
 fn a_killed_worker_is_replaced_and_a_finished_unit_is_not_made_again() {
@@ -45,7 +43,7 @@ fn a_killed_worker_is_replaced_and_a_finished_unit_is_not_made_again() {
 #[test]
 fn a_raster_that_vanished_or_changed_stops_the_run_by_name() {
     let (_folder, path) = scratch();
-    sample::write(Path::new(&path("s")), Size::Small, 1, false, &Silent).unwrap();
+    small_sample(Path::new(&path("s")));
     let store = path("s.hypso");
     ok(&["build", "-o", &store, &path("s/dem10"), &path("s/aw30")]);
     let raster = path("s/dem10/mesh_11.tif");
@@ -112,7 +110,7 @@ fn a_plan_is_exact_and_its_units_can_be_made_by_hand() {
 #[test]
 fn what_does_not_depend_on_a_failed_unit_is_made() {
     let (_folder, path) = scratch();
-    sample::write(Path::new(&path("s")), Size::Small, 1, false, &Silent).unwrap();
+    small_sample(Path::new(&path("s")));
     let raster = far_raster(&path);
     let (store, out) = (path("s.hypso"), path("o.pmtiles"));
     ok(&["build", "-o", &store, &path("s/dem10"), &path("s/aw30")]);
@@ -353,7 +351,7 @@ fn a_run_resumes_from_a_group() {
 #[test]
 fn an_update_makes_what_changed_and_gives_the_bytes_of_a_whole_run() {
     let (_folder, path) = scratch();
-    sample::write(Path::new(&path("s")), Size::Small, 1, false, &Silent).unwrap();
+    small_sample(Path::new(&path("s")));
     let (store, out, fresh) = (path("s.hypso"), path("u.pmtiles"), path("fresh.pmtiles"));
     let config = path("s/hypso.toml");
     let files: Vec<String> = names(Path::new(&path("s/lidar2"))).into_iter().filter(|n| n.ends_with(".tif")).collect();
@@ -407,7 +405,7 @@ fn an_update_makes_what_changed_and_gives_the_bytes_of_a_whole_run() {
 #[test]
 fn an_update_in_a_box_and_below_a_zoom_is_exact_too() {
     let (_folder, path) = scratch();
-    sample::write(Path::new(&path("s")), Size::Small, 1, false, &Silent).unwrap();
+    small_sample(Path::new(&path("s")));
     let (store, config) = (path("s.hypso"), path("s/hypso.toml"));
     let files: Vec<String> = names(Path::new(&path("s/lidar2"))).into_iter().filter(|n| n.ends_with(".tif")).collect();
     let lidar = |n: usize| path(&format!("s/lidar2/{}", files[n]));

@@ -5,51 +5,10 @@ use std::path::Path;
 use ::gdal::DriverManager;
 use ::gdal::raster::{Buffer, GdalType, RasterCreationOptions};
 
-use super::super::GeoTransform;
+use super::super::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use super::{failed, prepare, said, spatial_ref};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
-
-/// The type of the cells that [`write_geotiff`] writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GeoTiffType {
-    /// Signed 16-bit integers; values are rounded half away from zero and clamped.
-    I16,
-    /// 32-bit floats.
-    F32,
-}
-
-/// Lossless compressions that [`write_geotiff`] offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GeoTiffCompression {
-    /// No compression.
-    None,
-    /// zlib.
-    Deflate,
-    /// Lempel-Ziv-Welch.
-    Lzw,
-}
-
-/// The form of a GeoTIFF of one band.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GeoTiffSpec {
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// Where it lies, in coordinates of `crs`.
-    pub transform: GeoTransform,
-    /// `EPSG:n`, WKT, ...; empty for a file without a CRS.
-    pub crs: String,
-    /// The type of the cells.
-    pub data_type: GeoTiffType,
-    /// The nodata value to declare.
-    pub nodata: Option<f64>,
-    /// The side of square tiles, a multiple of 16; strips where `None`.
-    pub tiled: Option<u32>,
-    /// The compression.
-    pub compress: GeoTiffCompression,
-}
 
 /// Writes a GeoTIFF from its cells, row by row from the top: beside the target first, then renamed onto it.
 ///

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::super::jpgis;
 use super::super::{
-    Adjustment, CogForm, Degrees, FootprintTables, Objects, Projector, PutCells, Raster, RasterOpener, RasterReader,
-    Unusable, VerticalShift,
+    Adjustment, CogForm, Degrees, FootprintTables, GeoTiffSpec, Objects, Projector, PutCells, Raster, RasterOpener,
+    RasterReader, Unusable, VerticalShift,
 };
 use super::objects::GdalObjects;
 use super::tables::GdalTables;
@@ -90,6 +90,10 @@ impl RasterReader for GdalOpener {
         fill: &mut dyn FnMut(&mut PutCells<'_>) -> Result<()>,
     ) -> Result<()> {
         super::cog::write(path, form, overwrite, fill)
+    }
+
+    fn write_geotiff(&self, path: &Path, spec: &GeoTiffSpec, cells: &[f32]) -> Result<()> {
+        super::write_geotiff(path, spec, cells)
     }
 
     fn limit_cache(&self, bytes: u64) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Tests of `gdal.rs` and `gdal/geotiff.rs`: files written, read back, and refused.
 
-use super::super::{State, Window};
+use super::super::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, State, Window};
 use super::*;
 
 fn spec(data_type: GeoTiffType, tiled: Option<u32>, compress: GeoTiffCompression) -> GeoTiffSpec {

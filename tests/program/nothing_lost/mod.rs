@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use crate::program::{HYPSO, World, fails, hypso, names, ok, scratch, stderr, surveyed, tiles};
 use hypso::archive::{self, ArchiveMetadata, CreateOptions};
 use hypso::raster::GeoTransform;
-use hypso::raster::gdal::{GeoTiffCompression, GeoTiffSpec, GeoTiffType, write_geotiff};
+use hypso::raster::gdal::write_geotiff;
+use hypso::raster::{GeoTiffCompression, GeoTiffSpec, GeoTiffType};
 use hypso::tile::TileId;
 
 /// Everything below a folder: paths, and what is in the files; links as links.

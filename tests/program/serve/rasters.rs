@@ -5,10 +5,9 @@ use std::path::Path;
 
 use super::data::start;
 use crate::http::{get, post};
+use crate::program::small_sample;
 use hypso::Store;
-use hypso::progress::Silent;
 use hypso::render::{GdalOpener, HeightSampler, Resampling};
-use hypso::sample::{self, Size};
 use hypso::serve::{Input, Options, Running};
 use hypso::tile::LonLat;
 use serde_json::{Value, json};
@@ -24,7 +23,7 @@ fn serve(store: &Path) -> Running {
 fn a_store_gives_heights_before_tiles_are_made() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    sample::write(&at("s"), Size::Small, 1, false, &Silent).unwrap();
+    small_sample(&at("s"));
     let mut build = std::process::Command::new(env!("CARGO_BIN_EXE_hypso"));
     build.args(["build", "-o", "x.hypso", "--config", "s/hypso.toml"]).current_dir(folder.path());
     assert!(build.output().unwrap().status.success());
