@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "parts of the common files")]
 
+#[path = "common/processes.rs"]
+mod processes;
 #[path = "../examples/common/random.rs"]
 mod random;
 #[path = "common/terrain.rs"]
@@ -17,7 +19,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use hypso::container::Schema as _;
+use hypso::container::{Advice, Schema as _};
 use hypso::heights::{Description, Height, HeightQueries, Heights, Packed, Sampling, Spacing, Writer};
 use hypso::tile::{Area, Bounds, LonLat, TileCoord, TileId, web_mercator};
 use random::Random;
@@ -247,6 +249,31 @@ fn opening(folder: &Path) {
     );
 }
 
+/// Ten thousand random points of a file of which nothing is in memory, on the clock: in a batch, one by one, and after a preload.
+fn cold(path: &Path, side: u32) {
+    let (places, how, mut answers) = (places(10_000, side), Sampling::default(), Vec::new());
+    let mut run = |name: &str, preload: bool, batch: bool| {
+        let times = (0..7).map(|_| {
+            processes::forget(path).unwrap();
+            let started = Instant::now();
+            let heights = Heights::open(path).unwrap();
+            if preload {
+                heights.container().advise(Advice::Preload).unwrap();
+            }
+            if batch {
+                heights.at_many(&places, &how, &mut answers).unwrap();
+            } else {
+                black_box(places.iter().filter(|&&place| heights.sample(place, &how).unwrap().is_some()).count());
+            }
+            started.elapsed().as_secs_f64() * 1e3
+        });
+        println!("cold, 10,000 random points {name:<28} {:>8.1} ms", processes::median(times.collect()));
+    };
+    run("one by one", false, false);
+    run("in a batch", false, true);
+    run("preloaded, in a batch", true, true);
+}
+
 fn main() {
     let side = std::env::var("HYPSO_BENCH_SIDE").ok().and_then(|side| side.parse().ok()).unwrap_or(40);
     let folder = tempfile::tempdir().unwrap();
@@ -254,5 +281,7 @@ fn main() {
     let raw = Raw { cells: bytemuck::cast_slice(&map), side };
     points(&heights, &raw, side);
     areas(&heights, &raw, side);
+    drop((heights, map));
+    cold(&folder.path().join("bench.heights"), side);
     opening(folder.path());
 }

@@ -5,12 +5,14 @@
 //! that is used again (geo-index can only return a vector of its own). Every engine's answers are compared before anything
 //! is measured. SQLite's R*Tree takes part where the `engine` feature is on, at up to a million records.
 //!
-//! `HYPSO_BENCH_STORE` names a file to keep the store in and to take it from. Results: `RESULTS.md`.
+//! `HYPSO_BENCH_STORE` names a file to keep the store in and to take it from. With `HYPSO_BENCH_COLD` only queries of a cold file are measured. Results: `RESULTS.md`.
 
 #![allow(missing_docs, reason = "criterion's macros")]
 
 #[path = "common/catalogue.rs"]
 mod catalogue;
+#[path = "common/processes.rs"]
+mod processes;
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -25,6 +27,7 @@ use hypso::index::{grid, rtree};
 use hypso::query::{Answers, Order, Place};
 use hypso::store::{self, Builder, Parameters, Store};
 use hypso::tile::{Bounds, TileCoord};
+use packed_spatial_index::{Box2D, Index2DBuilder, NeighborWorkspace, Point2D, SearchWorkspace, SimdIndex2D};
 use rstar::AABB;
 use rstar::primitives::{GeomWithData, Rectangle};
 
@@ -35,6 +38,7 @@ struct Engines {
     store: Store,
     geo: RTree<f64>,
     rstar: rstar::RTree<Entry>,
+    packed: SimdIndex2D,
     ids: HashMap<u64, u32>,
 }
 
@@ -46,11 +50,16 @@ impl Engines {
         for (_, b) in rows() {
             builder.add(b.min_x, b.min_y, b.max_x, b.max_y);
         }
+        let mut packed = Index2DBuilder::new(store.len() as usize);
+        for (_, b) in rows() {
+            packed.add(Box2D::new(b.min_x, b.min_y, b.max_x, b.max_y));
+        }
         let entry =
             |(row, b): (u32, Bounds)| Entry::new(Rectangle::from_corners([b.min_x, b.min_y], [b.max_x, b.max_y]), row);
         Self {
             geo: builder.finish::<HilbertSort>(),
             rstar: rstar::RTree::bulk_load(rows().map(entry).collect()),
+            packed: packed.finish_simd().expect("an index"),
             ids: records.iter().map(|r| (r.id(), r.row())).collect(),
             store: store.clone(),
         }
@@ -59,6 +68,11 @@ impl Engines {
     /// Its `search` has no buffer to fill: the vector is its own.
     fn geo(&self, q: &Bounds, rows: &mut Vec<u32>) {
         *rows = self.geo.search(q.min_x, q.min_y, q.max_x, q.max_y);
+    }
+
+    /// Its rows are `usize`; they stay in its own buffer.
+    fn packed<'a>(&self, q: &Bounds, space: &'a mut SearchWorkspace) -> &'a [usize] {
+        self.packed.search_with(Box2D::new(q.min_x, q.min_y, q.max_x, q.max_y), space)
     }
 
     fn rstar(&self, q: &Bounds, rows: &mut Vec<u32>) {
@@ -139,6 +153,10 @@ fn boxes(c: &mut Criterion, engines: &Engines) {
         }
         measure(&mut group, "geo-index", &queries, |q, rows| engines.geo(q, rows));
         measure(&mut group, "rstar", &queries, |q, rows| engines.rstar(q, rows));
+        let mut space = SearchWorkspace::new();
+        measure(&mut group, "packed_spatial_index", &queries, |q, _| {
+            black_box(engines.packed(q, &mut space));
+        });
         #[cfg(feature = "engine")]
         if engines.store.len() <= 1_000_000 && count > 300 {
             let sqlite = sqlite::Table::new(&engines.store);
@@ -171,6 +189,8 @@ fn compare(name: &str, engines: &Engines, queries: &[Bounds], hypso: impl Fn(&Bo
         assert_eq!(ours, sorted(&mut rows), "geo-index at {q:?}");
         engines.rstar(q, &mut rows);
         assert_eq!(ours, sorted(&mut rows), "rstar at {q:?}");
+        rows = engines.packed(q, &mut SearchWorkspace::new()).iter().map(|&row| row as u32).collect();
+        assert_eq!(ours, sorted(&mut rows), "packed_spatial_index at {q:?}");
     }
     println!("{name}: {:.1} hits a query", total as f64 / queries.len() as f64);
 }
@@ -248,20 +268,25 @@ fn nearest(c: &mut Criterion, engines: &Engines) {
         (0..20_000).map(|_| (anywhere(), anywhere())).map(|(x, y)| Bounds::new(x, y, x, y)).collect();
     let within = queries(&engines.store, 20_000, |x, y| Bounds::new(x, y, x, y));
     for (name, queries) in [("nearest 10, within records", within), ("nearest 10, anywhere", apart)] {
-        let hypso = |q: &Bounds| -> Vec<u32> {
-            engines.store.by_distance(corner(q)).take(10).map(|n| n.record.row()).collect()
-        };
+        let hypso =
+            |q: &Bounds| -> Vec<u32> { engines.store.nearest(corner(q), 10).iter().map(|n| n.record.row()).collect() };
         let geo = |q: &Bounds| engines.geo.neighbors(q.min_x, q.min_y, Some(10), None);
         let rstar = |q: &Bounds| -> Vec<u32> {
             engines.rstar.nearest_neighbor_iter([q.min_x, q.min_y]).take(10).map(|e| e.data).collect()
         };
+        let packed = |q: &Bounds, space: &mut NeighborWorkspace| -> Vec<u32> {
+            let found = engines.packed.neighbors_with(Point2D::new(q.min_x, q.min_y), 10, f64::INFINITY, space);
+            found.iter().map(|&row| row as u32).collect()
+        };
+        let mut space = NeighborWorkspace::new();
         // Which of several at one distance comes first is the engine's affair.
         for q in &queries[..300] {
             let far = |rows: Vec<u32>| -> Vec<f64> {
                 rows.into_iter().map(|row| q.distance(&engines.store.records().bounds(row))).collect()
             };
             let ours = far(hypso(q));
-            for (theirs, who) in [(far(geo(q)), "geo-index"), (far(rstar(q)), "rstar")] {
+            let (geo, rstar, packed) = (far(geo(q)), far(rstar(q)), far(packed(q, &mut space)));
+            for (theirs, who) in [(geo, "geo-index"), (rstar, "rstar"), (packed, "packed_spatial_index")] {
                 assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-6 * (1.0 + a)), "{who} at {q:?}");
                 assert_eq!(ours.len(), theirs.len());
             }
@@ -270,6 +295,7 @@ fn nearest(c: &mut Criterion, engines: &Engines) {
         measure(&mut group, "hypso", &queries, |q, rows| *rows = hypso(q));
         measure(&mut group, "geo-index", &queries, |q, rows| *rows = geo(q));
         measure(&mut group, "rstar", &queries, |q, rows| *rows = rstar(q));
+        measure(&mut group, "packed_spatial_index", &queries, |q, rows| *rows = packed(q, &mut space));
         group.finish();
     }
 }
@@ -400,10 +426,42 @@ fn made(path: &std::path::Path) -> Store {
     store
 }
 
+/// A thousand queries of a store of which nothing is in memory, on the clock.
+fn cold(path: &std::path::Path) {
+    for (name, zoom) in [("z16", 16), ("z12", 12)] {
+        let queries = queries(&Store::open(path).expect("the store"), 1000, tile(zoom));
+        let (mut rows, mut answers) = (Vec::new(), Answers::new());
+        let mut run = |way: &str, preload: bool, batch: bool| {
+            let times = (0..5).map(|_| {
+                processes::forget(path).expect("dd");
+                let begin = std::time::Instant::now();
+                let store = Store::open(path).expect("the store");
+                if preload {
+                    store.advise(Advice::Preload).expect("advice");
+                }
+                if batch {
+                    store.rows_overlapping_batch(&queries, Order::Candidate, &mut answers);
+                } else {
+                    queries.iter().for_each(|&q| store.rows_overlapping(q, Order::Candidate, &mut rows));
+                }
+                begin.elapsed().as_secs_f64() * 1e3
+            });
+            println!("cold, a thousand boxes {name} {way:<22} {:>8.1} ms", processes::median(times.collect()));
+        };
+        run("one by one", false, false);
+        run("in a batch", false, true);
+        run("preloaded, in a batch", true, true);
+    }
+}
+
 fn all(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = std::env::var_os("HYPSO_BENCH_STORE").map_or(folder.path().join("bench.hypso"), Into::into);
     let store = made(&path);
+    if std::env::var_os("HYPSO_BENCH_COLD").is_some() {
+        drop(store);
+        return cold(&path);
+    }
     // Warm, as a service would have it.
     store.advise(Advice::Preload).expect("advice");
     let begin = std::time::Instant::now();
