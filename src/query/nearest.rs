@@ -1,6 +1,7 @@
 //! The records nearest to a place.
 
 use super::Place;
+use crate::index::rtree::Target;
 use crate::store::{RecordRef, Store};
 use crate::tile::Bounds;
 
@@ -15,10 +16,23 @@ pub struct Neighbour<'a> {
 }
 
 impl Store {
-    /// The `count` records nearest to a place, nearest first; ties in candidate order. As [`by_distance`](Self::by_distance).
+    /// The `count` records nearest to a place, nearest first; ties in candidate order. What [`by_distance`](Self::by_distance) gives
+    /// first, in a fraction of the time, because nothing is looked at that is farther than `count` records that were seen.
     #[must_use]
     pub fn nearest(&self, place: impl Into<Place>, count: usize) -> Vec<Neighbour<'_>> {
-        self.by_distance(place).take(count).collect()
+        let place = place.into();
+        let (bounds, around) = place.unrolled();
+        let Some(target) = Target::new(&bounds, around) else {
+            return self.by_distance(place).take(count).collect();
+        };
+        let records = self.records();
+        let exact = |row: u32| {
+            let footprint = records.bounds(row);
+            if around { bounds.distance_around(&footprint) } else { bounds.distance(&footprint) }
+        };
+        let rank = |row: u32| records.rank.get(row as usize).copied().unwrap_or(u32::MAX);
+        let rows = self.tree().closest(&target, count, exact, rank).into_iter();
+        rows.filter_map(|(row, distance)| Some(Neighbour { record: self.record(row)?, distance })).collect()
     }
 
     /// All records by their distance from a place, nearest first, ties in candidate order. From a point or box in degrees the

@@ -193,7 +193,7 @@ impl Store {
     /// The record in a row.
     #[must_use]
     pub fn record(&self, row: RowId) -> Option<RecordRef<'_>> {
-        (row < self.len()).then(|| self.records().get(row)).flatten()
+        (row < self.len()).then(|| RecordRef::new(self, row))
     }
 
     /// All sources in priority order.

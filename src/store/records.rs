@@ -57,13 +57,13 @@ impl<'a> Records<'a> {
     /// The record in a row.
     #[must_use]
     pub fn get(&self, row: RowId) -> Option<RecordRef<'a>> {
-        (row < self.store.len()).then_some(RecordRef { store: self.store, row })
+        self.store.record(row)
     }
 
     /// All records in row order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = RecordRef<'a>> + use<'a> {
         let store = self.store;
-        (0..self.store.len()).map(move |row| RecordRef { store, row })
+        (0..self.store.len()).map(move |row| RecordRef::new(store, row))
     }
 
     /// The footprint of a row.
@@ -120,6 +120,11 @@ pub struct RecordRef<'a> {
 }
 
 impl<'a> RecordRef<'a> {
+    /// A row that exists.
+    pub(super) fn new(store: &'a Store, row: RowId) -> Self {
+        Self { store, row }
+    }
+
     /// The store that it belongs to.
     #[must_use]
     pub fn store(&self) -> &'a Store {

@@ -9,12 +9,14 @@
 //! overlaps the query by a whole step needs no look at its exact footprint.
 
 mod build;
+mod closest;
 mod levels;
 mod nearest;
 mod node;
 mod search;
 
 pub use build::{Builder, build, length, lowest_level};
+pub use closest::Target;
 pub use nearest::Nearest;
 pub use search::{BATCH, Found};
 

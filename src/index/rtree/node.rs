@@ -20,6 +20,16 @@ pub(super) trait Engine {
     fn leaf(node: &Node, q: &Steps) -> (u32, u32);
 }
 
+/// Runs `work` as code for the widest instructions that the processor has: plain loops over a node's boxes become vectors.
+#[inline]
+pub(super) fn with_widest<R>(work: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        return Avx2::run(work);
+    }
+    Always::run(work)
+}
+
 /// Requests the four cache lines of a node.
 #[inline(always)]
 pub(super) fn prefetch(node: Option<&Node>) {

@@ -78,7 +78,7 @@ impl Found {
 }
 
 /// The positions of the bits that are set, lowest first.
-fn bits_of(mut bits: u32) -> impl Iterator<Item = u32> {
+pub(super) fn bits_of(mut bits: u32) -> impl Iterator<Item = u32> {
     std::iter::from_fn(move || {
         let lowest = (bits != 0).then(|| bits.trailing_zeros())?;
         bits &= bits - 1;

@@ -115,6 +115,48 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn the_closest_are_the_first_of_a_scan(
+        boxes in prop::collection::vec(a_box(), 0..1500),
+        // Places inside the world, some of them on the edges of boxes and at its rim.
+        places in prop::collection::vec((-2.0e7f64..2.0e7, -2.0e7f64..2.0e7, 0.0f64..4e5, any::<bool>(), any::<bool>()), 1..8),
+        count in 0usize..40,
+    ) {
+        let values = build(boxes.iter().copied());
+        let tree = RTree::new(&values, boxes.len()).unwrap();
+        // Ranks that are not the order of rows.
+        let rank = |row: u32| row.wrapping_mul(2_654_435_761);
+        for (x, y, size, coarse, around) in places {
+            let size = if size < 1e5 { 0.0 } else { size };
+            let rim = web_mercator::HALF_WORLD;
+            let cut = |v: f64| if coarse && v > 1.9e7 { rim - size } else if coarse { (v / 1e6).round() * 1e6 } else { v };
+            let (x, y) = (cut(x).min(rim - size), cut(y).min(rim - size));
+            let place = Bounds::new(x, y, x + size, y + size);
+            let distance = |row: u32| {
+                let b = &boxes[row as usize];
+                if around { place.distance_around(b) } else { place.distance(b) }
+            };
+            let mut expected: Vec<(u32, f64)> = (0..boxes.len() as u32).map(|row| (row, distance(row))).collect();
+            expected.sort_by(|a, b| a.1.total_cmp(&b.1).then(rank(a.0).cmp(&rank(b.0))));
+            let target = Target::new(&place, around).unwrap();
+            for count in [count, boxes.len()] {
+                let found = tree.closest(&target, count, distance, rank);
+                prop_assert_eq!(&found[..], &expected[..count.min(expected.len())], "{:?}", place);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_box_in_the_world_is_no_target() {
+    let target = |a: f64, b: f64| Target::new(&Bounds::new(a, 0.0, b, 0.0), true);
+    assert!(target(0.0, 0.0).is_some() && target(-web_mercator::HALF_WORLD, web_mercator::HALF_WORLD).is_some());
+    for (a, b) in [(1.0, 0.0), (f64::NAN, 0.0), (0.0, f64::NAN), (0.0, 2.1e7), (f64::NEG_INFINITY, 0.0)] {
+        assert!(target(a, b).is_none(), "{a} {b}");
+    }
+}
+
 #[test]
 fn large_answers_come_in_row_order() {
     // More nodes on a level than are looked at together.
@@ -159,5 +201,11 @@ fn survives_values_that_are_noise() {
     assert!(rows.iter().all(|&row| row < 5000));
     assert_eq!(tree.nearest(|_| 0.0, |_| (f64::NAN, 0)).count(), 5000);
     assert_eq!(tree.nearest(|_| f64::NAN, |_| (0.0, 0)).count(), 0);
+    let target = Target::new(&Bounds::new(0.0, 0.0, 1e6, 1e6), true).unwrap();
+    assert_eq!(
+        tree.closest(&target, 10_000, |_| f64::NAN, |_| 0).iter().filter(|(_, distance)| *distance != 0.0).count(),
+        0
+    );
+    assert!(tree.closest(&target, 7, |_| 1.0, |row| row).len() <= 7);
     assert!(RTree::new(&values[1..], 5000).is_err());
 }
