@@ -7,6 +7,8 @@ pub mod dense;
 pub mod grid;
 pub mod id;
 #[doc(hidden)]
+pub mod ranks;
+#[doc(hidden)]
 pub mod rtree;
 #[doc(hidden)]
 pub mod sorted;

@@ -105,6 +105,10 @@ proptest! {
             best.sort_by_key(rank);
             prop_assert_eq!(store.overlapping(place).map(|r| r.row()).collect::<Vec<_>>(), best.clone());
             prop_assert_eq!(store.first_overlapping(place).map(|r| r.row()), best.first().copied());
+            for count in [0, 1, 2, 10, best.len(), best.len() + 1] {
+                let first: Vec<RowId> = store.best_overlapping(place, count).map(|r| r.row()).collect();
+                prop_assert_eq!(&first[..], &best[..count.min(best.len())]);
+            }
             let mut visited = Vec::new();
             let end = store.visit_overlapping(place, |row| {
                 visited.push(row);
@@ -148,7 +152,10 @@ proptest! {
         expected.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let found: Vec<(f64, u32)> = store.by_distance(place).map(|n| (n.distance, n.record.rank())).collect();
         prop_assert_eq!(found, expected.clone());
-        prop_assert_eq!(store.nearest(place, 3).len(), expected.len().min(3));
+        for count in [0, 1, 3, 10, expected.len(), expected.len() + 5] {
+            let found: Vec<(f64, u32)> = store.nearest(place, count).iter().map(|n| (n.distance, n.record.rank())).collect();
+            prop_assert_eq!(&found[..], &expected[..count.min(expected.len())]);
+        }
     }
 }
 
