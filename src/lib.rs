@@ -35,7 +35,6 @@ pub mod index;
 #[cfg(feature = "engine")]
 mod json;
 mod local;
-#[cfg(feature = "engine")]
 mod memory;
 mod mmap;
 #[cfg(any(feature = "cli", feature = "serve"))]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+mod ahead;
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) mod bus_error;
 
@@ -14,6 +15,7 @@ pub(crate) mod bus_error;
 #[derive(Debug)]
 pub(crate) struct Mapped {
     map: memmap2::Mmap,
+    asked: ahead::Asked,
     #[cfg(all(unix, feature = "cli"))]
     _named: bus_error::Named,
 }
@@ -54,6 +56,7 @@ impl Mapped {
             #[cfg(all(unix, feature = "cli"))]
             _named: bus_error::Named::new(&map, path),
             map,
+            asked: ahead::Asked::default(),
         };
         // Before the first touch: a page that is read with read-ahead brings its neighbours along.
         mapped.advise(Reading::Random, 0..mapped.map.len()).map_err(Error::io("advise about", path))?;

@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Outcome {
 fn search<'a>(args: &Args, store: &'a Store) -> anyhow::Result<Vec<RecordRef<'a>>> {
     if let Some(point) = &args.point {
         if let Some(count) = args.nearest {
-            return Ok(store.by_distance(*point).take(count).map(|n| n.record).collect());
+            return Ok(store.nearest(*point, count).into_iter().map(|n| n.record).collect());
         }
         return Ok(store.overlapping(*point).collect());
     }

@@ -9,6 +9,7 @@ use super::numbers::view;
 use crate::error::{Error, Result};
 use crate::format::rows::{self, Decoder};
 use crate::format::{Codec, ContainerWriter, ElementType, Kind, Origin, Sections, codec, layout};
+use crate::mmap::Mapped;
 
 const REBUILD: &str = "verify the file (`store::verify`), and build it again from its sources";
 
@@ -81,6 +82,7 @@ impl Place {
                 Packing::Rows { starts } => Packing::Rows { starts: view(file, starts) },
             },
             dictionary: view(file, &self.dictionary),
+            map: None,
         }
     }
 }
@@ -111,9 +113,15 @@ pub struct Ragged<'a> {
     raw_length: u64,
     packing: Packing<&'a [u64]>,
     dictionary: &'a [u8],
+    /// The map of the file, where rows can be asked for before they are read.
+    map: Option<&'a Mapped>,
 }
 
 impl<'a> Ragged<'a> {
+    pub(crate) fn mapped(self, map: Option<&'a Mapped>) -> Self {
+        Self { map, ..self }
+    }
+
     /// Finds a ragged column of any number of rows in a file.
     ///
     /// # Errors
@@ -214,6 +222,29 @@ impl<'a> Ragged<'a> {
             return Err(self.bad(row, "its offsets are damaged"));
         }
         Ok(stored)
+    }
+
+    /// Asks the system to read rows, and what lies around them, before they are read one after another: a cold file then has many of them
+    /// on the way at the same time. [`RowReader::batch`] does so itself. Costs some nanoseconds a row where that was asked before.
+    ///
+    /// Does nothing for bytes in memory, and where the whole file takes more than half of the memory that is left. Rows that do not exist
+    /// are left out.
+    pub fn read_ahead(&self, rows: impl Iterator<Item = usize> + Clone) {
+        let Some(map) = self.map else { return };
+        // Where they lie has to be read first.
+        map.ahead(
+            rows.clone().map(|row| bytemuck::cast_slice(self.offsets.get(row..row.saturating_add(2)).unwrap_or(&[]))),
+        );
+        match self.packing {
+            Packing::Raw => {}
+            Packing::Rows { starts } => {
+                map.ahead(
+                    rows.clone().map(|row| bytemuck::cast_slice(starts.get(row..row.saturating_add(2)).unwrap_or(&[]))),
+                );
+            }
+            Packing::Blocks { starts } => map.ahead(std::iter::once(bytemuck::cast_slice(starts))),
+        }
+        map.ahead(rows.filter_map(|row| self.stored(row).ok()));
     }
 
     /// The dictionary that rows were compressed with; empty where there is none.

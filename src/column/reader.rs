@@ -32,13 +32,15 @@ pub struct RowReader<'a> {
     /// Where rows are compressed one by one.
     decoder: Option<Decoder>,
     buffer: Words,
+    /// The rows of a batch.
+    wanted: Vec<usize>,
 }
 
 impl<'a> RowReader<'a> {
     pub(super) fn new(column: Ragged<'a>) -> Result<Self> {
         let decoder = column.has_compressed_rows().then(|| Decoder::new(column.dictionary())).transpose();
         let decoder = decoder.map_err(|e| column.named(e))?;
-        Ok(Self { column, decoder, buffer: Words::default() })
+        Ok(Self { column, decoder, buffer: Words::default(), wanted: Vec::new() })
     }
 
     /// The column.
@@ -70,13 +72,17 @@ impl<'a> RowReader<'a> {
         Ok(raw)
     }
 
-    /// Reads rows into a batch that can be used again. Rows may be named in any order, and more than once.
+    /// Reads rows into a batch that can be used again. Rows may be named in any order, and more than once. The system is asked for all of
+    /// them first, see [`Ragged::read_ahead`].
     ///
     /// # Errors
     /// As [`Ragged::get`]; the batch then holds the rows before the damaged one.
     pub fn batch(&mut self, rows: impl IntoIterator<Item = usize>, batch: &mut Batch) -> Result<()> {
         batch.clear();
-        for row in rows {
+        self.wanted.clear();
+        self.wanted.extend(rows);
+        self.column.read_ahead(self.wanted.iter().copied());
+        for &row in &self.wanted {
             let length = self.column.row_length(row)?;
             match &mut self.decoder {
                 Some(decoder) => {

@@ -25,7 +25,7 @@ pub enum Advice {
     /// The system's own read-ahead: some pages around each page that is touched. For a mixture of queries and scans.
     Normal,
     /// Reads the page that is touched and no other. A cold query reads little and is quick; a cold scan waits for every page
-    /// on its own. What files are opened with.
+    /// on its own. What files are opened with. Batches (of boxes, rows, heights) ask for their pages themselves.
     Random,
     /// Reads far ahead, and lets pages go soon after they were used. For one scan over a file that does not fit
     /// into memory; say `Random` again afterwards.

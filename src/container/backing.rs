@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::advice::Advice;
 use super::identity::FileIdentity;
 use super::map::Map;
+use crate::mmap::Mapped;
 
 /// The bytes behind a file.
 pub(super) enum Backing {
@@ -36,6 +37,14 @@ impl Backing {
         match self {
             Self::Map(map) => map.as_ref(),
             Self::Buffer(buffer) => (**buffer).as_ref(),
+        }
+    }
+
+    /// The map, where a file is mapped.
+    pub(super) fn mapped(&self) -> Option<&Mapped> {
+        match self {
+            Self::Map(map) => Some(map.mapped()),
+            Self::Buffer(_) => None,
         }
     }
 

@@ -148,6 +148,13 @@ impl Container {
         &self.backing
     }
 
+    /// Asks the system to read parts of this file, and what lies around them, before they are touched: for batches.
+    pub(crate) fn ahead<'p>(&self, parts: impl Iterator<Item = &'p [u8]>) {
+        if let Some(map) = self.backing.mapped() {
+            map.ahead(parts);
+        }
+    }
+
     pub(super) fn identity(&self) -> Option<FileIdentity> {
         self.backing.identity()
     }
@@ -165,7 +172,7 @@ impl Container {
     /// # Errors
     /// Where there is no such column, or the system refuses.
     pub fn ragged(&self, name: &str) -> Result<Ragged<'_>> {
-        let column = Ragged::find(&self.sections, self.bytes(), name)?;
+        let column = Ragged::find(&self.sections, self.bytes(), name)?.mapped(self.backing.mapped());
         // All of it at once: a reader needs the whole dictionary, and would wait for each page without read-ahead.
         self.advise_bytes(Advice::WillNeed, column.dictionary())?;
         Ok(column)

@@ -40,6 +40,10 @@ impl Map {
         self.map.ask_for_large_pages(range);
     }
 
+    pub(super) fn mapped(&self) -> &Mapped {
+        &self.map
+    }
+
     /// Which file this is; of the open file itself, whatever has its name by now.
     pub(super) fn identity(&self) -> FileIdentity {
         self.identity

@@ -104,6 +104,21 @@ impl<'a> Layer<'a> {
         Entry(self.block.get(at).copied().unwrap_or(0))
     }
 
+    /// The memory of entries, and that of bytes of the data, by their numbers; nothing where there are none.
+    pub(super) fn entry_bytes(&self, at: usize) -> &'a [u8] {
+        bytemuck::cast_slice(self.block.get(at..at.saturating_add(1)).unwrap_or(&[]))
+    }
+
+    /// As above.
+    pub(super) fn data_bytes(&self, at: usize) -> &'a [u8] {
+        self.data.get(at..at.saturating_add(1)).unwrap_or(&[])
+    }
+
+    /// The small sections that every point needs: which content each tile has, and where it starts.
+    pub(super) fn directory(&self) -> [&'a [u8]; 2] {
+        [bytemuck::cast_slice(self.content), bytemuck::cast_slice(self.start)]
+    }
+
     /// A byte of the data.
     #[inline]
     pub(super) fn byte(&self, at: usize) -> u8 {

@@ -24,6 +24,9 @@ pub(super) fn many(
 ) -> Result<()> {
     answers.clear();
     answers.resize(points.len(), None);
+    if points.len() >= GROUP {
+        heights.ahead_of_tiles();
+    }
     // Points that follow one another often lie in one tile.
     let (mut last, mut found) = (None, Vec::with_capacity(GROUP));
     for (points, answers) in points.chunks(GROUP).zip(answers.chunks_mut(GROUP)) {
@@ -55,6 +58,7 @@ fn touch(heights: &View<'_>, found: &[(Found<MappedTile<'_>>, Place, &mut Option
     for ((found, ..), blocks) in found.iter().zip(&mut blocks) {
         *blocks = found.corners(size).map(|[x, y]| found.tile.entry_at(x, y));
     }
+    heights.ahead_of_entries(&blocks[..found.len()]);
     let mut entries = [[Entry::VOID; 2]; GROUP];
     for (blocks, entries) in blocks[..found.len()].iter().zip(&mut entries) {
         *entries = [heights.entry(blocks[0]), heights.entry(blocks[1])];
@@ -66,6 +70,7 @@ fn touch(heights: &View<'_>, found: &[(Found<MappedTile<'_>>, Place, &mut Option
         *lines = [a, b, c, d, e, f];
     }
     let lines = &lines[..found.len()];
+    heights.ahead_of_bytes(lines);
     black_box(lines.as_flattened().iter().fold(0, |sum, &at| sum ^ heights.byte(at)));
 }
 
@@ -87,19 +92,29 @@ fn finest<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::container::Schema as _;
+    use crate::heights::Heights;
 
     /// What `Grid::many` does for any grid.
     #[test]
     fn a_batch_has_the_answers_of_its_points() {
+        let file = std::env::temp_dir().join(format!("hypso-many-{}.heights", std::process::id()));
         let heights = crate::heights::tests::made_up(64);
+        std::fs::write(&file, heights.container().bytes()).unwrap();
+        // Of a mapped file the pages are asked for first.
+        let mapped = Heights::open(&file).unwrap();
         let points: Vec<LonLat> = crate::heights::tests::points(5000).collect();
         for how in crate::heights::tests::samplings() {
             let mut batch = vec![None; 3];
             many(&heights.view(), &points, &how, &mut batch).unwrap();
             assert_eq!(batch.len(), points.len());
+            let mut again = Vec::new();
+            many(&mapped.view(), &points, &how, &mut again).unwrap();
+            assert_eq!(again, batch);
             for (&point, answer) in points.iter().zip(&batch) {
                 assert_eq!(*answer, crate::heights::at::at(&heights, point, &how).unwrap(), "{point:?} {how:?}");
             }
         }
+        std::fs::remove_file(&file).unwrap();
     }
 }

@@ -24,6 +24,23 @@ impl Heights {
 }
 
 impl<'a> View<'a> {
+    /// Asks the system for what tells where tiles are, before many are looked for.
+    pub(super) fn ahead_of_tiles(&self) {
+        self.heights.container.ahead(self.runs.bytes().into_iter().chain(self.layer.directory()));
+    }
+
+    /// Asks the system for entries before they are read.
+    #[inline]
+    pub(super) fn ahead_of_entries(&self, entries: &[[usize; 2]]) {
+        self.heights.container.ahead(entries.as_flattened().iter().map(|&at| self.layer.entry_bytes(at)));
+    }
+
+    /// Asks the system for bytes of the blocks before they are read.
+    #[inline]
+    pub(super) fn ahead_of_bytes(&self, bytes: &[[usize; 6]]) {
+        self.heights.container.ahead(bytes.as_flattened().iter().map(|&at| self.layer.data_bytes(at)));
+    }
+
     /// An entry by its number among all.
     #[inline]
     pub(super) fn entry(&self, at: usize) -> Entry {

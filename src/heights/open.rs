@@ -250,6 +250,11 @@ pub(super) struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
+    /// All that is read to find a tile.
+    pub(super) fn bytes(&self) -> [&'a [u8]; 2] {
+        [bytemuck::cast_slice(self.first.keys()), bytemuck::cast_slice(self.rank)]
+    }
+
     /// The row of a tile.
     #[inline]
     pub(super) fn row(&self, id: u64) -> Option<usize> {

@@ -1,4 +1,4 @@
-//! Indices as flat arrays: id -> row (hashed or dense), box -> rows, tile -> rows.
+//! Indices as flat arrays: id -> row (hashed or dense), box -> rows, tile -> rows; and rows by their ranks.
 //!
 //! Each index has a function that builds its arrays and a view that answers from them. Views never trust the arrays:
 //! a damaged file can lead to a wrong answer, but never to a panic, an endless loop or a read outside of the file.

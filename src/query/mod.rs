@@ -5,7 +5,7 @@
 //! | wanted | method of [`Store`](crate::Store) |
 //! |---|---|
 //! | all records, best first | [`overlapping`](crate::Store::overlapping) |
-//! | the best one | [`first_overlapping`](crate::Store::first_overlapping) |
+//! | the best one, the best few | [`first_overlapping`](crate::Store::first_overlapping), [`best_overlapping`](crate::Store::best_overlapping) |
 //! | how many, or whether any | [`count_overlapping`](crate::Store::count_overlapping), [`any_overlapping`](crate::Store::any_overlapping) |
 //! | one after another, until enough | [`visit_overlapping`](crate::Store::visit_overlapping) |
 //! | row numbers in a buffer, of one place or many | [`rows_overlapping`](crate::Store::rows_overlapping), [`rows_overlapping_batch`](crate::Store::rows_overlapping_batch) |

@@ -154,6 +154,7 @@ impl Store {
     /// because the searches wait for memory together. Put places that lie near one another side by side.
     pub fn rows_overlapping_batch<P: Into<Place> + Copy>(&self, places: &[P], order: Order, answers: &mut Answers) {
         answers.clear();
+        self.ask_ahead(places.len(), order);
         let mut group: [Part; BATCH] = [Part::NOWHERE; BATCH];
         let mut length = 0;
         for (i, &place) in places.iter().enumerate() {
@@ -180,6 +181,16 @@ impl Store {
         if order == Order::Candidate {
             let rank = self.records().rank;
             answers.each_mut(|rows| ranks::sort(rank, rows));
+        }
+    }
+
+    /// Asks the system for the tree, where a batch will touch a good part of its pages: some thirty for each place.
+    fn ask_ahead(&self, places: usize, order: Order) {
+        const READ_FOR_A_PLACE: usize = 1 << 20;
+        let tree = self.tree().bytes();
+        if tree.len() <= places.saturating_mul(READ_FOR_A_PLACE) {
+            let ranks = if order == Order::Candidate { self.records().rank } else { &[] };
+            self.container().ahead([tree, bytemuck::cast_slice(ranks)].into_iter());
         }
     }
 

@@ -159,6 +159,36 @@ proptest! {
     }
 }
 
+/// Of a mapped file the pages are asked for first.
+#[test]
+fn batches_on_a_mapped_file_are_the_single_answers() {
+    let footprints: Vec<Bounds> = (0..3000u32)
+        .map(|i| {
+            let (x, y) = (f64::from(i % 60) * 1000.0, f64::from(i / 60) * 1000.0);
+            Bounds::new(x, y, x + 1500.0, y + 1500.0)
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.hypso");
+    std::fs::write(&path, store_of(&footprints).bytes()).unwrap();
+    let store = Store::open(&path).unwrap();
+    let box_of = |i: usize| Bounds::new(footprints[i].min_x, footprints[i].min_y, 6e4, 5e4);
+    let places: Vec<Bounds> = (0..3000).step_by(100).map(box_of).collect();
+    let (mut answers, mut rows) = (Answers::new(), Vec::new());
+    for order in [Order::Row, Order::Candidate] {
+        store.rows_overlapping_batch(&places, order, &mut answers);
+        for (&place, answer) in places.iter().zip(answers.iter()) {
+            store.rows_overlapping(place, order, &mut rows);
+            assert_eq!(answer, rows);
+            let mut expected = by_definition(&store, place.into());
+            if order == Order::Candidate {
+                expected.sort_by_key(|&row| store.records().rank[row as usize]);
+            }
+            assert_eq!(rows, expected);
+        }
+    }
+}
+
 #[test]
 fn a_pole_is_held_by_what_reaches_the_rim_on_its_meridian() {
     let box_of = |west, south, east, north| Bounds::from_lon_lat(west, south, east, north);

@@ -41,6 +41,8 @@ impl<'a> Reader<'a> {
             Self::Stored(reader) => reader.batch(wanted, batch),
             Self::Coded { rows, decoder, .. } => {
                 batch.clear();
+                let wanted: Vec<usize> = wanted.into_iter().collect();
+                rows.read_ahead(wanted.iter().copied());
                 wanted.into_iter().try_for_each(|row| decode(rows, decoder, row, batch))
             }
         }

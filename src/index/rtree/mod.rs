@@ -77,6 +77,12 @@ impl<'a> RTree<'a> {
         Err(Error::invalid("section \"record.tree\"", problem, "build the store again"))
     }
 
+    /// The memory that the tree takes.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        bytemuck::cast_slice(self.values)
+    }
+
     /// The box around all rows, within two steps (19 mm); `None` where there are none. Reads the root.
     #[must_use]
     pub fn extent(&self) -> Option<Bounds> {

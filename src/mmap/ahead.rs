@@ -1,0 +1,88 @@
+//! Pages that are asked for before they are read, so that many come at the same time.
+//!
+//! Maps are opened without read-ahead, which suits single queries. A batch knows all its places at once. Each is asked for with what lies
+//! around it, and once: a batch on a warm file then costs a look at a bit for each place.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Mapped, Reading};
+
+/// How many bytes are asked for at a time; no more than what Linux reads by one call, unless somebody changed that.
+const WINDOW: usize = 128 << 10;
+
+/// Which windows of a map were asked for: a bit for each; none where all of it would fill the memory.
+#[derive(Debug, Default)]
+pub(super) struct Asked(OnceLock<Vec<AtomicU64>>);
+
+impl Mapped {
+    /// Asks the system to read the windows around these parts of the map, and returns when it was asked. Does nothing for windows that were
+    /// asked for before, nor where the whole file takes more than half of the memory that is left: what comes in would then push
+    /// out what is still needed. Advice that is refused is no error.
+    pub(crate) fn ahead<'p>(&self, parts: impl Iterator<Item = &'p [u8]>) {
+        let asked = self.asked.0.get_or_init(|| {
+            let fits = crate::memory::available().is_some_and(|free| self.map.len() as u64 <= free / 2);
+            let words = if fits { self.map.len().div_ceil(64 * WINDOW) } else { 0 };
+            std::iter::repeat_with(AtomicU64::default).take(words).collect()
+        });
+        if asked.is_empty() {
+            return;
+        }
+        let mut windows = Vec::new();
+        for window in parts.filter_map(|part| self.place(part)).flat_map(around) {
+            let Some(word) = asked.get(window / 64) else { continue };
+            let bit = 1 << (window % 64);
+            if word.load(Ordering::Relaxed) & bit == 0 && word.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+                windows.push(window);
+            }
+        }
+        // In the order in which a disk has them.
+        windows.sort_unstable();
+        for window in windows {
+            let range = window * WINDOW..((window + 1) * WINDOW).min(self.map.len());
+            let _ = self.advise(Reading::WillNeed, range);
+        }
+    }
+
+    /// Where bytes of this map lie in it; nothing for others, or for none.
+    #[inline]
+    fn place(&self, part: &[u8]) -> Option<Range<usize>> {
+        let start = (part.as_ptr() as usize).checked_sub(self.map.as_ptr() as usize)?;
+        let end = start.checked_add(part.len())?;
+        (start < end && end <= self.map.len()).then_some(start..end)
+    }
+}
+
+/// The windows that hold a range of bytes.
+fn around(range: Range<usize>) -> Range<usize> {
+    range.start / WINDOW..range.end.div_ceil(WINDOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_asked_for_once_and_nothing_else_is() {
+        let folder = std::env::temp_dir().join(format!("hypso-ahead-{}", std::process::id()));
+        std::fs::write(&folder, vec![7u8; 70 * WINDOW + 5]).unwrap();
+        let (map, _) = Mapped::open(&folder, |_| Ok(())).unwrap();
+        let asked = |map: &Mapped| -> Vec<usize> {
+            let words = map.asked.0.get().unwrap().iter().map(|word| word.load(Ordering::Relaxed)).enumerate();
+            words
+                .flat_map(|(i, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| i * 64 + bit))
+                .collect()
+        };
+        let bytes = map.as_ref();
+        map.ahead([&bytes[..0], &bytes[5..6], &[1, 2, 3], &bytes[WINDOW * 3 - 1..WINDOW * 3 + 1]].into_iter());
+        if cfg!(target_os = "linux") {
+            assert_eq!(asked(&map), [0, 2, 3]);
+            map.ahead([&bytes[bytes.len() - 1..]].into_iter());
+            assert_eq!(asked(&map), [0, 2, 3, 70]);
+        }
+        map.ahead(std::iter::once(bytes));
+        assert!(map.as_ref().iter().all(|&byte| byte == 7));
+        std::fs::remove_file(&folder).unwrap();
+    }
+}
