@@ -42,10 +42,17 @@ pub(super) fn log2(n: u32) -> u32 {
     exponent * BIT + u32::from(LOG2[(mantissa & ((1 << MANTISSA) - 1)) as usize])
 }
 
+/// What anything costs where nothing was counted: so much that nothing is put there.
+const DEAR: u32 = 20 * BIT;
+
+/// `log2` of a sum of counts; [`DEAR`] where there are none.
+pub(super) fn log2_of_all(total: u32) -> u32 {
+    if total == 0 { DEAR } else { log2(total) }
+}
+
 /// The cost of each symbol by its count, no less than a bit; what never occurred costs a bit more than what occurred once.
 pub(super) fn costs(counts: &[u32], costs: &mut [u16]) {
-    let total: u32 = counts.iter().sum();
-    let all = log2(total.max(1));
+    let all = log2_of_all(counts.iter().sum());
     for (cost, &count) in costs.iter_mut().zip(counts) {
         *cost = if count == 0 { all + BIT } else { (all - log2(count)).max(BIT) } as u16;
     }

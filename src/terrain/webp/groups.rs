@@ -182,18 +182,25 @@ impl Groups {
 
     /// First groups: equally large, by the measure given of each block.
     pub(super) fn start(&mut self, measure: &[u32], bits: u32, number: usize, cache_bits: u32) {
-        self.start_with(bits, number.clamp(1, measure.len().clamp(1, MOST)), cache_bits);
+        // Blocks of nothing but runs have little to count. Of others, none would be equal parts of an image that is half empty.
+        let cheapest = measure.iter().copied().min().unwrap_or(0);
         self.sorted.clear();
-        self.sorted.extend_from_slice(measure);
+        self.sorted.extend(measure.iter().copied().filter(|&m| m > cheapest));
         self.sorted.sort_unstable();
         let n = self.sorted.len();
-        let mut limits = [u32::MAX; 256];
-        for (g, limit) in limits.iter_mut().enumerate().take(self.number - 1) {
-            *limit = self.sorted[n * (g + 1) / self.number];
-        }
-        let limits = &limits[..self.number - 1];
+        let mut limits: Vec<u32> =
+            (1..number.min(MOST)).filter_map(|g| self.sorted.get(n * g / number).copied()).collect();
+        limits.dedup();
+        self.start_with(bits, limits.len() + 1, cache_bits);
         self.of.clear();
         self.of.extend(measure.iter().map(|m| limits.iter().filter(|&l| m >= l).count() as u8));
+    }
+
+    /// Groups that are known.
+    pub(super) fn set(&mut self, of: &[u8], bits: u32, number: usize, cache_bits: u32) {
+        self.start_with(bits, number, cache_bits);
+        self.of.clear();
+        self.of.extend_from_slice(of);
     }
 
     fn start_with(&mut self, bits: u32, number: usize, cache_bits: u32) {
