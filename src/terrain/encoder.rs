@@ -45,7 +45,7 @@ fn method(level: Level) -> (i32, f32) {
         // With a quality of 25 or less it has no colour cache, and files are 2.5 times as large.
         Level::Fast => (1, 30.0),
         Level::Default => (4, 75.0),
-        Level::Small => (6, 100.0),
+        Level::Small | Level::Tiny => (6, 100.0),
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
         let code = |i: u32| 0x7f_ff00 + (i % 64) * 37 + (i / 64) * 91 + (i * i) % 3;
         let pixels: Vec<u32> = (0..64 * 64).map(code).collect();
         let rgb = crate::terrain::image::rgb(&pixels);
-        for level in [Level::Fast, Level::Default, Level::Small] {
+        for level in [Level::Fast, Level::Default, Level::Small, Level::Tiny] {
             let files = [WebpEncoder::Hypso, WebpEncoder::Libwebp].map(|e| e.encode(level, 64, &pixels).unwrap());
             assert_ne!(files[0], files[1], "they are two encoders");
             for file in files {

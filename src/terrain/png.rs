@@ -56,6 +56,7 @@ fn deflate_level(level: Level) -> i32 {
         Level::Fast => 4,
         Level::Default => 6,
         Level::Small => 10,
+        Level::Tiny => 12,
     }
 }
 
@@ -127,7 +128,7 @@ mod tests {
             let across: Vec<u8> = (0..pixels * 3).map(|i| (i / 3 % side as usize) as u8).collect();
             let down: Vec<u8> = (0..pixels * 3).map(|i| (i / 3 / side as usize * 7) as u8).collect();
             for bytes in [&noise, &across, &down] {
-                for level in [Level::Fast, Level::Default, Level::Small] {
+                for level in [Level::Fast, Level::Default, Level::Small, Level::Tiny] {
                     let file = encode(level, side, bytes, None).unwrap();
                     assert_eq!(decoded(&file), (png::ColorType::Rgb, bytes.clone()));
                 }

@@ -243,7 +243,7 @@ fn options_are_checked_before_anything_is_read() {
         ("--coverage", "fulll", "native, full"),
         ("--encoding", "terarium", "terrarium, mapbox"),
         ("--format", "jpg", "webp, png"),
-        ("--encoder-level", "best", "fast, default, small"),
+        ("--encoder-level", "best", "fast, default, small, tiny"),
         ("--encoder", "cwebp", "hypso, libwebp"),
         ("--resampling", "bicubic", "lanczos"),
         ("--vertical-resolution", "half", "by-zoom, full"),

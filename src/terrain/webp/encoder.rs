@@ -3,13 +3,14 @@
 use strum::VariantNames as _;
 
 use super::bits::BitWriter;
-use super::copies::Depth;
+use super::copies::{Depth, same};
 use super::groups;
 use super::huffman::{Builder, Code};
+use super::joint::{self, Joint};
 use super::modes::{self, Chooser, Search};
 use super::palette::Palette;
 use super::predict::subtract;
-use super::refs::{COPY, KIND, copy_parts, green_symbol, is_literal, prefix};
+use super::refs::{COPY, KIND, copy_parts, distance_code, green_symbol, is_literal, prefix};
 use super::way::{Effort, Scratch, Way};
 use crate::error::{Error, Result};
 
@@ -27,8 +28,10 @@ pub enum Level {
     /// Few bytes in little time.
     #[default]
     Default,
-    /// The fewest bytes.
+    /// Few bytes, for ten times the time of the default level.
     Small,
+    /// The fewest bytes, for a hundred times the time of the default level; images above 2^20 pixels as at the small level.
+    Tiny,
 }
 
 fn unknown(text: &str) -> Error {
@@ -48,6 +51,8 @@ struct Settings {
     deep: u64,
     /// Where fewer spans repeat others, in thousandths, only the rough way is tried.
     repeats: u64,
+    /// Whether predictors and groups are chosen together, in the smallest blocks; nothing of the above counts then but the effort.
+    joint: bool,
 }
 
 impl Level {
@@ -63,10 +68,17 @@ impl Level {
                 smooth: (700, 700),
                 deep: 500,
                 repeats: 400,
+                joint: false,
             },
-            Self::Default => {
-                Settings { search, cache_bits: 10, effort, smooth: (850, 960), deep: u64::MAX, repeats: 130 }
-            }
+            Self::Default => Settings {
+                search,
+                cache_bits: 10,
+                effort,
+                smooth: (850, 960),
+                deep: u64::MAX,
+                repeats: 130,
+                joint: false,
+            },
             Self::Small => Settings {
                 search: Search { candidates: &[12, 11, 1, 2, 3, 4], step: 2, ..search },
                 cache_bits: 10,
@@ -74,6 +86,16 @@ impl Level {
                 smooth: (700, 1200),
                 deep: u64::MAX,
                 repeats: 0,
+                joint: false,
+            },
+            Self::Tiny => Settings {
+                search: Search { bits: joint::BITS, ..search },
+                cache_bits: 10,
+                effort: Effort { groups: 12, regroupings: 0, regroup_step: 1, parses: 2, probes: 32 },
+                smooth: (0, 0),
+                deep: 0,
+                repeats: 0,
+                joint: true,
             },
         }
     }
@@ -85,6 +107,7 @@ pub struct Encoder {
     argb: Vec<u32>,
     palette: Palette,
     chooser: Chooser,
+    joint: Joint,
     rough: Way,
     smooth: Way,
     scratch: Scratch,
@@ -126,6 +149,18 @@ impl Encoder {
         if self.argb.len() != width as usize * height as usize {
             return Err(Error::argument("image", format!("should have {width} x {height} pixels")));
         }
+        // What is upsampled is smaller the way of the small level, and large images take only that one.
+        if level == Level::Tiny && self.argb.len() <= joint::MOST_PIXELS {
+            let file = self.file(&Level::Tiny.settings(), width, height);
+            let other = self.file(&Level::Small.settings(), width, height);
+            return Ok(if other.len() < file.len() { other } else { file });
+        }
+        let level = if level == Level::Tiny { Level::Small } else { level };
+        Ok(self.file(&level.settings(), width, height))
+    }
+
+    /// The file of the pixels.
+    fn file(&mut self, settings: &Settings, width: u32, height: u32) -> Vec<u8> {
         // The container and the chunk get their lengths at the end.
         let mut file = Vec::with_capacity(self.argb.len() / 2 + 64);
         file.extend_from_slice(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f");
@@ -134,14 +169,14 @@ impl Encoder {
         writer.put(height - 1, 14);
         // No alpha; version 0.
         writer.put(0, 4);
-        self.image(&level.settings(), width as usize, &mut writer);
+        self.image(settings, width as usize, &mut writer);
         let mut file = writer.finish();
         let chunk = file.len() - 20;
         file.resize(file.len().next_multiple_of(2), 0);
         let all = file.len() - 8;
         file[4..8].copy_from_slice(&(all as u32).to_le_bytes());
         file[16..20].copy_from_slice(&(chunk as u32).to_le_bytes());
-        Ok(file)
+        file
     }
 
     /// Writes the transforms and the image.
@@ -162,7 +197,10 @@ impl Encoder {
         let pixels: &[u32] = if indexed { &self.palette.indices } else { &self.argb };
         let (rough, smooth, scratch) = (&mut self.rough, &mut self.smooth, &mut self.scratch);
         let mut is_smooth = false;
-        if predicted {
+        if predicted && settings.joint {
+            self.joint.choose(pixels, width, settings.effort.groups);
+            rough.code_jointly(&settings.effort, &self.joint, pixels, width, cache_bits, scratch);
+        } else if predicted {
             let (surely, perhaps) = settings.smooth;
             let share = smooth.compare(settings.repeats, search, pixels, width, scratch);
             is_smooth = share < perhaps;
@@ -191,7 +229,8 @@ impl Encoder {
             writer.put(search.bits - 2, 3);
             self.small.clear();
             self.small.extend(way.choice.modes.iter().map(|&mode| u32::from(mode) << 8));
-            small_image(&self.small, &mut self.builder, &mut self.small_codes, writer);
+            let across = width.div_ceil(1 << search.bits);
+            small_image(&self.small, across, &mut self.builder, &mut self.small_codes, writer);
         }
         writer.put(0, 1);
         self.write(is_smooth, width, cache_bits, writer);
@@ -204,7 +243,7 @@ impl Encoder {
         self.small.clear();
         let mut before = 0;
         self.small.extend(colors.iter().map(|&color| subtract(color, std::mem::replace(&mut before, color))));
-        small_image(&self.small, &mut self.builder, &mut self.small_codes, writer);
+        small_image(&self.small, self.small.len(), &mut self.builder, &mut self.small_codes, writer);
     }
 
     /// Writes the cache's size, the groups, their codes, and the tokens.
@@ -220,7 +259,8 @@ impl Encoder {
             writer.put(way.groups.block_bits - 2, 3);
             self.small.clear();
             self.small.extend(way.groups.of.iter().map(|&g| u32::from(g) << 8));
-            small_image(&self.small, &mut self.builder, &mut self.small_codes, writer);
+            let across = width.div_ceil(1 << way.groups.block_bits);
+            small_image(&self.small, across, &mut self.builder, &mut self.small_codes, writer);
         }
         self.codes.resize_with(number.max(self.codes.len()), Default::default);
         for (codes, counts) in self.codes.iter_mut().zip(&way.groups.counts[..number]) {
@@ -284,25 +324,49 @@ fn append(word: &mut (u64, u32), (more, bits): (u64, u32)) {
     word.1 += bits;
 }
 
-/// Writes an image by literals alone: colour tables, and the choices of blocks.
-fn small_image(argb: &[u32], builder: &mut Builder, codes: &mut [Code; 5], writer: &mut BitWriter) {
+/// Writes a small image: a colour table, or the choices of blocks. Only what repeats the pixel to the left or above at length is copied.
+fn small_image(argb: &[u32], width: usize, builder: &mut Builder, codes: &mut [Code; 5], writer: &mut BitWriter) {
     const SHIFTS: [u32; 4] = [8, 16, 0, 24];
+    /// Copies of fewer pixels don't pay.
+    const SHORTEST: usize = 8;
     // No colour cache.
     writer.put(0, 1);
-    let mut counts = [[0u32; 280]; 4];
-    for &pixel in argb {
-        for (counts, shift) in counts.iter_mut().zip(SHIFTS) {
-            counts[(pixel >> shift & 255) as usize] += 1;
+    let mut tokens = Vec::with_capacity(argb.len());
+    let mut counts = [[0u32; 280]; 5];
+    let mut at = 0;
+    while at < argb.len() {
+        let (length, distance) = [1, width]
+            .map(|distance| (if distance > at { 0 } else { same(argb, at - distance, at) }, distance))
+            .into_iter()
+            .max_by_key(|&(length, distance)| (length, distance == 1))
+            .unwrap_or((0, 1));
+        if length >= SHORTEST {
+            let code = distance_code(distance, width);
+            counts[0][256 + prefix(length).0] += 1;
+            counts[4][prefix(code).0] += 1;
+            tokens.push((at, prefix(length), prefix(code)));
+            at += length;
+        } else {
+            for (counts, shift) in counts.iter_mut().zip(SHIFTS) {
+                counts[(argb[at] >> shift & 255) as usize] += 1;
+            }
+            tokens.push((at, (0, 0, 0), (0, 0, u32::MAX)));
+            at += 1;
         }
     }
-    builder.code(&counts[0], &mut codes[0], writer);
-    for i in 1..4 {
-        builder.code(&counts[i][..256], &mut codes[i], writer);
+    for (i, symbols) in [280, 256, 256, 256, 40].into_iter().enumerate() {
+        builder.code(&counts[i][..symbols], &mut codes[i], writer);
     }
-    builder.code(&[0; 40], &mut codes[4], writer);
-    for &pixel in argb {
-        for (code, shift) in codes.iter().zip(SHIFTS) {
-            code.put(writer, (pixel >> shift & 255) as usize);
+    for (at, length, distance) in tokens {
+        if distance.2 == u32::MAX {
+            for (code, shift) in codes.iter().zip(SHIFTS) {
+                code.put(writer, (argb[at] >> shift & 255) as usize);
+            }
+        } else {
+            codes[0].put(writer, 256 + length.0);
+            writer.put(length.1, length.2);
+            codes[4].put(writer, distance.0);
+            writer.put(distance.1, distance.2);
         }
     }
 }

@@ -7,8 +7,10 @@
 //! 2. `modes`: each block takes the predictor (`predict`) whose residuals are the cheapest, by how often they occur in the image.
 //! 3. `refs`, `parse`: residuals become tokens: literals, cache slots, copies. Rough terrain repeats nothing but runs.
 //!    Terrain upsampled from a coarser grid does: `way` tells the two apart by a few rows, and takes the smooth one another way, from the
-//!    left by copies wherever they are found (`copies`). The smallest level also weighs all copies against one another.
+//!    left by copies wherever they are found (`copies`). The smaller levels also weigh all copies against one another.
 //! 4. `groups`: blocks of like statistics share prefix codes (`huffman`).
+//!
+//! The smallest level chooses predictors and groups together, for blocks of 4 x 4 pixels (`joint`).
 //!
 //! All decisions are made in whole numbers: the same pixels give the same bytes on every machine.
 
@@ -18,6 +20,7 @@ mod cost;
 mod encoder;
 mod groups;
 mod huffman;
+mod joint;
 mod modes;
 mod palette;
 mod parse;

@@ -6,6 +6,7 @@
 
 use super::copies::{Copies, Depth};
 use super::groups::Groups;
+use super::joint::{self, Joint};
 use super::modes::{self, Choice, Search, predict_row};
 use super::parse::{self, Parser};
 use super::predict::subtract;
@@ -82,6 +83,26 @@ impl Way {
         if effort.parses > 0 {
             self.parse(effort, width, scratch);
         }
+    }
+
+    /// The residuals and their tokens where predictors and groups of blocks were chosen together.
+    pub(super) fn code_jointly(
+        &mut self,
+        effort: &Effort,
+        joint: &Joint,
+        argb: &[u32],
+        width: usize,
+        cache_bits: u32,
+        scratch: &mut Scratch,
+    ) {
+        self.choice.modes.clone_from(&joint.modes);
+        modes::predict(argb, width, joint::BITS, &joint.modes, &mut self.residuals);
+        self.choice.price(&self.residuals);
+        refs::symbols(&self.residuals, cache_bits, &mut scratch.cache, &mut self.symbols);
+        parse::runs(&self.residuals, &self.symbols, width, &self.choice, &mut self.tokens);
+        self.groups.set(&joint.of, joint::BITS, effort.groups, cache_bits);
+        self.groups.count(&self.tokens, width);
+        self.parse(effort, width, scratch);
     }
 
     /// The cheapest copies by what the codes of the groups cost.
