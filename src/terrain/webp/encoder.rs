@@ -10,7 +10,7 @@ use super::joint::{self, Joint};
 use super::modes::{self, Chooser, Search};
 use super::palette::Palette;
 use super::predict::subtract;
-use super::refs::{COPY, KIND, copy_parts, distance_code, green_symbol, is_literal, prefix};
+use super::refs::{COPY, KIND, copy_parts, distance_code, green_symbol, is_literal, prefix, slot_symbol};
 use super::way::{Effort, Scratch, Way};
 use crate::error::{Error, Result};
 
@@ -74,7 +74,7 @@ impl Level {
                 search,
                 cache_bits: 10,
                 effort,
-                smooth: (850, 960),
+                smooth: (930, 960),
                 deep: u64::MAX,
                 repeats: 130,
                 joint: false,
@@ -272,8 +272,17 @@ impl Encoder {
             }
         }
         let (codes, of) = (&self.codes[..number], &way.groups.of);
-        groups::walk(&way.tokens, width, way.groups.block_bits, |block, _, tokens| {
+        groups::walk(&way.tokens, width, way.groups.block_bits, |block, _, tokens, slots| {
             let [green, red, blue, _, distance] = &codes[usize::from(of[block])];
+            if slots {
+                // No code is longer than 15 bits.
+                for three in tokens.chunks(3) {
+                    let mut word = (0, 0);
+                    three.iter().for_each(|&token| append(&mut word, green.word(slot_symbol(token))));
+                    writer.put_wide(word.0, word.1);
+                }
+                return;
+            }
             // Several pixels are written at once.
             let (mut pending, mut count) = (0, 0);
             for &token in tokens {

@@ -1,7 +1,9 @@
 //! Blocks of like statistics share prefix codes (RFC 9649, 3.7.2.2).
 
 use super::cost::{self, BIT};
-use super::refs::{CACHED, COPY, KIND, LITERAL, SLOTS, copy_parts, green_symbol, is_literal, pixels_of, prefix};
+use super::refs::{
+    CACHED, COPY, KIND, LITERAL, SLOTS, copy_parts, green_symbol, is_literal, pixels_of, prefix, slot_symbol,
+};
 
 /// The largest side of a block, as a power of two.
 const MAX_BLOCK_BITS: u32 = 9;
@@ -33,9 +35,13 @@ impl<T: Copy + Default> Table<T> {
 }
 
 impl Table<u32> {
-    /// Counts tokens. `literals` is scratch, no shorter than the tokens.
+    /// Counts tokens, which may be known to be slots. `literals` is scratch, no shorter than the tokens.
     #[inline]
-    fn count(&mut self, tokens: &[u32], literals: &mut [u32]) {
+    fn count(&mut self, tokens: &[u32], slots: bool, literals: &mut [u32]) {
+        if slots {
+            tokens.iter().for_each(|&token| self.0[GREEN + slot_symbol(token)] += 1);
+            return;
+        }
         let mut number = 0;
         for &token in tokens {
             if token >> KIND == COPY {
@@ -117,9 +123,10 @@ impl Table<u16> {
     }
 }
 
-/// Calls `f(block, row, tokens)` for the tokens that start in a block's part of a row, in the order of the tokens.
+/// Calls `f(block, row, tokens, slots)` for the tokens that start in a block's part of a row, in the order of the tokens; `slots` where
+/// all of them are known to be slots.
 #[inline]
-pub(super) fn walk(tokens: &[u32], width: usize, bits: u32, mut f: impl FnMut(usize, usize, &[u32])) {
+pub(super) fn walk(tokens: &[u32], width: usize, bits: u32, mut f: impl FnMut(usize, usize, &[u32], bool)) {
     let across = width.div_ceil(1 << bits);
     let (mut x, mut y) = (0usize, 0usize);
     let mut at = 0;
@@ -128,14 +135,19 @@ pub(super) fn walk(tokens: &[u32], width: usize, bits: u32, mut f: impl FnMut(us
         let end = (((x >> bits) + 1) << bits).min(width);
         let start = at;
         let single = tokens[at..].iter().take(end - x);
-        if single.len() == end - x && single.fold(0, |kinds, token| kinds | token) >> KIND < COPY {
-            (x, at) = (end, at + end - x);
+        let mut slots = false;
+        if single.len() == end - x {
+            let (any, all) = single.fold((0, u32::MAX), |(any, all), token| (any | token, all & token));
+            if any >> KIND < COPY {
+                (x, at) = (end, at + end - x);
+                slots = all >> KIND == CACHED;
+            }
         }
         while at < tokens.len() && x < end {
             x += pixels_of(tokens[at]);
             at += 1;
         }
-        f(block, y, &tokens[start..at]);
+        f(block, y, &tokens[start..at], slots);
         if x >= width {
             y += x / width;
             x %= width;
@@ -221,9 +233,9 @@ impl Groups {
         }
         let (counts, of) = (&mut self.counts, &self.of);
         let mut literals = [0; 1 << MAX_BLOCK_BITS];
-        walk(tokens, width, self.block_bits, |block, y, tokens| {
+        walk(tokens, width, self.block_bits, |block, y, tokens, slots| {
             if y % step == 0 {
-                counts[usize::from(of[block])].count(tokens, &mut literals);
+                counts[usize::from(of[block])].count(tokens, slots, &mut literals);
             }
         });
     }
@@ -274,14 +286,16 @@ impl Groups {
             self.together.iter_mut().zip(&costs.0).for_each(|(together, &cost)| together[g] = cost);
         }
         let together = &self.together[..];
-        walk(tokens, width, self.block_bits, |block, y, tokens| {
+        walk(tokens, width, self.block_bits, |block, y, tokens, slots| {
             if y % step == 0 {
                 let mut all = [0; MOST];
                 let mut add = |symbol: usize| {
                     all.iter_mut().zip(together[symbol]).for_each(|(all, cost)| *all += u32::from(cost));
                 };
                 for &token in tokens {
-                    if token >> KIND == COPY {
+                    if slots {
+                        add(GREEN + slot_symbol(token));
+                    } else if token >> KIND == COPY {
                         let (length, code) = copy_parts(token);
                         add(GREEN + 256 + prefix(length).0);
                         add(DISTANCE + prefix(code).0);

@@ -50,6 +50,12 @@ pub(super) fn green_symbol(token: u32) -> usize {
     ((literal & (token >> 8 & 255)) | (!literal & (SLOTS + (token & 0xfff)))) as usize
 }
 
+/// The symbol of a token that is known to be a slot.
+#[inline]
+pub(super) fn slot_symbol(token: u32) -> usize {
+    (SLOTS + (token & 0xfff)) as usize
+}
+
 /// Whether all pixels are of one colour.
 pub(super) fn is_run(pixels: &[u32], color: u32) -> bool {
     pixels.iter().fold(0, |all, pixel| all | (pixel ^ color)) == 0
