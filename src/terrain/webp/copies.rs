@@ -24,26 +24,23 @@ const NO_BETTER_NEXT: usize = 8;
 const NEAR_BITS: u32 = 7;
 const FAR_BITS: u32 = 8;
 
-/// How thoroughly copies are looked for: how many near distances, and how many of the latest places of a long and of a short key, are tried.
+/// How thoroughly copies are looked for: how many of the latest places of a long key are tried.
 #[derive(Clone, Copy)]
-pub(super) struct Depth {
-    near: usize,
-    long: usize,
-    short: usize,
-}
+pub(super) struct Depth(usize);
 
 impl Depth {
     /// Most of what there is to find, in nine tenths of the time.
-    pub(super) const SHALLOW: Self = Self { near: 2, long: 2, short: 1 };
-    /// All of it. Where nearly everything is copied, this decides.
-    pub(super) const DEEP: Self = Self { near: 4, long: 4, short: 2 };
+    pub(super) const SHALLOW: Self = Self(2);
+    /// Where nearly everything is copied, this decides.
+    pub(super) const DEEP: Self = Self(4);
 }
 
 /// Finds copies; keeps its scratch.
 #[derive(Default)]
 pub(super) struct Copies {
-    /// The latest places of each key, the last one first.
-    short: Vec<[u32; 2]>,
+    /// The latest place of each short key.
+    short: Vec<u32>,
+    /// The latest places of each long key, the last one first.
     long: Vec<[u32; 4]>,
     /// What the pixels before each place cost without copies; modulo 2^32.
     sums: Vec<u32>,
@@ -76,7 +73,7 @@ impl Copies {
             bits as u32
         }));
         self.short.clear();
-        self.short.resize(1 << SHORT_BITS, [0; 2]);
+        self.short.resize(1 << SHORT_BITS, 0);
         self.long.clear();
         self.long.resize(1 << LONG_BITS, [0; 4]);
         out.clear();
@@ -119,8 +116,8 @@ struct Cursor<'a> {
     /// Short hashes of the place before, this one, and those up to `SHORT` pixels on, by the low bits of their places.
     hashes: [u32; 8],
     /// Distances that are tried everywhere, their codes, and what these take, bits.
-    near: [(usize, usize, u32); 4],
-    short: &'a mut [[u32; 2]],
+    near: [(usize, usize, u32); 2],
+    short: &'a mut [u32],
     long: &'a mut [[u32; 4]],
 }
 
@@ -137,10 +134,10 @@ impl<'a> Cursor<'a> {
         pixels: &'a [u32],
         width: usize,
         sums: &'a [u32],
-        short: &'a mut [[u32; 2]],
+        short: &'a mut [u32],
         long: &'a mut [[u32; 4]],
     ) -> Self {
-        let near = [1, width, width + 1, width.max(2) - 1].map(|distance| {
+        let near = [1, width].map(|distance| {
             let code = distance_code(distance, width);
             (distance, code, NEAR_BITS + prefix(code).2)
         });
@@ -167,8 +164,7 @@ impl<'a> Cursor<'a> {
         // Of a run only the beginning is a place to be found.
         if short != self.hashes[self.at.wrapping_sub(1) & 7] {
             let place = self.at as u32 & PLACE;
-            let bucket = &mut self.short[(short >> (32 - SHORT_BITS)) as usize];
-            *bucket = [short << PLACE_BITS | place, bucket[0]];
+            self.short[(short >> (32 - SHORT_BITS)) as usize] = short << PLACE_BITS | place;
             let bucket = &mut self.long[(long >> (32 - LONG_BITS)) as usize];
             *bucket = [long << PLACE_BITS | place, bucket[0], bucket[1], bucket[2]];
         }
@@ -186,7 +182,7 @@ impl<'a> Cursor<'a> {
         if at == 0 || at + LONG > self.pixels.len() {
             return best;
         }
-        for &(distance, code, bits) in self.near.iter().take(self.depth.near) {
+        for &(distance, code, bits) in &self.near {
             self.try_one(distance, |_| (code, bits), &mut longest, &mut best);
         }
         if longest >= LONG_ENOUGH {
@@ -198,12 +194,8 @@ impl<'a> Cursor<'a> {
         };
         let (short, long) = self.keys();
         let long_bucket = &self.long[(long >> (32 - LONG_BITS)) as usize];
-        let short_bucket = &self.short[(short >> (32 - SHORT_BITS)) as usize];
-        let entries = long_bucket
-            .iter()
-            .take(self.depth.long)
-            .map(|&e| (e, long))
-            .chain(short_bucket.iter().take(self.depth.short).map(|&e| (e, short)));
+        let latest = self.short[(short >> (32 - SHORT_BITS)) as usize];
+        let entries = long_bucket.iter().take(self.depth.0).map(|&entry| (entry, long)).chain([(latest, short)]);
         for (entry, hash) in entries {
             if longest >= GOOD {
                 break;
@@ -220,7 +212,13 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn try_one(&self, distance: usize, code: impl Fn(usize) -> (usize, u32), longest: &mut usize, best: &mut Found) {
         let (at, pixels) = (self.at, self.pixels);
-        if distance > at || pixels.get(at + *longest) != Some(&pixels[at + *longest - distance]) {
+        let end = at + *longest;
+        if distance > at || end >= pixels.len() {
+            return;
+        }
+        // Three pixels together, because one alone is the same by chance and misleads the processor.
+        let differ = |place: usize| pixels[place] ^ pixels[place - distance];
+        if differ(at) | differ(end - 1) | differ(end) != 0 {
             return;
         }
         let length = same(pixels, at - distance, at);
@@ -241,9 +239,17 @@ impl<'a> Cursor<'a> {
 pub(super) fn same(pixels: &[u32], earlier: usize, later: usize) -> usize {
     let n = (pixels.len() - later).min(LONGEST);
     let (a, b) = (&pixels[later..later + n], &pixels[earlier..earlier + n]);
-    // Four at once.
-    let differ = |(x, y): (&[u32], &[u32])| (x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) != 0;
-    let fours = a.chunks_exact(4).zip(b.chunks_exact(4)).position(differ).unwrap_or(n / 4);
-    let rest = fours * 4;
-    rest + a[rest..].iter().zip(&b[rest..]).take_while(|(x, y)| x == y).count()
+    // Four at once, and without a branch on which of them is the first that differs.
+    let (mut fours_a, mut fours_b) = (a.chunks_exact(4), b.chunks_exact(4));
+    let mut length = 0;
+    for (x, y) in (&mut fours_a).zip(&mut fours_b) {
+        let first = x[0] ^ y[0];
+        let second = first | (x[1] ^ y[1]);
+        let third = second | (x[2] ^ y[2]);
+        if third | (x[3] ^ y[3]) != 0 {
+            return length + usize::from(first == 0) + usize::from(second == 0) + usize::from(third == 0);
+        }
+        length += 4;
+    }
+    length + fours_a.remainder().iter().zip(fours_b.remainder()).take_while(|(x, y)| x == y).count()
 }

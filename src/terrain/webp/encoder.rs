@@ -74,7 +74,7 @@ impl Level {
                 search,
                 cache_bits: 10,
                 effort,
-                smooth: (930, 960),
+                smooth: (930, 1010),
                 deep: u64::MAX,
                 repeats: 130,
                 joint: false,

@@ -167,29 +167,20 @@ pub(super) struct Groups {
     pub(super) counts: Vec<Table<u32>>,
     pub(super) costs: Vec<Table<u16>>,
     cache_bits: u32,
-    /// For each block and group; of a block in one group after `measure`.
+    /// For each block and group; of each block after `measure`.
     pub(super) sums: Vec<u32>,
     sorted: Vec<u32>,
     together: Vec<[u16; MOST]>,
 }
 
 impl Groups {
-    /// How much the tokens of each block cost, judged by every `step`th row, if all have the same codes.
-    pub(super) fn measure(
-        &mut self,
-        tokens: &[u32],
-        (width, height): (usize, usize),
-        bits: u32,
-        cache_bits: u32,
-        step: usize,
-    ) {
+    /// How many tokens each block has: about what it costs, where most of them are copies.
+    pub(super) fn measure(&mut self, tokens: &[u32], (width, height): (usize, usize), bits: u32) {
         let blocks = width.div_ceil(1 << bits) * height.div_ceil(1 << bits);
-        self.start_with(bits, 1, cache_bits);
-        self.of.clear();
-        self.of.resize(blocks, 0);
-        self.count_some(tokens, width, step);
-        self.price();
-        self.sum(tokens, width, step);
+        self.sums.clear();
+        self.sums.resize(blocks, 0);
+        let sums = &mut self.sums;
+        walk(tokens, width, bits, |block, _, tokens, _| sums[block] += tokens.len() as u32);
     }
 
     /// First groups: equally large, by the measure given of each block.

@@ -107,7 +107,9 @@ pub(super) fn prefix(value: usize) -> (usize, u32, u32) {
 /// The code of a distance in pixels: the 120 nearest places have the smallest ones.
 pub(super) fn distance_code(distance: usize, width: usize) -> usize {
     // Seen from a pixel, `up` rows above and `left` pixels to the left; negative is to the right.
-    let (mut up, mut left) = (distance / width, (distance % width) as isize);
+    // Narrow numbers are divided in half the time; distances and widths fit.
+    let (near, across) = (distance as u32, width as u32);
+    let (mut up, mut left) = ((near / across) as usize, (near % across) as isize);
     if left > 8 && left > width as isize - 8 {
         left -= width as isize;
         up += 1;

@@ -15,7 +15,7 @@ use super::refs;
 /// The predictor of smooth terrain: the pixel to the left.
 const LEFT: u8 = 1;
 /// How many rows are looked at to tell rough from smooth, in how many parts.
-const SAMPLE: usize = 64;
+const SAMPLE: usize = 32;
 const PARTS: usize = 4;
 /// A row in which one of so many pixels differs from the one to its left tells something.
 const BUSY: usize = 16;
@@ -73,7 +73,7 @@ impl Way {
         if let Some(depth) = depth {
             scratch.copies.find(depth, residuals, &self.symbols, width, &self.choice, &mut self.tokens);
             let sides = (width, residuals.len() / width);
-            self.groups.measure(&self.tokens, sides, bits, cache_bits, effort.regroup_step);
+            self.groups.measure(&self.tokens, sides, bits);
             self.choice.measure.clone_from(&self.groups.sums);
         } else {
             parse::runs(residuals, &self.symbols, width, &self.choice, &mut self.tokens);
