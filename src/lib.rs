@@ -30,6 +30,8 @@ pub mod container;
 mod data_type;
 pub mod error;
 pub mod format;
+#[cfg(feature = "geoparquet")]
+mod geoparquet;
 pub mod heights;
 pub mod index;
 #[cfg(feature = "engine")]

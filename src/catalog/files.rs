@@ -19,9 +19,28 @@ pub const EXTENSIONS: [&str; 19] = [
 const ARCHIVES: [&str; 7] = ["zip", "gz", "tgz", "tar", "bz2", "xz", "7z"];
 
 /// Files beside a raster and texts for people, which a pattern such as `dem/*` matches and does not report.
-const COMPANIONS: [&str; 19] = [
-    "xml", "ovr", "msk", "prj", "hdr", "tfw", "tifw", "wld", "stx", "clr", "qml", "csv", "txt", "md", "json", "toml",
-    "fgb", "geojson", "geojsonl",
+const COMPANIONS: [&str; 21] = [
+    "xml",
+    "ovr",
+    "msk",
+    "prj",
+    "hdr",
+    "tfw",
+    "tifw",
+    "wld",
+    "stx",
+    "clr",
+    "qml",
+    "csv",
+    "txt",
+    "md",
+    "json",
+    "toml",
+    "fgb",
+    "geojson",
+    "geojsonl",
+    "parquet",
+    "geoparquet",
 ];
 
 /// Extensions of companion files that may also be grids.

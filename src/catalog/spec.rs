@@ -20,14 +20,14 @@ pub enum Location {
     Files(Vec<PathBuf>),
     /// A list with footprints, beside the rasters.
     BoundsCsv(PathBuf),
-    /// A vector file whose features name rasters: a tile index of GDAL's, or what `hypso export` wrote.
+    /// A vector file whose features name rasters: a tile index of GDAL's, STAC-GeoParquet, or what `hypso export` wrote.
     Index(PathBuf),
     /// An item of a SpatioTemporal Asset Catalog, or a collection of items, as JSON.
     Stac(PathBuf),
 }
 
 /// The extensions of tile indices, in lower case.
-const INDICES: [&str; 5] = ["gpkg", "fgb", "shp", "geojson", "geojsonl"];
+const INDICES: [&str; 7] = ["gpkg", "fgb", "shp", "geojson", "geojsonl", "parquet", "geoparquet"];
 
 impl Location {
     /// Reads a location; a path to a single raster becomes the pattern that matches just it.

@@ -80,22 +80,9 @@ fn one(path: &Path, name: &str, out: &mut Vec<String>) -> Result<Vec<String>> {
         }
     };
     for (number, item) in items.into_iter().enumerate() {
-        let id = item["id"].as_str().map_or_else(|| (number + 1).to_string(), str::to_string);
-        let chosen = chosen(item);
-        if chosen.is_empty() {
-            let remedy = "take it out, or give it an asset with the role data";
-            return wrong(format!("item {id}"), "has no asset that is a raster".into(), remedy);
-        }
-        // Relative names start at the item, which says where it lies; else at the document.
-        let own = links(item, &["self"]).find_map(url::of);
-        for href in chosen {
-            match located(href, own.as_deref().unwrap_or(name)) {
-                Some(place) => out.push(place),
-                None => {
-                    let remedy = "put the document above the rasters, or give URLs";
-                    return wrong(format!("item {id}"), format!("names {href:?}, outside of its folder"), remedy);
-                }
-            }
+        let item = Item::of(item, number as u64).map_err(|e| e.with_path(path))?;
+        for href in &item.rasters {
+            out.push(item.located(href, name).map_err(|e| e.with_path(path))?);
         }
     }
     let mut found = Vec::new();
@@ -109,6 +96,44 @@ fn one(path: &Path, name: &str, out: &mut Vec<String>) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+/// An item, as far as it matters here.
+pub(super) struct Item<'a> {
+    /// What messages call it.
+    name: String,
+    /// How its assets name its rasters; one at least.
+    pub(super) rasters: Vec<&'a str>,
+    /// The URL that it says it lies at.
+    pub(super) own: Option<String>,
+}
+
+impl<'a> Item<'a> {
+    /// Reads an item; `number` is its place in its document, from 0 on.
+    ///
+    /// # Errors
+    /// Where it names no raster.
+    pub(super) fn of(item: &'a Value, number: u64) -> Result<Self> {
+        let id = item["id"].as_str().map_or_else(|| (number + 1).to_string(), str::to_string);
+        let (name, rasters) = (format!("item {id}"), chosen(item));
+        if rasters.is_empty() {
+            let remedy = "take it out, or give it an asset with the role data";
+            return Err(Error::invalid(name, "has no asset that is a raster", remedy));
+        }
+        Ok(Self { name, rasters, own: links(item, &["self"]).find_map(url::of) })
+    }
+
+    /// Where a raster lies: a URL, or a path below the folder of the first document. Relative names start at the item, where it says where it
+    /// lies; else at its document.
+    ///
+    /// # Errors
+    /// Where it lies elsewhere.
+    pub(super) fn located(&self, href: &str, document: &str) -> Result<String> {
+        located(href, self.own.as_deref().unwrap_or(document)).ok_or_else(|| {
+            let remedy = "put the document above the rasters, or give URLs";
+            Error::invalid(self.name.clone(), format!("names {href:?}, outside of its folder"), remedy)
+        })
+    }
 }
 
 /// Where the links of some relations lead. Those that ask a service for something by another method than GET are left out.

@@ -19,8 +19,8 @@ use crate::store::{SourceInput, Store};
 /// Build a store from folders of rasters, bounds.csv files or tile indices.
 ///
 /// The first source has the highest priority. Reads the headers of rasters only. A bounds.csv (filename,left,bottom,right,top,width,height in EPSG:3857 metres) is
-/// taken as it is, without opening a raster. So is a tile index (.gpkg, .fgb) that `hypso export` made, with all its
-/// sources; of any other tile index (.gpkg, .fgb, .shp, .geojson with a field `location`) the rasters are read.
+/// taken as it is, without opening a raster. So is an index (.gpkg, .fgb, .parquet) that `hypso export` made, with all its
+/// sources; of any other tile index (.gpkg, .fgb, .shp, .geojson with a field `location`), and of STAC (.json, .parquet), the rasters are read.
 ///
 /// A hypso.toml says what the files of a source do not say, or say wrong: offset, nodata, unit, scale and band. It is found in the
 /// folder of the source or the one above. --write-config writes one.
@@ -56,7 +56,7 @@ pub struct Args {
 /// Where the records come from.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CatalogArgs {
-    /// [NAME=]FOLDER, GLOB, bounds.csv, tile index or STAC item, or URLs of these; the first one wins where it has data.
+    /// [NAME=]FOLDER, GLOB, bounds.csv, tile index or STAC (JSON, GeoParquet), or URLs of these; the first one wins where it has data.
     #[arg(value_name = "SOURCE", required_unless_present = "config")]
     sources: Vec<String>,
     /// A TOML file that lists sources with attribution, licence and vertical datum.

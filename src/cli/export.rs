@@ -13,19 +13,19 @@ use crate::export::{self, Options};
 use crate::raster::Adjustment;
 use crate::store::{RecordRef, Store};
 
-/// Export the footprints of a store as GeoJSON, FlatGeobuf, GeoPackage or MosaicJSON.
+/// Export the footprints of a store as GeoJSON, FlatGeobuf, GeoPackage, STAC-GeoParquet or MosaicJSON.
 ///
-/// All formats but MosaicJSON carry the attributes of records. FlatGeobuf and GeoPackage keep footprints in EPSG:3857 to the last bit;
-/// `hypso build` reads them back without opening a raster. GDAL 3.9 and later open them as one raster where the name ends
+/// All formats but MosaicJSON carry the attributes of records. FlatGeobuf, GeoPackage and STAC-GeoParquet keep footprints in EPSG:3857 to the
+/// last bit; `hypso build` reads them back without opening a raster. GDAL 3.9 and later open them as one raster where the name ends
 /// with .gti.gpkg or .gti.fgb. MosaicJSON gives tilers (cogeo-mosaic, titiler) the rasters of each tile, best first.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hypso export japan.hypso -o japan.geojson\n  hypso export japan.hypso -o japan.gti.gpkg && gdalinfo japan.gti.gpkg\n  hypso export japan.hypso -o fuji.fgb --bbox 138.6,35.2,138.9,35.5 --source dem5a\n  hypso export japan.hypso -o /data/dem/japan.gti.fgb --relative\n  hypso export japan.hypso -o japan.mosaicjson"
+    after_help = "Examples:\n  hypso export japan.hypso -o japan.geojson\n  hypso export japan.hypso -o japan.gti.gpkg && gdalinfo japan.gti.gpkg\n  hypso export japan.hypso -o fuji.fgb --bbox 138.6,35.2,138.9,35.5 --source dem5a\n  hypso export japan.hypso -o /data/dem/japan.gti.fgb --relative\n  hypso export japan.hypso -o japan.mosaicjson\n  hypso export japan.hypso -o japan.parquet"
 )]
 pub struct Args {
     /// The store.
     store: PathBuf,
-    /// The file to write; its extension says the format: .geojson, .geojsonl, .fgb, .gpkg, .mosaicjson.
+    /// The file to write; its extension says the format: .geojson, .geojsonl, .fgb, .gpkg, .parquet, .mosaicjson.
     #[arg(short, long)]
     output: PathBuf,
     /// The format, where the extension does not say it.
@@ -55,6 +55,8 @@ enum Format {
     Flatgeobuf,
     /// A GeoPackage for GDAL's raster tile index, EPSG:3857.
     Gti,
+    /// STAC-GeoParquet 1.0: an item of a SpatioTemporal Asset Catalog for each record, longitude and latitude.
+    StacGeoparquet,
     /// MosaicJSON 0.0.3: the rasters of each tile of one zoom, for tilers. They look for relative names in the folder they run in.
     Mosaicjson,
 }
@@ -122,11 +124,12 @@ fn format(args: &Args) -> Result<export::Format> {
         Format::Geojsonseq => export::Format::GeoJsonSeq,
         Format::Flatgeobuf => export::Format::FlatGeobuf,
         Format::Gti => export::Format::Gti,
+        Format::StacGeoparquet => export::Format::StacGeoParquet,
         Format::Mosaicjson => export::Format::MosaicJson,
     });
     by_name.or_else(|| export::Format::from_path(&args.output)).ok_or_else(|| {
         let problem = format!(
-            "{} has none of the extensions .geojson, .geojsonl, .fgb, .gpkg and .mosaicjson; rename it, or say --format",
+            "{} has none of the extensions .geojson, .geojsonl, .fgb, .gpkg, .parquet and .mosaicjson; rename it, or say --format",
             args.output.display()
         );
         Error::argument("--output", problem)
@@ -157,6 +160,8 @@ fn next(output: &Path, format: export::Format) -> String {
     let opens = name.ends_with(".gti.gpkg") || name.ends_with(".gti.fgb");
     let look = if format == export::Format::MosaicJson {
         format!("next: cogeo-mosaic info {file}")
+    } else if format == export::Format::StacGeoParquet {
+        format!("next: hypso build -o again.hypso {file}, or read it with DuckDB, GeoPandas or stac-geoparquet")
     } else if opens {
         format!("next: gdalinfo {file} (GDAL 3.9 or later)")
     } else {

@@ -28,6 +28,11 @@ pub const PARTS: &str = "parts";
 /// where they are not known.
 pub const BLOCK: [&str; 3] = ["block_width", "block_height", "block_cell"];
 
+/// What the columns are called in formats that have names of their own for other things: after this, but `id` and [`LOCATION`].
+pub const PREFIX: &str = "hypso:";
+/// The column of the footprint in EPSG:3857 metres, in formats whose shapes are in degrees: least x, least y, greatest x, greatest y.
+pub const BOUNDS: &str = "bounds";
+
 /// What a column holds for one record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {

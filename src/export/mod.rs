@@ -1,7 +1,7 @@
-//! Indices of a store's records for other programs: GeoJSON, FlatGeobuf, GeoPackages that GDAL opens as a mosaic, and MosaicJSON.
+//! Indices of a store's records for other programs: GeoJSON, FlatGeobuf, GeoPackages that GDAL opens as a mosaic, STAC-GeoParquet, and MosaicJSON.
 //!
-//! All formats but MosaicJSON carry the same [columns](columns::COLUMNS). FlatGeobuf and GeoPackage keep footprints in EPSG:3857 to the
-//! last bit, and [`catalog`](crate::catalog) reads both back; a store built from them holds the same records.
+//! All formats but MosaicJSON carry the same [columns](columns::COLUMNS). FlatGeobuf, GeoPackage and STAC-GeoParquet keep footprints in EPSG:3857
+//! to the last bit, and [`catalog`](crate::catalog) reads them back; a store built from them holds the same records.
 //!
 //! ```
 //! # use std::io::Cursor;
@@ -27,6 +27,8 @@ pub mod geojson;
 mod gti;
 mod mosaicjson;
 mod rows;
+#[cfg(feature = "geoparquet")]
+mod stac_geoparquet;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -58,6 +60,8 @@ pub enum Format {
     FlatGeobuf,
     /// A GeoPackage for GDAL's raster tile index, EPSG:3857. Needs the feature `gdal`.
     Gti,
+    /// STAC-GeoParquet 1.0: an item for each record, longitude and latitude. Needs the feature `geoparquet`.
+    StacGeoParquet,
     /// MosaicJSON 0.0.3: the rasters of each tile of one zoom, for tilers.
     MosaicJson,
 }
@@ -75,6 +79,7 @@ impl Format {
             "geojsonl" | "geojsons" | "ndjson" => Some(Self::GeoJsonSeq),
             "fgb" => Some(Self::FlatGeobuf),
             "gpkg" => Some(Self::Gti),
+            "parquet" | "geoparquet" => Some(Self::StacGeoParquet),
             "mosaicjson" => Some(Self::MosaicJson),
             _ => None,
         }
@@ -117,11 +122,11 @@ pub struct Summary {
 ///
 /// Ranks and priorities are those of the whole store, whichever records are exported. Memory holds a row
 /// number for each one inside [`Options::boxes`]; FlatGeobuf needs some 60 bytes more for each record, MosaicJSON its location and at
-/// most 256 bytes.
+/// most 256 bytes, and STAC-GeoParquet holds 32 768 records.
 ///
 /// # Errors
 /// Where no record is chosen or none lies where MosaicJSON has tiles, the output exists or can't be written, the store is damaged, the format
-/// needs GDAL and this build has none, or the user interrupts.
+/// needs GDAL or Parquet and this build has none, or the user interrupts.
 pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Progress) -> Result<Summary> {
     refuse_existing(output, options.overwrite)?;
     let mut rows = Rows::choose(store, &options.sources, &options.boxes, progress)?;
@@ -142,6 +147,7 @@ pub fn export(store: &Store, output: &Path, options: &Options, progress: &dyn Pr
             match format {
                 Format::FlatGeobuf => flatgeobuf::write(&rows, &mut out, output)?,
                 Format::MosaicJson => mosaicjson::write(&rows, &mut out, output)?,
+                Format::StacGeoParquet => parquet(&rows, &mut out, output)?,
                 _ => geojson::write(&rows, &mut out, output, format == Format::GeoJsonSeq)?,
             }
             out.flush().map_err(Error::io("write", output))?;
@@ -170,6 +176,17 @@ fn holds_secret(store: &Store) -> Result<bool> {
         Ok(())
     })?;
     Ok(found)
+}
+
+#[cfg(feature = "geoparquet")]
+use stac_geoparquet::write as parquet;
+
+#[cfg(not(feature = "geoparquet"))]
+fn parquet(_: &Rows, _: impl Write + Send, output: &Path) -> Result<()> {
+    Err(Error::argument(
+        output.display().to_string(),
+        "can't be written: this program was built without Parquet; write FlatGeobuf or GeoJSON instead, or build it with the feature geoparquet",
+    ))
 }
 
 /// A GeoPackage that GDAL 3.9 and later open as a raster (GTI, the raster tile index), and that every GIS opens as a table

@@ -69,11 +69,10 @@ pub fn is_one(path: &Path) -> bool {
 }
 
 /// Opens a file, or a member of a zip, and reads all of it. 3 ms for 225 x 150 cells, some tens for 1125 x 750.
-pub(super) fn open(
-    path: &Path,
-    assume_crs: Option<&str>,
-    by: &Adjustment,
-) -> std::result::Result<JpgisRaster, Unusable> {
+///
+/// # Errors
+/// Where it can't be read, is no elevation model of GSI, or has a coordinate system that is not known, and none is assumed.
+pub fn open(path: &Path, assume_crs: Option<&str>, by: &Adjustment) -> std::result::Result<JpgisRaster, Unusable> {
     let damaged = Unusable::Damaged;
     // Stamped before it is read: what changes from here on shows.
     let stamp = FileStamp::of(path).map_err(|e| damaged(e.to_string()))?;
@@ -110,7 +109,7 @@ pub(super) fn open(
 
 /// An elevation model that was opened.
 #[derive(Debug)]
-pub(super) struct JpgisRaster {
+pub struct JpgisRaster {
     info: RasterInfo,
     unit: String,
     key: Key,

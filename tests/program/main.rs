@@ -25,6 +25,8 @@ mod elevation_service;
 mod export;
 mod geotiff;
 mod heights;
+#[cfg(feature = "geoparquet")]
+mod items;
 mod jpgis;
 mod limits;
 mod nothing_lost;

@@ -24,7 +24,9 @@ fn a_store_built_from_its_index_is_the_same_to_the_byte() {
     let original = surveyed(folder.path());
     std::fs::create_dir(path("elsewhere")).unwrap();
     for (n, name) in
-        ["i.gti.gpkg", "i.gpkg", "i.fgb", "elsewhere/i.gti.fgb", "elsewhere/i.gpkg"].into_iter().enumerate()
+        ["i.gti.gpkg", "i.gpkg", "i.fgb", "elsewhere/i.gti.fgb", "elsewhere/i.gpkg", "i.parquet", "elsewhere/i.parquet"]
+            .into_iter()
+            .enumerate()
     {
         let relative: &[&str] = if n % 2 == 0 { &["--relative"] } else { &[] };
         ok(&[&["export", &path("s.hypso"), "-o", &path(name)], relative].concat());
@@ -48,7 +50,9 @@ fn a_store_built_from_its_index_is_the_same_to_the_byte() {
 fn an_index_stands_for_its_rasters_until_they_change() {
     let (folder, path) = scratch();
     let original = surveyed(folder.path());
-    ok(&["export", &path("s.hypso"), "-o", &path("i.fgb")]);
+    for index in ["i.fgb", "i.parquet"] {
+        ok(&["export", &path("s.hypso"), "-o", &path(index)]);
+    }
     // The rasters lose their content, but neither size nor time: whoever opens one fails.
     let files = rasters(&path("s/dem10"));
     for file in &files {
@@ -57,15 +61,19 @@ fn an_index_stands_for_its_rasters_until_they_change() {
         let file = std::fs::File::options().write(true).open(file).unwrap();
         file.set_modified(known.modified().unwrap()).unwrap();
     }
-    ok(&["build", "-o", &path("again.hypso"), &path("i.fgb")]);
-    assert!(std::fs::read(path("again.hypso")).unwrap() == original);
+    for index in ["i.fgb", "i.parquet"] {
+        ok(&["build", "-o", &path("again.hypso"), &path(index), "--overwrite"]);
+        assert!(std::fs::read(path("again.hypso")).unwrap() == original, "{index}");
+    }
     std::fs::write(&files[0], "something else").unwrap();
     std::fs::remove_file(&files[1]).unwrap();
     let (changed, gone) = (files[0].rsplit('/').next().unwrap(), files[1].rsplit('/').next().unwrap());
-    let build = ["build", "-o", &path("again.hypso"), "--overwrite", &path("i.fgb")];
-    fails(1, &["2 of 15 files", changed, gone, "missing", "dem10"], &build);
-    ok(&[&build[..], &["--on-error", "skip"]].concat());
-    assert_eq!(Store::open(path("again.hypso")).unwrap().len(), 13);
+    for index in ["i.fgb", "i.parquet"] {
+        let build = ["build", "-o", &path("again.hypso"), "--overwrite", &path(index)];
+        fails(1, &["2 of 15 files", changed, gone, "missing", "dem10"], &build);
+        ok(&[&build[..], &["--on-error", "skip"]].concat());
+        assert_eq!(Store::open(path("again.hypso")).unwrap().len(), 13);
+    }
 }
 
 #[test]
@@ -180,7 +188,7 @@ fn adjustments_and_both_parts_of_a_raster_come_back() {
     ok(&["build", "-o", &path("s.hypso"), "--config", &path("hypso.toml")]);
     let original = std::fs::read(path("s.hypso")).unwrap();
     assert_eq!(Store::open(path("s.hypso")).unwrap().len(), 3, "one has two parts");
-    for (name, relative) in [("i.fgb", false), ("i.gti.gpkg", true), ("i.geojson", true)] {
+    for (name, relative) in [("i.fgb", false), ("i.gti.gpkg", true), ("i.geojson", true), ("i.parquet", true)] {
         let options: &[&str] = if relative { &["--relative"] } else { &[] };
         let said = ok(&[&["export", &path("s.hypso"), "-o", &path(name)], options].concat());
         assert!(said.contains("heights of dem are adjusted") && said.contains("column offset"), "{said}");

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::{Entry, Index, Named};
+use crate::catalog::spec;
 use crate::error::{Error, Result};
 use crate::export::columns::{BAND, BLOCK, LOCATION, MORE_NODATA, OFFSET, PARTS, SCALE, UNIT, values_of};
 use crate::progress::Progress;
@@ -16,11 +17,10 @@ use crate::tile::{Bounds, web_mercator};
 /// # Errors
 /// Where the file can't be read, no such layer is there, or a feature says what can't be.
 pub(super) fn read(path: &Path, progress: &dyn Progress) -> Result<Index> {
-    let reader = raster::reader()?;
     let mut index = Index::default();
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut known = HashSet::new();
-    reader.tables().read(path, LOCATION, progress, &mut |feature| {
+    each(path, progress, &mut |feature| {
         let part = || format!("feature {}", feature.number());
         let Some(location) = feature.location() else {
             let problem = "names no raster";
@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path, progress: &dyn Progress) -> Result<Index> {
         });
         let identity = identity.transpose()?;
         if let Some(crs) = of.0.text("crs").filter(|crs| !known.contains(crs)) {
-            reader.check_crs(&crs).map_err(|e| {
+            raster::reader()?.check_crs(&crs).map_err(|e| {
                 let problem = format!("has a crs that is none: {e}");
                 Error::invalid(part(), problem, "correct it, or export the index again").with_path(path)
             })?;
@@ -50,6 +50,22 @@ pub(super) fn read(path: &Path, progress: &dyn Progress) -> Result<Index> {
         Ok(())
     })?;
     Ok(index)
+}
+
+/// Gives each feature of an index to `each`, whatever the format.
+fn each(path: &Path, progress: &dyn Progress, each: &mut dyn FnMut(&dyn Feature) -> Result<()>) -> Result<()> {
+    if !matches!(spec::extension(path).as_str(), "parquet" | "geoparquet") {
+        return raster::reader()?.tables().read(path, LOCATION, progress, each);
+    }
+    #[cfg(feature = "geoparquet")]
+    return super::items::read(path, progress, each);
+    #[cfg(not(feature = "geoparquet"))]
+    Err(Error::invalid(
+        "index",
+        "is Parquet, which this program was built without",
+        "build it with the feature geoparquet, or give the items as JSON",
+    )
+    .with_path(path))
 }
 
 /// The columns of an export in a feature.

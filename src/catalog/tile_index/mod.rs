@@ -1,6 +1,6 @@
-//! Tile indices: vector files whose features name rasters, as `hypso export`, `gdaltindex` and GDAL's GTI write them.
+//! Tile indices: vector files whose features name rasters, as `hypso export`, `gdaltindex` and GDAL's GTI write them, and STAC-GeoParquet.
 //!
-//! Every feature names a raster in its field `location`; relative ones start at the folder of the index. An index that
+//! Every feature names a raster in its field `location`, or in its assets; relative ones start at the folder of the index. An index that
 //! `hypso export` made holds its sources, with their names, folders and priorities. Any other one is a single
 //! source. Its root is the folder of the index where all rasters lie below that, else the deepest folder that
 //! holds them all.
@@ -9,6 +9,8 @@
 //! knows, the raster is not opened. All others are scanned as those of a folder are.
 
 mod features;
+#[cfg(feature = "geoparquet")]
+mod items;
 mod places;
 
 use std::collections::{HashMap, HashSet};

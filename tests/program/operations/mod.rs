@@ -45,7 +45,7 @@ fn lines(path: impl AsRef<Path>) -> Vec<Value> {
 }
 
 /// The Python that the tests' packages are installed for; `None` where one of these is missing. Missing under CI is a failure.
-fn python(modules: &str) -> Option<std::path::PathBuf> {
+pub(super) fn python(modules: &str) -> Option<std::path::PathBuf> {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
     let python = if kept.exists() { kept } else { "python3".into() };
     let found = Command::new(&python).args(["-c", &format!("import {modules}")]).output();
