@@ -8,14 +8,16 @@
 //!   anew (its default) and with its cache of directories.
 //! - `hypso verify` of an archive of lossless WebP tiles, all of them decoded, in CPU seconds of the process: beside libwebp's decoder
 //!   alone, and image-webp's, which is what hypso decodes with.
+//! - Tiles that `hypso overviews` and `hypso overzoom` make, each in CPU seconds: beside `hypso convert`, which decodes and encodes each tile once.
 //!
-//! The best of five rounds in turns. All data are made here.
+//! `cargo bench --bench archives -- made` measures the last alone. The best of five rounds in turns. All data are made here.
 
 #![allow(missing_docs, reason = "a program")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::Cursor;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -37,8 +39,12 @@ const VERIFIED: u64 = 341;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
+    if std::env::args().any(|argument| argument == "made") {
+        return made(folder.path());
+    }
     random_tiles(&folder.path().join("many.pmtiles"));
     verify(&folder.path().join("terrain.pmtiles"));
+    made(folder.path());
 }
 
 /// The shortest time of each, in turns.
@@ -121,7 +127,8 @@ fn cpu(of_children: bool) -> Duration {
     Duration::from_millis(10 * fields.get(at..at + 2).map_or(0, |ticks| ticks.iter().sum()))
 }
 
-fn verify(path: &Path) {
+/// An archive of hills, and its tiles.
+fn terrain(path: &Path, ids: Range<u64>) -> BTreeMap<TileId, Vec<u8>> {
     let codec = TileCodec::new(Encoding::Terrarium, ImageFormat::Webp);
     let metadata = ArchiveMetadata {
         name: "terrain".into(),
@@ -131,17 +138,47 @@ fn verify(path: &Path) {
         ..ArchiveMetadata::default()
     };
     let tiles: BTreeMap<TileId, Vec<u8>> =
-        (0..VERIFIED).map(|id| (TileId(id), codec.encode(&hills(id)).expect("a tile"))).collect();
+        ids.map(|id| (TileId(id), codec.encode(&hills(id)).expect("a tile"))).collect();
     let mut sink = archive::create(path, &metadata, false).expect("an archive");
     tiles.iter().for_each(|(id, bytes)| sink.put(id.coord().expect("a tile"), bytes).expect("a tile is written"));
     sink.finish().expect("an archive");
-    let run = |parents: &str| {
-        let before = cpu(true);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hypso"));
-        let done = command.args(["verify", "--parents", parents]).arg(path).stdout(Stdio::null()).status();
-        assert!(done.is_ok_and(|status| status.success()), "hypso verify");
-        cpu(true) - before
-    };
+    tiles
+}
+
+/// What a command takes, CPU.
+fn run(folder: &Path, arguments: &[&str]) -> Duration {
+    let before = cpu(true);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hypso"));
+    let command = command.args(arguments).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(command.status().is_ok_and(|status| status.success()), "hypso {arguments:?}");
+    cpu(true) - before
+}
+
+fn made(folder: &Path) {
+    let finest = TileId::first(4).0..TileId::first(5).0;
+    let fine = terrain(&folder.join("fine.pmtiles"), finest).len() as u64;
+    let convert = ["convert", "fine.pmtiles", "-o", "plain.pmtiles", "--vertical-resolution", "full", "--overwrite"];
+    let overviews = ["overviews", "fine.pmtiles", "-o", "coarse.pmtiles", "--overwrite"];
+    let bbox = "--bbox=1,1,89,66";
+    let overzoom = ["overzoom", "fine.pmtiles", "-o", "deep.pmtiles", "--max-zoom", "5", bbox, "--overwrite"];
+    let times = best([&mut || run(folder, &convert), &mut || run(folder, &overviews), &mut || run(folder, &overzoom)]);
+    let count = |name: &str| archive::open(&folder.join(name)).and_then(|a| a.tile_count()).expect("an archive");
+    let deep = (0..).map_while(|n| TileId(TileId::first(5).0 + n).coord().filter(|tile| tile.z() == 5));
+    let deep_archive = archive::open(&folder.join("deep.pmtiles")).expect("an archive");
+    let deep = deep.filter(|&tile| deep_archive.tile(tile).is_ok_and(|found| found.is_some())).count() as u64;
+    let counts = [count("plain.pmtiles"), count("coarse.pmtiles") - fine, deep];
+    let each: Vec<f64> = times.iter().zip(counts).map(|(time, count)| time.as_secs_f64() / count as f64).collect();
+    println!("tiles of 512 px made of {fine}, CPU milliseconds each, and the speed beside encoding each once");
+    for ((name, each_of), count) in ["hypso convert", "hypso overviews", "hypso overzoom"].iter().zip(&each).zip(counts)
+    {
+        println!("  {name:20} {count:6} tiles   {:8.2} ms   {:6.2}", each_of * 1e3, each[0] / each_of);
+    }
+}
+
+fn verify(path: &Path) {
+    let tiles = terrain(path, 0..VERIFIED);
+    let folder = path.parent().expect("a folder");
+    let run = |parents: &str| run(folder, &["verify", "--parents", parents, "terrain.pmtiles"]);
     let mut whole = || run("none");
     let mut with_parents = || run("200");
     let mut libwebp = || {
