@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use hypso::archive::{self, ArchiveMetadata, TileEncoding, TileFormat};
 use hypso::terrain::{ElevationTile, Encoding, ImageFormat, NO_SOURCE, TileCodec, VerticalResolution};
@@ -10,7 +12,7 @@ use hypso::terrain::{decode_lineage, encode_lineage};
 use hypso::tile::{TileCoord, TileId};
 
 use crate::common::Random;
-use crate::told::{all_fail, hypso, ok, tiles};
+use crate::told::{HYPSO, all_fail, hypso, ok, tiles};
 
 const SIDE: u64 = 32;
 
@@ -287,4 +289,57 @@ fn in_place_an_archive_gets_the_same_bytes_as_beside_it() {
             (&["overviews", "a.mbtiles", "--in-place", "--overwrite"], 2, "cannot be used with"),
         ],
     );
+}
+
+/// An archive of so many rough tiles of one zoom.
+fn rough(path: &Path, zoom: u8) {
+    let mut random = Random(5);
+    let first = TileId::first(zoom).0;
+    let mut sink = archive::create(path, &metadata(Encoding::Terrarium), false).unwrap();
+    for id in first..TileId::first(zoom + 1).0 {
+        let mut heights = ElevationTile::empty(SIDE as u32);
+        heights.values.fill_with(|| (random.unit() * 3000.0) as f32);
+        heights.valid.fill(1);
+        codec().quantize(zoom, &mut heights);
+        sink.put(TileId(id).coord().unwrap(), &codec().encode(&heights).unwrap()).unwrap();
+    }
+    sink.finish().unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn killed_at_any_moment_an_archive_in_place_holds_all_new_tiles_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    rough(&here.join("base.mbtiles"), 5);
+    let base = std::fs::read(here.join("base.mbtiles")).unwrap();
+    let before = tiles(&here.join("base.mbtiles"));
+    for arguments in
+        [&["overviews", "x.mbtiles", "--in-place"][..], &["overzoom", "x.mbtiles", "--in-place", "--max-zoom=6"]]
+    {
+        let fresh = || std::fs::write(here.join("x.mbtiles"), &base).unwrap();
+        fresh();
+        let started = Instant::now();
+        ok(here, arguments);
+        let (whole, after) = (started.elapsed(), tiles(&here.join("x.mbtiles")));
+        assert!(after.len() > before.len() + 300, "{}", after.len());
+        // A faster or slower machine than a moment ago: some of these are in the middle.
+        let mut killed = 0;
+        for part in [2, 10, 25, 40, 55, 70, 80, 88, 94, 97] {
+            fresh();
+            let mut command = Command::new(HYPSO);
+            command.args(arguments).current_dir(here).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut child = command.spawn().unwrap();
+            std::thread::sleep(whole * part / 100);
+            child.kill().unwrap();
+            killed += u32::from(!child.wait().unwrap().success());
+            // The next that may write undoes half of it.
+            ok(here, &["edit", "x.mbtiles", "--name", "seen"]);
+            let found = tiles(&here.join("x.mbtiles"));
+            assert!(found == before || found == after, "{arguments:?} after {part} %: {}", found.len());
+            ok(here, arguments);
+            assert!(tiles(&here.join("x.mbtiles")) == after, "{arguments:?} after {part} %, and again");
+        }
+        assert!(killed > 0, "{arguments:?} was never killed");
+    }
 }
