@@ -1,6 +1,6 @@
 //! The real program on a small sample: whole runs, the same bytes every way, interruptions, and bad input.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::program::{World, fails, hypso, names, ok, printed, scratch, stderr, tiles};
@@ -459,8 +459,10 @@ fn every_command_that_a_text_advises_exists_with_its_options() {
     let (mut problems, mut seen) = (Vec::new(), 0);
     for file in files {
         // Help texts hold whole lines in one string.
-        let text = std::fs::read_to_string(&file).unwrap().replace("\\n", "\n");
         let document = file.extension().is_some_and(|e| e == "md");
+        // A command in a document may go on behind the end of a line.
+        let text = std::fs::read_to_string(&file).unwrap().replace("\\n", "\n");
+        let text = if document { text.replace("\\\n", " ") } else { text };
         let mut fenced = false;
         for line in text.lines() {
             fenced ^= line.starts_with("```");
@@ -487,6 +489,47 @@ fn every_command_that_a_text_advises_exists_with_its_options() {
     assert!(seen > 150, "{seen} places are read");
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!(advised("run `hypso verfy x --foo=1`, or"), [("verfy".to_string(), vec!["--foo".to_string()])]);
+}
+
+/// The options that a document names alone in backticks: each is one of some command.
+#[test]
+fn every_option_that_a_document_names_is_one_of_a_command() {
+    let help = |arguments: &[&str]| printed(&[arguments, &["--help"]].concat());
+    let listed = help(&[]);
+    let commands = listed.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
+    let commands: Vec<&str> = commands.map_while(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    assert!(commands.len() > 25 && commands.contains(&"build"), "{commands:?}");
+    let pages: Vec<String> =
+        commands.iter().filter(|c| !c.is_empty() && **c != "help").map(|command| help(&[command])).collect();
+    let known: BTreeSet<&str> = pages.iter().chain([&listed]).flat_map(|page| options_in(page)).collect();
+    // Options of other programs that documents name.
+    let others = ["--features", "--no-default-features", "--release", "--locked", "--exclude-libs"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let files = docs.filter(|path| path.extension().is_some_and(|e| e == "md"));
+    let (mut problems, mut seen) = (Vec::new(), 0);
+    for file in files.chain(["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root.join(name))) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let spans = text.split("```").step_by(2).flat_map(|part| part.split('`').skip(1).step_by(2));
+        for option in spans.filter(|span| span.starts_with("--")).flat_map(options_in) {
+            seen += 1;
+            if !known.contains(option) && !others.contains(&option) {
+                problems.push(format!("{}: {option}", file.display()));
+            }
+        }
+    }
+    assert!(seen > 100, "{seen} options are read");
+    assert_eq!(problems, Vec::<String>::new());
+}
+
+/// The long options in a text, with the two dashes.
+fn options_in(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("--").filter_map(move |(at, _)| {
+        let before = text[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '-');
+        let rest = &text[at + 2..];
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-').unwrap_or(rest.len());
+        (before && rest.starts_with(|c: char| c.is_ascii_lowercase())).then(|| &text[at..at + 2 + end])
+    })
 }
 
 /// The commands in a line: in backticks, or as a line of an example or of a list of next steps.
