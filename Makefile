@@ -44,11 +44,12 @@ bench: ## criterion benches; figures go into benches/RESULTS.md
 # Built as tests are: what they have built is not built again. A long fuzz is built with --release: see fuzz/README.md.
 FUZZ = cargo run --manifest-path fuzz/Cargo.toml --target-dir target
 
-fuzz: ## a short fuzz of stores, files of heights, PMTiles, MBTiles, the WebP encoder and requests
+fuzz: ## a short fuzz of stores, files of heights, PMTiles, zips, JPGIS, Parquet, MBTiles, the WebP encoder and requests
 	$(FUZZ) -- --seconds 20
 	$(FUZZ) -- --heights --seconds 10
 	$(FUZZ) --features webp,serve --bin webp -- --seconds 10
 	$(FUZZ) --features webp,serve --bin archives -- --seconds 20
+	$(FUZZ) --features webp,serve --bin archives -- --packed --seconds 20
 	$(FUZZ) --features webp,serve --bin mbtiles -- --seconds 20
 	$(FUZZ) --features webp,serve --bin requests -- --seconds 10
 

@@ -1,5 +1,6 @@
-//! Breaks PMTiles headers and directories and reads them with everything that reads them. See README.md.
+//! Breaks PMTiles headers and directories and reads them with everything that reads them; with `--packed`, zips, JPGIS and Parquet. See README.md.
 
+mod packed;
 mod random;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -162,39 +163,60 @@ fn read(path: &Path) -> bool {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    let option = |name: &str, default: u64| {
-        let at = arguments.iter().position(|a| a == name);
-        at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(default)
-    };
+    let after = |name: &str| arguments.get(arguments.iter().position(|a| a == name)? + 1);
+    let option = |name: &str, default: u64| after(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let read_any =
+        |path: &Path| if path.extension().is_some_and(|e| e == "pmtiles") { read(path) } else { packed::read(path) };
     if let Some(file) = arguments.get(1).filter(|a| !a.starts_with("--")) {
-        println!("opened: {}", read(Path::new(file)));
+        println!("opened: {}, {} MB at the peak", read_any(Path::new(file)), peak_mb());
         return ExitCode::SUCCESS;
     }
     let (seconds, seed) = (option("--seconds", 20), option("--seed", 1));
-    let scratch = std::env::temp_dir().join(format!("hypso-fuzz-{}.pmtiles", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("hypso-fuzz-{}", std::process::id()));
+    if let Err(error) = std::fs::create_dir_all(&folder) {
+        eprintln!("{}: {error}", folder.display());
+        return ExitCode::FAILURE;
+    }
+    let packed = arguments.iter().any(|a| a == "--packed");
+    let tables = if packed { packed::tables(&folder, after("--tables").map(String::as_str)) } else { Vec::new() };
     let end = Instant::now() + Duration::from_secs(seconds);
     let (mut tried, mut opened) = (0u64, 0u64);
     while Instant::now() < end {
         // Each archive has a seed of its own, so that one can be made again alone.
         let own = seed.wrapping_mul(1_000_003).wrapping_add(tried);
-        let bytes = archive_of(&mut Random(own));
-        if let Err(error) = std::fs::write(&scratch, &bytes) {
-            eprintln!("{}: {error}", scratch.display());
-            return ExitCode::FAILURE;
-        }
+        let scratch = if packed {
+            packed::make(&mut Random(own), &folder, &tables)
+        } else {
+            let scratch = folder.join("a.pmtiles");
+            std::fs::write(&scratch, archive_of(&mut Random(own))).expect("a scratch file");
+            scratch
+        };
         let started = Instant::now();
-        let found = catch_unwind(AssertUnwindSafe(|| read(&scratch)));
-        if found.is_err() || started.elapsed() > Duration::from_secs(10) {
-            let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("artifacts/archive-{own}.pmtiles"));
+        let found = catch_unwind(AssertUnwindSafe(|| read_any(&scratch)));
+        let memory = peak_mb();
+        if found.is_err() || started.elapsed() > Duration::from_secs(10) || memory > 1500 {
+            let name = scratch.file_name().unwrap_or_default().to_string_lossy();
+            let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("artifacts/{own}-{name}"));
             let _ = std::fs::create_dir_all(kept.parent().unwrap_or(Path::new(".")));
-            let _ = std::fs::rename(&scratch, &kept);
-            eprintln!("archive {own} after {:?}: kept as {}", started.elapsed(), kept.display());
+            let _ = std::fs::copy(&scratch, &kept);
+            eprintln!(
+                "archive {own} after {:?}, {memory} MB at the peak: kept as {}",
+                started.elapsed(),
+                kept.display()
+            );
             return ExitCode::FAILURE;
         }
         opened += u64::from(found.unwrap_or(false));
         tried += 1;
     }
-    let _ = std::fs::remove_file(&scratch);
-    println!("{tried} archives, {opened} of them opened, no failure");
+    let _ = std::fs::remove_dir_all(&folder);
+    println!("{tried} archives, {opened} of them opened, {} MB at the peak, no failure", peak_mb());
     ExitCode::SUCCESS
+}
+
+/// The largest resident memory so far, MB; 0 where the system doesn't tell.
+fn peak_mb() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("");
+    line.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) / 1024
 }

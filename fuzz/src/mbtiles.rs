@@ -26,11 +26,36 @@ impl Random {
 
 /// Values that hurt, as SQL.
 const VALUES: [&str; 16] = [
-    "NULL", "''", "x''", "0", "-1", "31", "32", "9223372036854775807", "-9223372036854775808", "1e300", "'text'",
-    "zeroblob(70000)", "randomblob(900)", "'{\"a\":[1,{\"b\":null}]}'", "'1,2,3,4'", "'nan,inf,-inf,1e999'",
+    "NULL",
+    "''",
+    "x''",
+    "0",
+    "-1",
+    "31",
+    "32",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "1e300",
+    "'text'",
+    "zeroblob(70000)",
+    "randomblob(900)",
+    "'{\"a\":[1,{\"b\":null}]}'",
+    "'1,2,3,4'",
+    "'nan,inf,-inf,1e999'",
 ];
 const ROWS: [&str; 12] = [
-    "name", "format", "bounds", "center", "minzoom", "maxzoom", "scheme", "tileSize", "encoding", "json", "type", "compression",
+    "name",
+    "format",
+    "bounds",
+    "center",
+    "minzoom",
+    "maxzoom",
+    "scheme",
+    "tileSize",
+    "encoding",
+    "json",
+    "type",
+    "compression",
 ];
 
 /// What may be done to a database; `{v}` is one of the values, `{r}` the name of a row of metadata.
@@ -195,7 +220,11 @@ fn main() -> ExitCode {
             let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("artifacts/archive-{own}.mbtiles"));
             let _ = std::fs::create_dir_all(kept.parent().unwrap_or(Path::new(".")));
             let _ = std::fs::copy(&scratch, &kept);
-            eprintln!("archive {own} after {:?}, {memory} MB at the peak: kept as {}", started.elapsed(), kept.display());
+            eprintln!(
+                "archive {own} after {:?}, {memory} MB at the peak: kept as {}",
+                started.elapsed(),
+                kept.display()
+            );
             return ExitCode::FAILURE;
         }
         opened += u64::from(found.unwrap_or(false));

@@ -26,12 +26,27 @@ impl Random {
 const SEEDS: [[&str; 4]; 22] = [
     ["GET", "/elevation/a?lon=138.7&lat=35.3&interpolation=nearest&max_zoom=3", "", ""],
     ["POST", "/elevation/a", "application/json", r#"{"points":[[138.7,35.3],[-10,0.5e1]]}"#],
-    ["POST", "/elevation/a", "application/geo+json", r#"{"type":"Feature","geometry":{"type":"LineString","coordinates":[[1,2],[3,4,5]]},"properties":{}}"#],
+    [
+        "POST",
+        "/elevation/a",
+        "application/geo+json",
+        r#"{"type":"Feature","geometry":{"type":"LineString","coordinates":[[1,2],[3,4,5]]},"properties":{}}"#,
+    ],
     ["GET", "/profile/a?line=1,2;3,4;-170,60&samples=50", "", ""],
     ["GET", "/profile/a?polyline=_p~iF~ps|U_ulLnnqC_mqNvxq%60@&precision=5&spacing=90000&format=swisstopo", "", ""],
-    ["POST", "/profile/a?samples=9", "application/json", r#"{"type":"MultiLineString","coordinates":[[[1,2],[3,4]],[[5,6],[7,8]]]}"#],
+    [
+        "POST",
+        "/profile/a?samples=9",
+        "application/json",
+        r#"{"type":"MultiLineString","coordinates":[[[1,2],[3,4]],[[5,6],[7,8]]]}"#,
+    ],
     ["GET", "/stats/a?bbox=170,-20,-170,40&max_zoom=4", "", ""],
-    ["POST", "/stats/a", "application/json", r#"{"type":"Polygon","coordinates":[[[0,0],[40,0],[40,40],[0,0]],[[5,5],[6,5],[6,6],[5,5]]]}"#],
+    [
+        "POST",
+        "/stats/a",
+        "application/json",
+        r#"{"type":"Polygon","coordinates":[[[0,0],[40,0],[40,40],[0,0]],[[5,5],[6,5],[6,6],[5,5]]]}"#,
+    ],
     ["GET", "/sight/a?from=1,2&to=3,4&eye=10&target=5&refraction=0.25", "", ""],
     ["GET", "/v1/a,b?locations=-43.5,172.5|27.6,1.98&interpolation=cubic&nodata_value=nan", "", ""],
     ["GET", "/v1/a?locations=gfo}EtohhU&format=geojson", "", ""],
@@ -40,7 +55,12 @@ const SEEDS: [[&str; 4]; 22] = [
     ["GET", "/api/v1/lookup?locations=10,10|20,20|41.161758,-8.583933", "", ""],
     ["POST", "/api/v1/lookup", "application/json", r#"{"locations":[{"latitude":10,"longitude":10}]}"#],
     ["GET", r#"/height?json={"range":true,"shape":[{"lat":40.7,"lon":-76.5},{"lat":40.8,"lon":-76.6}]}&id=x"#, "", ""],
-    ["POST", "/height", "application/json", r#"{"encoded_polyline":"_izlhA~rlgdF_{geC~ywl@","resample_distance":50000,"height_precision":2}"#],
+    [
+        "POST",
+        "/height",
+        "application/json",
+        r#"{"encoded_polyline":"_izlhA~rlgdF_{geC~ywl@","resample_distance":50000,"height_precision":2}"#,
+    ],
     ["GET", "/maps/api/elevation/json?path=enc:gfo}EtohhUxD@bAxJmGF&samples=3&key=k", "", ""],
     ["GET", "/catalog?limit=5&cursor=0000000000000000.a", "", ""],
     ["GET", "/a.json", "", ""],
@@ -50,9 +70,40 @@ const SEEDS: [[&str; 4]; 22] = [
 
 /// What tends to hurt where a number or a text stands.
 const PIECES: [&str; 34] = [
-    "", "0", "-0", "-1", "1e308", "1e400", "-1e-320", "NaN", "inf", "9007199254740993", "18446744073709551616", "90.0000001",
-    "-180", "360", "361", "%00", "%ff", "%", "%2", "%zz", "%2e%2e%2f", "../", "&", "=", "?", "+", "|", ",", ";", "[[[[[[[[", "{\"a\":",
-    "null", "\u{1F30D}", "~~~~~~~~~~~~",
+    "",
+    "0",
+    "-0",
+    "-1",
+    "1e308",
+    "1e400",
+    "-1e-320",
+    "NaN",
+    "inf",
+    "9007199254740993",
+    "18446744073709551616",
+    "90.0000001",
+    "-180",
+    "360",
+    "361",
+    "%00",
+    "%ff",
+    "%",
+    "%2",
+    "%zz",
+    "%2e%2e%2f",
+    "../",
+    "&",
+    "=",
+    "?",
+    "+",
+    "|",
+    ",",
+    ";",
+    "[[[[[[[[",
+    "{\"a\":",
+    "null",
+    "\u{1F30D}",
+    "~~~~~~~~~~~~",
 ];
 
 /// Alters some bytes of a text, or puts pieces into it.
@@ -91,14 +142,16 @@ fn request(random: &mut Random) -> Vec<u8> {
         url.retain(|b| !b.is_ascii_whitespace() && !b.is_ascii_control());
     }
     let body = altered(body, random);
-    let method = if random.below(30) == 0 { random.one(&["HEAD", "PUT", "OPTIONS", "TRACE", "get", "CONNECT"]) } else { method };
+    let method =
+        if random.below(30) == 0 { random.one(&["HEAD", "PUT", "OPTIONS", "TRACE", "get", "CONNECT"]) } else { method };
     let mut head = [method.as_bytes(), b" ", &url, b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"].concat();
     if !body.is_empty() {
         head.extend(format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()).bytes());
     }
     if random.below(10) == 0 {
         let value = random.one(&["bytes=0-5", "bytes=-", "bytes=5-1,7-", "\"x\", W/\"y\"", "*", "gzip;q=x", "\u{80}"]);
-        let name = random.one(&["Range", "If-None-Match", "If-Match", "If-Range", "Accept-Encoding", "Origin", "Expect"]);
+        let name =
+            random.one(&["Range", "If-None-Match", "If-Match", "If-Range", "Accept-Encoding", "Origin", "Expect"]);
         head.extend(format!("{name}: {value}\r\n").bytes());
     }
     let mut whole = [head, b"\r\n".to_vec(), body].concat();
@@ -116,7 +169,8 @@ fn ask(address: SocketAddr, request: &[u8]) -> std::io::Result<(Option<u16>, Vec
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
-    let status = answer.strip_prefix(b"HTTP/1.1 ").and_then(|rest| std::str::from_utf8(rest.get(..3)?).ok()?.parse().ok());
+    let status =
+        answer.strip_prefix(b"HTTP/1.1 ").and_then(|rest| std::str::from_utf8(rest.get(..3)?).ok()?.parse().ok());
     Ok((status, answer))
 }
 
@@ -125,7 +179,8 @@ fn run(seconds: u64, seed: u64) -> Result<(u64, u64), String> {
     let folder = std::env::temp_dir().join(format!("hypso-requests-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|e| text(&e))?;
     for (name, seed) in [("a", 1), ("b", 2)] {
-        std::fs::write(folder.join(name).with_extension("heights"), heights::seed(&mut Random(seed))).map_err(|e| text(&e))?;
+        std::fs::write(folder.join(name).with_extension("heights"), heights::seed(&mut Random(seed)))
+            .map_err(|e| text(&e))?;
     }
     let mut options = Options::default();
     options.listen = "127.0.0.1:0".into();
