@@ -39,10 +39,10 @@ const SCHEMA: &str = "
     required group assets {
         required group data {
             required binary href (STRING);
-            optional binary type (STRING);
+            required binary type (STRING);
             required group roles (LIST) { repeated group list { required binary element (STRING); } }
-            optional binary data_type (STRING);
-            optional double nodata;
+            required binary data_type (STRING);
+            NODATA
             required int64 file:size;
         }
     }
@@ -59,8 +59,10 @@ const SCHEMA: &str = "
 pub(super) fn write(rows: &Rows, out: impl Write + Send, target: &Path) -> Result<()> {
     let failed = |error| Error::io("write Parquet", target)(std::io::Error::other(error));
     let extent = rows.records().map(|record| record.bounds()).reduce(|a, b| a.union(&b)).unwrap_or_default();
-    let mut file = Writer::new(out, &schema(), about(&extent)).map_err(failed)?;
-    rows.for_each(|row| file.put(cells(row)).map_err(failed))?;
+    // Readers make a null of what an asset lacks, and STAC allows none there. So it is left out where not all assets have it.
+    let with_nodata = rows.records().all(|record| record.nodata().is_some_and(f64::is_finite));
+    let mut file = Writer::new(out, &schema(with_nodata), about(&extent)).map_err(failed)?;
+    rows.for_each(|row| file.put(cells(row, with_nodata)).map_err(failed))?;
     rows.finish("writing the footer", || file.finish()).map_err(failed)
 }
 
@@ -70,7 +72,7 @@ fn own() -> impl Iterator<Item = (usize, (&'static str, FieldKind))> {
 }
 
 /// The schema in the words of Parquet.
-fn schema() -> String {
+fn schema(with_nodata: bool) -> String {
     let own = own().map(|(_, (name, kind))| match kind {
         FieldKind::Text => format!("optional binary {PREFIX}{name} (STRING);"),
         FieldKind::Integer => format!("optional int64 {PREFIX}{name};"),
@@ -78,7 +80,8 @@ fn schema() -> String {
     });
     let bounds =
         format!("required group {PREFIX}{BOUNDS} (LIST) {{ repeated group list {{ required double element; }} }}");
-    format!("message items {{ {SCHEMA} {bounds} {} }}", own.collect::<String>())
+    let schema = SCHEMA.replace("NODATA", if with_nodata { "required double nodata;" } else { "" });
+    format!("message items {{ {schema} {bounds} {} }}", own.collect::<String>())
 }
 
 /// What the file says about itself: where its shapes and their boxes stand, and what its rows are.
@@ -98,14 +101,14 @@ fn about(extent: &Bounds) -> Vec<(String, String)> {
 }
 
 /// The cells of a record, in the order of the schema.
-fn cells<'a>(row: &'a Row<'a>) -> impl Iterator<Item = Cell<'a>> {
+fn cells<'a>(row: &'a Row<'a>, with_nodata: bool) -> impl Iterator<Item = Cell<'a>> {
     let record = row.record;
     let bounds = record.bounds();
     let sides = degrees(&bounds);
     let list = |texts: &[&'static str]| Cell::List(texts.iter().map(|&text| Cell::from(text)).collect());
     let text = |text: Option<&'a str>| text.map_or(Cell::Missing, Cell::from);
-    let known = Some(record.data_type()).filter(|&kind| kind != DataType::Unknown);
-    let nodata = record.nodata().filter(|value| value.is_finite());
+    let data_type = if record.data_type() == DataType::Unknown { "other" } else { record.data_type().name() };
+    let nodata = record.nodata().filter(|_| with_nodata).map(Cell::Real);
     // The size of a pixel on the ground, where the scale of the map is the cosine of the latitude.
     let (_, latitude) = web_mercator::to_lon_lat(bounds.center().0, bounds.center().1);
     let gsd = record.pixel_size() * latitude.to_radians().cos();
@@ -124,12 +127,11 @@ fn cells<'a>(row: &'a Row<'a>) -> impl Iterator<Item = Cell<'a>> {
         Cell::List(Vec::new()),
         Cell::List(Vec::new()),
         Cell::from(row.location),
-        text(media_type(row.location)),
+        Cell::from(media_type(row.location)),
         list(&["data"]),
-        text(known.map(DataType::name)),
-        nodata.map_or(Cell::Missing, Cell::Real),
-        Cell::Integer(i64::try_from(record.file_size()).unwrap_or(i64::MAX)),
+        Cell::from(data_type),
     ];
+    let size = Cell::Integer(i64::try_from(record.file_size()).unwrap_or(i64::MAX));
     let properties = [
         Cell::Integer(record.modified_ns().div_euclid(1000)),
         Cell::Real(gsd),
@@ -139,6 +141,7 @@ fn cells<'a>(row: &'a Row<'a>) -> impl Iterator<Item = Cell<'a>> {
         Cell::List([bounds.min_x, bounds.min_y, bounds.max_x, bounds.max_y].map(Cell::Real).into()),
     ];
     let own = own().map(move |(at, _)| cell(values[at].clone()));
+    let asset = asset.into_iter().chain(nodata).chain([size]);
     item.into_iter().chain(sides.map(Cell::Real)).chain(asset).chain(properties).chain(own)
 }
 
@@ -159,12 +162,12 @@ fn is_code(crs: &str) -> bool {
 }
 
 /// The media type of a raster, by its name.
-fn media_type(location: &str) -> Option<&'static str> {
-    let extension = location.split(['?', '#']).next()?.rsplit_once('.')?.1;
-    match extension.to_ascii_lowercase().as_str() {
-        "tif" | "tiff" | "geotiff" | "gtiff" => Some("image/tiff; application=geotiff"),
-        "jp2" => Some("image/jp2"),
-        _ => None,
+fn media_type(location: &str) -> &'static str {
+    let page = location.split(['?', '#']).next().unwrap_or(location);
+    match page.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).as_deref() {
+        Some("tif" | "tiff" | "geotiff" | "gtiff") => "image/tiff; application=geotiff",
+        Some("jp2") => "image/jp2",
+        _ => "application/octet-stream",
     }
 }
 
@@ -191,7 +194,7 @@ mod tests {
     fn codes_are_told_from_other_names_of_coordinate_systems() {
         assert!(is_code("EPSG:6668") && is_code("IAU_2015:49900") && !is_code("") && !is_code("EPSG:"));
         assert!(!is_code("GEOGCRS[\"a:b\"]") && !is_code("+proj=utm +zone=54") && !is_code("urn:ogc:def"));
-        assert_eq!(media_type("s3://b/a.TIF?x=1.png"), Some("image/tiff; application=geotiff"));
-        assert_eq!((media_type("a.hgt"), media_type("a")), (None, None));
+        assert_eq!(media_type("s3://b/a.TIF?x=1.png"), "image/tiff; application=geotiff");
+        assert_eq!((media_type("a.jp2"), media_type("a")), ("image/jp2", "application/octet-stream"));
     }
 }

@@ -87,6 +87,14 @@ impl Header {
         let known = Encoding::VARIANTS.iter().find(|encoding| **encoding as u32 == number);
         known.copied().ok_or_else(|| wrong("a page has an unknown encoding"))
     }
+
+    /// The encoding of levels.
+    #[allow(deprecated, reason = "old files have it")]
+    fn levels(&self, field: usize) -> Result<Encoding> {
+        let found = self.encoding(field)?;
+        let known = matches!(found, Encoding::RLE | Encoding::BIT_PACKED);
+        if known { Ok(found) } else { Err(wrong("a page has levels in an unknown encoding")) }
+    }
 }
 
 /// What all columns that are read together hold.
@@ -105,6 +113,7 @@ pub(super) struct Pages {
     held: Held,
     /// What of that is this column's: its dictionary, and its page.
     own: [u64; 2],
+    has_dictionary: bool,
 }
 
 fn wrong(problem: impl Into<String>) -> ParquetError {
@@ -140,6 +149,7 @@ impl Pages {
             values: if lists { MOST_IN_LISTS } else { rows },
             held: held.clone(),
             own: [0; 2],
+            has_dictionary: false,
         })
     }
 
@@ -196,6 +206,9 @@ impl Pages {
             if count > header.unpacked / self.least {
                 return Err(wrong("a dictionary promises more values than it holds"));
             }
+            if std::mem::replace(&mut self.has_dictionary, true) {
+                return Err(wrong("a column has two dictionaries"));
+            }
             self.hold(0, header.unpacked + count * ENTRY)?;
             let buf = unpack(self.packing, &packed, header.unpacked)?;
             return Ok(Some(Page::DictionaryPage { buf, num_values, encoding: header.encoding(2)?, is_sorted: false }));
@@ -203,20 +216,25 @@ impl Pages {
         let left = self.values.checked_sub(u64::from(num_values));
         self.values = left.ok_or_else(|| wrong("a column has more values than rows, or too many in lists"))?;
         self.hold(1, header.unpacked)?;
-        if header.kind == 0 {
-            let buf = unpack(self.packing, &packed, header.unpacked)?;
-            let (encoding, def, rep) = (header.encoding(2)?, header.encoding(3)?, header.encoding(4)?);
-            let (def_level_encoding, rep_level_encoding) = (def, rep);
-            let statistics = None;
-            return Ok(Some(Page::DataPage {
-                buf,
-                num_values,
-                encoding,
-                def_level_encoding,
-                rep_level_encoding,
-                statistics,
-            }));
+        let encoding = header.encoding(if header.kind == 0 { 2 } else { 4 })?;
+        if matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY) && !self.has_dictionary {
+            return Err(wrong("a page needs a dictionary that is not there"));
         }
+        if header.kind == 3 {
+            return self.page_2(&header, packed, encoding).map(Some);
+        }
+        Ok(Some(Page::DataPage {
+            buf: unpack(self.packing, &packed, header.unpacked)?,
+            num_values,
+            encoding,
+            def_level_encoding: header.levels(3)?,
+            rep_level_encoding: header.levels(4)?,
+            statistics: None,
+        }))
+    }
+
+    /// A page of data of the second version.
+    fn page_2(&self, header: &Header, packed: Bytes, encoding: Encoding) -> Result<Page> {
         let (def_levels_byte_len, rep_levels_byte_len) = (header.number(5)?, header.number(6)?);
         // The levels stand before the values and are not packed.
         let levels = u64::from(def_levels_byte_len) + u64::from(rep_levels_byte_len);
@@ -231,17 +249,17 @@ impl Pages {
             packed
         };
         let (num_nulls, num_rows) = (header.number(2)?, header.number(3)?);
-        Ok(Some(Page::DataPageV2 {
+        Ok(Page::DataPageV2 {
             buf,
-            num_values,
-            encoding: header.encoding(4)?,
+            num_values: header.number(1)?,
+            encoding,
             num_nulls,
             num_rows,
             def_levels_byte_len,
             rep_levels_byte_len,
             is_compressed,
             statistics: None,
-        }))
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
+use super::table::unharmed;
 use super::thrift::{Fault, Reader, kind};
 use crate::error::{Error, Result};
 use crate::{local, raster, url};
@@ -21,6 +22,8 @@ const MOST_COLUMNS: usize = 1 << 16;
 const DEEPEST: usize = 32;
 /// What a group of rows takes in a footer at least, bytes.
 const LEAST_GROUP: usize = 16;
+/// Rows that a table may have for each byte of its file: they have names, which differ, and these take some room however they are packed.
+const MOST_ROWS: u64 = 64;
 /// The first and the last bytes of a file.
 const MAGIC: &[u8] = b"PAR1";
 
@@ -98,8 +101,16 @@ impl Source {
             Fault::Short => self.wrong("has a footer that ends too early"),
             Fault::Wrong(problem) => self.wrong(format!("has a footer that {problem}")),
         })?;
-        ParquetMetaDataReader::decode_metadata(&footer)
-            .map_err(|error| self.wrong(format!("has a footer that can't be read: {error}")))
+        let about = unharmed(|| ParquetMetaDataReader::decode_metadata(&footer))
+            .map_err(|error| self.wrong(format!("has a footer that can't be read: {error}")))?;
+        let rows = about
+            .row_groups()
+            .iter()
+            .try_fold(0u64, |sum, group| u64::try_from(group.num_rows()).ok().and_then(|rows| sum.checked_add(rows)));
+        match rows.filter(|&rows| rows <= self.len.saturating_mul(MOST_ROWS)) {
+            Some(_) => Ok(about),
+            None => Err(self.wrong("promises more rows than it can hold")),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The rows of a table, put together from its columns as JSON.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -139,7 +140,7 @@ impl Table {
                 for column in &mut columns {
                     let name = || column.leaf.column.path().string();
                     column.cells.clear();
-                    let read = column.cells.fill(&mut column.reader, count);
+                    let read = unharmed(|| column.cells.fill(&mut column.reader, count));
                     let read = read.map_err(|error| self.wrong(format!("column {}: {error}", name())))?;
                     if read != count {
                         return Err(self.wrong(format!("column {} has less values than rows", name())));
@@ -179,6 +180,12 @@ impl Table {
         let columns = self.leaves.iter().map(column).collect::<Result<_, _>>();
         columns.map_err(|error: ParquetError| self.wrong(error.to_string()))
     }
+}
+
+/// What the crate makes of bytes that passed our checks; where it panics all the same, an error.
+pub(super) fn unharmed<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    let damaged = |_| Err(ParquetError::General("it is damaged in a way that has no words".into()));
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(damaged)
 }
 
 /// A column of a group of rows, and the cells of the next rows.

@@ -58,6 +58,7 @@ def read(path, footprints):
         changed = datetime.fromtimestamp(known["modified_ns"] // 10**9, timezone.utc)
         assert row["datetime"].replace(microsecond=0) == changed, (row["datetime"], changed)
         assert 0 < row["gsd"] <= known["pixel_size"]
+        assert row["assets"]["data"].get("nodata") in (None, known["nodata"])
     if library is not None:
         read_as_items(path, len(rows))
 

@@ -4,6 +4,7 @@
 //! What the columns hold is said by <https://github.com/radiantearth/stac-geoparquet-spec>. Assets and links may also be texts of JSON.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use serde_json::Value;
@@ -16,13 +17,13 @@ use crate::progress::Progress;
 use crate::raster::Feature;
 use crate::tile::Bounds;
 
-/// The names of all rasters of an index take no more, bytes. Columns are packed so well that a small file can hold any number.
+/// The names of all rasters of an index take no more, bytes.
 const LARGEST: usize = 1 << 30;
 
-/// Reads the rasters of all items; each name once, but for rows of an export.
+/// Reads the rasters of all items; each name once. Of an export, each row is a record of its own.
 ///
 /// # Errors
-/// Where the file can't be read, has no assets, or an item names no raster; and where `each` fails.
+/// Where the file can't be read, has no assets, an item names no raster, or a record stands in two rows; and where `each` fails.
 pub(super) fn read(
     path: &Path,
     progress: &dyn Progress,
@@ -33,7 +34,7 @@ pub(super) fn read(
         let remedy = "give STAC-GeoParquet: a table of items, with the column assets";
         return Err(Error::invalid("index", "has no column assets that names rasters", remedy).with_path(path));
     }
-    let (mut seen, mut taken) = (HashSet::new(), 0);
+    let (mut seen, mut records, mut taken) = (HashSet::new(), HashSet::new(), 0);
     table.each(progress, &mut |number, mut row| {
         for column in ["assets", "links"] {
             unfold(&mut row[column], column).map_err(|e| e.with_path(path))?;
@@ -45,7 +46,13 @@ pub(super) fn read(
             }
             each(&Row { number, location, row: &row, table: &table })
         };
-        if ["source", "path"].iter().all(|name| row[format!("{PREFIX}{name}")].is_string()) {
+        if let [Some(source), Some(below)] = ["source", "path"].map(|name| row[format!("{PREFIX}{name}")].as_str()) {
+            // Columns are packed so well that a small file can hold any number of equal rows. Records have ids of 64 bits as well.
+            let mut hash = DefaultHasher::new();
+            (source, below).hash(&mut hash);
+            if !records.insert(hash.finish()) {
+                return Err(table.wrong(format!("names {below:?} of source {source:?} twice")));
+            }
             return put(row["assets"]["data"]["href"].as_str());
         }
         let item = Item::of(&row, number).map_err(|e| e.with_path(path))?;
