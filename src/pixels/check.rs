@@ -24,10 +24,14 @@ pub struct ParentCheck {
     pub largest: f64,
 }
 
+/// Told of a tile of heights that was decoded: which, its bytes, and its pixels.
+pub type Decoded<'a> = dyn Fn(TileCoord, &[u8], &ElevationTile) + Sync + 'a;
+
 /// Compares tiles with the means of their children by the contract of ARCHITECTURE.md: the mean of the valid pixels of each
 /// 2x2 block as encoded, rounded to the step of the parent's zoom; where the heights went through coarser steps afterwards, as far
 /// off as these allow. Quadrants without a child are not compared, nor tiles above a zoom of which some were made out of coarser ones. Looks at
-/// about `limit` parents, spread evenly, or all; gives how many it compared, and those that differ.
+/// about `limit` parents, spread evenly, or all; gives how many it compared, and those that differ. Shows `decoded` each tile of heights that it
+/// decodes, from several threads.
 ///
 /// Costs five decoded tiles a parent, on all processors.
 ///
@@ -37,6 +41,7 @@ pub struct ParentCheck {
 pub fn check_parents(
     source: &dyn TileSource,
     limit: Option<u64>,
+    decoded: &Decoded<'_>,
     progress: &dyn Progress,
 ) -> Result<(u64, Vec<ParentCheck>)> {
     let coding = Coding::of(source)?;
@@ -63,7 +68,7 @@ pub fn check_parents(
     let work = |batch: Vec<(TileCoord, Located)>| -> Result<Vec<Option<ParentCheck>>> {
         let mut out = Vec::with_capacity(batch.len());
         for (tile, located) in batch {
-            out.push(compare(source, coding, tile, located)?);
+            out.push(compare(source, coding, tile, located, decoded)?);
         }
         Ok(out)
     };
@@ -83,10 +88,16 @@ pub fn check_parents(
 }
 
 /// `None` where there is no child, or something can't be decoded.
-fn compare(source: &dyn TileSource, coding: Coding, tile: TileCoord, at: Located) -> Result<Option<ParentCheck>> {
+fn compare(
+    source: &dyn TileSource,
+    coding: Coding,
+    tile: TileCoord,
+    at: Located,
+    decoded: &Decoded<'_>,
+) -> Result<Option<ParentCheck>> {
     let mut children = Vec::new();
     for (quadrant, child) in tile.children().into_iter().flatten().enumerate() {
-        children.extend(source.tile(child)?.map(|bytes| (quadrant, bytes)));
+        children.extend(source.tile(child)?.map(|bytes| (quadrant, child, bytes)));
     }
     if children.is_empty() {
         return Ok(None);
@@ -94,7 +105,14 @@ fn compare(source: &dyn TileSource, coding: Coding, tile: TileCoord, at: Located
     let mut bytes = Vec::new();
     source.read(at, &mut bytes)?;
     let check = match coding {
-        Coding::Elevation(codec) => heights(&codec, Steps::of(source.metadata()), tile, &bytes, &children),
+        Coding::Elevation(codec) => {
+            let decode = |tile: TileCoord, bytes: &[u8]| -> Result<ElevationTile> {
+                let pixels = codec.decode(bytes)?;
+                decoded(tile, bytes, &pixels);
+                Ok(pixels)
+            };
+            heights(&codec, Steps::of(source.metadata()), tile, &bytes, &children, &decode)
+        }
         Coding::Lineage(_) => lineage(tile, &bytes, &children),
     };
     Ok(check.ok().flatten())
@@ -105,14 +123,15 @@ fn heights(
     steps: Steps,
     tile: TileCoord,
     bytes: &[u8],
-    children: &[(usize, Vec<u8>)],
+    children: &[(usize, TileCoord, Vec<u8>)],
+    decode: &dyn Fn(TileCoord, &[u8]) -> Result<ElevationTile>,
 ) -> Result<Option<ParentCheck>> {
-    let parent = codec.decode(bytes)?;
+    let parent = decode(tile, bytes)?;
     let mut expected = ElevationTile::empty(parent.size);
     let half = parent.size / 2;
     let mut covered = [false; 4];
-    for (quadrant, bytes) in children {
-        let child = codec.decode(bytes)?;
+    for (quadrant, child, bytes) in children {
+        let child = decode(*child, bytes)?;
         if child.size != parent.size || !child.size.is_multiple_of(2) {
             return Ok(None);
         }
@@ -139,10 +158,10 @@ fn heights(
     Ok(Some(out))
 }
 
-fn lineage(tile: TileCoord, bytes: &[u8], children: &[(usize, Vec<u8>)]) -> Result<Option<ParentCheck>> {
+fn lineage(tile: TileCoord, bytes: &[u8], children: &[(usize, TileCoord, Vec<u8>)]) -> Result<Option<ParentCheck>> {
     let (size, parent) = terrain::decode_lineage(bytes)?;
     let mut expected = vec![NO_SOURCE; parent.len()];
-    for (quadrant, bytes) in children {
+    for (quadrant, _, bytes) in children {
         let (side, child) = terrain::decode_lineage(bytes)?;
         if side != size || !size.is_multiple_of(2) {
             return Ok(None);

@@ -18,7 +18,7 @@ mod recode;
 mod statistics;
 mod verify;
 
-pub use check::{ParentCheck, check_parents};
+pub use check::{Decoded, ParentCheck, check_parents};
 pub use coding::Coding;
 pub use combine::{Combined, NO_INPUT, Rule, combine};
 pub use compare::{Changed, changed, comparer};

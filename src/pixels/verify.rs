@@ -1,9 +1,12 @@
 //! Whether an archive is what it says, pixels included.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Coding, check_parents};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Coding, ParentCheck, check_parents};
 use crate::archive::{
     self, ArchiveMetadata, OnDuplicate, OpenOptions, Problem, Report, Scheme, Severity, TileEncoding, TileSource,
     VerifyOptions,
@@ -11,7 +14,7 @@ use crate::archive::{
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::quality::{Figure, Rule};
-use crate::terrain::{self, Encoding, TileCodec};
+use crate::terrain::{self, ElevationTile, Encoding, TileCodec};
 use crate::tile::{TileCoord, TileId};
 
 /// How many tiles are compared with the means of their finer tiles.
@@ -42,7 +45,7 @@ pub struct Verified {
 /// [`archive::verify_as`] with a look at pixels. Tiles of WebP and PNG are decoded as what the metadata say of them. Heights that the
 /// Earth does not have are warnings, and so are tiles that are not the means of their finer tiles.
 ///
-/// Costs what [`archive::verify`] and [`check_parents`] do.
+/// Costs what [`archive::verify`] and [`check_parents`] do. Tiles that are decoded for their parents are not decoded again, up to a million.
 ///
 /// # Errors
 /// As [`archive::verify`].
@@ -56,22 +59,31 @@ pub fn verify(
     // What can't even be opened is a finding of `archive::verify_as`, not of this look at the metadata.
     let source = archive::open_with(path, OpenOptions { scheme, on_duplicate: OnDuplicate::First, remote: true }).ok();
     let metadata = source.as_ref().map(|source| source.metadata().clone()).unwrap_or_default();
-    let heights = Mutex::new(HeightRange::default());
-    let check = |tile: TileCoord, bytes: &[u8]| decode(&metadata, tile, bytes, &heights);
-    let mut report = archive::verify_as(path, options, scheme, &check, progress)?;
-    let heights = heights.into_inner().unwrap_or_else(PoisonError::into_inner);
-    heights.check(&mut report);
+    let known = Known::default();
     let limit = match parents {
         Parents::None => None,
         Parents::About(count) => Some(Some(count)),
         Parents::All => Some(None),
     };
-    let (mut compared, mut differing) = (0, 0);
-    if let (Some(source), Some(limit)) = (source.as_deref().filter(|_| report.checked > 0), limit)
-        && Coding::of(source).is_ok()
-    {
-        (compared, differing) = look_at_parents(source, limit, &mut report, progress)?;
+    // First, because most of what this decodes is decoded for the report too.
+    let compared = match (source.as_deref(), limit) {
+        (Some(source), Some(limit)) if Coding::of(source).is_ok() => {
+            Some(check_parents(source, limit, &|tile, bytes, pixels| known.add(tile, bytes, pixels), progress))
+        }
+        _ => None,
+    };
+    if let Some(Err(Error::Interrupted)) = compared {
+        return Err(Error::Interrupted);
     }
+    let heights = Mutex::new(HeightRange::default());
+    let check = |tile: TileCoord, bytes: &[u8]| decode(&metadata, tile, bytes, &known, &heights);
+    let mut report = archive::verify_as(path, options, scheme, &check, progress)?;
+    let heights = heights.into_inner().unwrap_or_else(PoisonError::into_inner);
+    heights.check(&mut report);
+    // Where no tile could be looked at, the report says why.
+    let (compared, found) = compared.filter(|_| report.checked > 0).transpose()?.unwrap_or_default();
+    let differing = found.len() as u64;
+    differing_parents(found, &mut report);
     Ok(Verified { report, heights, compared, differing, source })
 }
 
@@ -93,8 +105,52 @@ impl Verified {
     }
 }
 
-/// Decodes all pixels of a tile as what the archive declares them to be.
-fn decode(metadata: &ArchiveMetadata, coord: TileCoord, bytes: &[u8], heights: &Mutex<HeightRange>) -> Result<()> {
+/// What is known of a tile that was decoded.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    /// Pixels along a side.
+    side: u32,
+    pixels: usize,
+    /// The lowest height, the highest, and how many pixels have one.
+    range: (f32, f32, u64),
+}
+
+impl Facts {
+    fn of(tile: &ElevationTile) -> Self {
+        Self { side: tile.size, pixels: tile.values.len(), range: tile.range() }
+    }
+}
+
+/// Tiles that were decoded, by their place and a hash of their bytes: an archive may have a place twice.
+#[derive(Debug, Default)]
+struct Known(Mutex<HashMap<(TileId, u64), Facts>>);
+
+impl Known {
+    /// Tiles at most: 60 MB.
+    const MOST: usize = 1 << 20;
+
+    fn add(&self, tile: TileCoord, bytes: &[u8], pixels: &ElevationTile) {
+        let (key, facts) = ((TileId::from(tile), xxh3_64(bytes)), Facts::of(pixels));
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < Self::MOST {
+            known.insert(key, facts);
+        }
+    }
+
+    fn get(&self, tile: TileCoord, bytes: &[u8]) -> Option<Facts> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (!known.is_empty()).then(|| known.get(&(TileId::from(tile), xxh3_64(bytes))).copied()).flatten()
+    }
+}
+
+/// Decodes all pixels of a tile as what the archive declares them to be, unless that was done before.
+fn decode(
+    metadata: &ArchiveMetadata,
+    coord: TileCoord,
+    bytes: &[u8],
+    known: &Known,
+    heights: &Mutex<HeightRange>,
+) -> Result<()> {
     let Some(format) = metadata.format.image() else { return Ok(()) };
     if metadata.encoding == Some(TileEncoding::Lineage) {
         let (side, _) = terrain::decode_lineage(bytes)?;
@@ -102,12 +158,14 @@ fn decode(metadata: &ArchiveMetadata, coord: TileCoord, bytes: &[u8], heights: &
     }
     // Every 24 bits are a height in either encoding, so that a plain picture is decoded in the same way.
     let encoding = metadata.encoding.as_ref().and_then(TileEncoding::elevation).unwrap_or(Encoding::Terrarium);
-    let tile = TileCodec::new(encoding, format).decode(bytes)?;
+    let facts = match known.get(coord, bytes) {
+        Some(facts) => facts,
+        None => Facts::of(&TileCodec::new(encoding, format).decode(bytes)?),
+    };
     if metadata.encoding.is_some() {
-        let range = tile.range();
-        heights.lock().unwrap_or_else(PoisonError::into_inner).add(coord, tile.values.len(), range);
+        heights.lock().unwrap_or_else(PoisonError::into_inner).add(coord, facts.pixels, facts.range);
     }
-    check_side(metadata, tile.size)
+    check_side(metadata, facts.side)
 }
 
 fn check_side(metadata: &ArchiveMetadata, side: u32) -> Result<()> {
@@ -162,15 +220,8 @@ impl HeightRange {
     }
 }
 
-/// Tiles that are not the means of their children; gives how many were compared, and how many are not.
-fn look_at_parents(
-    source: &dyn TileSource,
-    limit: Option<u64>,
-    report: &mut Report,
-    progress: &dyn Progress,
-) -> Result<(u64, u64)> {
-    let (compared, found) = check_parents(source, limit, progress)?;
-    let differing = found.len() as u64;
+/// Tells of tiles that are not the means of their children.
+fn differing_parents(found: Vec<ParentCheck>, report: &mut Report) {
     for check in found {
         let metres = if check.largest > 0.0 { format!(", by up to {:.3} m", check.largest) } else { String::new() };
         report.push(Problem {
@@ -181,5 +232,4 @@ fn look_at_parents(
                 .to_owned(),
         });
     }
-    Ok((compared, differing))
 }

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""How a run scales with cores: by simulation of its schedule, checked by measurement on as many cores as there are.
+
+    cargo build --release && cargo build --release --example many_over_few
+    python3 benches/scaling.py [FOLDER]
+
+The plan is a real one (`hypso plan --export`), of a made-up country. A unit takes its tiles times the time of a tile, times a random factor
+(log-normal, sigma 0.3). Ready units are begun as the program does: coarser ones first, then in their order. A unit is ready when the
+units that it is made from are there. What is serial is measured here: the start until the first unit, what the coordinator does for a
+unit, and assembling, by the bytes of the archive. Memory bandwidth and disks are not simulated: each core is as fast as one alone.
+"""
+
+import heapq
+import json
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RELEASE = os.path.join(HERE, "..", "target", "release")
+HYPSO = os.path.join(RELEASE, "hypso")
+
+
+def hypso(*arguments):
+    return subprocess.run([HYPSO, *arguments], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def timed(*arguments):
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
+    said = hypso(*arguments).stderr
+    wall, after = time.time() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, said
+
+
+def units_of(plan):
+    """Units as (zooms from, block z, x, y, tiles), finest step first; and for each the number of the one that is made from it."""
+    with open(plan) as file:
+        units = json.load(file)["units"]
+    read = []
+    for unit in units:
+        low, high, z, x, y = map(int, re.fullmatch(r"z(\d+)-?(\d*)_(\d+)_(\d+)_(\d+)", unit["id"]).group(1, 1, 3, 4, 5))
+        read.append((low, z, x, y, unit["tiles"]))
+    by_step = {}
+    for number, (low, z, x, y, _) in enumerate(read):
+        by_step.setdefault(low, (z, {}))[1][x, y] = number
+    steps = sorted(by_step, reverse=True)
+    parents = []
+    for low, z, x, y, _ in read:
+        later = [s for s in steps if s < low]
+        if not later:
+            parents.append(None)
+            continue
+        block, places = by_step[later[0]]
+        parents.append(places.get((x >> (z - block), y >> (z - block))) if z >= block else None)
+    return read, parents
+
+
+def simulate(units, parents, cores, tile, unit_cost, seed=1):
+    """Wall seconds of the units, and the seconds in which fewer than all cores were busy."""
+    chance = random.Random(seed)
+    waiting = [0] * len(units)
+    for parent in parents:
+        if parent is not None:
+            waiting[parent] += 1
+    ready = [(units[n][0], n) for n in range(len(units)) if waiting[n] == 0]
+    heapq.heapify(ready)
+    running, now, free, idle = [], 0.0, cores, 0.0
+    coordinator = 0.0
+    while ready or running:
+        while free and ready:
+            _, number = heapq.heappop(ready)
+            # Units are handed out one after another.
+            coordinator = max(coordinator, now) + unit_cost
+            took = units[number][4] * tile * chance.lognormvariate(0, 0.3)
+            heapq.heappush(running, (coordinator + took, number))
+            free -= 1
+        end, number = heapq.heappop(running)
+        if free:
+            idle += end - now
+        now = end
+        free += 1
+        parent = parents[number]
+        if parent is not None:
+            waiting[parent] -= 1
+            if waiting[parent] == 0:
+                heapq.heappush(ready, (units[parent][0], parent))
+    return now, idle
+
+
+def main():
+    folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()
+    at = lambda name: os.path.join(folder, name)
+    if not os.path.exists(at("small.hypso")):
+        hypso("sample", "-o", at("sample"))
+        hypso("build", "-o", at("small.hypso"), "--config", at("sample/hypso.toml"))
+
+    job = [at("small.hypso"), "-o", at("m.pmtiles"), "--coverage", "full", "--max-zoom", "15"]
+    cores = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= os.cpu_count()]
+    measured = {}
+    for jobs in cores:
+        found = []
+        for _ in range(3):
+            wall, cpu, _ = timed("aggregate", *job, "--overwrite", "--jobs", str(jobs))
+            with open(at("m.report.json")) as file:
+                found.append((wall, cpu, json.load(file)))
+        measured[jobs] = min(found, key=lambda run: run[0])
+    wall, cpu, report = measured[1]
+    tiles, size, archives = report["tiles"]["made"], os.path.getsize(at("m.pmtiles")), report["seconds"]["archives"]
+    tile = sum(report["worker_seconds"].values()) / tiles
+    hypso("plan", *job, "--export", at("m.plan.json"))
+    units, parents = units_of(at("m.plan.json"))
+    # What is neither worker nor archive: the start, the plan, and what the coordinator does for each unit, which is not told apart.
+    around = max(wall - tile * tiles - archives, 0.0)
+    print(f"measured here: {tiles} tiles of {size / tiles / 1000:.1f} kB, {tile * 1000:.2f} ms of a worker each; archives {size / archives / 1e6:.0f} MB/s; "
+          f"start, plan and {len(units)} units around that: {around:.2f} s")
+    print("| cores | simulated s | measured s |\n|---|---|---|")
+    for jobs in cores:
+        ends, _ = simulate(units, parents, jobs, tile, 0.0)
+        print(f"| {jobs} | {ends + around + archives:.2f} | {measured[jobs][0]:.2f} |")
+
+    many = at("country.hypso")
+    if not os.path.exists(many):
+        subprocess.run([os.path.join(RELEASE, "examples", "many_over_few"), at("small.hypso"), many, "sheets"], check=True)
+    hypso("plan", many, "-o", at("c.pmtiles"), "--coverage", "full", "--max-zoom", "14", "--export", at("c.plan.json"))
+    units, parents = units_of(at("c.plan.json"))
+    all_tiles = sum(unit[4] for unit in units)
+    each = around / max(len(units_of(at("m.plan.json"))[0]), 1)
+    writing = all_tiles * size / tiles / (size / archives)
+    print(f"\na country: {all_tiles} tiles in {len(units)} units; an archive of {all_tiles * size / tiles / 1e9:.1f} GB")
+    print("| cores | units s | speed-up | cores busy | archives s | share of all |\n|---|---|---|---|---|---|")
+    one = None
+    for count in (1, 2, 4, 8, 16, 32, 64, 128):
+        ends, _ = simulate(units, parents, count, tile, min(each, 0.001))
+        one = one or ends
+        print(f"| {count} | {ends:.0f} | {one / ends:.1f} | {one / ends / count:.1%} | {writing:.0f} | {writing / (ends + writing):.1%} |")
+
+
+if __name__ == "__main__":
+    main()
