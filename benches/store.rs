@@ -5,7 +5,8 @@
 //! that is used again (geo-index can only return a vector of its own). Every engine's answers are compared before anything
 //! is measured. SQLite's R*Tree takes part where the `engine` feature is on, at up to a million records.
 //!
-//! `HYPSO_BENCH_STORE` names a file to keep the store in and to take it from. With `HYPSO_BENCH_COLD` only queries of a cold file are measured. Results: `RESULTS.md`.
+//! `HYPSO_BENCH_STORE` names a file to keep the store in and to take it from. With `HYPSO_BENCH_COLD` only queries of a cold file are
+//! measured. Results: `RESULTS.md`.
 
 #![allow(missing_docs, reason = "criterion's macros")]
 
