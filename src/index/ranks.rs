@@ -203,8 +203,8 @@ mod tests {
             let ranks = permutation(n, run, seed);
             let mut least = Least::new(&ranks, count);
             let mut expected = Vec::new();
-            let exact = |row: u32| row % 3 != 0;
-            let fresh = |row: u32| row % 7 != 0;
+            let exact = |row: u32| !row.is_multiple_of(3);
+            let fresh = |row: u32| !row.is_multiple_of(7);
             for (first, mask) in (0..n as u32).step_by(16).zip(masks.iter().cycle()) {
                 let there = (1u32 << (n as u32 - first).min(16)) - 1;
                 if mask & 0xf000_0000 == 0 {
