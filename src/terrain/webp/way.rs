@@ -15,7 +15,7 @@ use super::refs;
 /// The predictor of smooth terrain: the pixel to the left.
 const LEFT: u8 = 1;
 /// How many rows are looked at to tell rough from smooth, in how many parts.
-const SAMPLE: usize = 32;
+const SAMPLE: usize = 64;
 const PARTS: usize = 4;
 /// A row in which one of so many pixels differs from the one to its left tells something.
 const BUSY: usize = 16;
