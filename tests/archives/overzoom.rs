@@ -337,8 +337,11 @@ fn killed_at_any_moment_an_archive_in_place_holds_all_new_tiles_or_none() {
             ok(here, &["edit", "x.mbtiles", "--name", "seen"]);
             let found = tiles(&here.join("x.mbtiles"));
             assert!(found == before || found == after, "{arguments:?} after {part} %: {}", found.len());
-            ok(here, arguments);
-            assert!(tiles(&here.join("x.mbtiles")) == after, "{arguments:?} after {part} %, and again");
+            // One that was finished before it was killed has nothing left to do.
+            if found == before {
+                ok(here, arguments);
+                assert!(tiles(&here.join("x.mbtiles")) == after, "{arguments:?} after {part} %, and again");
+            }
         }
         assert!(killed > 0, "{arguments:?} was never killed");
     }
