@@ -95,7 +95,7 @@ impl Joint {
         self.counts.clear();
         self.counts.resize(1 << self.class_bits, [0; MOST]);
         for at in (0..pixels).step_by(width) {
-            let line = (at / width >> BITS) * across;
+            let line = ((at / width) >> BITS) * across;
             for block in 0..across {
                 let (chosen, group) = (self.chosen[line + block], self.of[line + block]);
                 let start = usize::from(chosen) * pixels + at;
