@@ -68,6 +68,7 @@ pub fn hand_over(cli: &Cli, arguments: &[OsString]) -> Option<ExitCode> {
 }
 
 /// Refuses to work for a `hypso` of another version: one of the two was replaced alone.
+#[cfg(feature = "gdal")]
 pub fn check_version() -> crate::Result<()> {
     let here = env!("CARGO_PKG_VERSION");
     match std::env::var(STARTED_BY) {
