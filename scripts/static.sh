@@ -13,7 +13,7 @@ if [ "$1" = --quick ]; then
 fi
 # --target keeps the flag away from build scripts and macros, which can't be static.
 RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --target "$target" --target-dir target/static \
-    --no-default-features --features cli,remote,serve --bin hypso "$@"
+    --no-default-features --features cli,geoparquet,remote,serve --bin hypso "$@"
 made=target/static/$target/$profile/hypso
 if ldd "$made" 2>&1 | grep -q '=>'; then
     echo "error: $made needs shared libraries:" >&2

@@ -7,15 +7,15 @@ use crate::program::{World, ok, scratch};
 
 /// What the service does: a store, an MBTiles (hypso's SQLite) and a GeoPackage (the system's, through GDAL).
 const MAIN: &str = r#"
-use hypso::{Store, archive, progress::Silent, raster};
+use hypso::render::{GdalOpener, RasterReader};
+use hypso::{Store, archive, progress::Silent};
 
 fn main() -> Result<(), hypso::Error> {
     let files: Vec<std::path::PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
     let store = Store::open(&files[0])?;
     let tiles = archive::open(&files[1])?.tile_count()?;
     let mut features = 0;
-    crate::common::read_rasters();
-    raster::reader()?.tables().read(&files[2], "location", &Silent, &mut |_| {
+    GdalOpener.tables().read(&files[2], "location", &Silent, &mut |_| {
         features += 1;
         Ok(())
     })?;
