@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """How a run scales with cores: by simulation of its schedule, checked by measurement on as many cores as there are.
 
-    cargo build --release && cargo build --release --example many_over_few
+    cargo build --release
     python3 benches/scaling.py [FOLDER]
 
-The plan is a real one (`hypso plan --export`), of a made-up country. A unit takes its tiles times the time of a tile, times a random factor
+The plan is a real one (`hypso plan --export`), of a made-up country: 40,000 sheets of 1 m, all links to one raster, placed by a bounds.csv. A unit takes its tiles times the time of a tile, times a random factor
 (log-normal, sigma 0.3). Ready units are begun as the program does: coarser ones first, then in their order. A unit is ready when the
 units that it is made from are there. What is serial is measured here: the start until the first unit, what the coordinator does for a
 unit, and assembling, by the bytes of the archive. Memory bandwidth and disks are not simulated: each core is as fast as one alone.
 """
 
+import glob
 import heapq
 import json
 import os
@@ -22,8 +23,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-RELEASE = os.path.join(HERE, "..", "target", "release")
-HYPSO = os.path.join(RELEASE, "hypso")
+HYPSO = os.path.join(HERE, "..", "target", "release", "hypso")
 
 
 def hypso(*arguments):
@@ -92,6 +92,18 @@ def simulate(units, parents, cores, tile, unit_cost, seed=1):
     return now, idle
 
 
+def country(folder, raster):
+    """40,000 sheets of 1 km with cells of 1 m, 200 across and 200 down."""
+    os.makedirs(folder)
+    lines = ["filename,left,bottom,right,top,width,height"]
+    for n in range(40_000):
+        west, south = 15_000_000 + n % 200 * 1000, 4_000_000 + n // 200 * 1000
+        os.link(raster, os.path.join(folder, f"{n}.tif"))
+        lines.append(f"{n}.tif,{west},{south},{west + 1000},{south + 1000},1000,1000")
+    with open(os.path.join(folder, "bounds.csv"), "w") as out:
+        out.write("\n".join(lines) + "\n")
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()
     at = lambda name: os.path.join(folder, name)
@@ -125,8 +137,9 @@ def main():
 
     many = at("country.hypso")
     if not os.path.exists(many):
-        subprocess.run([os.path.join(RELEASE, "examples", "many_over_few"), at("small.hypso"), many, "sheets"], check=True)
-    hypso("plan", many, "-o", at("c.pmtiles"), "--coverage", "full", "--max-zoom", "14", "--export", at("c.plan.json"))
+        country(at("country"), glob.glob(at("sample/lidar2/*.tif"))[0])
+        hypso("build", at("country/bounds.csv"), "-o", many)
+    hypso("plan", many, "-o", at("c.pmtiles"), "--coverage", "full", "--max-zoom", "16", "--export", at("c.plan.json"))
     units, parents = units_of(at("c.plan.json"))
     all_tiles = sum(unit[4] for unit in units)
     each = around / max(len(units_of(at("m.plan.json"))[0]), 1)

@@ -4,7 +4,7 @@
     cargo build --release
     python3 -m venv peers && peers/bin/pip install rasterio mercantile imagecodecs pmtiles pillow psutil rio-rgbify
     git clone https://github.com/hfu/fusi
-    python3 benches/whole_job.py --peers peers --fusi fusi [--fuji FOLDER] [--national] [--rounds N]
+    python3 benches/whole_job.py --peers peers --fusi fusi [--fuji FOLDER] [--national [--skip-fuji]] [--rounds N]
 
 Two sets: fuji (FOLDER holds gsi-dem5a, gsi-dem5a-z13, srtm30), zooms 5 to 13 of a box; and with --national a made-up one of 2,000 files in three
 sources. All make every tile of 512 pixels that the box touches, coarse areas upsampled, with two processes where they can. fusi
@@ -167,12 +167,13 @@ def main():
     parser.add_argument("--fuji", default=os.path.join(os.path.dirname(__file__), "..", "..", "shared", "dem", "fuji"))
     parser.add_argument("--peers", type=os.path.abspath)
     parser.add_argument("--fusi", type=os.path.abspath)
-    parser.add_argument("--national", action="store_true")
+    parser.add_argument("--national", action="store_true", help="the made-up set too")
+    parser.add_argument("--skip-fuji", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
     args = parser.parse_args()
     data = os.path.abspath(args.fuji)
     with tempfile.TemporaryDirectory() as tmp:
-        job("fuji", [os.path.join(data, s) for s in FUJI], BOX, (5, 13), args, tmp)
+        args.skip_fuji or job("fuji", [os.path.join(data, s) for s in FUJI], BOX, (5, 13), args, tmp)
     if args.national:
         with tempfile.TemporaryDirectory() as tmp:
             python = os.path.join(args.peers, "bin", "python") if args.peers else sys.executable

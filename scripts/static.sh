@@ -11,6 +11,8 @@ if [ "$1" = --quick ]; then
     set -- --config 'profile.dev.opt-level=0' --config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.debug=0'
     profile=debug
 fi
+# Users have no use for the names of functions.
+export CARGO_PROFILE_RELEASE_STRIP=true
 # --target keeps the flag away from build scripts and macros, which can't be static.
 RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --target "$target" --target-dir target/static \
     --no-default-features --features cli,geoparquet,remote,serve --bin hypso "$@"

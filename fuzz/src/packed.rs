@@ -99,7 +99,8 @@ fn zip_of_tiles(random: &mut Random) -> Vec<u8> {
     }
     for _ in 0..random.below(30) {
         let z = random.below(6);
-        let (x, y) = (random.below(1 << z), random.below((1 << z) + u64::from(random.below(40) == 0)));
+        let beyond = u64::from(random.below(40) == 0);
+        let (x, y) = (random.below(1 << z), random.below((1 << z) + beyond));
         let ending = ["png", "webp", "PNG", "pbf"][random.below(20).min(3) as usize];
         let mut body = b"\x89PNG\r\n\x1a\n".to_vec();
         body.extend((0..random.below(40)).map(|_| random.next() as u8));
