@@ -98,11 +98,11 @@ mod tests {
     /// What `Grid::many` does for any grid.
     #[test]
     fn a_batch_has_the_answers_of_its_points() {
-        let file = std::env::temp_dir().join(format!("hypso-many-{}.heights", std::process::id()));
+        let file = tempfile::NamedTempFile::new().unwrap();
         let heights = crate::heights::tests::made_up(64);
-        std::fs::write(&file, heights.container().bytes()).unwrap();
+        std::fs::write(file.path(), heights.container().bytes()).unwrap();
         // Of a mapped file the pages are asked for first.
-        let mapped = Heights::open(&file).unwrap();
+        let mapped = Heights::open(file.path()).unwrap();
         let points: Vec<LonLat> = crate::heights::tests::points(5000).collect();
         for how in crate::heights::tests::samplings() {
             let mut batch = vec![None; 3];
@@ -115,6 +115,5 @@ mod tests {
                 assert_eq!(*answer, crate::heights::at::at(&heights, point, &how).unwrap(), "{point:?} {how:?}");
             }
         }
-        std::fs::remove_file(&file).unwrap();
     }
 }

@@ -75,6 +75,7 @@ pub fn verify(
     if let Some(Err(Error::Interrupted)) = compared {
         return Err(Error::Interrupted);
     }
+    let known = known.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     let heights = Mutex::new(HeightRange::default());
     let check = |tile: TileCoord, bytes: &[u8]| decode(&metadata, tile, bytes, &known, &heights);
     let mut report = archive::verify_as(path, options, scheme, &check, progress)?;
@@ -121,25 +122,27 @@ impl Facts {
     }
 }
 
-/// Tiles that were decoded, by their place and a hash of their bytes: an archive may have a place twice.
+/// A tile by its place and a hash of its bytes: an archive may have a place twice.
+type Key = (TileId, u64);
+
+fn key(tile: TileCoord, bytes: &[u8]) -> Key {
+    (TileId::from(tile), xxh3_64(bytes))
+}
+
+/// Tiles that are being decoded by several threads.
 #[derive(Debug, Default)]
-struct Known(Mutex<HashMap<(TileId, u64), Facts>>);
+struct Known(Mutex<HashMap<Key, Facts>>);
 
 impl Known {
     /// Tiles at most: 60 MB.
     const MOST: usize = 1 << 20;
 
     fn add(&self, tile: TileCoord, bytes: &[u8], pixels: &ElevationTile) {
-        let (key, facts) = ((TileId::from(tile), xxh3_64(bytes)), Facts::of(pixels));
+        let (key, facts) = (key(tile, bytes), Facts::of(pixels));
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() < Self::MOST {
             known.insert(key, facts);
         }
-    }
-
-    fn get(&self, tile: TileCoord, bytes: &[u8]) -> Option<Facts> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (!known.is_empty()).then(|| known.get(&(TileId::from(tile), xxh3_64(bytes))).copied()).flatten()
     }
 }
 
@@ -148,7 +151,7 @@ fn decode(
     metadata: &ArchiveMetadata,
     coord: TileCoord,
     bytes: &[u8],
-    known: &Known,
+    known: &HashMap<Key, Facts>,
     heights: &Mutex<HeightRange>,
 ) -> Result<()> {
     let Some(format) = metadata.format.image() else { return Ok(()) };
@@ -158,8 +161,9 @@ fn decode(
     }
     // Every 24 bits are a height in either encoding, so that a plain picture is decoded in the same way.
     let encoding = metadata.encoding.as_ref().and_then(TileEncoding::elevation).unwrap_or(Encoding::Terrarium);
-    let facts = match known.get(coord, bytes) {
-        Some(facts) => facts,
+    let before = if known.is_empty() { None } else { known.get(&key(coord, bytes)) };
+    let facts = match before {
+        Some(facts) => *facts,
         None => Facts::of(&TileCodec::new(encoding, format).decode(bytes)?),
     };
     if metadata.encoding.is_some() {
