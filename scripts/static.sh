@@ -4,15 +4,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 target=$(rustc -vV | sed -n 's/^host: //p')
-set -- "${1:---release}"
-profile=release
-if [ "$1" = --quick ]; then
+if [ "${1:-}" = --quick ]; then
     # Optimised code takes minutes more, and would only be thrown away.
     set -- --config 'profile.dev.opt-level=0' --config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.debug=0'
     profile=debug
+else
+    set -- --profile static
+    profile=static
 fi
-# Users have no use for the names of functions.
-export CARGO_PROFILE_RELEASE_STRIP=true
 # --target keeps the flag away from build scripts and macros, which can't be static.
 RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --target "$target" --target-dir target/static \
     --no-default-features --features cli,geoparquet,remote,serve --bin hypso "$@"

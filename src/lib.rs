@@ -48,7 +48,7 @@ mod remote;
 pub mod store;
 #[cfg(feature = "engine")]
 mod text;
-#[cfg(feature = "engine")]
+#[cfg(any(unix, feature = "engine"))]
 mod threads;
 pub mod tile;
 mod url;

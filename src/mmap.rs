@@ -11,6 +11,8 @@ mod ahead;
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) mod bus_error;
 
+pub(crate) use ahead::{PRELOAD, WINDOW, pieces};
+
 /// A whole file, mapped for reading.
 #[derive(Debug)]
 pub(crate) struct Mapped {
@@ -65,7 +67,7 @@ impl Mapped {
 
     /// Asks the system to read a range into large pages, where it has such pages for files (Linux); random reads then wait
     /// less for address translation. A system that has none takes no notice.
-    pub(crate) fn ask_for_large_pages(&self, range: Range<usize>) {
+    fn ask_for_large_pages(&self, range: Range<usize>) {
         #[cfg(target_os = "linux")]
         if !range.is_empty() && range.end <= self.map.len() {
             let _ = self.map.advise_range(memmap2::Advice::HugePage, range.start, range.len());

@@ -4,7 +4,9 @@
 //! reason.
 
 use std::panic::resume_unwind;
-use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle, scope};
+#[cfg(feature = "engine")]
+use std::thread::JoinHandle;
+use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 
 use crate::error::{Error, Result};
 

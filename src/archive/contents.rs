@@ -11,13 +11,13 @@ const REPEATED: u32 = 1 << 31;
 /// A content's hash: 96 of the 128 bits of XXH3, so that among a billion contents two of one hash are as likely as 1 in
 /// 10^11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ContentHash {
-    low: u64,
-    high: u32,
+pub(crate) struct ContentHash {
+    pub(crate) low: u64,
+    pub(crate) high: u32,
 }
 
 impl ContentHash {
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let hash = xxh3_128(bytes);
         Self { low: hash as u64, high: (hash >> 64) as u32 }
     }

@@ -58,6 +58,7 @@ mod verify;
 /// The row of an archive's metadata that names the run that made it.
 pub(crate) const RUN_ROW: &str = "hypso_run";
 
+pub(crate) use contents::ContentHash;
 pub use convert::{convert, convert_as};
 pub(crate) use coverage::blocks;
 pub use diff::{Change, Differences, PixelCompare, PixelDifference, ZoomDifference, diff};

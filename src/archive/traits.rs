@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::heights::{HeightsReader, HeightsWriter};
 use super::mbtiles::{MbtilesReader, MbtilesWriter};
-use super::pmtiles::PmtilesReader;
+use super::pmtiles::{PmtilesReader, PmtilesWriter};
 use super::{ArchiveKind, ArchiveMetadata, TileForm};
 use crate::atomic::ScratchFile;
 use crate::error::Result;
@@ -199,6 +199,11 @@ pub trait TileSink: Send {
 
     /// The archive as a file of heights, where it is one: it takes pixels without images.
     fn as_heights(&mut self) -> Option<&mut HeightsWriter> {
+        None
+    }
+
+    /// The archive as PMTiles, where it is one: it knows where tiles will lie before they are there, so that threads can write them.
+    fn as_pmtiles(&mut self) -> Option<&mut PmtilesWriter> {
         None
     }
 

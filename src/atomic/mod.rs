@@ -8,6 +8,7 @@
 mod file;
 #[cfg(feature = "engine")]
 mod folder;
+mod offsets;
 #[cfg(feature = "engine")]
 mod output;
 mod place;
@@ -17,6 +18,7 @@ mod temporary;
 pub(crate) use file::AtomicFile;
 #[cfg(feature = "engine")]
 pub(crate) use folder::{AtomicFolder, retire};
+pub(crate) use offsets::AtOffsets;
 #[cfg(feature = "engine")]
 pub use output::write_whole;
 #[cfg(feature = "cli")]

@@ -1,19 +1,15 @@
 //! A file without a name, for what doesn't fit in memory: written and read at offsets, by several threads.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::{Live, check_target, create_file};
+use super::{AtOffsets, Live, check_target, create_file};
 use crate::error::{Error, Result};
 
 /// A file on the volume of an output that goes away with this value. Where the system allows it, it has no name as soon as it is
 /// made; so nothing is left whatever happens.
 #[derive(Debug)]
 pub struct ScratchFile {
-    #[cfg(unix)]
-    file: File,
-    #[cfg(not(unix))]
-    file: std::sync::Mutex<File>,
+    file: AtOffsets,
     #[cfg_attr(unix, allow(dead_code, reason = "the name is gone already"))]
     path: PathBuf,
     /// The output, for messages.
@@ -28,9 +24,7 @@ impl ScratchFile {
         let (file, path, live) = create_file(&check_target(target)?)?;
         #[cfg(unix)]
         let _ = std::fs::remove_file(&path);
-        #[cfg(not(unix))]
-        let file = std::sync::Mutex::new(file);
-        Ok(Self { file, path, target: target.to_path_buf(), _live: live })
+        Ok(Self { file: AtOffsets::new(file), path, target: target.to_path_buf(), _live: live })
     }
 
     /// Writes `bytes` at an offset.
@@ -38,7 +32,7 @@ impl ScratchFile {
     /// # Errors
     /// Where the volume is full or can't be written.
     pub fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        self.write_at(bytes, offset).map_err(Error::io("write a temporary file beside", &self.target))
+        self.file.write(bytes, offset).map_err(Error::io("write a temporary file beside", &self.target))
     }
 
     /// Fills `bytes` from an offset.
@@ -46,33 +40,7 @@ impl ScratchFile {
     /// # Errors
     /// Where the file ends before, or can't be read.
     pub fn read(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
-        self.read_at(bytes, offset).map_err(Error::io("read a temporary file beside", &self.target))
-    }
-
-    #[cfg(unix)]
-    fn write_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
-        use std::os::unix::fs::FileExt;
-        self.file.write_all_at(bytes, offset)
-    }
-
-    #[cfg(unix)]
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-        use std::os::unix::fs::FileExt;
-        self.file.read_exact_at(bytes, offset)
-    }
-
-    #[cfg(not(unix))]
-    fn write_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
-        use std::io::{Seek, SeekFrom, Write};
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(bytes))
-    }
-
-    #[cfg(not(unix))]
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-        use std::io::{Read, Seek, SeekFrom};
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(bytes))
+        self.file.read(bytes, offset).map_err(Error::io("read a temporary file beside", &self.target))
     }
 }
 

@@ -35,6 +35,9 @@ pub struct Args {
     /// What is answered where there is no tile: 404, or 204 for clients that take no 404.
     #[arg(long, value_name = "STATUS", value_parser = ["404", "204"])]
     missing: Option<String>,
+    /// Don't read files into memory before they are asked for.
+    #[arg(long)]
+    no_preload: bool,
     /// Log requests as JSON, one a line; - is stdout.
     #[arg(long, value_name = "FILE")]
     access_log: Option<PathBuf>,
@@ -62,6 +65,7 @@ impl Args {
         if let Some(missing) = &self.missing {
             options.missing = missing.parse::<Missing>()?;
         }
+        options.preload &= !self.no_preload;
         options.admin = self.admin.clone().or(options.admin);
         options.access_log = self.access_log.clone().or(options.access_log);
         Ok(options)

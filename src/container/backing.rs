@@ -5,22 +5,13 @@ use std::ops::Range;
 use super::advice::Advice;
 use super::identity::FileIdentity;
 use super::map::Map;
-use crate::mmap::Mapped;
+use crate::mmap::{Mapped, WINDOW, pieces};
 
 /// The bytes behind a file.
 pub(super) enum Backing {
     Map(Map),
     Buffer(Box<dyn AsRef<[u8]> + Send + Sync>),
 }
-
-/// How many bytes are asked for before any of them is touched: enough to keep a disk busy, little enough that the
-/// system has not dropped the first when the last arrive.
-pub(super) const PRELOAD: usize = 8 << 20;
-/// How many bytes one call asks for. Linux cuts a longer one off at its read-ahead, which is 128 KiB unless somebody
-/// changed it.
-const ONE_CALL: usize = 128 << 10;
-/// The smallest page that systems have.
-const PAGE: usize = 4096;
 
 impl Backing {
     /// A caller's buffer; copied once where it does not start at a multiple of eight.
@@ -60,27 +51,14 @@ impl Backing {
     pub(super) fn advise(&self, advice: Advice, range: Range<usize>) -> std::io::Result<()> {
         let Self::Map(map) = self else { return Ok(()) };
         match advice {
-            Advice::WillNeed => pieces(&range, ONE_CALL).try_for_each(|piece| map.advise(advice, piece)),
+            Advice::WillNeed => pieces(&range, WINDOW).try_for_each(|piece| map.advise(advice, piece)),
             Advice::Preload => {
-                map.ask_for_large_pages(range.clone());
-                for window in pieces(&range, PRELOAD) {
-                    // This only makes it faster: a system that refuses the advice still reads the pages that are touched.
-                    let _ = pieces(&window, ONE_CALL).try_for_each(|piece| map.advise(Advice::WillNeed, piece));
-                    let bytes = map.as_ref().get(window).unwrap_or(&[]);
-                    let sum = bytes.iter().step_by(PAGE).chain(bytes.last()).fold(0u8, |sum, byte| sum ^ byte);
-                    std::hint::black_box(sum);
-                }
+                map.mapped().preload(range);
                 Ok(())
             }
             _ => map.advise(advice, range),
         }
     }
-}
-
-/// A range in pieces of `length` bytes, the last one shorter.
-pub(super) fn pieces(range: &Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-    let end = range.end;
-    range.clone().step_by(length).map(move |from| from..end.min(from.saturating_add(length)))
 }
 
 /// A copy of bytes that starts at a multiple of eight, as files of the format have to.

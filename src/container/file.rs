@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::backing::{Backing, PRELOAD, pieces};
+use super::backing::Backing;
 use super::identity::FileIdentity;
 use super::map::Map;
 use super::{Advice, Boxes, Problem, Schema};
@@ -12,6 +12,7 @@ use crate::format::checksum::Checksum;
 use crate::format::{Kind, Sections, byte_range};
 use crate::index::dense::{Bitmap, Direct, Signed};
 use crate::index::id::Ids;
+use crate::mmap::{PRELOAD, pieces};
 use crate::progress::{Progress, Silent};
 
 /// An open file of the store format with the sections of any schema; [`write_container`](super::write_container) makes

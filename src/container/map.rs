@@ -35,11 +35,6 @@ impl Map {
         Ok(Self { map, identity: FileIdentity::of(&facts) })
     }
 
-    /// Asks the system to read a range into large pages.
-    pub(super) fn ask_for_large_pages(&self, range: Range<usize>) {
-        self.map.ask_for_large_pages(range);
-    }
-
     pub(super) fn mapped(&self) -> &Mapped {
         &self.map
     }

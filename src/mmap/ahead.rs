@@ -10,7 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Mapped, Reading};
 
 /// How many bytes are asked for at a time; no more than what Linux reads by one call, unless somebody changed that.
-const WINDOW: usize = 128 << 10;
+pub(crate) const WINDOW: usize = 128 << 10;
+/// How many bytes are asked for before any of them is touched: enough to keep a disk busy, little enough that the
+/// system has not dropped the first when the last arrive.
+pub(crate) const PRELOAD: usize = 8 << 20;
+/// The smallest page that systems have.
+const PAGE: usize = 4096;
 
 /// Which windows of a map were asked for: a bit for each; none where all of it would fill the memory.
 #[derive(Debug, Default)]
@@ -45,6 +50,19 @@ impl Mapped {
         }
     }
 
+    /// Reads a range now and returns when it is in memory, into large pages where the system has such for files. A part that is out of
+    /// reach of a window is not asked for yet, so that what others wait for is not far behind it.
+    pub(crate) fn preload(&self, range: Range<usize>) {
+        self.ask_for_large_pages(range.clone());
+        for window in pieces(&range, PRELOAD) {
+            // This only makes it faster: a system that refuses the advice still reads the pages that are touched.
+            let _ = pieces(&window, WINDOW).try_for_each(|piece| self.advise(Reading::WillNeed, piece));
+            let bytes = self.map.get(window).unwrap_or(&[]);
+            let sum = bytes.iter().step_by(PAGE).chain(bytes.last()).fold(0u8, |sum, byte| sum ^ byte);
+            std::hint::black_box(sum);
+        }
+    }
+
     /// Where bytes of this map lie in it; nothing for others, or for none.
     #[inline]
     fn place(&self, part: &[u8]) -> Option<Range<usize>> {
@@ -52,6 +70,12 @@ impl Mapped {
         let end = start.checked_add(part.len())?;
         (start < end && end <= self.map.len()).then_some(start..end)
     }
+}
+
+/// A range in pieces of `length` bytes, the last one shorter.
+pub(crate) fn pieces(range: &Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+    let end = range.end;
+    range.clone().step_by(length).map(move |from| from..end.min(from.saturating_add(length)))
 }
 
 /// The windows that hold a range of bytes.

@@ -160,26 +160,47 @@ impl Cells {
     /// `value` gives the value of the i-th cell of `part`, row by row, or `None` for nodata; a value that is not finite
     /// counts as nodata. Cells of `part` beyond the window are ignored.
     pub fn fill(&mut self, part: Window, mut value: impl FnMut(usize) -> Option<f32>) {
-        for y in 0..part.height {
-            let Ok(row) = usize::try_from(part.row + y as i64 - self.window.row) else { continue };
-            if row >= self.window.height {
-                break;
-            }
-            for x in 0..part.width {
-                let Ok(col) = usize::try_from(part.col + x as i64 - self.window.col) else { continue };
-                if col >= self.window.width {
-                    break;
-                }
-                let at = row * self.window.width + col;
-                if self.state[at] != State::VALID {
-                    let (cell, state) = match value(y * part.width + x) {
+        self.each_row(part, |values, states, first| {
+            for ((cell, state), i) in values.iter_mut().zip(states).zip(first..) {
+                if *state != State::VALID {
+                    (*cell, *state) = match value(i) {
                         Some(v) if v.is_finite() => (v, State::VALID),
                         _ => (0.0, State::NODATA),
                     };
-                    self.values[at] = cell;
-                    self.state[at] = state;
                 }
             }
+        });
+    }
+
+    /// As [`fill`](Self::fill), of values that lie side by side and need only to be looked at. Where no cell has a value yet, there is no
+    /// branch.
+    pub fn fill_from(&mut self, part: Window, from: &[f32], is_nodata: impl Fn(f32) -> bool) {
+        self.each_row(part, |values, states, first| {
+            let Some(from) = from.get(first..first + values.len()) else { return };
+            let open = states.iter().fold(true, |open, &state| open & (state != State::VALID));
+            for ((cell, state), &v) in values.iter_mut().zip(states).zip(from) {
+                if open || *state != State::VALID {
+                    let valid = v.is_finite() & !is_nodata(v);
+                    *cell = if valid { v } else { 0.0 };
+                    *state = if valid { State::VALID } else { State::NODATA };
+                }
+            }
+        });
+    }
+
+    /// Calls `each` with the values and states of every row that the window shares with `part`, and with the number of their first cell in
+    /// `part`.
+    fn each_row(&mut self, part: Window, mut each: impl FnMut(&mut [f32], &mut [u8], usize)) {
+        let window = self.window;
+        let off = |a: i64, b: i64| usize::try_from(a.saturating_sub(b)).unwrap_or(0);
+        // Where the shared part begins in each, and how many cells it has.
+        let (skip, col) = (off(window.col, part.col), off(part.col, window.col));
+        let count = part.width.saturating_sub(skip).min(window.width.saturating_sub(col));
+        let (above, row) = (off(window.row, part.row), off(part.row, window.row));
+        let rows = part.height.saturating_sub(above).min(window.height.saturating_sub(row));
+        for y in 0..if count == 0 { 0 } else { rows } {
+            let at = (row + y) * window.width + col;
+            each(&mut self.values[at..at + count], &mut self.state[at..at + count], (above + y) * part.width + skip);
         }
     }
 }
@@ -236,6 +257,33 @@ mod tests {
         (wide.values[3 * 7 + 3], wide.state[3 * 7 + 3]) = (9.0, State::BRIDGED);
         cells.copy_from(&wide);
         assert_eq!((cells.values[4], cells.values[2], cells.is_full()), (9.0, 2.0, true));
+    }
+
+    #[test]
+    fn values_side_by_side_come_as_those_of_a_function_do() {
+        let from: Vec<f32> = (0..60)
+            .map(|i| {
+                if i % 7 == 0 {
+                    -9999.0
+                } else if i == 11 {
+                    f32::NAN
+                } else {
+                    i as f32
+                }
+            })
+            .collect();
+        let is_nodata = |v: f32| v == -9999.0;
+        for (col, row) in [(0, 0), (-3, 2), (4, -5), (2, 1), (-20, 0), (30, 0), (0, 9)] {
+            let mut cells = [(); 2].map(|()| Cells::outside(Window { col, row, width: 7, height: 5 }));
+            let part = Window { col: 0, row: 0, width: 10, height: 6 };
+            for cells in &mut cells {
+                // One of the cells has a value before.
+                cells.fill(Window { col: 3, row: 2, width: 1, height: 1 }, |_| Some(5.5));
+            }
+            cells[0].fill(part, |i| Some(from[i]).filter(|&v| !is_nodata(v)));
+            cells[1].fill_from(part, &from, is_nodata);
+            assert_eq!((&cells[0].values, &cells[0].state), (&cells[1].values, &cells[1].state), "{col} {row}");
+        }
     }
 
     #[test]

@@ -340,8 +340,16 @@ impl GdalRaster {
             let plain = scale == 1.0 && offset == 0.0;
             // GDAL's rule for float32: nodata values went through text and may be off in the last bits.
             let is = |v: f32, nodata: f32| {
-                v == nodata || (single && (v - nodata).abs() < f32::EPSILON * (v + nodata).abs() * 2.0)
+                (v == nodata) | (single & ((v - nodata).abs() < f32::EPSILON * (v + nodata).abs() * 2.0))
             };
+            if plain && mask.is_none() && !bytes && info.more_nodata.is_empty() {
+                if single {
+                    cells.fill_from(part, cell.data(), |v| is(v, nodata));
+                } else {
+                    cells.fill_from(part, cell.data(), |v| v == nodata);
+                }
+                return Ok(());
+            }
             cells.fill(part, |i| {
                 let v = cell.data()[i];
                 // GDAL before 3.7 reads signed bytes as unsigned ones.

@@ -30,6 +30,7 @@ mod listen;
 mod observe;
 mod options;
 mod params;
+mod preload;
 mod problem;
 mod rasters;
 mod router;

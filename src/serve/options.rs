@@ -43,6 +43,9 @@ pub struct Options {
     pub key_file: Option<PathBuf>,
     /// Bytes of decoded tiles that are kept to answer heights from tiles, for each tileset.
     pub decoded_bytes: u64,
+    /// Whether files are read into memory as soon as they are opened, while requests are answered. Files that take more than half of the
+    /// memory that is left are not; of such PMTiles the directories are.
+    pub preload: bool,
     /// Milliseconds between two looks for files that were replaced, added or removed.
     pub look_every: u64,
     /// Seconds that open requests have to end in when the server is asked to stop.
@@ -67,6 +70,7 @@ impl Default for Options {
             access_log: None,
             key_file: None,
             decoded_bytes: 256 << 20,
+            preload: true,
             look_every: 1000,
             drain: 30,
             limits: Limits::default(),

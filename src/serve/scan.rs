@@ -9,6 +9,7 @@ use axum::http::HeaderValue;
 use super::catalogue::Catalogue;
 use super::dataset::{Dataset, Opened, identity_of};
 use super::options::{Options, check_name};
+use super::preload::Preload;
 use crate::container::FileIdentity;
 use crate::error::{Error, Result};
 use crate::url;
@@ -34,6 +35,8 @@ pub struct Scan {
     /// Inputs that are folders, or were when they could last be looked at.
     folders: BTreeSet<PathBuf>,
     looks: u64,
+    /// Reads what is opened into memory, once the server runs.
+    preload: Option<Preload>,
 }
 
 /// An object at a URL is asked for at each so manieth look: it costs a request.
@@ -54,9 +57,23 @@ impl Scan {
     /// # Errors
     /// Where a file that is named can't be used. Files of a folder that can't are in `Found`.
     pub fn new(options: &Options) -> Result<(Self, Catalogue, Found)> {
-        let mut scan = Self { options: options.clone(), files: BTreeMap::new(), folders: BTreeSet::new(), looks: 0 };
+        let mut scan = Self {
+            options: options.clone(),
+            files: BTreeMap::new(),
+            folders: BTreeSet::new(),
+            looks: 0,
+            preload: None,
+        };
         let (catalogue, found) = scan.look_at(true)?;
         Ok((scan, catalogue.unwrap_or_default(), found))
+    }
+
+    /// Begins to read what is open into memory, and what will be opened; nothing where the options forbid it.
+    pub fn preload(&mut self) {
+        self.preload = if self.options.preload { Preload::start() } else { None };
+        if let Some(preload) = &self.preload {
+            self.files.values().filter_map(|entry| entry.opened.as_ref()).for_each(|(opened, _)| preload.read(opened));
+        }
     }
 
     /// Looks for changes. A catalogue where there are some.
@@ -94,6 +111,9 @@ impl Scan {
             }
             match Opened::open(path, file.encoding, &self.options) {
                 Ok(opened) => {
+                    if let Some(preload) = &self.preload {
+                        preload.read(&opened.0);
+                    }
                     (entry.opened, entry.refused, entry.said) = (Some(opened), None, None);
                     found.opened.push(path.clone());
                     changed = true;

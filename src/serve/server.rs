@@ -136,7 +136,8 @@ impl Server {
     }
 
     fn until(self, stop: watch::Receiver<bool>) -> Result<()> {
-        let Self { app, scan, sockets, log, runtime } = self;
+        let Self { app, mut scan, sockets, log, runtime } = self;
+        scan.preload();
         let public = router::public(&app, log);
         let outcome = runtime.block_on(async {
             tokio::spawn(look(Arc::clone(&app), scan));

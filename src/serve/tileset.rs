@@ -45,6 +45,15 @@ impl AsRef<[u8]> for Piece {
 }
 
 impl Tileset {
+    /// Reads the archive into memory, or at least its directories, where that is no more than so many bytes. Gives how many were
+    /// read: none of MBTiles, which SQLite reads, and none from a URL.
+    pub fn preload(&self, most: u64) -> u64 {
+        match &self.reader {
+            Reader::Mapped(reader) => reader.preload(most),
+            Reader::Source(_) => 0,
+        }
+    }
+
     /// Opens a PMTiles archive, here or at a URL, or an MBTiles database. `encoding` is what pixels mean where the archive does not say.
     pub fn open(path: &Path, encoding: Option<&str>, options: &Options) -> Result<Self> {
         let far = url::is_one(path);

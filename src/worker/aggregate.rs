@@ -352,7 +352,7 @@ impl Run<'_> {
         let metadata = metadata(self.job.store, self.job.plan, self.job.options, layer)?;
         let replace = ours || self.job.how.overwrite || self.job.how.update;
         let target = Target { path: output, layer, replace, metadata, run: self.identity.run, last };
-        write_archive(target, &kept, kept_tiles.as_ref(), &self.journal, self.progress)
+        write_archive(target, &kept, kept_tiles.as_ref(), &self.journal, self.job.budget.jobs, self.progress)
     }
 
     fn group_path(&self, layer: Layer, group: &Group) -> PathBuf {
@@ -373,7 +373,7 @@ impl Run<'_> {
             let metadata = metadata(self.job.store, self.job.plan, self.job.options, layer)?;
             let (path, replace) = (path.as_path(), ours || self.job.how.overwrite);
             let target = Target { path, layer, replace, metadata, run: self.identity.run, last };
-            write_archive(target, &[group], None, &self.journal, self.progress)?;
+            write_archive(target, &[group], None, &self.journal, self.job.budget.jobs, self.progress)?;
         }
         Ok(())
     }

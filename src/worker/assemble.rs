@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 use super::journal::Journal;
 use super::pack;
-use crate::archive::{self, ArchiveMetadata, ArchiveSummary, OpenOptions, RUN_ROW, TileEncoding, TileSink, TileSource};
+use crate::archive::pmtiles::Compression;
+use crate::archive::{
+    self, ArchiveMetadata, ArchiveSummary, ContentHash, OpenOptions, RUN_ROW, TileEncoding, TileSink, TileSource,
+};
 use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::plan::{Changes, Extent, Group, Plan, Step};
@@ -42,6 +45,8 @@ pub(super) fn metadata(store: &Store, plan: &Plan, options: &RenderOptions, laye
         layer_type: "overlay".into(),
         format: options.codec.format.into(),
         tile_size: Some(store.tile_size()),
+        // Images are compressed in themselves.
+        tile_compression: Some(Compression::None),
         ..ArchiveMetadata::default()
     };
     let mut attributions: Vec<String> = Vec::new();
@@ -152,57 +157,128 @@ struct Counted {
 
 impl Counted {
     fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
-        let (tiles, all) = self.zooms.entry(tile.z()).or_default();
-        (*tiles, *all) = (*tiles + 1, *all + bytes.len() as u64);
+        self.count(tile, bytes.len() as u64);
         self.sink.put(tile, bytes)
+    }
+
+    fn place(&mut self, tile: TileCoord, content: ContentHash, len: u32) -> Result<Option<u64>> {
+        self.count(tile, u64::from(len));
+        let sink = self.sink.as_pmtiles().ok_or_else(|| Error::internal("an archive without places"))?;
+        sink.place(tile, content, len)
+    }
+
+    fn count(&mut self, tile: TileCoord, bytes: u64) {
+        let (tiles, all) = self.zooms.entry(tile.z()).or_default();
+        (*tiles, *all) = (*tiles + 1, *all + bytes);
     }
 }
 
-/// Writes an archive out of the packs of groups, and from the tiles that are kept from before, in the order of tile ids.
+/// Writes an archive out of the packs of groups, and from the tiles that are kept from before, in the order of tile ids. `threads` of them
+/// write, where the archive has places for tiles.
 pub(super) fn write_archive(
     target: Target<'_>,
     groups: &[&Group],
     kept: Option<&Kept<'_>>,
     journal: &Journal,
+    threads: usize,
     progress: &dyn Progress,
 ) -> Result<Written> {
     let Target { path, layer, replace, mut metadata, run, last } = target;
     metadata.other.insert(RUN_ROW.into(), format!("{run:016x}").into());
     let mut sink = Counted { sink: archive::create(path, &metadata, replace)?, zooms: ByZoom::new() };
-    let mut old = kept.map(Kept::ids).transpose()?.into_iter().flatten();
-    let mut next_old = old.next().transpose()?;
-    let mut put_old = |before: Option<TileId>, sink: &mut Counted| -> Result<()> {
-        while let (Some(id), Some(kept)) = (next_old.filter(|&id| before.is_none_or(|b| id < b)), kept) {
-            if let Some(tile) = id.coord()
-                && let Some(bytes) = kept.archive.tile(tile)?
-            {
-                sink.put(tile, &bytes)?;
-            }
-            next_old = old.next().transpose()?;
-        }
-        Ok(())
-    };
     // Coarse zooms first: the order of tile ids.
     let mut steps: Vec<&Step> = groups.iter().flat_map(|g| &g.steps).collect();
     steps.sort_by_key(|s| s.zooms);
     let passes: Vec<(&Step, u8)> = steps.iter().flat_map(|&step| step.zooms.iter().map(move |z| (step, z))).collect();
     let units: usize = passes.iter().map(|(step, _)| step.units.len()).sum();
     progress.begin(&format!("writing {}", path.display()), Some(units as u64), "units");
-    for (step, z) in passes {
-        let mut put = |tile, bytes: &[u8]| {
-            put_old(Some(TileId::from(tile)), &mut sink)?;
-            sink.put(tile, bytes)
-        };
+    let places = sink.sink.as_pmtiles().map(|sink| sink.places()).transpose()?;
+    let mut pass = Pass { journal, layer, old: Old::new(kept)?, sink, progress };
+    match &places {
+        Some(places) => pack::with_writers(threads, places, |writers| pass.all(&passes, Some(writers)))?,
+        None => pass.all(&passes, None)?,
+    }
+    let sink = pass.sink;
+    progress.end();
+    last()?;
+    Ok(Written { summary: sink.sink.finish()?, zooms: sink.zooms })
+}
+
+/// How the tiles of packs come into an archive.
+struct Pass<'a> {
+    journal: &'a Journal,
+    layer: Layer,
+    old: Old<'a>,
+    sink: Counted,
+    progress: &'a dyn Progress,
+}
+
+impl Pass<'_> {
+    fn all(&mut self, passes: &[(&Step, u8)], writers: Option<&pack::Writers<'_>>) -> Result<()> {
+        let Self { journal, layer, old, sink, progress } = self;
         let mut done = || {
             progress.advance(1);
             if progress.interrupted() { Err(Error::Interrupted) } else { Ok(()) }
         };
-        pack::each_tile(&journal.packs, journal.run, &step.units, (layer, z), &mut put, &mut done)?;
+        for &(step, z) in passes {
+            let (work, run, units) = (&journal.packs, journal.run, &step.units);
+            if let Some(writers) = writers {
+                let mut place = |tile, content, len| {
+                    old.put_before(tile, sink)?;
+                    sink.place(tile, content, len)
+                };
+                pack::place_each(work, run, units, (*layer, z), writers, &mut place, &mut done)?;
+            } else {
+                let mut put = |tile, bytes: &[u8]| {
+                    old.put_before(tile, sink)?;
+                    sink.put(tile, bytes)
+                };
+                pack::each_tile(work, run, units, (*layer, z), &mut put, &mut done)?;
+            }
+        }
+        old.put_rest(sink)
     }
-    put_old(None, &mut sink)?;
-    progress.end();
-    last()?;
-    Ok(Written { summary: sink.sink.finish()?, zooms: sink.zooms })
+}
+
+/// The tiles that stay from before, as far as they are not written yet.
+struct Old<'a> {
+    kept: Option<&'a Kept<'a>>,
+    ids: Box<dyn Iterator<Item = Result<TileId>> + 'a>,
+    next: Option<TileId>,
+}
+
+impl<'a> Old<'a> {
+    fn new(kept: Option<&'a Kept<'a>>) -> Result<Self> {
+        let mut ids = kept.map(Kept::ids).transpose()?.into_iter().flatten();
+        let next = ids.next().transpose()?;
+        Ok(Self { kept, ids: Box::new(ids), next })
+    }
+
+    /// Writes those that stand before a tile.
+    fn put_before(&mut self, tile: TileCoord, sink: &mut Counted) -> Result<()> {
+        let end = TileId::from(tile);
+        while self.next.is_some_and(|next| next < end) {
+            self.put_next(sink)?;
+        }
+        Ok(())
+    }
+
+    fn put_rest(&mut self, sink: &mut Counted) -> Result<()> {
+        while self.next.is_some() {
+            self.put_next(sink)?;
+        }
+        Ok(())
+    }
+
+    fn put_next(&mut self, sink: &mut Counted) -> Result<()> {
+        if let (Some(kept), Some(tile)) = (self.kept, self.next.and_then(TileId::coord))
+            && let Some(bytes) = kept.archive.tile(tile)?
+        {
+            sink.put(tile, &bytes)?;
+        }
+        self.next = self.ids.next().transpose()?;
+        Ok(())
+    }
 }
 
 impl<'a> Kept<'a> {

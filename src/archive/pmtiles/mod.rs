@@ -29,4 +29,5 @@ pub(in crate::archive) use header::HEADER_BYTES;
 pub use header::{Header, ROOT_LIMIT};
 pub use reader::PmtilesReader;
 pub use tile_reader::TileReader;
+pub(crate) use writer::Places;
 pub use writer::PmtilesWriter;

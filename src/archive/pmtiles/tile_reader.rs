@@ -153,6 +153,23 @@ impl TileReader {
         self.map.as_ref()
     }
 
+    /// Reads the file into memory where it has no more than so many bytes, or else the directories below the root where they have. Gives
+    /// how many bytes were read.
+    #[cfg(feature = "serve")]
+    pub(crate) fn preload(&self, most: u64) -> u64 {
+        let length = self.bytes().len();
+        let leaves = self.header.leaf_offset..self.header.leaf_offset.saturating_add(self.header.leaf_length);
+        let range = if length as u64 <= most {
+            0..length
+        } else if self.header.leaf_length <= most && leaves.end <= length as u64 {
+            leaves.start as usize..leaves.end as usize
+        } else {
+            0..0
+        };
+        self.map.preload(range.clone());
+        range.len() as u64
+    }
+
     /// The first tile of the archive; `None` where it holds none.
     ///
     /// # Errors

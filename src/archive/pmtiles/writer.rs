@@ -10,7 +10,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::compression::Compression;
 use super::directory::{self, Entry};
@@ -22,7 +22,7 @@ use crate::archive::coverage::Coverage;
 use crate::archive::output::{EarlySync, PendingFile};
 use crate::archive::packing::{Packing, gzip};
 use crate::archive::{ArchiveMetadata, ArchiveSummary, TileFormat, TileSink};
-use crate::atomic::ScratchFile;
+use crate::atomic::{AtOffsets, ScratchFile};
 use crate::error::{Error, Result};
 use crate::tile::{TileCoord, TileId};
 
@@ -40,6 +40,8 @@ pub struct PmtilesWriter {
     pending: PendingFile,
     metadata: ArchiveMetadata,
     data_length: u64,
+    /// Where `out` stands among the tiles' bytes.
+    out_at: u64,
     seen: Contents,
     entries: EntrySpill,
     last: Option<Entry>,
@@ -62,6 +64,7 @@ impl PmtilesWriter {
             pending,
             metadata: metadata.clone(),
             data_length: 0,
+            out_at: 0,
             seen: Contents::default(),
             entries: EntrySpill::new(path),
             last: None,
@@ -74,19 +77,60 @@ impl PmtilesWriter {
         Error::invalid(format!("tile {tile}"), problem, remedy).with_path(self.pending.target())
     }
 
-    /// Stores a content, or finds it among those that are stored.
-    fn store(&mut self, bytes: &[u8], len: u32) -> Result<u64> {
-        let hash = ContentHash::of(bytes);
-        if let Some(offset) = self.seen.find(hash) {
-            return Ok(offset);
+    /// Where threads write what [`place`](Self::place) gave places to.
+    pub(crate) fn places(&mut self) -> Result<Places> {
+        Ok(Places { file: AtOffsets::new(self.pending.handle()?), target: self.pending.target().to_path_buf() })
+    }
+
+    /// Takes a tile without its bytes, as [`TileSink::put`] does with them. Gives the place where they must be written before the archive
+    /// is finished; `None` where equal ones have a place. The metadata say the format and the compression.
+    ///
+    /// # Errors
+    /// As [`TileSink::put`].
+    pub(crate) fn place(&mut self, tile: TileCoord, content: ContentHash, len: u32) -> Result<Option<u64>> {
+        let id = TileId::from(tile);
+        if self.last.is_some_and(|last| id.0 < last.end()) {
+            return Err(self.refuse(
+                tile,
+                "comes after a tile that stands behind it",
+                "PMTiles are written in the order of tile ids, each tile once: sort the tiles first",
+            ));
         }
-        self.out.write_all(bytes).map_err(Error::io("write", self.pending.target()))?;
-        let offset = self.data_length;
-        self.data_length += u64::from(len);
-        self.early.wrote(u64::from(len));
-        self.seen.insert(hash, offset);
-        self.summary.contents += 1;
-        Ok(offset)
+        if len == 0 {
+            return Err(self.refuse(tile, "has no bytes, or 4 GB and more", "leave empty tiles out"));
+        }
+        let known = self.seen.find(content);
+        let offset = known.unwrap_or(self.data_length);
+        if known.is_none() {
+            self.data_length += u64::from(len);
+            self.early.wrote(u64::from(len));
+            self.seen.insert(content, offset);
+            self.summary.contents += 1;
+        }
+        match &mut self.last {
+            Some(last) if last.end() == id.0 && (last.offset, last.len) == (offset, len) && last.run < u32::MAX => {
+                last.run += 1;
+            }
+            last => {
+                let done = last.replace(Entry { id: id.0, offset, len, run: 1 });
+                if let Some(entry) = done {
+                    self.entries.push(entry)?;
+                }
+            }
+        }
+        self.coverage.push(id, 1);
+        self.summary.tiles += 1;
+        self.summary.bytes += u64::from(len);
+        Ok(known.is_none().then_some(offset))
+    }
+
+    /// Has `out` stand at a place among the tiles' bytes.
+    fn go_to(&mut self, offset: u64) -> std::io::Result<()> {
+        if self.out_at != offset {
+            self.out.seek(SeekFrom::Start(ROOT_LIMIT + offset))?;
+            self.out_at = offset;
+        }
+        Ok(())
     }
 
     /// Leaves and root: writes the leaves at the end of the file and gives the root directory and the leaves' length.
@@ -137,7 +181,7 @@ impl PmtilesWriter {
         let json = gzip(&metadata::to_json(&self.metadata), 9);
         let target = self.pending.target().to_path_buf();
         let failed = |error| Error::io("write", &target)(error);
-        self.out.write_all(&json).map_err(failed)?;
+        self.go_to(self.data_length).and_then(|()| self.out.write_all(&json)).map_err(failed)?;
         let metadata_offset = ROOT_LIMIT + self.data_length;
         let leaf_offset = metadata_offset + json.len() as u64;
         let (root, leaf_length) = self.write_directories(leaf_offset)?;
@@ -177,20 +221,26 @@ fn packed(entries: &[Entry]) -> Vec<u8> {
     gzip(&directory::encode(entries), 9)
 }
 
+/// Where the bytes of tiles go that have their places; shared by threads.
+#[derive(Debug)]
+pub(crate) struct Places {
+    file: AtOffsets,
+    target: PathBuf,
+}
+
+impl Places {
+    /// Writes bytes at a place that [`PmtilesWriter::place`] gave, and at those behind it.
+    ///
+    /// # Errors
+    /// Where the volume is full or can't be written.
+    pub(crate) fn write(&self, bytes: &[u8], place: u64) -> Result<()> {
+        self.file.write(bytes, ROOT_LIMIT + place).map_err(Error::io("write", &self.target))
+    }
+}
+
 impl TileSink for PmtilesWriter {
     fn put(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
-        let id = TileId::from(tile);
-        if self.last.is_some_and(|last| id.0 < last.end()) {
-            return Err(self.refuse(
-                tile,
-                "comes after a tile that stands behind it",
-                "PMTiles are written in the order of tile ids, each tile once: sort the tiles first",
-            ));
-        }
         let len = u32::try_from(bytes.len()).unwrap_or(0);
-        if len == 0 {
-            return Err(self.refuse(tile, "has no bytes, or 4 GB and more", "leave empty tiles out"));
-        }
         if self.summary.tiles == 0 {
             if self.metadata.format == TileFormat::Unknown {
                 self.metadata.format = TileFormat::sniff(bytes).unwrap_or_default();
@@ -203,22 +253,17 @@ impl TileSink for PmtilesWriter {
                 });
             }
         }
-        let offset = self.store(bytes, len)?;
-        match &mut self.last {
-            Some(last) if last.end() == id.0 && (last.offset, last.len) == (offset, len) && last.run < u32::MAX => {
-                last.run += 1;
-            }
-            last => {
-                let done = last.replace(Entry { id: id.0, offset, len, run: 1 });
-                if let Some(entry) = done {
-                    self.entries.push(entry)?;
-                }
-            }
+        if let Some(place) = self.place(tile, ContentHash::of(bytes), len)? {
+            let written = self.go_to(place).and_then(|()| self.out.write_all(bytes));
+            written.map_err(Error::io("write", self.pending.target()))?;
+            self.out_at += u64::from(len);
         }
-        self.coverage.push(id, 1);
-        self.summary.tiles += 1;
-        self.summary.bytes += u64::from(len);
         Ok(())
+    }
+
+    /// Where threads can't write at offsets of one file, tiles come with their bytes.
+    fn as_pmtiles(&mut self) -> Option<&mut PmtilesWriter> {
+        cfg!(unix).then_some(self)
     }
 
     fn scratch(&self) -> Result<ScratchFile> {

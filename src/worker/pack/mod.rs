@@ -1,6 +1,6 @@
 //! Packs: the finished tiles of one unit in one file.
 //!
-//! Little-endian: the tiles; then the index (32 bytes a tile, in the order of zoom, Hilbert id and layer, with a checksum of each tile),
+//! Little-endian: the tiles; then the index (40 bytes a tile, in the order of zoom, Hilbert id and layer, with a hash of each tile),
 //! the report (JSON), and a foot (magic, mark of run and unit, number of tiles, where the index begins, length of the report, checksum of
 //! index and report). So one read of the end says all about it. Packs live for the length of a run and are read by the program that
 //! wrote them alone; they are no exchange format.
@@ -12,6 +12,7 @@
 mod bucket;
 mod finer;
 mod place;
+mod spread;
 mod turn;
 mod writer;
 
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::archive::ContentHash;
 use crate::atomic::is_at;
 use crate::error::{Error, Result};
 use crate::format::checksum::{Checksum, checksum};
@@ -34,10 +36,11 @@ use crate::url;
 
 pub use finer::FinerPacks;
 pub(super) use place::{check_output, create, discard, discard_all, read_all, volume};
+pub(super) use spread::{Writers, place_each, with_writers};
 pub(super) use turn::{each, each_tile};
 pub use writer::PackWriter;
 
-const MAGIC: [u8; 8] = *b"HYPSOPK5";
+const MAGIC: [u8; 8] = *b"HYPSOPK6";
 const AGAIN: &str = "run the same command again; this unit is made anew";
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -60,7 +63,10 @@ struct Entry {
     reserved: [u8; 2],
     length: U32,
     offset: U64,
-    checksum: U64,
+    /// What tells the tile from all others: an archive finds equal ones by it, without their bytes.
+    hash_low: U64,
+    hash_high: U32,
+    rest: [u8; 4],
 }
 
 /// What identifies the pack of a unit: the fingerprint of the run, and the place of the pack in the work folder, which names the unit.
@@ -78,6 +84,10 @@ fn mark(run: u64, path: &Path) -> u64 {
 impl Entry {
     fn key(&self) -> (u64, u8) {
         (self.id.get(), self.layer)
+    }
+
+    fn content(&self) -> ContentHash {
+        ContentHash { low: self.hash_low.get(), high: self.hash_high.get() }
     }
 }
 
@@ -190,20 +200,32 @@ impl Pack {
     pub fn read(&self, tile: TileCoord, layer: Layer) -> Result<Option<Vec<u8>>> {
         let key = (TileId::from(tile).0, layer as u8);
         let Ok(at) = self.entries.binary_search_by_key(&key, Entry::key) else { return Ok(None) };
-        let entry = &self.entries[at];
-        let bytes = self.bytes.read(&self.path, entry.offset.get(), entry.length.get() as usize)?;
-        if checksum(&bytes) != entry.checksum.get() {
-            if self.bytes.is_at(&self.path) {
-                let _ = discard(&self.path);
-            }
-            return Err(Error::invalid(format!("tile {tile}"), "is damaged in its pack", AGAIN).with_path(&self.path));
-        }
+        let mut bytes = Vec::new();
+        self.append(&self.entries[at], &mut bytes)?;
         Ok(Some(bytes))
     }
 
-    /// The addresses of the tiles of a layer and a zoom that belong to the output.
-    fn wanted(&self, layer: Layer, z: u8) -> impl Iterator<Item = TileCoord> {
-        self.tiles().filter(move |(tile, of, wanted)| *wanted && *of == layer && tile.z() == z).map(|(tile, ..)| tile)
+    /// Puts the bytes of a tile behind what `into` holds.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn append(&self, entry: &Entry, into: &mut Vec<u8>) -> Result<()> {
+        let start = into.len();
+        self.bytes.append(&self.path, entry.offset.get(), entry.length.get() as usize, into)?;
+        if ContentHash::of(&into[start..]) != entry.content() {
+            if self.bytes.is_at(&self.path) {
+                let _ = discard(&self.path);
+            }
+            let tile = TileId(entry.id.get()).coord().map_or_else(String::new, |tile| format!(" {tile}"));
+            return Err(Error::invalid(format!("tile{tile}"), "is damaged in its pack", AGAIN).with_path(&self.path));
+        }
+        Ok(())
+    }
+
+    /// The tiles of a layer and a zoom that belong to the output, by the order of ids.
+    fn wanted(&self, layer: Layer, z: u8) -> impl Iterator<Item = (TileCoord, &Entry)> {
+        let of = self.entries.iter().filter(move |e| e.wanted == 1 && e.layer == layer as u8);
+        of.filter_map(|e| Some((TileId(e.id.get()).coord()?, e))).filter(move |(tile, _)| tile.z() == z)
     }
 }
 
@@ -222,17 +244,24 @@ impl Bytes {
     }
 
     fn read(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.append(path, offset, length, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn append(&self, path: &Path, offset: u64, length: usize, into: &mut Vec<u8>) -> Result<()> {
         match self {
             Self::File(file) => {
-                let (mut file, mut bytes) = (file, vec![0; length]);
+                let (mut file, start) = (file, into.len());
+                into.resize(start + length, 0);
                 file.seek(SeekFrom::Start(offset))
-                    .and_then(|_| file.read_exact(&mut bytes))
+                    .and_then(|_| file.read_exact(&mut into[start..]))
                     .map_err(Error::io("read", path))?;
-                Ok(bytes)
             }
             #[cfg(feature = "remote")]
-            Self::Object(object) => Ok(object.read(offset..offset + length as u64)?.into()),
+            Self::Object(object) => into.extend_from_slice(&object.read(offset..offset + length as u64)?),
         }
+        Ok(())
     }
 
     /// True where the name still leads to these bytes, as far as it can be told.

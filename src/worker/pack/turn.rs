@@ -1,4 +1,4 @@
-//! Many packs, one after another; those in a bucket some at a time, so that one need not wait for the other.
+//! Many packs, one after another; some at a time are read ahead, in a bucket more, so that one need not wait for the other.
 
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -12,7 +12,7 @@ use crate::tile::TileCoord;
 use crate::url;
 
 /// Packs in a bucket whose ends are read at once.
-const LOOKED_AT: usize = 16;
+pub(super) const LOOKED_AT: usize = 16;
 /// Packs in a bucket whose tiles are read at once. Each holds the tiles of one zoom, and what came for them.
 const READ: usize = 8;
 
@@ -31,12 +31,12 @@ pub(in crate::worker) fn each<'u>(
         Err(error) if error.is_not_found() || matches!(error, Error::Invalid { .. }) => Ok(None),
         Err(error) => Err(error),
     };
-    in_turn(units, hands(work, LOOKED_AT), open, |unit, pack| take(unit, pack?))
+    in_turn(units, hands(work, 1, LOOKED_AT), open, |unit, pack| take(unit, pack?))
 }
 
 /// Gives the tiles of a layer and a zoom that belong to the output, unit by unit, each in the order of ids; `done` after each unit.
 ///
-/// Memory: of files a tile. Of packs in a bucket eight at a time have twice the tiles of one zoom of a unit, 64 tiles at most.
+/// Memory: two packs at a time (in a bucket eight, twice) have the tiles of one zoom of a unit, 64 tiles at most.
 ///
 /// # Errors
 /// Those of `put` and `done`; where a pack is missing or damaged, a disk or a server fails.
@@ -48,24 +48,16 @@ pub(in crate::worker) fn each_tile(
     put: &mut dyn FnMut(TileCoord, &[u8]) -> Result<()>,
     done: &mut dyn FnMut() -> Result<()>,
 ) -> Result<()> {
-    let missing = |tile| Error::internal(format!("tile {tile} is missing from its pack"));
-    let open = |unit: &Unit| Pack::open(&Pack::path_of(work, unit), run);
-    if !url::is_one(work) {
-        for unit in units {
-            let pack = open(unit)?;
-            for tile in pack.wanted(layer, z) {
-                put(tile, &pack.read(tile, layer)?.ok_or_else(|| missing(tile))?)?;
-            }
-            done()?;
-        }
-        return Ok(());
-    }
     let read = |unit: &Unit| -> Result<Vec<(TileCoord, Vec<u8>)>> {
-        let pack = open(unit)?;
-        pack.prefetch(layer, z)?;
-        pack.wanted(layer, z).map(|tile| Ok((tile, pack.read(tile, layer)?.ok_or_else(|| missing(tile))?))).collect()
+        let pack = Pack::open(&Pack::path_of(work, unit), run)?;
+        pack.prefetch(pack.wanted(layer, z).map(|(_, entry)| entry))?;
+        let bytes = |entry| {
+            let mut bytes = Vec::new();
+            pack.append(entry, &mut bytes).map(|()| bytes)
+        };
+        pack.wanted(layer, z).map(|(tile, entry)| Ok((tile, bytes(entry)?))).collect()
     };
-    in_turn(units, hands(work, READ), read, |_, tiles| {
+    in_turn(units, hands(work, 2, READ), read, |_, tiles| {
         for (tile, bytes) in tiles? {
             put(tile, &bytes)?;
         }
@@ -73,25 +65,24 @@ pub(in crate::worker) fn each_tile(
     })
 }
 
-fn hands(work: &Path, most: usize) -> usize {
-    if url::is_one(work) { most } else { 1 }
+/// How many packs are looked at at once, of files and of objects.
+pub(super) fn hands(work: &Path, files: usize, objects: usize) -> usize {
+    if url::is_one(work) { objects } else { files }
 }
 
 impl Pack {
-    /// Fetches the tiles of a layer and a zoom together, where each request costs a way to a server and back.
+    /// Fetches tiles together, where each request costs a way to a server and back.
     #[cfg_attr(
         not(feature = "remote"),
         allow(unused_variables, clippy::unnecessary_wraps, reason = "files have no requests")
     )]
-    fn prefetch(&self, layer: Layer, z: u8) -> Result<()> {
+    pub(super) fn prefetch<'e>(&self, entries: impl Iterator<Item = &'e super::Entry>) -> Result<()> {
         #[cfg(feature = "remote")]
         if let super::Bytes::Object(object) = &self.bytes {
             // Between two tiles of the output lie those that were only made for coarser ones.
             const GAP: u64 = 256 << 10;
-            let entries = self.entries.iter().zip(self.tiles());
-            let wanted = entries.filter(|(_, (tile, of, wanted))| *wanted && *of == layer && tile.z() == z);
             let range = |entry: &super::Entry| entry.offset.get()..entry.offset.get() + u64::from(entry.length.get());
-            let mut ranges: Vec<_> = wanted.map(|(entry, _)| range(entry)).filter(|range| !range.is_empty()).collect();
+            let mut ranges: Vec<_> = entries.map(range).filter(|range| !range.is_empty()).collect();
             ranges.sort_by_key(|range| range.start);
             object.prefetch(ranges, GAP)?;
         }
@@ -101,7 +92,7 @@ impl Pack {
 
 /// Works on items, several at a time, and takes the results in their order. Each of `hands` threads holds one result at most. Ends where
 /// `take` says false.
-fn in_turn<'t, T: Sync, R: Send>(
+pub(super) fn in_turn<'t, T: Sync, R: Send>(
     items: &'t [T],
     hands: usize,
     work: impl Fn(&T) -> R + Sync,

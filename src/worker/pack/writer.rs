@@ -12,6 +12,7 @@ use std::time::Duration;
 use zerocopy::IntoBytes;
 
 use super::{Entry, Foot, MAGIC, Pack, mark};
+use crate::archive::ContentHash;
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::format::checksum::checksum;
@@ -47,6 +48,7 @@ impl PackWriter {
         let length = u32::try_from(made.bytes.len())
             .map_err(|_| Error::limit(format!("tile {} has {} bytes, 4 GB at most", made.tile, made.bytes.len())))?;
         self.file.file().write_all(&made.bytes).map_err(Error::io("write", &self.path))?;
+        let content = ContentHash::of(&made.bytes);
         self.entries.push(Entry {
             id: TileId::from(made.tile).0.into(),
             layer: made.layer as u8,
@@ -54,7 +56,9 @@ impl PackWriter {
             reserved: [0; 2],
             length: length.into(),
             offset: self.end.into(),
-            checksum: checksum(&made.bytes).into(),
+            hash_low: content.low.into(),
+            hash_high: content.high.into(),
+            rest: [0; 4],
         });
         self.end += u64::from(length);
         Ok(())
