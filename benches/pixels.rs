@@ -36,19 +36,30 @@ fn height(x: f64, y: f64) -> f64 {
 
 /// A raster of 5000 cells a side around a place, and the square of 4096 pixels in its middle.
 fn source(folder: &Path, crs: &str, west: f64, north: f64, cell: f64) -> (PathBuf, Bounds) {
+    source_of(folder, crs, (west, north), cell, GeoTiffType::F32, GeoTiffCompression::None)
+}
+
+fn source_of(
+    folder: &Path,
+    crs: &str,
+    (west, north): (f64, f64),
+    cell: f64,
+    data_type: GeoTiffType,
+    compress: GeoTiffCompression,
+) -> (PathBuf, Bounds) {
     let side = 5000;
     let spec = GeoTiffSpec {
         width: side,
         height: side,
         transform: GeoTransform::north_up(west, north, cell, cell),
         crs: crs.into(),
-        data_type: GeoTiffType::F32,
+        data_type,
         nodata: Some(-9999.0),
         tiled: Some(256),
-        compress: GeoTiffCompression::None,
+        compress,
     };
     let cells: Vec<f32> = (0..side * side).map(|i| height(f64::from(i % side), f64::from(i / side)) as f32).collect();
-    let path = folder.join(format!("{}.tif", &crs[5..]));
+    let path = folder.join(format!("{}-{data_type:?}-{compress:?}.tif", &crs[5..]));
     write_geotiff(&path, &spec, &cells).expect("the disk has room");
     let raster = GdalRaster::open(&path, None).expect("it was written");
     let footprint = hypso::raster::gdal::source_footprint(raster.info()).expect("it has a place");
@@ -134,6 +145,53 @@ fn warp(c: &mut Criterion) {
     group.finish();
 }
 
+/// Windows of 512 cells as heights and states, beside GDALReadBlock, which decodes blocks of the file as they are and does nothing else.
+fn read(c: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut group = c.benchmark_group("read 4096 x 4096 cells");
+    group.sample_size(20);
+    for (data_type, compress) in [
+        (GeoTiffType::F32, GeoTiffCompression::None),
+        (GeoTiffType::F32, GeoTiffCompression::Deflate),
+        (GeoTiffType::I16, GeoTiffCompression::Deflate),
+    ] {
+        let (path, _) = source_of(folder.path(), "EPSG:4326", (138.2, 35.8), 1.0 / 7200.0, data_type, compress);
+        for (from, windows) in [(0, "512, on blocks"), (100, "514, between blocks")] {
+            let side = if from == 0 { 512 } else { 514 };
+            let mut cells = Cells::outside(Window { col: 0, row: 0, width: 0, height: 0 });
+            group.bench_function(format!("{data_type:?} {compress:?}, hypso, windows of {windows}"), |b| {
+                b.iter(|| {
+                    let mut raster = GdalRaster::open(&path, None).expect("a raster");
+                    for at in 0..64 {
+                        let (col, row) = (from + at % 8 * 512, from + at / 8 * 512);
+                        cells.reset(Window { col, row, width: side, height: side });
+                        raster.read_into(&mut cells).expect("cells");
+                        black_box(cells.values[5]);
+                    }
+                });
+            });
+        }
+        group.bench_function(format!("{data_type:?} {compress:?}, GDALReadBlock"), |b| {
+            b.iter(|| {
+                let dataset = gdal::Dataset::open(&path).expect("a raster");
+                let band = dataset.rasterband(1).expect("a band");
+                for at in 0..16 * 16 {
+                    let at = (at % 16, at / 16);
+                    match data_type {
+                        GeoTiffType::F32 => {
+                            black_box(f64::from(band.read_block::<f32>(at).expect("a block").data()[5]))
+                        }
+                        GeoTiffType::I16 => {
+                            black_box(f64::from(band.read_block::<i16>(at).expect("a block").data()[5]))
+                        }
+                    };
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
 fn tile_of(valid: impl Fn(usize) -> bool) -> ElevationTile {
     let mut tile = ElevationTile::empty(TILE);
     for at in (0..(TILE * TILE) as usize).filter(|&at| valid(at)) {
@@ -186,5 +244,5 @@ fn decode(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, warp, downsample, decode);
+criterion_group!(benches, warp, read, downsample, decode);
 criterion_main!(benches);

@@ -1,5 +1,6 @@
 //! Work on many tiles by several threads, with the results in the order of the tiles.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -9,6 +10,7 @@ use crate::progress::Progress;
 use crate::threads::spawn;
 use crate::tile::{TileCoord, TileId};
 
+use super::contents::ContentHash;
 use super::pmtiles::PmtilesReader;
 use super::reach::Group;
 use super::{Located, TileSource};
@@ -125,33 +127,48 @@ pub(crate) fn threads() -> usize {
 }
 
 /// Tiles of several inputs that were read together.
-struct Batch {
+pub(super) struct Batch {
     data: Vec<u8>,
     /// Where each content ends.
     ends: Vec<usize>,
+    /// The hash of each content, where they were asked for.
+    hashes: Vec<ContentHash>,
     /// Each tile and the number of its content.
     tiles: Vec<(TileCoord, usize)>,
 }
 
 impl Batch {
-    fn iter(&self) -> impl Iterator<Item = (TileCoord, &[u8])> {
-        self.tiles.iter().map(|&(tile, n)| {
-            let start = n.checked_sub(1).map_or(0, |before| self.ends[before]);
-            (tile, &self.data[start..self.ends[n]])
-        })
+    /// Each tile with its bytes.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TileCoord, &[u8])> {
+        self.tiles.iter().map(|&(tile, n)| (tile, &self.data[self.range(n)]))
+    }
+
+    /// Each tile with the hash of its bytes, and where they are in the batch.
+    pub(super) fn hashed(&self) -> impl Iterator<Item = (TileCoord, ContentHash, Range<usize>)> {
+        self.tiles.iter().map(|&(tile, n)| (tile, self.hashes[n], self.range(n)))
+    }
+
+    /// Bytes of the batch.
+    pub(super) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        &self.data[range]
+    }
+
+    fn range(&self, n: usize) -> Range<usize> {
+        n.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[n]
     }
 }
 
 /// Reads the chosen tiles, each from the input of its number, and gives them to `take` in their order. They are chosen on one thread,
-/// read on several, and taken on this one.
+/// read on several, where their hashes are made too if `hash` says so, and taken on this one.
 ///
 /// # Errors
 /// Those of the inputs, of `chosen` and of `take`; [`Error::Interrupted`] where the user asked to stop.
 pub(super) fn read_all(
     inputs: &[&dyn TileSource],
     chosen: impl Iterator<Item = Result<(usize, Located)>> + Send,
+    hash: bool,
     progress: &dyn Progress,
-    mut take: impl FnMut(TileCoord, &[u8]) -> Result<()>,
+    mut take: impl FnMut(Batch) -> Result<()>,
 ) -> Result<()> {
     // Room as the largest batch so far needed it: growing copies.
     let room = AtomicUsize::new(0);
@@ -173,7 +190,11 @@ pub(super) fn read_all(
             inputs[run[0].0].read_many(&wanted, &mut data, &mut ends)?;
         }
         room.fetch_max(data.len(), Ordering::Relaxed);
-        Ok(Batch { data, ends, tiles })
+        let mut batch = Batch { data, ends, hashes: Vec::new(), tiles };
+        if hash {
+            batch.hashes = (0..batch.ends.len()).map(|n| ContentHash::of(batch.bytes(batch.range(n)))).collect();
+        }
+        Ok(batch)
     };
     let size = AtomicUsize::new(BATCH);
     // Of a remote archive, what one request answers is one piece of work, and several requests are under way.
@@ -189,10 +210,9 @@ pub(super) fn read_all(
     let take = |batch: Batch| {
         let mean = batch.data.len() / batch.tiles.len().max(1);
         size.store((BATCH_BYTES / mean.max(1)).clamp(8, 1024), Ordering::Relaxed);
-        for (tile, bytes) in batch.iter() {
-            take(tile, bytes)?;
-        }
-        progress.advance(batch.tiles.len() as u64);
+        let count = batch.tiles.len() as u64;
+        take(batch)?;
+        progress.advance(count);
         Ok(())
     };
     ahead(batches, |batches| in_order(lanes, batches, read, take))

@@ -112,8 +112,16 @@ impl Seen {
     /// # Errors
     /// Those of the sink; where pictures and other tiles come together.
     pub(crate) fn put(&mut self, sink: &mut dyn TileSink, tile: TileCoord, bytes: &[u8]) -> Result<()> {
-        self.note(tile, Kind::of(bytes))?;
+        self.look(tile, bytes)?;
         sink.put(tile, bytes)
+    }
+
+    /// Looks at a tile.
+    ///
+    /// # Errors
+    /// Where pictures and other tiles come together.
+    pub(super) fn look(&mut self, tile: TileCoord, bytes: &[u8]) -> Result<()> {
+        self.note(tile, Kind::of(bytes))
     }
 
     /// Counts a tile that is no bytes, and would be an image of this format.

@@ -51,6 +51,13 @@ impl Container {
         self.advise_range(advice, 0..self.bytes().len())
     }
 
+    /// As [`Advice::Preload`], beside others who read. False for a file in memory.
+    #[cfg(feature = "serve")]
+    pub(crate) fn preload_beside(&self) -> bool {
+        let map = self.backing().mapped();
+        map.inspect(|map| map.preload(0..self.bytes().len(), crate::mmap::PRELOAD_BESIDE)).is_some()
+    }
+
     /// Tells the system how some sections will be read, in whole pages.
     ///
     /// # Errors

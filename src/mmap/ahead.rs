@@ -14,6 +14,9 @@ pub(crate) const WINDOW: usize = 128 << 10;
 /// How many bytes are asked for before any of them is touched: enough to keep a disk busy, little enough that the
 /// system has not dropped the first when the last arrive.
 pub(crate) const PRELOAD: usize = 8 << 20;
+/// The same beside requests, which have to wait for it: a large page.
+#[cfg(feature = "serve")]
+pub(crate) const PRELOAD_BESIDE: usize = 2 << 20;
 /// The smallest page that systems have.
 const PAGE: usize = 4096;
 
@@ -50,11 +53,11 @@ impl Mapped {
         }
     }
 
-    /// Reads a range now and returns when it is in memory, into large pages where the system has such for files. A part that is out of
-    /// reach of a window is not asked for yet, so that what others wait for is not far behind it.
-    pub(crate) fn preload(&self, range: Range<usize>) {
-        self.ask_for_large_pages(range.clone());
-        for window in pieces(&range, PRELOAD) {
+    /// Reads a range now and returns when it is in memory, into large pages where the system has such for files. So many bytes are asked
+    /// for at a time: what others need meanwhile is behind no more than these, and comes in small pages as long as it is not read.
+    pub(crate) fn preload(&self, range: Range<usize>, at_once: usize) {
+        for window in pieces(&range, at_once) {
+            self.ask_for_large_pages(window.clone());
             // This only makes it faster: a system that refuses the advice still reads the pages that are touched.
             let _ = pieces(&window, WINDOW).try_for_each(|piece| self.advise(Reading::WillNeed, piece));
             let bytes = self.map.get(window).unwrap_or(&[]);

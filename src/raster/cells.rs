@@ -172,20 +172,31 @@ impl Cells {
         });
     }
 
-    /// As [`fill`](Self::fill), of values that lie side by side and need only to be looked at. Where no cell has a value yet, there is no
-    /// branch.
-    pub fn fill_from(&mut self, part: Window, from: &[f32], is_nodata: impl Fn(f32) -> bool) {
-        self.each_row(part, |values, states, first| {
-            let Some(from) = from.get(first..first + values.len()) else { return };
-            let open = states.iter().fold(true, |open, &state| open & (state != State::VALID));
-            for ((cell, state), &v) in values.iter_mut().zip(states).zip(from) {
-                if open || *state != State::VALID {
-                    let valid = v.is_finite() & !is_nodata(v);
-                    *cell = if valid { v } else { 0.0 };
-                    *state = if valid { State::VALID } else { State::NODATA };
-                }
+    /// As [`fill`](Self::fill), of values that `read` puts into a buffer for all cells of `part`, row by row, and that need only to be looked
+    /// at. Where `part` is the whole window and nothing was read into it, the buffer is the window's own.
+    ///
+    /// # Errors
+    /// Those of `read`; the window is then as it was.
+    pub fn fill_by<E>(
+        &mut self,
+        part: Window,
+        is_nodata: impl Fn(f32) -> bool,
+        read: impl FnOnce(&mut [f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let valid = |v: f32| v.is_finite() & !is_nodata(v);
+        if part == self.window && self.state.iter().fold(true, |new, &state| new & (state == State::OUTSIDE)) {
+            read(&mut self.values).inspect_err(|_| self.values.fill(0.0))?;
+            for (cell, state) in self.values.iter_mut().zip(&mut self.state) {
+                let valid = valid(*cell);
+                *cell = if valid { *cell } else { 0.0 };
+                *state = if valid { State::VALID } else { State::NODATA };
             }
-        });
+            return Ok(());
+        }
+        let mut from = vec![0.0; part.len()];
+        read(&mut from)?;
+        self.fill(part, |i| Some(from[i]).filter(|&v| valid(v)));
+        Ok(())
     }
 
     /// Calls `each` with the values and states of every row that the window shares with `part`, and with the number of their first cell in
@@ -260,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn values_side_by_side_come_as_those_of_a_function_do() {
+    fn values_that_are_read_come_as_those_of_a_function_do() {
         let from: Vec<f32> = (0..60)
             .map(|i| {
                 if i % 7 == 0 {
@@ -273,16 +284,37 @@ mod tests {
             })
             .collect();
         let is_nodata = |v: f32| v == -9999.0;
-        for (col, row) in [(0, 0), (-3, 2), (4, -5), (2, 1), (-20, 0), (30, 0), (0, 9)] {
-            let mut cells = [(); 2].map(|()| Cells::outside(Window { col, row, width: 7, height: 5 }));
-            let part = Window { col: 0, row: 0, width: 10, height: 6 };
-            for cells in &mut cells {
-                // One of the cells has a value before.
-                cells.fill(Window { col: 3, row: 2, width: 1, height: 1 }, |_| Some(5.5));
+        let part = Window { col: 0, row: 0, width: 10, height: 6 };
+        let other = |col, row| Window { col, row, width: 7, height: 5 };
+        for window in
+            [part, other(0, 0), other(-3, 2), other(4, -5), other(2, 1), other(-20, 0), other(30, 0), other(0, 9)]
+        {
+            for before in [false, true] {
+                let mut cells = [(); 2].map(|()| Cells::outside(window));
+                if before {
+                    cells
+                        .iter_mut()
+                        .for_each(|c| c.fill(Window { col: 3, row: 2, width: 1, height: 1 }, |_| Some(5.5)));
+                }
+                let empty = cells[0].clone();
+                cells[0].fill(part, |i| Some(from[i]).filter(|&v| !is_nodata(v)));
+                let failed = cells[1].fill_by(part, is_nodata, |to| {
+                    to[7] = 7.0;
+                    Err(())
+                });
+                assert!(failed.is_err() && (&cells[1].values, &cells[1].state) == (&empty.values, &empty.state));
+                cells[1]
+                    .fill_by(part, is_nodata, |to| {
+                        to.copy_from_slice(&from);
+                        Ok::<(), ()>(())
+                    })
+                    .unwrap();
+                assert_eq!(
+                    (&cells[0].values, &cells[0].state),
+                    (&cells[1].values, &cells[1].state),
+                    "{window:?} {before}"
+                );
             }
-            cells[0].fill(part, |i| Some(from[i]).filter(|&v| !is_nodata(v)));
-            cells[1].fill_from(part, &from, is_nodata);
-            assert_eq!((&cells[0].values, &cells[0].state), (&cells[1].values, &cells[1].state), "{col} {row}");
         }
     }
 

@@ -334,7 +334,6 @@ impl GdalRaster {
         let shown = |i: usize| mask.as_ref().is_none_or(|m| m.data()[i] != 0);
         let problem = || failed(path, "can't read its cells; the file may be cut short or damaged");
         if info.data_type.fits_float() {
-            let cell = band.read_as::<f32>(at, size, size, None).map_err(problem())?;
             let (single, bytes) = (info.data_type == DataType::F32, info.data_type == DataType::I8);
             let nodata = if let Mask::Value(v) = self.mask { v as f32 } else { f32::NAN };
             let plain = scale == 1.0 && offset == 0.0;
@@ -343,13 +342,15 @@ impl GdalRaster {
                 (v == nodata) | (single & ((v - nodata).abs() < f32::EPSILON * (v + nodata).abs() * 2.0))
             };
             if plain && mask.is_none() && !bytes && info.more_nodata.is_empty() {
-                if single {
-                    cells.fill_from(part, cell.data(), |v| is(v, nodata));
+                let read = |to: &mut [f32]| band.read_into_slice(at, size, size, to, None);
+                return if single {
+                    cells.fill_by(part, |v| is(v, nodata), read)
                 } else {
-                    cells.fill_from(part, cell.data(), |v| v == nodata);
+                    cells.fill_by(part, |v| v == nodata, read)
                 }
-                return Ok(());
+                .map_err(problem());
             }
+            let cell = band.read_as::<f32>(at, size, size, None).map_err(problem())?;
             cells.fill(part, |i| {
                 let v = cell.data()[i];
                 // GDAL before 3.7 reads signed bytes as unsigned ones.

@@ -7,7 +7,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::dataset::Opened;
-use crate::container::{Advice, Schema as _};
+use crate::container::{Container, Schema as _};
 use crate::memory;
 use crate::threads;
 
@@ -46,7 +46,7 @@ fn all(line: &Receiver<Opened>) {
 }
 
 /// Reads all of a file that has no more than so many bytes; gives how many were read.
-fn whole(file: &crate::container::Container, most: u64) -> u64 {
+fn whole(file: &Container, most: u64) -> u64 {
     let length = file.bytes().len() as u64;
-    if length <= most && file.advise(Advice::Preload).is_ok() { length } else { 0 }
+    if length <= most && file.preload_beside() { length } else { 0 }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::journal::Journal;
 use super::pack;
-use crate::archive::pmtiles::Compression;
+use crate::archive::pmtiles::{Compression, Writers, with_writers};
 use crate::archive::{
     self, ArchiveMetadata, ArchiveSummary, ContentHash, OpenOptions, RUN_ROW, TileEncoding, TileSink, TileSource,
 };
@@ -195,7 +195,7 @@ pub(super) fn write_archive(
     let places = sink.sink.as_pmtiles().map(|sink| sink.places()).transpose()?;
     let mut pass = Pass { journal, layer, old: Old::new(kept)?, sink, progress };
     match &places {
-        Some(places) => pack::with_writers(threads, places, |writers| pass.all(&passes, Some(writers)))?,
+        Some(places) => with_writers(threads, places, |writers| pass.all(&passes, Some(writers)))?,
         None => pass.all(&passes, None)?,
     }
     let sink = pass.sink;
@@ -214,7 +214,7 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn all(&mut self, passes: &[(&Step, u8)], writers: Option<&pack::Writers<'_>>) -> Result<()> {
+    fn all(&mut self, passes: &[(&Step, u8)], writers: Option<&Writers<'_, pack::PlacedTiles>>) -> Result<()> {
         let Self { journal, layer, old, sink, progress } = self;
         let mut done = || {
             progress.advance(1);

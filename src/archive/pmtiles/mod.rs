@@ -21,6 +21,7 @@ mod reader;
 mod spill;
 mod tile_reader;
 mod writer;
+mod writers;
 
 pub use compression::Compression;
 pub(in crate::archive) use directory::Entry;
@@ -31,3 +32,4 @@ pub use reader::PmtilesReader;
 pub use tile_reader::TileReader;
 pub(crate) use writer::Places;
 pub use writer::PmtilesWriter;
+pub(crate) use writers::{Placed, Writers, with_writers};

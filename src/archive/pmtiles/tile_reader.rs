@@ -12,6 +12,8 @@ use super::parts::{self, Bytes, MAX_DEPTH};
 use crate::archive::ArchiveMetadata;
 use crate::error::{Error, Result};
 use crate::mmap::Mapped;
+#[cfg(feature = "serve")]
+use crate::mmap::PRELOAD_BESIDE;
 use crate::tile::{TileCoord, TileId};
 
 /// Entries of leaf directories that are kept decoded: 224 to 256 MB.
@@ -166,7 +168,7 @@ impl TileReader {
         } else {
             0..0
         };
-        self.map.preload(range.clone());
+        self.map.preload(range.clone(), PRELOAD_BESIDE);
         range.len() as u64
     }
 

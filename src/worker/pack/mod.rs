@@ -36,7 +36,7 @@ use crate::url;
 
 pub use finer::FinerPacks;
 pub(super) use place::{check_output, create, discard, discard_all, read_all, volume};
-pub(super) use spread::{Writers, place_each, with_writers};
+pub(super) use spread::{PlacedTiles, place_each};
 pub(super) use turn::{each, each_tile};
 pub use writer::PackWriter;
 

@@ -1,97 +1,27 @@
-//! Tiles of packs into an archive where each has its place, by several threads.
-//!
-//! One thread reads the indices of packs in their order and gives each tile its place, by its hash and size alone. Others read the bytes,
-//! check them, and write them there. So what one thread does grows with the number of tiles and not with their size, and the archive is the
-//! one that a single thread would have written.
+//! Tiles of packs into an archive where each has its place: the indices of packs say what its place depends on, so their tiles are read by
+//! the threads that write them.
 
-use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::scope;
 
 use super::turn::{LOOKED_AT, hands, in_turn};
 use super::{Entry, Pack};
 use crate::archive::ContentHash;
-use crate::archive::pmtiles::Places;
-use crate::error::{Error, Result};
+use crate::archive::pmtiles::{Placed, Places, Writers};
+use crate::error::Result;
 use crate::plan::Unit;
 use crate::render::Layer;
-use crate::threads::spawn;
 use crate::tile::TileCoord;
 
 /// Bytes that a thread writes at once, if they lie together.
 const AT_ONCE: usize = 1 << 20;
 
 /// Tiles of a pack that have their places in the archive.
-struct Placed {
+pub(in crate::worker) struct PlacedTiles {
     pack: Pack,
     tiles: Vec<(Entry, u64)>,
 }
 
-/// Threads that write tiles to their places.
-pub(in crate::worker) struct Writers<'w> {
-    threads: usize,
-    /// `None` where the system gave no thread: then all is written by the thread that gives the places.
-    line: Option<SyncSender<Placed>>,
-    places: &'w Places,
-    /// True where a thread has an error to tell.
-    failed: &'w AtomicBool,
-}
-
-impl Writers<'_> {
-    fn write(&self, placed: Placed) -> Result<()> {
-        let ended = || Error::internal("a thread that writes tiles ended");
-        match &self.line {
-            Some(_) if self.failed.load(Ordering::Relaxed) => Err(ended()),
-            Some(line) => line.send(placed).map_err(|_| ended()),
-            None => placed.write(self.places),
-        }
-    }
-}
-
-/// Has `work` give tiles to threads that write them, and waits until all are written. At most two packs a thread wait, without their tiles.
-///
-/// # Errors
-/// Those of `work`; where a tile can't be read or is damaged, or the disk is full.
-pub(in crate::worker) fn with_writers(
-    threads: usize,
-    places: &Places,
-    work: impl FnOnce(&Writers<'_>) -> Result<()>,
-) -> Result<()> {
-    let (give, line) = sync_channel(threads);
-    let failed = AtomicBool::new(false);
-    scope(|scope| {
-        // A line without takers ends: each thread has a share of it.
-        let line = Arc::new(Mutex::new(line));
-        let lanes: Vec<_> = (0..threads)
-            .map_while(|_| {
-                let (line, failed) = (line.clone(), &failed);
-                let write = move || write_all(&line, places).inspect_err(|_| failed.store(true, Ordering::Relaxed));
-                spawn(scope, write).ok()
-            })
-            .collect();
-        drop(line);
-        let writers = Writers { threads, line: (!lanes.is_empty()).then_some(give), places, failed: &failed };
-        let worked = work(&writers);
-        drop(writers);
-        let written = lanes.into_iter().map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        // What a thread says comes before what its end led to.
-        written.fold(Ok(()), Result::and).and(worked)
-    })
-}
-
-/// Writes what comes along the line; the first error ends it.
-fn write_all(line: &Mutex<Receiver<Placed>>, places: &Places) -> Result<()> {
-    loop {
-        let next = line.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(placed) = next else { return Ok(()) };
-        placed.write(places)?;
-    }
-}
-
-impl Placed {
+impl Placed for PlacedTiles {
     fn write(&self, places: &Places) -> Result<()> {
         self.pack.prefetch(self.tiles.iter().map(|(entry, _)| entry))?;
         let (mut bytes, mut start) = (Vec::new(), 0);
@@ -119,7 +49,7 @@ pub(in crate::worker) fn place_each(
     run: u64,
     units: &[Unit],
     (layer, z): (Layer, u8),
-    writers: &Writers<'_>,
+    writers: &Writers<'_, PlacedTiles>,
     place: &mut dyn FnMut(TileCoord, ContentHash, u32) -> Result<Option<u64>>,
     done: &mut dyn FnMut() -> Result<()>,
 ) -> Result<()> {
@@ -133,7 +63,7 @@ pub(in crate::worker) fn place_each(
             }
         }
         if !tiles.is_empty() {
-            writers.write(Placed { pack, tiles })?;
+            writers.write(PlacedTiles { pack, tiles })?;
         }
         done().map(|()| true)
     })
@@ -144,7 +74,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::archive::pmtiles::PmtilesWriter;
+    use crate::archive::pmtiles::{PmtilesWriter, with_writers};
     use crate::archive::{ArchiveMetadata, TileSink};
     use crate::plan::ZoomRange;
     use crate::render::{Made, UnitReport};
