@@ -6,8 +6,10 @@
 
 The plan is a real one (`hypso plan --export`), of a made-up country: 40,000 sheets of 1 m, all links to one raster, placed by a bounds.csv. A unit takes its tiles times the time of a tile, times a random factor
 (log-normal, sigma 0.3). Ready units are begun as the program does: coarser ones first, then in their order. A unit is ready when the
-units that it is made from are there. What is serial is measured here: the start until the first unit, what the coordinator does for a
-unit, and assembling, by the bytes of the archive. Memory bandwidth and disks are not simulated: each core is as fast as one alone.
+units that it is made from are there. What is serial is measured here: the start until the first unit, and what the coordinator does for a unit. Then
+`hypso assemble` of two plans of the sample: the processor time of its first thread, which does what can't be shared, and of the others. The first
+thread's time is taken to grow with the number of packs, and for another column with the number of tiles, which is more than it does; the
+others' with the bytes. Memory bandwidth and disks are not simulated: each core is as fast as one alone.
 """
 
 import glob
@@ -17,6 +19,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -92,6 +95,41 @@ def simulate(units, parents, cores, tile, unit_cost, seed=1):
     return now, idle
 
 
+def assembled(folder, store, max_zoom):
+    """Seconds of processor of the thread that gives places, and of the others; packs, tiles and bytes. The least of three."""
+    found = []
+    for turn in range(4):
+        name = os.path.join(folder, f"a{max_zoom}.pmtiles")
+        plan, kept, work = name + ".plan", name + ".kept", name + ".work"
+        if turn == 0:
+            for place in (plan, kept, work):
+                shutil.rmtree(place, ignore_errors=True)
+            hypso("plan", store, "-o", name, "--coverage", "full", "--max-zoom", str(max_zoom), "--shards", "4", "--export", plan)
+            with open(os.path.join(plan, "shards.jsonl")) as shards:
+                for number in range(len(list(shards))):
+                    hypso("work", "--plan", plan, "--shard", str(number))
+            os.rename(work, kept)
+        shutil.copytree(kept, work)
+        os.sync()
+        process = subprocess.Popen([HYPSO, "assemble", "--plan", plan, "--overwrite"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seconds = {}
+        while process.poll() is None:
+            try:
+                for thread in os.listdir(f"/proc/{process.pid}/task"):
+                    with open(f"/proc/{process.pid}/task/{thread}/schedstat") as stat:
+                        seconds[int(thread)] = int(stat.read().split()[0]) / 1e9
+            except OSError:
+                pass
+            time.sleep(0.002)
+        assert process.returncode == 0
+        first = seconds.pop(process.pid)
+        found.append((first, sum(seconds.values())))
+    packs = glob.glob(os.path.join(kept, "**", "*.pack"), recursive=True)
+    with open(os.path.join(plan, "shards.jsonl")) as shards:
+        tiles = sum(json.loads(line)["tiles"] for line in shards)
+    return min(f for f, _ in found), min(o for _, o in found), len(packs), tiles, os.path.getsize(name)
+
+
 def country(folder, raster):
     """40,000 sheets of 1 km with cells of 1 m, 200 across and 200 down."""
     os.makedirs(folder)
@@ -143,14 +181,22 @@ def main():
     units, parents = units_of(at("c.plan.json"))
     all_tiles = sum(unit[4] for unit in units)
     each = around / max(len(units_of(at("m.plan.json"))[0]), 1)
-    writing = all_tiles * size / tiles / (size / archives)
-    print(f"\na country: {all_tiles} tiles in {len(units)} units; an archive of {all_tiles * size / tiles / 1e9:.1f} GB")
-    print("| cores | units s | speed-up | cores busy | archives s | share of all |\n|---|---|---|---|---|---|")
+    small, large = assembled(folder, at("small.hypso"), 14), assembled(folder, at("small.hypso"), 16)
+    grown = [b - a for a, b in zip(small, large)]
+    by_pack, by_tile, by_byte = grown[0] / grown[2], grown[0] / grown[3], grown[1] / grown[4]
+    print(f"\nassembling {large[2]} packs, {large[3]} tiles, {large[4] / 1e6:.0f} MB: the thread that gives places {large[0] * 1e3:.0f} ms, the others {large[1] * 1e3:.0f} ms; "
+          f"{small[2]} packs, {small[3]} tiles, {small[4] / 1e6:.0f} MB: {small[0] * 1e3:.0f} and {small[1] * 1e3:.0f} ms")
+    size_of_all = all_tiles * size / tiles
+    print(f"a country: {all_tiles} tiles in {len(units)} units; an archive of {size_of_all / 1e9:.1f} GB")
+    print("| cores | units s | speed-up | cores busy | archive, shared s | one thread s, by packs (by tiles) | its share |\n|---|---|---|---|---|---|---|")
     one = None
+    serial, most = by_pack * len(units), by_tile * all_tiles
     for count in (1, 2, 4, 8, 16, 32, 64, 128):
         ends, _ = simulate(units, parents, count, tile, min(each, 0.001))
         one = one or ends
-        print(f"| {count} | {ends:.0f} | {one / ends:.1f} | {one / ends / count:.1%} | {writing:.0f} | {writing / (ends + writing):.1%} |")
+        shared = by_byte * size_of_all / count
+        share = lambda alone: alone / (ends + max(shared, alone))
+        print(f"| {count} | {ends:.0f} | {one / ends:.1f} | {one / ends / count:.1%} | {shared:.1f} | {serial:.1f} ({most:.1f}) | {share(serial):.1%} ({share(most):.1%}) |")
 
 
 if __name__ == "__main__":

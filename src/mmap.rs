@@ -11,8 +11,6 @@ mod ahead;
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) mod bus_error;
 
-#[cfg(feature = "serve")]
-pub(crate) use ahead::PRELOAD_BESIDE;
 pub(crate) use ahead::{PRELOAD, WINDOW, pieces};
 
 /// A whole file, mapped for reading.

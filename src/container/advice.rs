@@ -55,7 +55,7 @@ impl Container {
     #[cfg(feature = "serve")]
     pub(crate) fn preload_beside(&self) -> bool {
         let map = self.backing().mapped();
-        map.inspect(|map| map.preload(0..self.bytes().len(), crate::mmap::PRELOAD_BESIDE)).is_some()
+        map.inspect(|map| map.preload_beside(0..self.bytes().len())).is_some()
     }
 
     /// Tells the system how some sections will be read, in whole pages.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::advice::Advice;
 use super::identity::FileIdentity;
 use super::map::Map;
-use crate::mmap::{Mapped, PRELOAD, WINDOW, pieces};
+use crate::mmap::{Mapped, WINDOW, pieces};
 
 /// The bytes behind a file.
 pub(super) enum Backing {
@@ -53,7 +53,7 @@ impl Backing {
         match advice {
             Advice::WillNeed => pieces(&range, WINDOW).try_for_each(|piece| map.advise(advice, piece)),
             Advice::Preload => {
-                map.mapped().preload(range, PRELOAD);
+                map.mapped().preload(range);
                 Ok(())
             }
             _ => map.advise(advice, range),

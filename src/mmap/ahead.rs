@@ -14,9 +14,11 @@ pub(crate) const WINDOW: usize = 128 << 10;
 /// How many bytes are asked for before any of them is touched: enough to keep a disk busy, little enough that the
 /// system has not dropped the first when the last arrive.
 pub(crate) const PRELOAD: usize = 8 << 20;
-/// The same beside requests, which have to wait for it: a large page.
+/// The same beside requests.
 #[cfg(feature = "serve")]
-pub(crate) const PRELOAD_BESIDE: usize = 2 << 20;
+const BESIDE: usize = 512 << 10;
+#[cfg(feature = "serve")]
+const LARGE_PAGE: usize = 2 << 20;
 /// The smallest page that systems have.
 const PAGE: usize = 4096;
 
@@ -53,17 +55,33 @@ impl Mapped {
         }
     }
 
-    /// Reads a range now and returns when it is in memory, into large pages where the system has such for files. So many bytes are asked
-    /// for at a time: what others need meanwhile is behind no more than these, and comes in small pages as long as it is not read.
-    pub(crate) fn preload(&self, range: Range<usize>, at_once: usize) {
-        for window in pieces(&range, at_once) {
-            self.ask_for_large_pages(window.clone());
-            // This only makes it faster: a system that refuses the advice still reads the pages that are touched.
-            let _ = pieces(&window, WINDOW).try_for_each(|piece| self.advise(Reading::WillNeed, piece));
-            let bytes = self.map.get(window).unwrap_or(&[]);
-            let sum = bytes.iter().step_by(PAGE).chain(bytes.last()).fold(0u8, |sum, byte| sum ^ byte);
-            std::hint::black_box(sum);
+    /// Reads a range now and returns when it is in memory, into large pages where the system has such for files.
+    pub(crate) fn preload(&self, range: Range<usize>) {
+        self.ask_for_large_pages(range.clone());
+        pieces(&range, PRELOAD).for_each(|piece| self.bring(piece));
+    }
+
+    /// As [`preload`](Self::preload), beside others who wait for pages: they find little before them on the way to the disk, and have it for
+    /// themselves half of the time. What was not read yet comes in small pages.
+    #[cfg(feature = "serve")]
+    pub(crate) fn preload_beside(&self, range: Range<usize>) {
+        for large in pieces(&range, LARGE_PAGE) {
+            self.ask_for_large_pages(large.clone());
+            for piece in pieces(&large, BESIDE) {
+                let begin = std::time::Instant::now();
+                self.bring(piece);
+                std::thread::sleep(begin.elapsed());
+            }
         }
+    }
+
+    /// Asks for a range, and waits for it.
+    fn bring(&self, range: Range<usize>) {
+        // This only makes it faster: a system that refuses the advice still reads the pages that are touched.
+        let _ = pieces(&range, WINDOW).try_for_each(|piece| self.advise(Reading::WillNeed, piece));
+        let bytes = self.map.get(range).unwrap_or(&[]);
+        let sum = bytes.iter().step_by(PAGE).chain(bytes.last()).fold(0u8, |sum, byte| sum ^ byte);
+        std::hint::black_box(sum);
     }
 
     /// Where bytes of this map lie in it; nothing for others, or for none.

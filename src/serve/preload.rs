@@ -1,7 +1,7 @@
 //! Files that are read before anybody asks for them.
 //!
 //! A file that was opened is mapped, and nothing of it is in memory yet: the first answers would wait for the disk, page by page. So a
-//! thread reads files from their beginning to their end while requests are answered, a few megabytes at a time, so that a request
+//! thread reads files from their beginning to their end while requests are answered, half a megabyte at a time and half of the time, so that a request
 //! that waits for the disk has little before it.
 
 use std::sync::mpsc::{Receiver, Sender, channel};

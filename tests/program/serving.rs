@@ -101,6 +101,53 @@ fn a_configuration_is_checked_before_it_is_used() {
     assert!(code == Some(2) && said.contains("--listen") && said.contains("another server"), "{said}");
 }
 
+/// Bytes of a file that a process has in its map, by its name's end.
+#[cfg(target_os = "linux")]
+fn touched(process: &Serving, name: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{}/smaps", process.child.id())).unwrap();
+    let (mut inside, mut sum) = (false, 0);
+    for line in text.lines() {
+        if line.split_whitespace().next().is_some_and(|word| word.contains('-')) {
+            inside = line.ends_with(name);
+        } else if let Some(size) = line.strip_prefix("Rss:").filter(|_| inside) {
+            sum += size.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10;
+        }
+    }
+    sum
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn files_are_read_before_anybody_asks_unless_that_is_forbidden() {
+    const SIZE: u64 = 2000 * 16_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.pmtiles");
+    let write = |number: u64| {
+        let mut sink = archive::create(&path, &ArchiveMetadata::default(), true).unwrap();
+        for id in 1..=2000 {
+            let bytes: Vec<u8> = (0..2000u64).flat_map(|i| (i * id + number).to_le_bytes()).collect();
+            sink.put(hypso::tile::TileId(id).coord().unwrap(), &bytes).unwrap();
+        }
+        sink.finish().unwrap();
+    };
+    write(1);
+    let server = Serving::start(&[path.to_str().unwrap()]);
+    let is_read = || {
+        let begun = Instant::now();
+        while touched(&server, "/x.pmtiles") < SIZE {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{} of {SIZE}", touched(&server, "/x.pmtiles"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    is_read();
+    // So is a version that takes its place.
+    let silent = Serving::start(&[path.to_str().unwrap(), "--no-preload"]);
+    write(2);
+    is_read();
+    assert_eq!(Client::new(silent.address).get("/tiles/x/1/0/0").status, 200);
+    assert!(touched(&silent, "/x.pmtiles") < SIZE / 4, "{}", touched(&silent, "/x.pmtiles"));
+}
+
 #[test]
 fn requests_end_before_the_server_does() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,8 +12,6 @@ use super::parts::{self, Bytes, MAX_DEPTH};
 use crate::archive::ArchiveMetadata;
 use crate::error::{Error, Result};
 use crate::mmap::Mapped;
-#[cfg(feature = "serve")]
-use crate::mmap::PRELOAD_BESIDE;
 use crate::tile::{TileCoord, TileId};
 
 /// Entries of leaf directories that are kept decoded: 224 to 256 MB.
@@ -168,7 +166,7 @@ impl TileReader {
         } else {
             0..0
         };
-        self.map.preload(range.clone(), PRELOAD_BESIDE);
+        self.map.preload_beside(range.clone());
         range.len() as u64
     }
 
