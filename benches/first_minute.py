@@ -13,7 +13,6 @@ import http.client
 import os
 import random
 import socket
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -21,20 +20,16 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "common"))
+import world
+
 HYPSO = os.path.join(HERE, "..", "target", "release", "hypso")
 SECONDS, ROUNDS = 10, 3
 
 
 def make(folder):
     mbtiles = os.path.join(folder, "world.mbtiles")
-    with sqlite3.connect(mbtiles) as database:
-        database.execute("CREATE TABLE metadata (name text, value text)")
-        database.execute("CREATE TABLE tiles (zoom_level integer, tile_column integer, tile_row integer, tile_data blob)")
-        database.executemany("INSERT INTO metadata VALUES (?, ?)", [("name", "noise"), ("format", "bin")])
-        places = ((z, x, y) for z in range(10) for x in range(1 << z) for y in range(1 << z))
-        database.executemany("INSERT INTO tiles VALUES (?, ?, ?, ?)", ((*place, os.urandom(3000)) for place in places))
-        database.execute("CREATE UNIQUE INDEX place ON tiles (zoom_level, tile_column, tile_row)")
-    database.close()
+    world.make(mbtiles)
     subprocess.run([HYPSO, "convert", mbtiles, "-o", os.path.join(folder, "world.pmtiles")], check=True, stderr=subprocess.DEVNULL)
 
 

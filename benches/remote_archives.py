@@ -8,11 +8,13 @@ Makes FOLDER/world.pmtiles (all tiles of zooms 0 to 9, noise of 3 kB) where it i
 import http.server
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "common"))
+import world
 
 CITIES = {"Fuji": "138.6,35.2,138.9,35.5", "Berlin": "13.1,52.3,13.8,52.7", "Fiji": "176,-20,-178,-15", "Japan": "122.5,24,146,46"}
 asked = []
@@ -47,15 +49,7 @@ class Ranges(http.server.BaseHTTPRequestHandler):
 
 
 def make(hypso):
-    database = sqlite3.connect("world.mbtiles")
-    database.execute("CREATE TABLE metadata (name text, value text)")
-    database.execute("CREATE TABLE tiles (zoom_level integer, tile_column integer, tile_row integer, tile_data blob)")
-    database.executemany("INSERT INTO metadata VALUES (?, ?)", [("name", "noise"), ("format", "bin")])
-    places = ((z, x, y) for z in range(10) for x in range(1 << z) for y in range(1 << z))
-    database.executemany("INSERT INTO tiles VALUES (?, ?, ?, ?)", ((*place, os.urandom(3000)) for place in places))
-    database.execute("CREATE UNIQUE INDEX place ON tiles (zoom_level, tile_column, tile_row)")
-    database.commit()
-    database.close()
+    world.make("world.mbtiles")
     subprocess.run([hypso, "convert", "world.mbtiles", "-o", "world.pmtiles"], check=True)
     os.remove("world.mbtiles")
 
