@@ -43,8 +43,8 @@ pub struct Options {
     pub key_file: Option<PathBuf>,
     /// Bytes of decoded tiles that are kept to answer heights from tiles, for each tileset.
     pub decoded_bytes: u64,
-    /// Whether files are read into memory as soon as they are opened, while requests are answered. Files that take more than half of the
-    /// memory that is left are not; of such PMTiles the directories are.
+    /// Whether files are read into memory as soon as they are opened, while requests are answered. Of files that with those before them take
+    /// more than half of the memory that is left nothing is, or the directories if they are PMTiles.
     pub preload: bool,
     /// Milliseconds between two looks for files that were replaced, added or removed.
     pub look_every: u64,

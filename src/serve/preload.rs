@@ -4,6 +4,8 @@
 //! thread reads files from their beginning to their end while requests are answered, half a megabyte at a time and half of the time, so that a request
 //! that waits for the disk has little before it.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::dataset::Opened;
@@ -29,15 +31,19 @@ impl Preload {
 }
 
 fn all(line: &Receiver<Opened>) {
+    // Bytes of each file. A version that takes the place of another counts instead of it.
+    let mut held: BTreeMap<PathBuf, u64> = BTreeMap::new();
     for opened in line {
         let begin = std::time::Instant::now();
-        // What takes more than half of the memory that is left would push out what is still needed.
-        let most = memory::available().map_or(0, |free| free / 2);
+        held.remove(opened.path());
+        // Files that together take more than half of the memory that is left would push one another out.
+        let most = memory::available().map_or(0, |free| (free / 2).saturating_sub(held.values().sum()));
         let read = match &opened {
             Opened::Tiles(part) | Opened::Lineage(part) => part.content.preload(most),
             Opened::Heights(part) => whole(part.content.container(), most),
             Opened::Store(part) => whole(part.content.store.container(), most),
         };
+        held.insert(opened.path().to_path_buf(), read);
         if read > 0 {
             let (path, megabytes) = (opened.path().display(), read >> 20);
             tracing::info!("{path}: {megabytes} MB are in memory after {:.1} s", begin.elapsed().as_secs_f64());
