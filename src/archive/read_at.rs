@@ -4,6 +4,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::atomic::AtOffsets;
 use crate::error::{Error, Result};
 #[cfg(feature = "remote")]
 use crate::remote::Object;
@@ -18,10 +19,7 @@ pub(super) struct ReadAt {
 
 #[derive(Debug)]
 enum From {
-    #[cfg(unix)]
-    File(File),
-    #[cfg(not(unix))]
-    File(std::sync::Mutex<File>),
+    File(AtOffsets),
     #[cfg(feature = "remote")]
     Object(Object),
 }
@@ -38,9 +36,7 @@ pub(super) struct Reach {
 impl ReadAt {
     pub(super) fn new(file: File, path: &Path) -> Result<Self> {
         let len = file.metadata().map_err(Error::io("read the size of", path))?.len();
-        #[cfg(not(unix))]
-        let file = std::sync::Mutex::new(file);
-        Ok(Self { from: From::File(file), path: path.to_path_buf(), len })
+        Ok(Self { from: From::File(AtOffsets::new(file)), path: path.to_path_buf(), len })
     }
 
     /// An object that is open.
@@ -87,7 +83,7 @@ impl ReadAt {
             From::File(file) => {
                 let start = into.len();
                 into.resize(start + len as usize, 0);
-                fill(file, &mut into[start..], offset).map_err(Error::io("read", &self.path))
+                file.read(&mut into[start..], offset).map_err(Error::io("read", &self.path))
             }
             #[cfg(feature = "remote")]
             From::Object(object) => {
@@ -142,17 +138,4 @@ impl ReadAt {
         Err(Error::invalid(part, problem, "the file is truncated or damaged: copy or make it again")
             .with_path(&self.path))
     }
-}
-
-#[cfg(unix)]
-fn fill(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-    use std::os::unix::fs::FileExt;
-    file.read_exact_at(bytes, offset)
-}
-
-#[cfg(not(unix))]
-fn fill(file: &std::sync::Mutex<File>, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-    use std::io::{Read, Seek, SeekFrom};
-    let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(bytes))
 }

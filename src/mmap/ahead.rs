@@ -17,6 +17,7 @@ pub(crate) const PRELOAD: usize = 8 << 20;
 /// The same beside requests.
 #[cfg(feature = "serve")]
 const BESIDE: usize = 512 << 10;
+/// Pages of this size are asked for piece by piece, as they are read.
 #[cfg(feature = "serve")]
 const LARGE_PAGE: usize = 2 << 20;
 /// The smallest page that systems have.
